@@ -1,0 +1,159 @@
+"""Django settings; everything an operator may change comes from config/environment.py."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from config import embedded_postgres
+from config.environment import read_environment
+from config.logs import logging_configuration
+from config.secrets import generated_secret
+from config.stack.state import running_stack
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment = read_environment()
+
+VAR_DIR: Path = (environment["VAR_DIR"] or BASE_DIR / "var").resolve()
+SPOOL_DIR: Path = (environment["SPOOL_DIR"] or VAR_DIR / "spool").resolve()
+TESTING = "pytest" in sys.modules
+
+# Upstream ----------------------------------------------------------------------------------------
+CLIPROXYAPI_MANAGEMENT_URL: str = environment["CLIPROXYAPI_MANAGEMENT_URL"].rstrip("/")
+MANAGEMENT_API_KEY: str = environment["MANAGEMENT_API_KEY"]
+UPSTREAM_IS_SIMULATED: bool = environment["TOLLGATE_SIMULATED"]
+COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]
+
+# A command beside `make run` serves the same upstream as the stack does.
+if not CLIPROXYAPI_MANAGEMENT_URL and not MANAGEMENT_API_KEY and not TESTING and (stack := running_stack(VAR_DIR)):
+    CLIPROXYAPI_MANAGEMENT_URL = stack.management_url
+    MANAGEMENT_API_KEY = stack.management_key
+    UPSTREAM_IS_SIMULATED = True
+
+COLLECTOR_INTERVAL_SECONDS: float = environment["COLLECTOR_INTERVAL_SECONDS"]
+COLLECTOR_PAGE_SIZE: int = environment["COLLECTOR_PAGE_SIZE"]
+COLLECTOR_TIME_BUDGET_SECONDS: float = environment["COLLECTOR_TIME_BUDGET_SECONDS"]
+COLLECTOR_LEASE_TTL_SECONDS: float = environment["COLLECTOR_LEASE_TTL_SECONDS"]
+HISTORY_MAX_DAYS: int = environment["HISTORY_MAX_DAYS"]
+
+# Database ----------------------------------------------------------------------------------------
+DATABASE_URL: str = environment["DATABASE_URL"]
+EMBEDDED_POSTGRES = not DATABASE_URL
+
+DATABASES = {
+    "default": {
+        **(embedded_postgres.connection_settings(VAR_DIR) if EMBEDDED_POSTGRES else environ.Env.db_url_config(DATABASE_URL)),
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode
+        "OPTIONS": {"connect_timeout": 5, "options": "-c timezone=UTC"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Secrets -----------------------------------------------------------------------------------------
+def _secret(name: str) -> str:
+    """The configured secret, or one kept beside the embedded database; empty (a system check refuses it) otherwise."""
+    if configured := environment[name]:
+        return str(configured)
+    return generated_secret(VAR_DIR / "secrets", name.lower()) if EMBEDDED_POSTGRES else ""
+
+
+SECRET_KEY = _secret("SECRET_KEY")
+USAGE_HASH_KEY = _secret("USAGE_HASH_KEY")
+ENCRYPTION_KEYS: list[str] = environment["ENCRYPTION_KEYS"] or list(filter(None, [_secret("ENCRYPTION_KEYS")]))
+
+# Web ---------------------------------------------------------------------------------------------
+DEBUG: bool = environment["DEBUG"]
+DASHBOARD_URL: str = environment["DASHBOARD_URL"].rstrip("/")
+_public = urlsplit(DASHBOARD_URL)
+ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(
+    filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname])
+)
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if DASHBOARD_URL else []
+_behind_https = _public.scheme == "https"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_https else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_https
+SECURE_HSTS_SECONDS = 31_536_000 if _behind_https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SECURE_SSL_REDIRECT = _behind_https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+# The loopback default speaks plain HTTP, and a reverse proxy decides about subdomains: W004, W005, W008, W012, W016, W021.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W008", "security.W012", "security.W016", "security.W021"]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+INSTALLED_APPS = [
+    "usage",
+    "providers",
+    "management_proxy",
+    "monitoring",
+    "django_htmx",
+    "django_prometheus",
+    "template_partials",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "monitoring.context_processors.shell",
+            ],
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Static files and locale -------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files are served from where they are installed: no collecting step, nothing copied into the repository.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+TIME_ZONE: str = environment["TZ"]
+USE_TZ = True
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+LOGGING = logging_configuration(environment["LOG_LEVEL"], environment["LOG_FORMAT"])

@@ -1,0 +1,18 @@
+"""The addresses of Tollgate: pages, JSON, the admin."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+admin.site.site_header = admin.site.site_title = "Tollgate administration"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
+    path("login/", auth_views.LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("usage/", include("usage.urls")),
+    path("api/usage/", include("usage.api_urls")),
+    path("monitoring/", include("monitoring.urls")),
+    path("admin/", admin.site.urls),
+]

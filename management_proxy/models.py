@@ -1,0 +1,60 @@
+"""The upstreams that Tollgate serves, and what was last learnt of each."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from management_proxy.encryption import decrypt, encrypt
+
+
+class Access(models.TextChoices):
+    """Whether the upstream lets us in; anything but `open` stops every caller in every process."""
+
+    OPEN = "open", "open"
+    KEY_REJECTED = "key_rejected", "key rejected"
+    BANNED = "banned", "banned"
+
+
+class Upstream(models.Model):
+    """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted."""
+
+    name = models.CharField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")])
+    management_url = models.URLField(max_length=500, help_text="For instance http://cliproxyapi:8317/v0/management")
+    key_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
+    from_environment = models.BooleanField(default=False, editable=False)
+    is_enabled = models.BooleanField(default=True, help_text="Paused upstreams are not collected from.")
+    is_simulated = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    access = models.CharField(max_length=20, choices=Access, default=Access.OPEN, editable=False)
+    access_detail = models.CharField(max_length=300, blank=True, editable=False)
+    blocked_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="End of a ban.")
+
+    version = models.CharField(max_length=60, blank=True, editable=False)
+    statistics_enabled = models.BooleanField(null=True, blank=True, editable=False)
+    retention_seconds = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    observed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("from_environment",), condition=Q(from_environment=True), name="one_upstream_from_environment"),
+            models.CheckConstraint(condition=Q(from_environment=False) | Q(key_encrypted=b""), name="environment_key_never_stored"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def collect_lease(self) -> str:
+        """Name of the lease that a collector of this upstream holds."""
+        return f"collect:{self.pk}"
+
+    @property
+    def stored_key(self) -> str:
+        """The management key kept for this upstream, decrypted; empty if none is."""
+        return decrypt(bytes(self.key_encrypted)).decode() if self.key_encrypted else ""
+
+    def store_key(self, key: str) -> None:
+        """Set, without saving, the management key."""
+        self.key_encrypted = encrypt(key.encode())

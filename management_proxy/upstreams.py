@@ -1,0 +1,83 @@
+"""Which upstreams there are, how to call them, and who may: the state that all processes share."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from management_proxy.client import ManagementClient, UsageSettings
+from management_proxy.errors import Banned, Blocked, KeyRejected
+from management_proxy.models import Access, Upstream
+
+ENVIRONMENT_NAME = "default"
+# A ban whose end has passed is believed over.
+_OPEN_AGAIN = timedelta(0)
+
+
+def ensure_environment_upstream() -> Upstream | None:
+    """The upstream of the environment, made or brought up to date; None if the environment names none."""
+    url = settings.CLIPROXYAPI_MANAGEMENT_URL
+    if not url:
+        return Upstream.objects.filter(from_environment=True).first()
+    observed = {"management_url": url, "is_simulated": settings.UPSTREAM_IS_SIMULATED}
+    with transaction.atomic():
+        upstream, created = Upstream.objects.select_for_update().get_or_create(
+            from_environment=True, defaults={"name": _free_name(), **observed}
+        )
+        if not created and (upstream.management_url, upstream.is_simulated) != (url, settings.UPSTREAM_IS_SIMULATED):
+            # Another address is another server: what the old one said of our key no longer holds.
+            Upstream.objects.filter(pk=upstream.pk).update(**observed, access=Access.OPEN, access_detail="", blocked_until=None)
+            upstream.refresh_from_db()
+    return upstream
+
+
+def _free_name() -> str:
+    taken = set(Upstream.objects.values_list("name", flat=True))
+    candidates = [ENVIRONMENT_NAME, *(f"{ENVIRONMENT_NAME}-{n}" for n in range(2, len(taken) + 3))]
+    return next(name for name in candidates if name not in taken)
+
+
+def client_for(upstream: Upstream) -> ManagementClient:
+    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and KeyRejected without a key."""
+    check_access(upstream)
+    key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
+    if not key:
+        raise KeyRejected("no management key is configured")
+    return ManagementClient(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
+
+
+def check_access(upstream: Upstream) -> None:
+    """Raise what stops every caller: KeyRejected until an operator acts, Banned until its end."""
+    upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until"])
+    if upstream.access == Access.KEY_REJECTED:
+        raise KeyRejected(f"stopped until an operator lets callers in again: {upstream.access_detail}")
+    if upstream.access == Access.BANNED and upstream.blocked_until:
+        if upstream.blocked_until - timezone.now() > _OPEN_AGAIN:
+            raise Banned(upstream.access_detail, upstream.blocked_until)
+        allow_access(upstream)
+
+
+def record_block(upstream: Upstream, error: Blocked) -> None:
+    """Stop every caller of the upstream in every process."""
+    banned = isinstance(error, Banned)
+    Upstream.objects.filter(pk=upstream.pk).update(
+        access=Access.BANNED if banned else Access.KEY_REJECTED,
+        access_detail=str(error)[:300],
+        blocked_until=error.until if isinstance(error, Banned) else None,
+    )
+
+
+def allow_access(upstream: Upstream) -> None:
+    """Let callers in again: after an operator mended the key, or when a ban has passed."""
+    Upstream.objects.filter(pk=upstream.pk).update(access=Access.OPEN, access_detail="", blocked_until=None)
+
+
+def record_settings(upstream: Upstream, observed: UsageSettings) -> None:
+    """Keep what the upstream said of its version, statistics switch and retention."""
+    Upstream.objects.filter(pk=upstream.pk).update(
+        version=observed.version,
+        statistics_enabled=observed.statistics_enabled,
+        retention_seconds=observed.retention_seconds,
+        observed_at=timezone.now(),
+    )

@@ -1,0 +1,175 @@
+"""Leases: the time-limited right to do one named thing, shared by every process on every host.
+
+States of a row (one per name, never deleted):
+
+    free  --acquire-->  held(token, holder, expires_at)  --release, force_release-->  free
+                          |  renew: expires_at moves on        ^
+                          '--time passes--> expired --acquire--'  (token + 1)
+
+Invariants
+* At most one term is unexpired per name: `acquire` is one conditional upsert, so the row lock decides.
+* The token grows by one with every term and never shrinks; a term is named by (name, token).
+* `renew` and `release` name their token, so a late call from an old term changes nothing.
+* Only the database's clock decides (`clock_timestamp()`). A holder's own clock can only make it stop earlier: it trusts
+  its lease until (monotonic start of the last successful renewal) + TTL - margin.
+
+Failure rules
+* Renewal refused, failed or late: the lease is lost. The holder may not write fenced state any more. That is an
+  expected outcome (`False`), not an exception.
+* A dead holder blocks its successor for at most the TTL.
+* State that belongs to a term is written in a transaction that first calls `fence`, which locks the lease's row: the
+  write and the proof that the term was current commit together.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
+from django.db import connection, models
+
+from monitoring.models import Lease
+
+# A holder stops trusting its lease this share of the TTL before the database would let it expire.
+TRUST_MARGIN = 0.1
+HEARTBEATS_PER_TTL = 3
+
+_process_mark = (0, "")
+
+
+def holder_name() -> str:
+    """`host:pid:random`, stable for one process and new after a fork."""
+    global _process_mark
+    if _process_mark[0] != os.getpid():
+        _process_mark = (os.getpid(), secrets.token_hex(4))
+    return f"{socket.gethostname()}:{os.getpid()}:{_process_mark[1]}"
+
+
+@dataclass
+class Term:
+    """One period of holding a lease, named by its token."""
+
+    name: str
+    token: int
+    holder: str
+    ttl: float
+    trusted_until: float = field(repr=False)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether, by this process's monotonic clock, the lease can be relied upon."""
+        return time.monotonic() < self.trusted_until
+
+    def extend(self, since: float) -> None:
+        self.trusted_until = since + self.ttl * (1 - TRUST_MARGIN)
+
+    def distrust(self) -> None:
+        self.trusted_until = 0.0
+
+
+def acquire(name: str, ttl: float) -> Term | None:
+    """A new term of `ttl` seconds, or None while somebody else holds the lease."""
+    started = time.monotonic()
+    holder = holder_name()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            /* monitoring.leases.acquire */
+            INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
+            VALUES (%(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(ttl)s))
+            ON CONFLICT (name) DO UPDATE SET
+                token = lease.token + 1, holder = excluded.holder, acquired_at = excluded.acquired_at,
+                renewed_at = excluded.renewed_at, expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+            WHERE lease.expires_at IS NULL OR lease.expires_at <= clock_timestamp()
+            RETURNING token
+            """,
+            {"name": name, "holder": holder, "ttl": ttl},
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    term = Term(name, row[0], holder, ttl, 0.0)
+    term.extend(started)
+    return term
+
+
+def renew(term: Term) -> bool:
+    """Extend this very term by its TTL from now; False if it has expired or was taken away."""
+    started = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            /* monitoring.leases.renew */
+            UPDATE monitoring_lease SET renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE name = %s AND token = %s AND expires_at > clock_timestamp()
+            """,
+            [term.ttl, term.name, term.token],
+        )
+        renewed = cursor.rowcount == 1
+    if renewed:
+        term.extend(started)
+    else:
+        term.distrust()
+    return renewed
+
+
+def release(term: Term) -> bool:
+    """Give up this very term; False if it was no longer ours to give."""
+    term.distrust()
+    return _free(Lease.objects.filter(name=term.name, token=term.token).exclude(holder=""))
+
+
+def force_release(name: str) -> bool:
+    """Free the lease whoever holds it; False if it was free. Safe because the old holder's token fences it off."""
+    return _free(Lease.objects.filter(name=name).exclude(holder=""))
+
+
+def _free(leases: models.QuerySet[Lease]) -> bool:
+    return leases.update(holder="", acquired_at=None, renewed_at=None, expires_at=None) == 1
+
+
+def fence(term: Term) -> bool:
+    """Whether the term is current; locks the lease's row until the caller's transaction ends, so it must be in one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "/* monitoring.leases.fence */ SELECT 1 FROM monitoring_lease "
+            "WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE",
+            [term.name, term.token],
+        )
+        return cursor.fetchone() is not None
+
+
+@contextmanager
+def heartbeat(term: Term) -> Iterator[None]:
+    """Renew the term from a thread of its own, so that one slow upstream answer does not outlive it."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(term, stop), name=f"heartbeat {term.name}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _beat(term: Term, stop: threading.Event) -> None:
+    try:
+        while not stop.wait(term.ttl / HEARTBEATS_PER_TTL):
+            if not _renew_if_possible(term):
+                return
+    finally:
+        connection.close()
+
+
+def _renew_if_possible(term: Term) -> bool:
+    try:
+        return renew(term)
+    except DatabaseError:
+        # Uncertain: the next beat may succeed in time; if not, trust runs out by itself.
+        connection.close()
+        return term.is_trusted

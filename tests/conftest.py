@@ -1,0 +1,38 @@
+"""What every test shares: a database, a spool of its own, and an environment without secrets of the machine."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+
+from tests.factories import Recording, recordings_in
+
+
+def pytest_configure() -> None:
+    if django_settings.EMBEDDED_POSTGRES:
+        from config import embedded_postgres
+
+        embedded_postgres.ensure_running(django_settings.VAR_DIR)
+
+
+def pytest_unconfigure() -> None:
+    if django_settings.EMBEDDED_POSTGRES:
+        from config import embedded_postgres
+
+        embedded_postgres.stop_if_unused(django_settings.VAR_DIR)
+
+
+@pytest.fixture(autouse=True)
+def isolated(settings, tmp_path: Path) -> None:
+    settings.SPOOL_DIR = tmp_path / "spool"
+    settings.CLIPROXYAPI_MANAGEMENT_URL = ""
+    settings.MANAGEMENT_API_KEY = ""
+    settings.UPSTREAM_IS_SIMULATED = False
+    settings.COLLECTOR_API_KEY = "collector-key-for-tests"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def recordings() -> dict[str, list[Recording]]:
+    """Every recording of queue pages, by file name."""
+    return recordings_in("usage-queue*.jsonl", "older/*.jsonl")

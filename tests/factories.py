@@ -1,0 +1,117 @@
+"""Plain functions that make valid things; a test names only what matters to it."""
+
+import base64
+import copy
+import itertools
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.contrib.auth.models import User
+
+from management_proxy.client import ManagementClient
+from management_proxy.models import Upstream
+from providers.models import ClientKey
+from usage.attribution import Attribution, client_key_digest
+from usage.ingest import Ingested, ingest
+
+RECORDINGS = Path(__file__).parent / "recordings"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded exchange."""
+
+    name: str
+    method: str
+    path: str
+    request_headers: dict[str, str]
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def _bytes(part: dict[str, Any]) -> bytes:
+    if "body_base64" in part:
+        return base64.b64decode(part["body_base64"])
+    return part.get("body", "").encode()
+
+
+def read_recordings(path: Path) -> list[Recording]:
+    exchanges = [json.loads(line) for line in path.read_text().splitlines()]
+    return [
+        Recording(
+            x["name"], x["request"]["method"], x["request"]["path"], x["request"]["headers"],
+            x["response"]["status"], [tuple(h) for h in x["response"]["headers"]], _bytes(x["response"]),
+        )
+        for x in exchanges
+    ]  # fmt: skip
+
+
+def recordings_in(*patterns: str) -> dict[str, list[Recording]]:
+    paths = [path for pattern in patterns for path in sorted(RECORDINGS.glob(pattern))]
+    return {str(path.relative_to(RECORDINGS)): read_recordings(path) for path in paths}
+
+
+def answering(answers: list[httpx.Response | Exception]) -> ManagementClient:
+    """A client whose upstream gives these answers in turn."""
+    remaining = iter(answers)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = next(remaining)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ManagementClient("http://upstream.test/v0/management", "key", transport=httpx.MockTransport(handle))
+
+
+def make_user(name: str = "", *, staff: bool = False) -> User:
+    name = name or f"user{next(_numbers)}"
+    return User.objects.create_user(name, password="correct horse", is_staff=staff, is_superuser=staff)
+
+
+def make_upstream(**fields: Any) -> Upstream:
+    number = next(_numbers)
+    upstream = Upstream(**{"name": f"upstream-{number}", "management_url": f"http://127.0.0.1:{number}/v0/management", **fields})
+    upstream.store_key("management-key")
+    upstream.save()
+    return upstream
+
+
+def make_client_key(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
+    return ClientKey.objects.create(upstream=upstream, digest=client_key_digest(key), last_four=key[-4:], **fields)
+
+
+_EXAMPLE = {
+    "timestamp": "2026-11-20T10:00:00.123456789Z", "latency_ms": 1500, "ttft_ms": 300, "source": "alice@example.com",
+    "auth_index": "ee59064bd3fc99ea", "client_ip": "10.0.0.12", "x_forwarded_for": "", "user_agent": "curl/8",
+    "tokens": {"input_tokens": 100, "output_tokens": 20, "reasoning_tokens": 5, "cached_tokens": 40, "cache_read_tokens": 40,
+               "cache_read_tokens_present": True, "cache_creation_tokens": 0, "total_tokens": 120},
+    "failed": False, "generate": True, "fail": {"status_code": 200, "body": ""}, "accounting_version": 2,
+    "token_breakdown": {"schema_version": 2, "quality": "complete", "total_tokens": 120,
+                        "input": {"total_tokens": 100, "uncached_tokens": 60, "cache_read_tokens": 40, "cache_write_tokens": 0},
+                        "output": {"total_tokens": 20, "non_reasoning_tokens": 15, "reasoning_tokens": 5}, "unclassified_tokens": 0},
+    "provider": "codex", "executor_type": "CodexExecutor", "model": "gpt-5.4", "alias": "gpt-5.4", "endpoint": "POST /v1/responses",
+    "auth_type": "oauth", "api_key": "sk-client-team-a", "reasoning_effort": "", "service_tier": "auto",
+}  # fmt: skip
+
+
+def make_event(**fields: Any) -> dict[str, Any]:
+    """A queue element as the newest version sends it, with a request id of its own."""
+    event = {**copy.deepcopy(_EXAMPLE), "request_id": f"{next(_numbers):08x}", **fields}
+    if isinstance(event["timestamp"], datetime):
+        event["timestamp"] = event["timestamp"].astimezone(UTC).isoformat()
+    if event.get("failed") and "fail" not in fields:
+        event["fail"] = {"status_code": 500, "body": "upstream failed"}
+    return event
+
+
+def store(upstream: Upstream, *events: Any, batch: str = "") -> Ingested:
+    """Put events through the real ingest as one page."""
+    page = json.dumps(list(events)).encode()
+    return ingest(page, batch or f"batch-{next(_numbers)}", upstream, Attribution(upstream))

@@ -1,0 +1,9 @@
+"""The usage app."""
+
+from django.apps import AppConfig
+
+
+class UsageConfig(AppConfig):
+    """Usage."""
+
+    name = "usage"

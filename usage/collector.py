@@ -1,0 +1,210 @@
+"""One pass over one upstream's queue: lease, spool, drain, ingest, record the run, release (design 4, 5).
+
+States of a run: running -> succeeded | failed | lease_lost; `abandoned` is what the next holder calls a run whose process
+died. A run exists only under a lease; its row is written only in transactions that first fence the lease's token, so a
+holder that was frozen past its TTL can neither overwrite the state nor pop again. What it had popped is stored all the
+same: events are idempotent and need no fence.
+
+Order within a page, each step before the next
+    1. the lease is trusted and renewed, which also proves that the database answers: we never pop what we cannot store
+    2. the page is received into the spool, chunk by chunk, and synced
+    3. it is ingested in one transaction, and then removed from the spool
+A broken answer (step 2) leaves what arrived in the spool; it is ingested at once, and the run fails with the reason.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from management_proxy.client import ManagementClient
+from management_proxy.errors import UpstreamError
+from management_proxy.models import Upstream
+from management_proxy.upstreams import client_for, record_settings
+from monitoring.leases import Term, acquire, fence, heartbeat, holder_name, release, renew
+from monitoring.models import Lease
+from usage import spool
+from usage.attribution import Attribution
+from usage.ingest import Ingested, ingest
+from usage.models import CollectorRun
+
+logger = logging.getLogger(__name__)
+
+Status = CollectorRun.Status
+# How often the upstream's switch and retention are read again.
+SETTINGS_EVERY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class RunInProgress:
+    """Somebody else is collecting: their run (None in the instant before it is recorded), holder and its age in seconds."""
+
+    run_id: UUID | None
+    holder: str
+    age_seconds: float
+
+
+@dataclass
+class Run:
+    """A pass as it goes: counts so far, and whether the last page was full, so that more is waiting."""
+
+    id: UUID
+    upstream: Upstream
+    term: Term
+    attribution: Attribution
+    started: float = field(default_factory=time.monotonic)
+    pages: int = 0
+    popped: int = 0
+    total: Ingested = field(default_factory=Ingested)
+    more_waiting: bool = False
+
+    def add(self, ingested: Ingested) -> None:
+        self.total += ingested
+
+
+class LeaseLost(Exception):
+    """The lease ran out or was taken away; expected, and never shown to anybody."""
+
+
+def collect(
+    upstream: Upstream,
+    trigger: CollectorRun.Trigger,
+    *,
+    attribution: Attribution | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> CollectorRun | RunInProgress:
+    """Drain the queue of one upstream once; a caller who finds a run in progress is told so.
+
+    Upstream and spool failures end in the run's status, class and error. Raises django.db.Error if the database is gone.
+    """
+    waited_since = time.monotonic()
+    term = acquire(upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS)
+    if term is None:
+        return run_in_progress(upstream)
+    run = Run(uuid4(), upstream, term, attribution or Attribution(upstream))
+    try:
+        with heartbeat(term):
+            _record_start(run, trigger, waited_since)
+            status, failure_class, error = _drain_and_judge(run, should_stop)
+            return _record_end(run, status, failure_class, error)
+    finally:
+        release(term)
+
+
+def run_in_progress(upstream: Upstream) -> RunInProgress:
+    """What is known of the run that holds the upstream's lease."""
+    run = CollectorRun.objects.filter(upstream=upstream, status=Status.RUNNING).first()
+    lease = Lease.objects.filter(name=upstream.collect_lease).first()
+    since = run.started_at if run else lease.acquired_at if lease else None
+    age = (timezone.now() - since).total_seconds() if since else 0.0
+    return RunInProgress(run.id if run else None, lease.holder if lease else "", max(age, 0.0))
+
+
+def _record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) -> None:
+    with transaction.atomic():
+        if not fence(run.term):
+            raise LeaseLost
+        now = timezone.now()
+        # Whoever left a run behind is dead or fenced off.
+        CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING, started_at__lte=now).update(
+            status=Status.ABANDONED, ended_at=now, failure_class="internal", error="the process that ran it ended or lost its lease"
+        )
+        CollectorRun.objects.create(
+            id=run.id, upstream=run.upstream, trigger=trigger, holder=holder_name(), token=run.term.token,
+            started_at=now, lock_wait_ms=round((time.monotonic() - waited_since) * 1000),
+        )  # fmt: skip
+
+
+def _drain_and_judge(run: Run, should_stop: Callable[[], bool]) -> tuple[CollectorRun.Status, str, str]:
+    try:
+        _ingest_left_over(run)
+        _drain(run, should_stop)
+    except UpstreamError as error:
+        return Status.FAILED, error.failure_class, str(error)
+    except spool.SpoolError as error:
+        return Status.FAILED, "internal", str(error)
+    except LeaseLost:
+        return Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on"
+    return Status.SUCCEEDED, "", ""
+
+
+def _ingest_left_over(run: Run) -> None:
+    for file in spool.left_over(run.upstream.pk):
+        _ingest_file(run, file)
+
+
+def _ingest_file(run: Run, file: spool.SpoolFile) -> Ingested:
+    ingested = ingest(file.read(), file.name, run.upstream, run.attribution)
+    file.remove()
+    run.add(ingested)
+    return ingested
+
+
+def _drain(run: Run, should_stop: Callable[[], bool]) -> None:
+    client = client_for(run.upstream)
+    _observe_settings(run.upstream, client)
+    budget_ends = run.started + settings.COLLECTOR_TIME_BUDGET_SECONDS
+    page_size = settings.COLLECTOR_PAGE_SIZE
+    while True:
+        if not (run.term.is_trusted and renew(run.term)):
+            raise LeaseLost
+        elements = _pop_page(run, client, page_size)
+        run.more_waiting = elements >= page_size
+        if not run.more_waiting or should_stop() or time.monotonic() >= budget_ends:
+            return
+
+
+def _pop_page(run: Run, client: ManagementClient, page_size: int) -> int:
+    """Pop, spool and ingest one page; the number of its elements."""
+    with spool.new_file(run.upstream.pk) as file:
+        try:
+            client.pop_usage(page_size, file.write)
+        finally:
+            # Also after a broken answer: what arrived is kept and stored.
+            file.complete()
+            run.pages += 1
+            page = file.read()
+            ingested = _ingest_file(run, file) if page.strip() not in (b"", b"[]") else Ingested()
+            run.popped += ingested.elements
+            file.remove()
+        return ingested.elements
+
+
+def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
+    seen = upstream.observed_at
+    if seen and (timezone.now() - seen).total_seconds() < SETTINGS_EVERY_SECONDS:
+        return
+    record_settings(upstream, client.usage_settings())
+    upstream.refresh_from_db()
+
+
+def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error: str) -> CollectorRun:
+    duration = round((time.monotonic() - run.started) * 1000)
+    counts = {
+        "pages": run.pages, "popped": run.popped, "stored": run.total.stored,
+        "duplicates": run.total.duplicates, "dead_lettered": run.total.dead_lettered,
+    }  # fmt: skip
+    with transaction.atomic():
+        still_ours = fence(run.term)
+        if still_ours:
+            CollectorRun.objects.filter(pk=run.id).update(
+                status=status, ended_at=timezone.now(), duration_ms=duration, failure_class=failure_class, error=error[:500], **counts
+            )
+    level = logging.INFO if status == Status.SUCCEEDED else logging.WARNING
+    logger.log(
+        level,
+        "Collector run ended",
+        extra={
+            "run_id": str(run.id), "upstream": run.upstream.name, "status": status.value, **counts,
+            "duration_ms": duration, "failure_class": failure_class, "error": error, "recorded": still_ours,
+        },
+    )  # fmt: skip
+    ended = CollectorRun.objects.get(pk=run.id)
+    ended.more_waiting = run.more_waiting  # type: ignore[attr-defined]
+    return ended
+

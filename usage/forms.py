@@ -1,0 +1,97 @@
+"""What may be asked of history, as forms: bounds, defaults and the conversion to a window."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from usage.windows import Window
+
+RANGES = (("today", "Today"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("custom", "Custom"))
+_DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+EARLIEST_DAY = date(2020, 1, 1)
+LATEST_DAY = date(2099, 12, 31)
+
+
+class DayField(forms.Field):
+    """A day as YYYY-MM-DD; the error says what was got."""
+
+    def to_python(self, value: Any) -> date | None:
+        if value in self.empty_values:
+            return None
+        try:
+            day = datetime.strptime(value, "%Y-%m-%d").date() if len(value) == 10 else None  # noqa: DTZ007
+        except ValueError:
+            day = None
+        if day is None:
+            raise ValidationError(f"expected a day as YYYY-MM-DD, got {value[:40]!r}")
+        if not EARLIEST_DAY <= day <= LATEST_DAY:
+            raise ValidationError(f"expected a day between {EARLIEST_DAY} and {LATEST_DAY}, got {value!r}")
+        return day
+
+
+class ZoneField(forms.Field):
+    """An IANA time zone; empty means the configured one."""
+
+    def to_python(self, value: Any) -> ZoneInfo:
+        name = value or settings.TIME_ZONE
+        if name not in available_timezones():
+            raise ValidationError(f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}")
+        return ZoneInfo(name)
+
+
+class WindowForm(forms.Form):
+    """A window with both days given, as the API wants it."""
+
+    tz = ZoneField(required=False)
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        # `from` is a word of Python, so these two cannot be class attributes.
+        self.fields["from"] = DayField(error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"})
+        self.fields["to"] = DayField(error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("from"), cleaned.get("to")
+        if first and last:
+            if first > last:
+                self.add_error("from", f"expected a day not after `to` ({last}), got {first}")
+            elif (last - first).days >= settings.HISTORY_MAX_DAYS:
+                self.add_error("from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {(last - first).days + 1}")
+        return cleaned
+
+    def window(self) -> Window:
+        """The window of a valid form."""
+        return Window(self.cleaned_data["from"], self.cleaned_data["to"], self.cleaned_data["tz"])
+
+
+class HistoryForm(WindowForm):
+    """The filter bar of the pages: a named range, or two days."""
+
+    range = forms.ChoiceField(choices=RANGES, required=False)
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.fields["from"].required = self.fields["to"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if "from" in self.errors or "to" in self.errors:
+            return cleaned
+        first, last = cleaned.get("from"), cleaned.get("to")
+        chosen = cleaned.get("range") or ("custom" if first or last else "7d")
+        today = timezone.now().astimezone(cleaned.get("tz") or ZoneInfo(settings.TIME_ZONE)).date()
+        if chosen != "custom":
+            cleaned["from"], cleaned["to"] = today - timedelta(days=_DAYS[chosen] - 1), today
+        else:
+            cleaned["to"] = last or max(today, first or today)
+            cleaned["from"] = first or cleaned["to"] - timedelta(days=6)
+            if cleaned["from"] > cleaned["to"]:
+                self.add_error("from", f"expected a day not after `to` ({cleaned['to']}), got {cleaned['from']}")
+        cleaned["range"] = chosen
+        return cleaned

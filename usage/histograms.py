@@ -1,0 +1,37 @@
+"""Log-bucket histograms of durations: mergeable by adding counts, with a relative error of at most 2 %.
+
+Bin `b` holds the durations in `(GAMMA**(b-1), GAMMA**b]` milliseconds; a duration is told as the point of its bin
+whose relative distance to both ends is equal. PostgreSQL computes the same bin as `BIN_SQL`.
+"""
+
+import math
+from collections.abc import Iterable
+
+RELATIVE_ERROR = 0.02
+GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_LOG_GAMMA = math.log(GAMMA)
+
+# The bin of the duration `{0}` in milliseconds, which must be at least 1. Written out so that Python and SQL agree.
+BIN_SQL = f"ceil(ln({{0}}::float8) / {_LOG_GAMMA!r}::float8)::smallint"
+
+
+def bin_of(milliseconds: int) -> int:
+    """The bin of a duration of at least 1 ms."""
+    return math.ceil(math.log(milliseconds) / _LOG_GAMMA)
+
+
+def duration_of(bin_number: int) -> float:
+    """The duration in milliseconds for which a bin stands."""
+    return 2 * GAMMA**bin_number / (GAMMA + 1)
+
+
+def percentile(histogram: Iterable[tuple[int, int]], percent: float, largest: int) -> int:
+    """The nearest-rank percentile of ascending `(bin, count)` pairs in whole ms, never above `largest`; 0 when empty."""
+    pairs = list(histogram)
+    rank = math.ceil(sum(count for _, count in pairs) * percent / 100)
+    seen = 0
+    for bin_number, count in pairs:
+        seen += count
+        if seen >= rank:
+            return min(round(duration_of(bin_number)), largest)
+    return 0

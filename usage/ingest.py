@@ -1,0 +1,158 @@
+"""Storing a page: events, rollups and dead letters in one transaction (design 4).
+
+    page --parse--> entries + rejects --COPY--> staging --insert on conflict do nothing--> new rows --add--> rollups
+
+Only the rows that were really new reach the rollups, so that replaying a page adds nothing. Should the database refuse a
+page, it is halved until the element it refuses stands alone; that one becomes a dead letter and its neighbours are stored.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import DataError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from management_proxy.encryption import encrypt
+from management_proxy.models import Upstream
+from usage.attribution import Attribution
+from usage.models import DeadLetter
+from usage.partitions import ensure_partitions, month_of
+from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
+from usage.rollups import DAILY, HOURLY, add_sql, calendar_zone
+
+logger = logging.getLogger(__name__)
+
+# Attempts of one client request lie within this of each other; its 32-bit id says nothing beyond (contract 2.6).
+REQUEST_WINDOW = timedelta(hours=1)
+# The largest payload of a dead letter that is kept.
+PAYLOAD_BYTES = 8 * 1024 * 1024
+
+_COLUMNS = (
+    "timestamp", "digest", "series_id", "request_id", "latency_ms", "ttft_ms",
+    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
+    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
+    "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
+    "reported_cache_read_tokens", "reported_cache_creation_tokens", "reported_total_tokens",
+    "fail_status", "fail_body", "details",
+)  # fmt: skip
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+
+# The name carries a version: behind a pooler the table may be one that an older release made in this session.
+_STAGING = "usage_staging_1"
+_CREATE_STAGING = f"""
+CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
+SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA
+"""
+_STORE = f"""
+/* usage.ingest._store */
+WITH placed AS (
+    SELECT staged.*, o.upstream_id, o.endpoint, o.client_key_id,
+        "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, o.client_key_id ORDER BY "timestamp", "position") AS gap
+    FROM {_STAGING} AS staged JOIN usage_usageseries AS o ON o.id = staged.series_id
+), fresh AS (
+    INSERT INTO usage_event ({_NAMES}, is_first_attempt)
+    SELECT {_NAMES}, request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
+        SELECT 1 FROM usage_event AS e JOIN usage_usageseries AS o ON o.id = e.series_id
+        WHERE e.request_id = placed.request_id AND e.request_id <> '' AND o.upstream_id = placed.upstream_id
+            AND e."timestamp" BETWEEN placed."timestamp" - %(window)s AND placed."timestamp" + %(window)s
+            AND o.endpoint = placed.endpoint AND o.client_key_id IS NOT DISTINCT FROM placed.client_key_id
+    ))
+    FROM placed ORDER BY "position"
+    ON CONFLICT (digest, "timestamp") DO NOTHING
+    RETURNING *
+), hourly AS ({add_sql(HOURLY, "fresh")}), daily AS ({add_sql(DAILY, "fresh")})
+SELECT count(*) FROM fresh
+"""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of a page: `elements` = `stored` + `duplicates` + `dead_lettered`."""
+
+    elements: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead_lettered: int = 0
+
+    def __add__(self, other: "Ingested") -> "Ingested":
+        return Ingested(
+            self.elements + other.elements, self.stored + other.stored,
+            self.duplicates + other.duplicates, self.dead_lettered + other.dead_lettered,
+        )  # fmt: skip
+
+
+def ingest(page: bytes, batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
+    """Store a page under the name `batch`; doing it again changes nothing. Raises django.db.Error if the database is gone."""
+    entries, rejects = parse_page(page, upstream.pk, timezone.now())
+    ensure_partitions({month_of(entry.timestamp) for entry in entries})
+    return _ingest(entries, rejects, batch, upstream, attribution)
+
+
+def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
+    try:
+        rows = list(_rows(entries, attribution.series_of(entries)))
+        with transaction.atomic():
+            stored = _store(rows) if rows else 0
+            dead = _write_dead_letters(rejects, batch, upstream)
+    except (DataError, IntegrityError, UnicodeEncodeError) as error:
+        if not entries:
+            raise
+        return _ingest_in_halves(entries, rejects, batch, upstream, attribution, error)
+    elements = len(entries) + len(rejects)
+    return Ingested(elements, stored, elements - stored - dead, dead)
+
+
+def _ingest_in_halves(
+    entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution, error: Exception
+) -> Ingested:
+    if len(entries) == 1:
+        only = entries[0]
+        logger.warning("Event refused by the database", extra={"batch": batch, "position": only.position, "error": type(error).__name__})
+        refused = Reject(only.position, only.raw, DeadLetter.Reason.NOT_STORABLE, f"the database refused it: {type(error).__name__}")
+        return _ingest([], [*rejects, refused], batch, upstream, attribution)
+    middle = len(entries) // 2
+    first = _ingest(entries[:middle], rejects, batch, upstream, attribution)
+    return first + _ingest(entries[middle:], [], batch, upstream, attribution)
+
+
+def _store(rows: list[tuple[Any, ...]]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_CREATE_STAGING)
+        with cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(_STORE, {"zone": calendar_zone(), "window": REQUEST_WINDOW})
+        return int(cursor.fetchone()[0])
+
+
+def _rows(entries: list[Entry], series_ids: list[int]) -> Iterator[tuple[Any, ...]]:
+    for entry, series_id in zip(entries, series_ids, strict=True):
+        r, t, reported = entry.record, entry.tokens, entry.record.tokens
+        details = details_of(r)
+        yield (
+            entry.timestamp, entry.digest, series_id, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
+            t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
+            reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
+            reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
+            r.fail.status_code if r.failed else None, fail_body_of(r), json.dumps(details) if details else None, entry.position,
+        )  # fmt: skip
+
+
+def _write_dead_letters(rejects: list[Reject], batch: str, upstream: Upstream) -> int:
+    if not rejects:
+        return 0
+    existing = set(DeadLetter.objects.filter(upstream=upstream, batch=batch).values_list("position", flat=True))
+    new = [
+        DeadLetter(
+            upstream=upstream, batch=batch, position=reject.position, reason=reject.reason, detail=storable_text(reject.detail, 300),
+            payload_encrypted=encrypt(reject.raw[:PAYLOAD_BYTES]), payload_bytes=len(reject.raw),
+        )
+        for reject in rejects
+        if reject.position not in existing
+    ]  # fmt: skip
+    DeadLetter.objects.bulk_create(new, ignore_conflicts=True)
+    return len(new)

@@ -1,0 +1,116 @@
+"""The collector's loop: one thread for each enabled upstream, so that one that hangs never delays another.
+
+A thread's step collects once; after a full page it goes on at once, after a failure it waits longer each time, and never
+longer than a third of the upstream's retention. The main thread looks for added, paused and removed upstreams.
+"""
+
+import logging
+import random
+import threading
+import time
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from management_proxy.models import Upstream
+from management_proxy.upstreams import ensure_environment_upstream
+from usage.attribution import Attribution
+from usage.collector import RunInProgress, collect
+from usage.models import CollectorRun
+
+logger = logging.getLogger(__name__)
+
+LOOK_FOR_UPSTREAMS_SECONDS = 5.0
+LONGEST_BACKOFF_SECONDS = 60.0
+
+
+class UpstreamThread(threading.Thread):
+    """Collects from one upstream until told to stop."""
+
+    def __init__(self, upstream: Upstream, stop: threading.Event, interval: float) -> None:
+        super().__init__(name=f"collector {upstream.name}", daemon=True)
+        self.upstream = upstream
+        self._stop_all = stop
+        self._stop_this = threading.Event()
+        self._interval = interval
+        self._attribution = Attribution(upstream)
+        self._failures = 0
+
+    def run(self) -> None:
+        while not self._must_stop():
+            wait = self.step()
+            deadline = time.monotonic() + wait
+            while not self._must_stop() and (left := deadline - time.monotonic()) > 0:
+                self._stop_all.wait(min(left, 0.5))
+        connection.close()
+
+    def retire(self) -> None:
+        """End after the step in hand."""
+        self._stop_this.set()
+
+    def step(self) -> float:
+        """Collect once; the seconds to wait before the next step."""
+        try:
+            self.upstream.refresh_from_db()
+            outcome = collect(self.upstream, CollectorRun.Trigger.LOOP, attribution=self._attribution, should_stop=self._must_stop)
+        except DatabaseError as error:
+            logger.error("Database is out of reach", extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]})
+            connection.close()
+            return self._after_failure()
+        except Upstream.DoesNotExist:
+            self.retire()
+            return 0.0
+        if isinstance(outcome, RunInProgress):
+            return self._interval
+        if outcome.status != CollectorRun.Status.SUCCEEDED:
+            return self._after_failure()
+        self._failures = 0
+        return 0.0 if getattr(outcome, "more_waiting", False) else self._interval * random.uniform(0.9, 1.0)  # noqa: S311
+
+    def _after_failure(self) -> float:
+        self._failures += 1
+        backoff: float = min(self._interval * 2 ** min(self._failures, 10), LONGEST_BACKOFF_SECONDS, self._longest_wait())
+        return backoff * random.uniform(0.5, 1.0)  # noqa: S311
+
+    def _longest_wait(self) -> float:
+        return max((self.upstream.retention_seconds or 60) / 3, self._interval)
+
+    def _must_stop(self) -> bool:
+        return self._stop_all.is_set() or self._stop_this.is_set()
+
+
+class CollectorLoop:
+    """Keeps a thread for every enabled upstream."""
+
+    def __init__(self, stop: threading.Event, interval: float, only: str | None = None) -> None:
+        self._stop = stop
+        self._interval = interval
+        self._only = only
+        self._threads: dict[int, UpstreamThread] = {}
+
+    def run(self) -> None:
+        """Go on until `stop` is set; then let every step in hand end."""
+        logger.info("Collector started", extra={"interval_seconds": self._interval})
+        while not self._stop.is_set():
+            self.adjust()
+            self._stop.wait(LOOK_FOR_UPSTREAMS_SECONDS)
+        for thread in self._threads.values():
+            thread.join()
+        logger.info("Collector stopped")
+
+    def adjust(self) -> None:
+        """Start threads for new upstreams, retire those of paused and removed ones, replace dead ones."""
+        try:
+            if settings.CLIPROXYAPI_MANAGEMENT_URL:
+                ensure_environment_upstream()
+            wanted = {u.pk: u for u in Upstream.objects.filter(is_enabled=True, **({"name": self._only} if self._only else {}))}
+        except DatabaseError:
+            connection.close()
+            return
+        for pk in self._threads.keys() - wanted.keys():
+            self._threads.pop(pk).retire()
+        for pk, upstream in wanted.items():
+            if pk not in self._threads or not self._threads[pk].is_alive():
+                self._threads[pk] = UpstreamThread(upstream, self._stop, self._interval)
+                self._threads[pk].start()

@@ -1,0 +1,117 @@
+"""The state of collection, as pages and JSON tell it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from management_proxy.client import DEFAULT_RETENTION_SECONDS
+from management_proxy.models import Access, Upstream
+from monitoring.models import Lease
+from usage.models import CollectorRun
+
+Status = CollectorRun.Status
+# Without a success for this long, collection is not healthy.
+HEALTHY_SECONDS = 660
+
+
+@dataclass(frozen=True)
+class UpstreamState:
+    """One upstream with its lease, its last run and what an operator should know."""
+
+    upstream: Upstream
+    lease: Lease | None
+    is_held: bool
+    seconds_left: float | None
+    last_run: CollectorRun | None
+    last_success_at: datetime | None
+    warnings: list[str]
+
+
+def upstream_states() -> list[UpstreamState]:
+    """Every upstream's state, in four queries."""
+    newest = CollectorRun.objects.filter(upstream=OuterRef("pk")).order_by("-started_at")
+    upstreams = Upstream.objects.annotate(
+        last_run_id=Subquery(newest.values("pk")[:1]),
+        last_success_at=Subquery(newest.filter(status=Status.SUCCEEDED).values("ended_at")[:1]),
+    )
+    leases = {lease.name: lease for lease in Lease.with_state()}
+    runs = CollectorRun.objects.in_bulk([u.last_run_id for u in upstreams if u.last_run_id])
+    return [_state(u, leases.get(u.collect_lease), runs.get(u.last_run_id)) for u in upstreams]
+
+
+def _state(upstream: Any, lease: Any, last_run: CollectorRun | None) -> UpstreamState:
+    held = bool(lease and lease.is_held)
+    left = (lease.expires_at - timezone.now()).total_seconds() if held else None
+    return UpstreamState(upstream, lease, held, left, last_run, upstream.last_success_at, _warnings(upstream, last_run))
+
+
+def _warnings(upstream: Upstream, last_run: CollectorRun | None) -> list[str]:
+    retention = upstream.retention_seconds or DEFAULT_RETENTION_SECONDS
+    found = []
+    if not upstream.is_enabled:
+        found.append("Paused: nothing is collected, and the upstream forgets events after its retention.")
+    if upstream.access == Access.KEY_REJECTED:
+        found.append(f"The upstream refused the management key ({upstream.access_detail}). Mend the key, then let callers in again in the admin.")
+    if upstream.access == Access.BANNED and upstream.blocked_until and upstream.blocked_until > timezone.now():
+        found.append(f"The upstream bans this address until {upstream.blocked_until:%H:%M:%S} UTC. Collection resumes by itself.")
+    if upstream.statistics_enabled is False:
+        found.append("Usage statistics are switched off upstream (usage-statistics-enabled: false): no event reaches the queue.")
+    if settings.COLLECTOR_INTERVAL_SECONDS > retention / 3:
+        found.append(f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the upstream's retention of {retention} s: events may expire unseen.")
+    if last_run and last_run.status == Status.FAILED:
+        found.append(f"The last run failed: {last_run.error}")
+    return found
+
+
+def recent_runs(limit: int) -> list[CollectorRun]:
+    """The newest runs of all upstreams."""
+    return list(CollectorRun.objects.select_related("upstream")[:limit])
+
+
+def collector_status() -> dict[str, str]:
+    """The `collectorStatus` of the history contract: the last success, and how the last run ended."""
+    last = CollectorRun.objects.order_by("-started_at").first()
+    success = _last_success()
+    return {"lastCollectedAt": success.isoformat() if success else "", "lastStatus": _word(last)}
+
+
+def collection_status() -> dict[str, Any]:
+    """The body of `GET /api/usage/collection-status`."""
+    last = CollectorRun.objects.order_by("-started_at").first()
+    ended = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at")
+    success = _last_success()
+    last_ended = ended.first()
+    fresh = bool(success) and (timezone.now() - success).total_seconds() < HEALTHY_SECONDS
+    return {
+        "success": True,
+        "lastCollectedAt": success.isoformat() if success else None,
+        "lastStatus": _word(last, when_none="idle"),
+        "errorMessage": (last_ended.error or None) if last_ended and last_ended.status != Status.SUCCEEDED else None,
+        "recordsStored": last_ended.stored if last_ended else 0,
+        "isHealthy": fresh and bool(last_ended) and last_ended.status == Status.SUCCEEDED,
+        "consecutiveFailures": _failures_in_a_row(),
+        "runId": str(last.id) if last else None,
+        "isRunning": bool(last and last.status == Status.RUNNING),
+    }
+
+
+def _word(run: CollectorRun | None, when_none: str = "unknown") -> str:
+    if run is None:
+        return when_none
+    return {Status.RUNNING: "running", Status.SUCCEEDED: "success"}.get(Status(run.status), "error")
+
+
+def _last_success() -> datetime | None:
+    return CollectorRun.objects.filter(status=Status.SUCCEEDED).order_by("-started_at").values_list("ended_at", flat=True).first()
+
+
+def _failures_in_a_row() -> int:
+    statuses = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at").values_list("status", flat=True)
+    last_success = CollectorRun.objects.filter(status=Status.SUCCEEDED).order_by("-started_at").values("started_at")[:1]
+    failures = statuses.exclude(status=Status.SUCCEEDED)
+    newest = last_success.first()
+    return (failures.filter(started_at__gt=newest["started_at"]) if newest else failures).count()
