@@ -4,6 +4,9 @@ from django.apps import AppConfig
 
 
 class MonitoringConfig(AppConfig):
-    """Monitoring."""
+    """Leases, health and what the other apps show of themselves."""
 
     name = "monitoring"
+
+    def ready(self) -> None:
+        from monitoring import checks  # noqa: F401

@@ -93,6 +93,6 @@ def _by_status(status: int) -> FailureClass:
         return _BY_STATUS[status]
     if 400 <= status < 500:
         return FailureClass.BAD_REQUEST
-    if status >= 500:
+    if status >= 500 or status == 0:  # 0: versions before 7.0.0 do not tell
         return FailureClass.UPSTREAM_ERROR
     return FailureClass.INTERNAL

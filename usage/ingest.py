@@ -122,7 +122,7 @@ def _ingest_in_halves(
 def _store(rows: list[tuple[Any, ...]]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING)
-        with cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
+        with connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.execute(_STORE, {"zone": calendar_zone(), "window": REQUEST_WINDOW})
@@ -138,7 +138,7 @@ def _rows(entries: list[Entry], series_ids: list[int]) -> Iterator[tuple[Any, ..
             t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
             reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
             reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
-            r.fail.status_code if r.failed else None, fail_body_of(r), json.dumps(details) if details else None, entry.position,
+            (r.fail.status_code or None) if r.failed else None, fail_body_of(r), json.dumps(details) if details else None, entry.position,
         )  # fmt: skip
 
 

@@ -88,7 +88,6 @@ class UsageEvent(Measured):
     details = models.JSONField(null=True, help_text="Client address, user agent, tier of the answer, harmless answer headers.")
 
     class Meta:
-        managed = False
         db_table = "usage_event"
 
     def __str__(self) -> str:

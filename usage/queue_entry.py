@@ -155,7 +155,7 @@ def split_page(page: bytes) -> tuple[list[bytes], bytes]:
     """The elements of a JSON array as bytes, and what follows the last whole one if the array is broken."""
     try:
         return [bytes(element) for element in _page_decoder.decode(page)], b""
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _salvage(page)
 
 

@@ -7,6 +7,7 @@ rebuild (source: the events of a range). NULL sums mean that no event reported t
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from usage.histograms import BIN_SQL
@@ -40,7 +41,8 @@ DAILY = Granularity("usage_usagedaily", "({} AT TIME ZONE %(zone)s)::date")
 
 def calendar_zone() -> str:
     """The IANA zone in which the daily rollup counts its days."""
-    return RollupCalendar.objects.values_list("zone", flat=True).get(pk=1)
+    zone = RollupCalendar.objects.values_list("zone", flat=True).filter(pk=1).first()
+    return zone or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
 
 
 def _histogram_sql(measure: str, source: str, bucket: str) -> str:

@@ -78,7 +78,7 @@ GROUPS = {
     "endpoint": lambda r: r["series"].endpoint,
     "api_key": lambda r: r["series"].client_key.last_four if r["series"].client_key else "",
     "auth_index": lambda r: r["series"].credential.auth_index if r["series"].credential else "",
-    "failure_status": lambda r: str(r["event"].fail_status) if r["series"].failed else None,
+    "failure_status": lambda r: str(r["event"].fail_status or "") if r["series"].failed else None,
     "utc_day": lambda r: f"{r['event'].timestamp:%Y-%m-%d}",
     "utc_hour": lambda r: f"{r['event'].timestamp:%Y-%m-%dT%H}",
 }

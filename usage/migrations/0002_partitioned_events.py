@@ -1,9 +1,6 @@
-"""The event table (range-partitioned by month, which Django cannot express) and the calendar of the daily rollup."""
+"""The event table, range-partitioned by month, which Django cannot express."""
 
-from django.conf import settings
-from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.state import StateApps
+from django.db import migrations, models
 
 CREATE = """
 CREATE SEQUENCE usage_event_id_seq AS bigint CACHE 1;
@@ -49,13 +46,50 @@ CREATE INDEX usage_event_request ON usage_event (request_id, "timestamp") WHERE 
 DROP = "DROP TABLE usage_event;"
 
 
-def set_calendar(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    apps.get_model("usage", "RollupCalendar").objects.get_or_create(id=1, defaults={"zone": settings.TIME_ZONE})
-
-
 class Migration(migrations.Migration):
     dependencies = [("usage", "0001_initial")]
     operations = [
-        migrations.RunSQL(CREATE, DROP),
-        migrations.RunPython(set_calendar, migrations.RunPython.noop),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(CREATE, DROP)],
+            state_operations=[
+                migrations.CreateModel(
+                    name="UsageEvent",
+                    fields=[
+                        ("total_tokens", models.BigIntegerField(null=True)),
+                        ("uncached_input_tokens", models.BigIntegerField(null=True)),
+                        ("cache_read_tokens", models.BigIntegerField(null=True)),
+                        ("cache_write_tokens", models.BigIntegerField(null=True)),
+                        ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
+                        ("reasoning_tokens", models.BigIntegerField(null=True)),
+                        ("unclassified_tokens", models.BigIntegerField(null=True)),
+                        ("pk", models.CompositePrimaryKey("id", "timestamp", blank=True, editable=False, primary_key=True, serialize=False)),
+                        ("id", models.BigIntegerField()),
+                        ("timestamp", models.DateTimeField(help_text="Start of the attempt.")),
+                        ("digest", models.UUIDField(help_text="First half of the SHA-256 over upstream and canonical JSON: the identity of the event.")),
+                        (
+                            "series",
+                            models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="usage.usageseries"),
+                        ),
+                        ("request_id", models.CharField(max_length=64)),
+                        ("is_first_attempt", models.BooleanField(help_text="Whether this attempt counts its client request (contract 2.6).")),
+                        ("latency_ms", models.BigIntegerField()),
+                        ("ttft_ms", models.BigIntegerField(help_text="Empty when not reported or no byte arrived.", null=True)),
+                        ("token_quality", models.CharField(max_length=12)),
+                        ("reported_input_tokens", models.BigIntegerField(null=True)),
+                        ("reported_output_tokens", models.BigIntegerField(null=True)),
+                        ("reported_reasoning_tokens", models.BigIntegerField(null=True)),
+                        ("reported_cached_tokens", models.BigIntegerField(null=True)),
+                        ("reported_cache_read_tokens", models.BigIntegerField(null=True)),
+                        ("reported_cache_creation_tokens", models.BigIntegerField(null=True)),
+                        ("reported_total_tokens", models.BigIntegerField(null=True)),
+                        ("fail_status", models.IntegerField(null=True)),
+                        ("fail_body", models.TextField(help_text="Secrets masked, cut to 4,000 characters.", null=True)),
+                        ("details", models.JSONField(help_text="Client address, user agent, tier of the answer, harmless answer headers.", null=True)),
+                    ],
+                    options={
+                        "db_table": "usage_event",
+                    },
+                ),
+            ],
+        ),
     ]

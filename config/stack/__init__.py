@@ -1,0 +1,1 @@
+"""`python -m config.stack`, which `make run` starts: database, migrations, first administrator and all processes."""

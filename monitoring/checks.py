@@ -1,0 +1,59 @@
+"""System checks of what every process needs: secrets, time zone, database. Each has an id and says what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import Error as DatabaseError
+from django.db import connection
+
+OLDEST_POSTGRES = 15
+
+
+@register(Tags.security)
+def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E001: a secret is missing. E002: the collector's key is too short to withstand guessing."""
+    found: list[CheckMessage] = [
+        Error(f"{name} is not set.", hint=f"With a database of your own, set {name} to a long random text and keep it.", id="tollgate.E001")
+        for name in ("SECRET_KEY", "USAGE_HASH_KEY", "ENCRYPTION_KEYS")
+        if not getattr(settings, name)
+    ]
+    if settings.COLLECTOR_API_KEY and len(settings.COLLECTOR_API_KEY) < 16:
+        found.append(Error("COLLECTOR_API_KEY is shorter than 16 characters.", hint="Use `openssl rand -hex 32`.", id="tollgate.E002"))
+    return found
+
+
+@register()
+def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E003: an unknown time zone. E004: a database that is no PostgreSQL."""
+    found: list[CheckMessage] = []
+    if settings.TIME_ZONE not in available_timezones():
+        found.append(Error(f"TZ={settings.TIME_ZONE!r} is no IANA time zone.", hint="For instance TZ=Europe/Berlin.", id="tollgate.E003"))
+    if settings.DATABASE_URL and urlsplit(settings.DATABASE_URL).scheme not in ("postgres", "postgresql"):
+        found.append(
+            Error(
+                "DATABASE_URL is no PostgreSQL address.",
+                hint="Use postgresql://user:password@host:5432/name, or leave it unset for the embedded database.",
+                id="tollgate.E004",
+            )
+        )
+    return found
+
+
+@register(Tags.database)
+def check_database(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """E005: the database is out of reach. E006: it is older than PostgreSQL 15."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        reason = str(error).strip().split("\n")[0]
+        return [Error(f"The database is out of reach: {reason}", hint="Check DATABASE_URL, and that the server runs.", id="tollgate.E005")]
+    version = connection.pg_version // 10_000
+    if version < OLDEST_POSTGRES:
+        return [Error(f"PostgreSQL {version} is too old.", hint=f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or newer.", id="tollgate.E006")]
+    return []

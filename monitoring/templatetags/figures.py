@@ -1,0 +1,79 @@
+"""Figures as people read them."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+register = template.Library()
+
+
+@register.filter
+def short(value: float | None) -> str:
+    """12.3M; a dash for what was not reported."""
+    if value is None:
+        return "–"
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}" if abs(value) / size < 999.5 else f"{value / size:.0f}{unit}"
+    return f"{value:g}"
+
+
+@register.filter
+def exact(value: int | None) -> str:
+    """1,234,567; words for what was not reported."""
+    return "not reported" if value is None else f"{value:,}"
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """99.3 %, never rounded up to 100 or down to 0."""
+    if value is None:
+        return "–"
+    if 99.95 <= value < 100:
+        return "99.9 %"
+    return "< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %".replace(".0 %", " %")
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    """340 ms, 1.2 s, 3 min 20 s."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < 120_000:
+        return f"{milliseconds / 1000:.3g} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+@register.filter
+def ago(instant: datetime | None) -> str:
+    """12 s ago."""
+    if instant is None:
+        return "never"
+    seconds = max((timezone.now() - instant).total_seconds(), 0)
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+@register.filter
+def at(text: str) -> datetime:
+    """An ISO 8601 instant as one."""
+    return datetime.fromisoformat(text)
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    """A value by its key."""
+    return mapping[key]
+
+
+@register.filter
+def latency_grade(milliseconds: int) -> str:
+    """A word for how long it took, which the style colours."""
+    return "fast" if milliseconds < 2000 else "fair" if milliseconds < 15_000 else "slow"
