@@ -1,5 +1,6 @@
 """The event table, range-partitioned by month, which Django cannot express."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 CREATE = """

@@ -1,0 +1,71 @@
+"""Upstreams in the admin: add, pause, resume, let callers in again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from management_proxy.models import Upstream
+from management_proxy.upstreams import allow_access
+
+
+class UpstreamForm(forms.ModelForm[Upstream]):
+    """The management key can be set, never read."""
+
+    management_key = forms.CharField(required=False, widget=forms.PasswordInput(render_value=False), help_text="Stored encrypted; leave empty to keep the present one.")
+
+    class Meta:
+        model = Upstream
+        fields = ("name", "management_url", "is_enabled")
+
+    def clean_management_key(self) -> str:
+        key: str = self.cleaned_data["management_key"].strip()
+        if not key and not self.instance.key_encrypted and not self.instance.from_environment:
+            raise forms.ValidationError("A key is required: a request without one counts towards a ban.")
+        return key
+
+    def save(self, commit: bool = True) -> Upstream:
+        if key := self.cleaned_data.get("management_key"):
+            self.instance.store_key(key)
+        return super().save(commit)
+
+
+@admin.register(Upstream)
+class UpstreamAdmin(admin.ModelAdmin[Upstream]):
+    """The environment's own upstream is configured there; its URL and key cannot be changed here."""
+
+    form = UpstreamForm
+    list_display = ("name", "management_url", "is_enabled", "access", "version", "statistics_enabled", "retention_seconds", "from_environment")
+    list_filter = ("is_enabled", "access")
+    actions = ("pause", "resume", "let_callers_in")
+
+    def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> list[str]:
+        shown = ["name", "management_url", "is_enabled"]
+        return shown if obj and obj.from_environment else [*shown, "management_key"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Upstream | None = None) -> tuple[str, ...]:
+        return ("management_url",) if obj and obj.from_environment else ()
+
+    def get_form(self, request: HttpRequest, obj: Upstream | None = None, change: bool = False, **kwargs: Any) -> Any:
+        # The key is a field of the form alone, which the admin would look for on the model.
+        kwargs["fields"] = [name for name in self.get_fields(request, obj) if name != "management_key"]
+        return super().get_form(request, obj, change, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Upstream | None = None) -> bool:
+        return False  # its history would go with it: pause it instead
+
+    @admin.action(description="Pause collection", permissions=["change"])
+    def pause(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        self.message_user(request, f"{upstreams.update(is_enabled=False)} paused.")
+
+    @admin.action(description="Resume collection", permissions=["change"])
+    def resume(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        self.message_user(request, f"{upstreams.update(is_enabled=True)} resumed.")
+
+    @admin.action(description="Let callers in again (the key is mended)", permissions=["change"])
+    def let_callers_in(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        for upstream in upstreams:
+            allow_access(upstream)
+        self.message_user(request, "Callers may try again.", messages.SUCCESS)

@@ -1,0 +1,57 @@
+"""Leases in the admin: to look at, and to release by force."""
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from monitoring.leases import force_release
+from monitoring.models import Lease
+
+
+@admin.register(Lease)
+class LeaseAdmin(admin.ModelAdmin[Lease]):
+    """Read-only but for one action, which asks first and is audited."""
+
+    list_display = ("name", "state", "holder", "token", "acquired_at", "age", "time_left")
+    search_fields = ("name", "holder")
+    readonly_fields = ("name", "state", "holder", "token", "acquired_at", "renewed_at", "expires_at", "age", "time_left")
+    actions = ("release_by_force",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lease]:
+        return Lease.with_state()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
+        return False
+
+    @admin.display(description="state")
+    def state(self, lease: Lease) -> str:
+        if not lease.holder:
+            return "free"
+        return "held" if lease.is_held else "expired"  # type: ignore[attr-defined]
+
+    @admin.display(description="age")
+    def age(self, lease: Lease) -> str:
+        return f"{(timezone.now() - lease.acquired_at).total_seconds():.0f} s" if lease.acquired_at else "–"
+
+    @admin.display(description="time left")
+    def time_left(self, lease: Lease) -> str:
+        left = (lease.expires_at - timezone.now()).total_seconds() if lease.expires_at else 0
+        return f"{left:.0f} s" if left > 0 else "–"
+
+    @admin.action(description="Force release…", permissions=["change"])
+    def release_by_force(self, request: HttpRequest, leases: QuerySet[Lease]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            context = {**self.admin_site.each_context(request), "title": "Release by force?", "leases": leases, "opts": self.model._meta}
+            return TemplateResponse(request, "monitoring/force_release.html", context)
+        for lease in leases:
+            released = force_release(lease.name)
+            LogEntry.objects.log_actions(request.user.pk, [lease], CHANGE, f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}.", single_object=True)
+            text = f"{lease.name} was released; its holder can no longer write." if released else f"{lease.name} was free already."
+            self.message_user(request, text, messages.SUCCESS if released else messages.INFO)
+        return None

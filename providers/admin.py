@@ -1,0 +1,42 @@
+"""Client keys and credentials in the admin: names and owners may be changed, identities not."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from providers.models import ClientKey, Credential
+
+
+@admin.register(ClientKey)
+class ClientKeyAdmin(admin.ModelAdmin[ClientKey]):
+    """Naming an owner gives that user sight of all the key's usage, past and future."""
+
+    list_display = ("display_name", "name", "owner", "upstream", "last_four", "first_seen_at")
+    list_editable = ("name", "owner")
+    list_filter = ("upstream", "owner")
+    search_fields = ("name", "last_four")
+    fields = ("upstream", "last_four", "name", "owner", "first_seen_at")
+    readonly_fields = ("upstream", "last_four", "first_seen_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ClientKey | None = None) -> bool:
+        return False  # history stays
+
+
+@admin.register(Credential)
+class CredentialAdmin(admin.ModelAdmin[Credential]):
+    """What the upstream used, to look at."""
+
+    list_display = ("label", "provider", "auth_type", "auth_index", "upstream", "first_seen_at")
+    list_filter = ("upstream", "provider", "auth_type")
+    search_fields = ("label", "auth_index")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Credential | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Credential | None = None) -> bool:
+        return False
