@@ -145,7 +145,6 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Static files and locale -------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Files are served from where they are installed: no collecting step, nothing copied into the repository.
 WHITENOISE_USE_FINDERS = True

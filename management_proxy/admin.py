@@ -11,7 +11,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams import allow_access
 
 
-class UpstreamForm(forms.ModelForm[Upstream]):
+class UpstreamForm(forms.ModelForm):
     """The management key can be set, never read."""
 
     management_key = forms.CharField(required=False, widget=forms.PasswordInput(render_value=False), help_text="Stored encrypted; leave empty to keep the present one.")
@@ -33,7 +33,7 @@ class UpstreamForm(forms.ModelForm[Upstream]):
 
 
 @admin.register(Upstream)
-class UpstreamAdmin(admin.ModelAdmin[Upstream]):
+class UpstreamAdmin(admin.ModelAdmin):
     """The environment's own upstream is configured there; its URL and key cannot be changed here."""
 
     form = UpstreamForm

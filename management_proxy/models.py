@@ -1,10 +1,24 @@
 """The upstreams that Tollgate serves, and what was last learnt of each."""
 
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
 from management_proxy.encryption import decrypt, encrypt
+
+
+def validate_management_url(url: str) -> None:
+    """An http or https address with a host, also one without a dot as containers have, and nothing but a path behind it."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits or parts.username or parts.query or parts.fragment:
+        raise ValidationError("Expected an address like http://cliproxyapi:8317/v0/management, without user, query or fragment.")
 
 
 class Access(models.TextChoices):
@@ -19,7 +33,7 @@ class Upstream(models.Model):
     """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted."""
 
     name = models.CharField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")])
-    management_url = models.URLField(max_length=500, help_text="For instance http://cliproxyapi:8317/v0/management")
+    management_url = models.CharField(max_length=500, validators=[validate_management_url], help_text="For instance http://cliproxyapi:8317/v0/management")
     key_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
     from_environment = models.BooleanField(default=False, editable=False)
     is_enabled = models.BooleanField(default=True, help_text="Paused upstreams are not collected from.")

@@ -12,7 +12,7 @@ from monitoring.models import Lease
 
 
 @admin.register(Lease)
-class LeaseAdmin(admin.ModelAdmin[Lease]):
+class LeaseAdmin(admin.ModelAdmin):
     """Read-only but for one action, which asks first and is audited."""
 
     list_display = ("name", "state", "holder", "token", "acquired_at", "age", "time_left")

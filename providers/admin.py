@@ -7,7 +7,7 @@ from providers.models import ClientKey, Credential
 
 
 @admin.register(ClientKey)
-class ClientKeyAdmin(admin.ModelAdmin[ClientKey]):
+class ClientKeyAdmin(admin.ModelAdmin):
     """Naming an owner gives that user sight of all the key's usage, past and future."""
 
     list_display = ("display_name", "name", "owner", "upstream", "last_four", "first_seen_at")
@@ -25,7 +25,7 @@ class ClientKeyAdmin(admin.ModelAdmin[ClientKey]):
 
 
 @admin.register(Credential)
-class CredentialAdmin(admin.ModelAdmin[Credential]):
+class CredentialAdmin(admin.ModelAdmin):
     """What the upstream used, to look at."""
 
     list_display = ("label", "provider", "auth_type", "auth_index", "upstream", "first_seen_at")

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from usage.models import CollectorRun, DeadLetter
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that only the collector writes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -95,3 +95,10 @@ class HistoryForm(WindowForm):
                 self.add_error("from", f"expected a day not after `to` ({cleaned['to']}), got {cleaned['from']}")
         cleaned["range"] = chosen
         return cleaned
+
+    def asked(self) -> dict[str, str]:
+        """What the bar shows: the window of a valid form, else what was typed."""
+        if self.is_valid():
+            window = self.window()
+            return {"first": str(window.first), "last": str(window.last), "tz": window.zone.key}
+        return {"first": self.data.get("from", ""), "last": self.data.get("to", ""), "tz": self.data.get("tz", "")}

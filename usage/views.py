@@ -1,5 +1,7 @@
 """The usage page."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +20,7 @@ from usage.page import page_figures
 def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region when htmx asks."""
     form = HistoryForm(request.GET)
-    context = {"form": form, "ranges": RANGES}
+    context: dict[str, Any] = {"form": form, "ranges": RANGES, "chosen": "", "asked": form.asked()}
     if not form.is_valid():
         return render(request, "usage/page.html", context, status=400)
     data = history(form.window(), Scope.of(request.user))["data"]
