@@ -14,7 +14,9 @@ from management_proxy.upstreams import allow_access
 class UpstreamForm(forms.ModelForm):
     """The management key can be set, never read."""
 
-    management_key = forms.CharField(required=False, widget=forms.PasswordInput(render_value=False), help_text="Stored encrypted; leave empty to keep the present one.")
+    management_key = forms.CharField(
+        required=False, widget=forms.PasswordInput(render_value=False), help_text="Stored encrypted; leave empty to keep the present one."
+    )
 
     class Meta:
         model = Upstream
@@ -29,7 +31,8 @@ class UpstreamForm(forms.ModelForm):
     def save(self, commit: bool = True) -> Upstream:
         if key := self.cleaned_data.get("management_key"):
             self.instance.store_key(key)
-        return super().save(commit)
+        upstream: Upstream = super().save(commit)
+        return upstream
 
 
 @admin.register(Upstream)
@@ -41,7 +44,7 @@ class UpstreamAdmin(admin.ModelAdmin):
     list_filter = ("is_enabled", "access")
     actions = ("pause", "resume", "let_callers_in")
 
-    def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> Any:
         shown = ["name", "management_url", "is_enabled"]
         return shown if obj and obj.from_environment else [*shown, "management_key"]
 

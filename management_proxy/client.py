@@ -115,9 +115,7 @@ class ManagementClient:
             raise Unintelligible("the statistics switch is neither true nor false", 200)
         return value
 
-    def _get(
-        self, path: str, limits: Limits, params: dict[str, str] | None = None, receive: Callable[[bytes], None] | None = None
-    ) -> Answer:
+    def _get(self, path: str, limits: Limits, params: dict[str, str] | None = None, receive: Callable[[bytes], None] | None = None) -> Answer:
         timeout = httpx.Timeout(limits.read, connect=CONNECT_SECONDS)
         request = self._http.build_request("GET", f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout)
         try:
@@ -132,9 +130,7 @@ class ManagementClient:
             raise self._refusal(response, body)
         return Answer(body, version_of(response.headers), _server_time(response.headers))
 
-    def _exchange(
-        self, request: httpx.Request, limits: Limits, receive: Callable[[bytes], None] | None
-    ) -> tuple[httpx.Response, bytes]:
+    def _exchange(self, request: httpx.Request, limits: Limits, receive: Callable[[bytes], None] | None) -> tuple[httpx.Response, bytes]:
         deadline = time.monotonic() + limits.total
         response = self._http.send(request, stream=True)
         try:
@@ -202,7 +198,7 @@ def ban_duration(text: str) -> timedelta | None:
 
 def version_of(headers: httpx.Headers) -> str:
     """The version that the server tells, without a leading `v`; `dev` and other words stay as they are (contract 1.4)."""
-    value = headers.get("x-cpa-version", "").strip()[:60]
+    value: str = headers.get("x-cpa-version", "").strip()[:60]
     return value[1:] if re.match(r"v\d", value) else value
 
 

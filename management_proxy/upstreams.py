@@ -22,9 +22,7 @@ def ensure_environment_upstream() -> Upstream | None:
         return Upstream.objects.filter(from_environment=True).first()
     observed = {"management_url": url, "is_simulated": settings.UPSTREAM_IS_SIMULATED}
     with transaction.atomic():
-        upstream, created = Upstream.objects.select_for_update().get_or_create(
-            from_environment=True, defaults={"name": _free_name(), **observed}
-        )
+        upstream, created = Upstream.objects.select_for_update().get_or_create(from_environment=True, defaults={"name": _free_name(), **observed})
         if not created and (upstream.management_url, upstream.is_simulated) != (url, settings.UPSTREAM_IS_SIMULATED):
             # Another address is another server: what the old one said of our key no longer holds.
             Upstream.objects.filter(pk=upstream.pk).update(**observed, access=Access.OPEN, access_detail="", blocked_until=None)

@@ -51,7 +51,8 @@ class LeaseAdmin(admin.ModelAdmin):
             return TemplateResponse(request, "monitoring/force_release.html", context)
         for lease in leases:
             released = force_release(lease.name)
-            LogEntry.objects.log_actions(request.user.pk, [lease], CHANGE, f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}.", single_object=True)
+            change = f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}."
+            LogEntry.objects.log_actions(request.user.pk or 0, [lease], CHANGE, change, single_object=True)
             text = f"{lease.name} was released; its holder can no longer write." if released else f"{lease.name} was free already."
             self.message_user(request, text, messages.SUCCESS if released else messages.INFO)
         return None

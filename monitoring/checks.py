@@ -53,7 +53,7 @@ def check_database(app_configs: Any, databases: Sequence[str] | None = None, **k
     except DatabaseError as error:
         reason = str(error).strip().split("\n")[0]
         return [Error(f"The database is out of reach: {reason}", hint="Check DATABASE_URL, and that the server runs.", id="tollgate.E005")]
-    version = connection.pg_version // 10_000
+    version = connection.pg_version // 10_000  # type: ignore[attr-defined]
     if version < OLDEST_POSTGRES:
         return [Error(f"PostgreSQL {version} is too old.", hint=f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or newer.", id="tollgate.E006")]
     return []

@@ -110,7 +110,7 @@ def renew(term: Term) -> bool:
             """,
             [term.ttl, term.name, term.token],
         )
-        renewed = cursor.rowcount == 1
+        renewed: bool = cursor.rowcount == 1
     if renewed:
         term.extend(started)
     else:
@@ -137,8 +137,7 @@ def fence(term: Term) -> bool:
     """Whether the term is current; locks the lease's row until the caller's transaction ends, so it must be in one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "/* monitoring.leases.fence */ SELECT 1 FROM monitoring_lease "
-            "WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE",
+            "/* monitoring.leases.fence */ SELECT 1 FROM monitoring_lease WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE",
             [term.name, term.token],
         )
         return cursor.fetchone() is not None

@@ -6,7 +6,15 @@ import shutil
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 REQUIRED = os.environ.get("TOLLGATE_REQUIRE_BROWSER") == "1"
 # As root, and in containers, Chromium's own sandbox cannot be set up.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 if __name__ == "__main__" and CHROMIUM is None and not REQUIRED:

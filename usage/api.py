@@ -16,11 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 from management_proxy.models import Upstream
 from management_proxy.upstreams import ensure_environment_upstream
 from usage import status
-from usage.history import Scope
-from usage.history import history as history_of
 from usage.collector import RunInProgress
 from usage.collector import collect as collect_once
 from usage.forms import WindowForm
+from usage.history import Scope
+from usage.history import history as history_of
 from usage.models import CollectorRun
 from usage.presentation import run_summary
 

@@ -54,7 +54,12 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="tollgate.W011",
             )
         )
-    bounds = {"COLLECTOR_PAGE_SIZE": (1, 10_000), "COLLECTOR_TIME_BUDGET_SECONDS": (1, 3600), "COLLECTOR_LEASE_TTL_SECONDS": (3, 600), "HISTORY_MAX_DAYS": (1, 3660)}
+    bounds = {
+        "COLLECTOR_PAGE_SIZE": (1, 10_000),
+        "COLLECTOR_TIME_BUDGET_SECONDS": (1, 3600),
+        "COLLECTOR_LEASE_TTL_SECONDS": (3, 600),
+        "HISTORY_MAX_DAYS": (1, 3660),
+    }
     for name, (least, most) in bounds.items():
         if not least <= (value := getattr(settings, name)) <= most:
             found.append(Error(f"{name}={value:g} is not between {least} and {most}.", hint="See docs/configuration.md.", id="tollgate.E014"))

@@ -207,4 +207,3 @@ def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error
     ended = CollectorRun.objects.get(pk=run.id)
     ended.more_waiting = run.more_waiting  # type: ignore[attr-defined]
     return ended
-

@@ -34,7 +34,7 @@ _SOURCES = {
     "daily": f"SELECT bucket AS day, series_id, {_ROLLUP_COLUMNS} FROM usage_usagedaily WHERE bucket BETWEEN %(first)s AND %(last)s",
     "hourly": f"SELECT (bucket AT TIME ZONE %(zone)s)::date AS day, series_id, {_ROLLUP_COLUMNS} "
     "FROM usage_usagehourly WHERE bucket >= %(start)s AND bucket < %(end)s",
-    "events": f"SELECT (\"timestamp\" AT TIME ZONE %(zone)s)::date AS day, series_id, {_event_columns()} "
+    "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, {_event_columns()} '
     'FROM usage_event WHERE "timestamp" >= %(start)s AND "timestamp" < %(end)s',
 }
 
@@ -152,5 +152,3 @@ def newest_events(question: Question, limit: int, *, with_latency: bool = False)
         "newest_events",
         limit=limit,
     )
-
-

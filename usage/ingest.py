@@ -106,9 +106,7 @@ def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: U
     return Ingested(elements, stored, elements - stored - dead, dead)
 
 
-def _ingest_in_halves(
-    entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution, error: Exception
-) -> Ingested:
+def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution, error: Exception) -> Ingested:
     if len(entries) == 1:
         only = entries[0]
         logger.warning("Event refused by the database", extra={"batch": batch, "position": only.position, "error": type(error).__name__})
@@ -125,7 +123,8 @@ def _store(rows: list[tuple[Any, ...]]) -> int:
         with connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)
-        cursor.execute(_STORE, {"zone": calendar_zone(), "window": REQUEST_WINDOW})
+        parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
+        cursor.execute(_STORE, parameters)
         return int(cursor.fetchone()[0])
 
 

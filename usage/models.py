@@ -124,6 +124,9 @@ class UsageHourly(Rollup):
     class Meta:
         verbose_name_plural = "hourly usage"
 
+    def __str__(self) -> str:
+        return f"{self.bucket:%Y-%m-%d %H:00}"
+
 
 class UsageDaily(Rollup):
     """Rollup by day; `bucket` is the date in the zone of `RollupCalendar`."""
@@ -132,6 +135,9 @@ class UsageDaily(Rollup):
 
     class Meta:
         verbose_name_plural = "daily usage"
+
+    def __str__(self) -> str:
+        return f"{self.bucket}"
 
 
 class RollupCalendar(models.Model):
@@ -184,7 +190,9 @@ class CollectorRun(models.Model):
         ordering = ("-started_at",)
         indexes = (models.Index(fields=("upstream", "-started_at"), name="run_newest_per_upstream"),)
         constraints = (
-            models.CheckConstraint(condition=Q(status="running", ended_at=None) | (~Q(status="running") & Q(ended_at__gte=F("started_at"))), name="run_ended_iff_not_running"),
+            models.CheckConstraint(
+                condition=Q(status="running", ended_at=None) | (~Q(status="running") & Q(ended_at__gte=F("started_at"))), name="run_ended_iff_not_running"
+            ),
             models.UniqueConstraint(fields=("upstream",), condition=Q(status="running"), name="one_running_run_per_upstream"),
         )  # fmt: skip
 

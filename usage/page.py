@@ -25,9 +25,7 @@ def page_figures(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "success_rate": share(totals["successCount"], totals["totalRequests"]),
         "cache_rate": share(totals["cacheReadTokens"] or 0, totals["inputTokens"]),
-        "kinds": [
-            {"label": label, "css": css, "count": totals[name], "share": share(totals[name] or 0, totals["totalTokens"])} for name, label, css in _KINDS
-        ],
+        "kinds": [{"label": label, "css": css, "count": totals[name], "share": share(totals[name] or 0, totals["totalTokens"])} for name, label, css in _KINDS],
         "keys": [_ranked(key, totals) | {"id": key_id} for key_id, key in list(data["keys"].items())[:ROWS_SHOWN]],
         "models": [_ranked(model, totals) for model in data["modelBreakdown"][:ROWS_SHOWN]],
         "failures": [f | {"share": share(f["count"], totals["failureCount"])} for f in data["failureBreakdown"]],

@@ -269,7 +269,9 @@ def _unclassified(t: ReportedTokens, quality: str) -> Tokens:
     return Tokens(quality, total, 0, 0, 0, 0, 0, total)
 
 
-_SECRET = re.compile(r"(?:sk|pk|rk|gsk|xai|tgp)[-_][A-Za-z0-9_-]{6,}|AIza[A-Za-z0-9_-]{6,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{6,}|eyJ[A-Za-z0-9_-]{10,}[.A-Za-z0-9_-]*")
+_SECRET = re.compile(
+    r"(?:sk|pk|rk|gsk|xai|tgp)[-_][A-Za-z0-9_-]{6,}|AIza[A-Za-z0-9_-]{6,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{6,}|eyJ[A-Za-z0-9_-]{10,}[.A-Za-z0-9_-]*"
+)
 
 
 def storable_text(text: str, length: int) -> str:

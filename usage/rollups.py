@@ -6,6 +6,7 @@ rebuild (source: the events of a range). NULL sums mean that no event reported t
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -101,7 +102,7 @@ def rebuild(first: datetime, last: datetime) -> None:
     for granularity in (HOURLY, DAILY):
         bucket = granularity.bucket
         limits = " AND ".join(granularity.bucket_of.format(f"%({end})s::timestamptz") for end in ("first", "last"))
-        parameters = {"first": first, "last": last, "zone": zone}
+        parameters: dict[str, Any] = {"first": first, "last": last, "zone": zone}
         source = f"(SELECT * FROM usage_event WHERE {bucket} BETWEEN {limits}) AS rebuilt"
         with transaction.atomic(), connection.cursor() as cursor:
             # Ingest adds to the rollups under the mode below this one, so it waits; readers do not.

@@ -16,6 +16,7 @@ Failure rules: a full or broken disk raises SpoolError before the next pop; file
 The spool is local to its host; every host's collector looks after its own.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -106,11 +107,9 @@ def new_file(upstream_id: int) -> Iterator[SpoolFile]:
 
 
 def _close(file: BinaryIO) -> None:
-    try:
+    # A full disk refuses the last flush; that was reported when it mattered, by `complete`.
+    with contextlib.suppress(OSError):
         file.close()
-    except OSError:
-        # A full disk refuses the last flush; it was reported when it mattered, by `complete`.
-        pass
 
 
 def left_over(upstream_id: int) -> Iterator[SpoolFile]:

@@ -60,8 +60,10 @@ def _warnings(upstream: Upstream, last_run: CollectorRun | None) -> list[str]:
         found.append(f"The upstream bans this address until {upstream.blocked_until:%H:%M:%S} UTC. Collection resumes by itself.")
     if upstream.statistics_enabled is False:
         found.append("Usage statistics are switched off upstream (usage-statistics-enabled: false): no event reaches the queue.")
-    if settings.COLLECTOR_INTERVAL_SECONDS > retention / 3:
-        found.append(f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the upstream's retention of {retention} s: events may expire unseen.")
+    if retention / 3 < settings.COLLECTOR_INTERVAL_SECONDS:
+        found.append(
+            f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the upstream's retention of {retention} s: events may expire unseen."
+        )
     if last_run and last_run.status == Status.FAILED:
         found.append(f"The last run failed: {last_run.error}")
     return found
@@ -85,14 +87,14 @@ def collection_status() -> dict[str, Any]:
     ended = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at")
     success = _last_success()
     last_ended = ended.first()
-    fresh = bool(success) and (timezone.now() - success).total_seconds() < HEALTHY_SECONDS
+    fresh = success is not None and (timezone.now() - success).total_seconds() < HEALTHY_SECONDS
     return {
         "success": True,
         "lastCollectedAt": success.isoformat() if success else None,
         "lastStatus": _word(last, when_none="idle"),
         "errorMessage": (last_ended.error or None) if last_ended and last_ended.status != Status.SUCCEEDED else None,
         "recordsStored": last_ended.stored if last_ended else 0,
-        "isHealthy": fresh and bool(last_ended) and last_ended.status == Status.SUCCEEDED,
+        "isHealthy": fresh and last_ended is not None and last_ended.status == Status.SUCCEEDED,
         "consecutiveFailures": _failures_in_a_row(),
         "runId": str(last.id) if last else None,
         "isRunning": bool(last and last.status == Status.RUNNING),

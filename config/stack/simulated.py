@@ -4,6 +4,7 @@ import json
 import secrets
 import socket
 from pathlib import Path
+from typing import Any
 
 HISTORY_DAYS = 30
 HISTORY_PER_DAY = 1500
@@ -13,7 +14,7 @@ LIVE_RATE = 2
 def identity(var_dir: Path) -> tuple[int, str]:
     """Port and key of this folder's simulator; the port is a new one if somebody else took the old."""
     path = var_dir / "simulator.json"
-    kept = json.loads(path.read_text()) if path.exists() else {"port": 0, "key": secrets.token_urlsafe(24)}
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"port": 0, "key": secrets.token_urlsafe(24)}
     kept["port"] = free_port(kept["port"])
     path.touch(mode=0o600)
     path.write_text(json.dumps(kept))

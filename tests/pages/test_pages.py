@@ -93,7 +93,15 @@ def test_monitoring_shows_upstream_lease_and_runs(staff):
     leases.acquire(upstream.collect_lease, 30)
     now = datetime.now(UTC)
     CollectorRun.objects.create(
-        upstream=upstream, trigger="loop", holder="h", token=1, started_at=now, ended_at=now, status="failed", failure_class="timeout", error="no answer within 60 s"
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at=now,
+        ended_at=now,
+        status="failed",
+        failure_class="timeout",
+        error="no answer within 60 s",
     )
     page = staff.get("/monitoring/").content.decode()
     for text in ("east", "switched off upstream", "held", "no answer within 60 s"):
@@ -116,7 +124,9 @@ def test_nothing_is_loaded_from_elsewhere(staff):
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', answer.content.decode())
 
 
-@pytest.mark.parametrize("model", ["monitoring/lease", "usage/collectorrun", "management_proxy/upstream", "usage/deadletter", "providers/clientkey", "providers/credential"])
+@pytest.mark.parametrize(
+    "model", ["monitoring/lease", "usage/collectorrun", "management_proxy/upstream", "usage/deadletter", "providers/clientkey", "providers/credential"]
+)
 def test_admin_lists(staff, model):
     upstream = some_usage()
     store(upstream, "no object")

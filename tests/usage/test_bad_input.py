@@ -176,6 +176,8 @@ def test_secrets_are_masked_wherever_they_are_kept():
     )  # fmt: skip
     upstream = make_upstream()
     store(upstream, event)
-    kept = json.dumps([UsageEvent.objects.get().fail_body, UsageEvent.objects.get().details]) + str(upstream.credentials.get()) + str(upstream.client_keys.get())
+    kept = (
+        json.dumps([UsageEvent.objects.get().fail_body, UsageEvent.objects.get().details]) + str(upstream.credentials.get()) + str(upstream.client_keys.get())
+    )
     for secret in ("EXAMPLEKEY", "team-secret", "abcdefghijkl", "provider-key", "s=1"):
         assert secret not in kept
