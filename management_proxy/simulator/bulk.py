@@ -1,0 +1,77 @@
+"""Many events fast: requests are generated and serialised once, then repeated with new instants and ids."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
+from management_proxy.simulator.profiles import Profile
+from management_proxy.simulator.traffic import MILLISECOND, Event, Traffic
+from management_proxy.simulator.wire import go_json
+
+MOST_TEMPLATES = 3000
+INSTANT, IDENTITY = "@instant@", "@identity@"
+
+
+@dataclass(frozen=True)
+class Template:
+    """One event, cut where instant and request id go in."""
+
+    head: bytes
+    middle: bytes
+    tail: bytes
+    delay: int
+    index: str
+    failed: bool
+
+    def fill(self, instant: bytes, identity: bytes) -> bytes:
+        return b"".join((self.head, instant, self.middle, identity, self.tail))
+
+
+@dataclass
+class Batch:
+    """Generated payloads and how many attempts of each credential went well or failed."""
+
+    payloads: list[bytes]
+    outcomes: Counter[tuple[str, bool]]
+
+
+def _cut(event: Event, profile: Profile, delay: int) -> Template:
+    marked = profile.shape({**event, "timestamp": INSTANT, "request_id": IDENTITY})
+    head, rest = go_json(marked).split(INSTANT.encode(), 1)
+    middle, tail = rest.split(IDENTITY.encode(), 1)
+    return Template(head, middle, tail, delay, event["auth_index"], event["failed"])
+
+
+def _templates(traffic: Traffic, profile: Profile, count: int, base: int) -> list[list[Template]]:
+    requests = (traffic.request(base) for _ in range(count))
+    return [_cut_all(attempts, profile) for attempts in requests if attempts]
+
+
+def _cut_all(attempts: list[tuple[int, Event]], profile: Profile) -> list[Template]:
+    """Return a request's templates; their delays count from its end, since events are queued when attempts are over."""
+    last, event = attempts[-1]
+    end = last + event["latency_ms"] * MILLISECOND
+    return [_cut(event, profile, instant - end) for instant, event in attempts]
+
+
+def generate(traffic: Traffic, profile: Profile, events: int, now: float, spread: float, seed: int) -> Batch:
+    """Return exactly so many events whose requests ended within the last `spread` seconds."""
+    requests = _templates(traffic, profile, min(events, MOST_TEMPLATES), int(now) * NANOSECONDS)
+    rng = random.Random(seed)
+    batch = Batch([], Counter())
+    start = int((now - spread) * NANOSECONDS)
+    step = max(int(spread * NANOSECONDS) // max(events, 1), 1)
+    position = 0
+    while requests and len(batch.payloads) < events:
+        identity = b"%08x" % rng.getrandbits(32)
+        for template in requests[position % len(requests)]:
+            instant = go_timestamp(start + position * step + template.delay, traffic.offset_minutes)
+            batch.payloads.append(template.fill(instant.encode(), identity))
+            batch.outcomes[template.index, template.failed] += 1
+        position += 1
+    for _ in range(len(batch.payloads) - events):
+        batch.payloads.pop()
+        last = requests[(position - 1) % len(requests)].pop()
+        batch.outcomes[last.index, last.failed] -= 1
+    return batch

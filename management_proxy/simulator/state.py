@@ -1,0 +1,183 @@
+"""The parts of one simulated server, and how what happens in one is told to the others."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from management_proxy.simulator import catalog
+from management_proxy.simulator.access import Bans, Gate, Secrets, hashed
+from management_proxy.simulator.auth_file_changes import AuthFileChangeRoutes
+from management_proxy.simulator.auth_file_routes import AuthFileRoutes
+from management_proxy.simulator.auth_files import AuthDirectory
+from management_proxy.simulator.client_keys import ClientKeyRoutes
+from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
+from management_proxy.simulator.config_routes import ConfigRoutes
+from management_proxy.simulator.config_store import ConfigStore
+from management_proxy.simulator.key_families import FAMILIES
+from management_proxy.simulator.key_list_routes import KeyListRoutes
+from management_proxy.simulator.loaded_keys import LoadedKey, loaded_keys
+from management_proxy.simulator.logs import LogFile, LogRoutes
+from management_proxy.simulator.maps import KINDS, MapRoutes
+from management_proxy.simulator.oauth import OAuth
+from management_proxy.simulator.options import Options
+from management_proxy.simulator.presets import demo
+from management_proxy.simulator.profiles import SUPPORT_REFRESH_SINCE, Profile
+from management_proxy.simulator.results import Results
+from management_proxy.simulator.routing import Routes
+from management_proxy.simulator.toggles import TOGGLES, ToggleRoutes
+from management_proxy.simulator.tools import ToolRoutes
+from management_proxy.simulator.traffic import Event, Traffic
+from management_proxy.simulator.usage_queue import UsageQueue
+from management_proxy.simulator.wire import go_json
+from management_proxy.simulator.world import World, make_world, of_auth_files, of_keys
+
+
+class State:
+    """Everything that a restart of the process would lose, and the files that it would find again."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.profile = Profile(options.profile)
+        self.queue = UsageQueue(options.clock)
+        self.results = Results(options.clock, options.utc_offset_minutes)
+        self.bans = Bans(options.clock)
+        self.directory = AuthDirectory(options.clock, options.utc_offset_minutes, self.profile, self.results)
+        self.log = LogFile(options.clock, options.utc_offset_minutes)
+        self._open_files(options)
+        self.secrets = Secrets(bcrypt_seconds=options.bcrypt_seconds, sleep=options.sleep)
+        self.gate = Gate(self.bans, self.secrets)
+        if not options.key_in_config:
+            self.secrets.environment_key = options.key
+        self.oauth = OAuth(options.clock, self.profile, self.directory, options.seed)
+        self.tools = ToolRoutes(self.directory, self.results, lambda: self.keys)
+        self.logs = LogRoutes(self.log, options.clock, options.utc_offset_minutes, lambda key: self.store.memory.get(key))
+        self.tools.network = self.oauth.network = options.network
+        self.store.on_applied = self.apply
+        self.directory.on_changed = self.announce_refresh
+        self.apply(self.store.applied)
+        self.traffic = self._new_traffic()
+        self.routes = self._collect_routes()
+
+    def _open_files(self, options: Options) -> None:
+        preset = options.preset or demo(options.clients, options.seed)
+        self.store = ConfigStore(preset.config, options.clock, options.sleep, seed=options.seed, window=options.reload_window)
+        for name, raw in preset.auth_files:
+            self.directory.save(name, raw)
+        settings: dict[str, Any] = {}
+        if options.retention is not None:
+            settings["redis-usage-queue-retention-seconds"] = options.retention
+        if options.statistics is not None:
+            settings["usage-statistics-enabled"] = options.statistics
+        if options.key_in_config:
+            management = self.store.memory["remote-management"]
+            settings["remote-management"] = {**management, "secret-key": hashed(options.key)}
+        self.configure(settings)
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Change settings in memory, file and runtime at once, as if they had always been so."""
+        if settings:
+            self.store.force(settings)
+
+    @property
+    def keys(self) -> list[LoadedKey]:
+        return self._keys
+
+    def apply(self, values: dict[str, Any]) -> None:
+        """Let the runtime follow a configuration that was (re)loaded."""
+        self._keys = loaded_keys(values)
+        self.loaded = frozenset(key.index for key in self._keys)
+        self.queue.retention = values["redis-usage-queue-retention-seconds"]
+        self.queue.statistics_enabled = values["usage-statistics-enabled"]
+        self.results.cooling_disabled = values["disable-cooling"]
+        self.read_secrets()
+        if self.secrets.exist:
+            self.queue.enable_management()
+        else:
+            self.queue.disable_management()
+        self.announce_refresh()
+
+    def read_secrets(self) -> None:
+        management = self.store.memory["remote-management"]
+        self.secrets.config_hash = management.get("secret-key") or ""
+        self.secrets.allow_remote = bool(management.get("allow-remote"))
+
+    def announce_refresh(self) -> None:
+        if self.profile.since(SUPPORT_REFRESH_SINCE):
+            self.queue.publish("usage", b'{"refresh":true}')
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now."""
+        self.store.settle()
+        self.oauth.settle()
+
+    def world(self) -> World:
+        credentials = [*of_auth_files(self.directory), *of_keys(self._keys)]
+        return make_world(self.store.applied.get("api-keys") or [], credentials, self.options.seed)
+
+    def _new_traffic(self) -> Traffic:
+        options = self.options
+        return Traffic(self.world(), options.seed, options.utc_offset_minutes, options.failure_rate)
+
+    def refresh_traffic(self) -> Traffic:
+        """Return the traffic, with the client keys and credentials that there are now."""
+        self.traffic.world = self.world()
+        return self.traffic
+
+    def record(self, events: Iterable[Event]) -> None:
+        """Let attempts have happened: queue their events, count them, log what failed."""
+        events = list(events)
+        self.queue.push(go_json(self.profile.shape(event)) for event in events)
+        for event in events:
+            status = event["fail"]["status_code"] if event["failed"] else 200
+            self.results.note(event["auth_index"], event["model"], status, event["fail"]["body"])
+            method, _, path = event["endpoint"].partition(" ")
+            self.log.note_request(status, event["client_ip"], method, path, event["request_id"])
+            if event["failed"]:
+                self._note_failure(event)
+
+    def _note_failure(self, event: Event) -> None:
+        self.logs.note_failure(event["endpoint"], event["request_id"], event["fail"]["body"])
+        if self.queue.subscriber_count("errors"):
+            self.queue.publish("errors", go_json(self._error_message(event)))
+
+    def _error_message(self, event: Event) -> dict[str, Any]:
+        trouble = self.results.trouble(event["auth_index"])
+        file = self.directory.by_index(event["auth_index"])
+        now = int(self.options.clock() * NANOSECONDS)
+        return {
+            "timestamp": go_timestamp(now, self.options.utc_offset_minutes),
+            "provider": event["provider"],
+            "model": event["model"],
+            **({"auth_id": file.name} if file else {}),
+            "auth_index": event["auth_index"],
+            "status_code": event["fail"]["status_code"],
+            "body": event["fail"]["body"] or "request failed",
+            "auth_status": {**trouble, "disabled": False},
+        }
+
+    def _collect_routes(self) -> Routes:
+        groups: list[Routes] = [
+            ConfigRoutes(self.store, self.read_secrets).routes(),
+            ClientKeyRoutes(self.store).routes(),
+            AuthFileRoutes(self.directory).routes(),
+            AuthFileChangeRoutes(self.directory, self.store).routes(),
+            self.oauth.routes(),
+            self.tools.routes(),
+            self.logs.routes(),
+            catalog.routes(),
+            *(KeyListRoutes(family, self.store, lambda: self.loaded).routes() for family in FAMILIES.values()),
+            *(MapRoutes(kind, self.store).routes() for kind in KINDS),
+            *(ToggleRoutes(toggle, self.store).routes() for toggle in TOGGLES),
+        ]
+        return {route: handler for group in groups for route, handler in group.items()}
+
+    def restart(self) -> None:
+        """Lose what a restart of the process loses: queue, counters, bans, logins, listeners; re-read the file."""
+        self.queue.disable_management()
+        self.results.clear()
+        self.bans.clear()
+        self.oauth.sessions.clear()
+        self.store.restart()
+
+    def shuffle_seed(self) -> int:
+        return random.Random(self.queue.pushed + self.options.seed).getrandbits(32)

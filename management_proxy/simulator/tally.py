@@ -1,0 +1,24 @@
+"""Counts of requests by route and status, so that a test can tell how often it was asked what."""
+
+import threading
+from collections import Counter
+
+
+class Tally:
+    """Requests that were answered."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: Counter[str] = Counter()
+
+    def note(self, method: str, path: str, status: int) -> None:
+        with self._lock:
+            self._requests[f"{method} {path} {status}"] += 1
+
+    def shown(self) -> dict[str, int]:
+        with self._lock:
+            return dict(sorted(self._requests.items()))
+
+    def count(self, text: str = "") -> int:
+        """Return how many requests there were whose `METHOD path status` contains a text."""
+        return sum(count for key, count in self.shown().items() if text in key)
