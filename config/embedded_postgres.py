@@ -15,7 +15,7 @@ Invariants
 Failure rules
 * A data directory appears whole or not at all: it is made beside and renamed.
 * A pid file is believed only if that process is a server of this data directory; a stale one is removed, as its number
-  may meanwhile belong to a stranger. PostgreSQL itself still refuses to start beside orphans of a killed server (it
+  may meanwhile belong to a stranger, or to a corpse that nobody buries (a container without an init process). PostgreSQL itself still refuses to start beside orphans of a killed server (it
   finds their shared memory), so a start is tried again until they are gone.
 * What cannot be healed raises EmbeddedPostgresError with what to do, or with the server's last words.
 
@@ -208,7 +208,8 @@ def _start(var_dir: Path, data: Path) -> None:
         log.rename(data / "server.log.1")
     deadline = time.monotonic() + ORPHANS_SECONDS
     while server_pid(var_dir) is None:
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (data / "postmaster.pid", sockets / ".s.PGSQL.5432.lock"):
+            stale.unlink(missing_ok=True)
         logged = log.stat().st_size if log.exists() else 0
         if _started(data, sockets, log):
             return
