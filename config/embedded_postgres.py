@@ -15,8 +15,9 @@ Invariants
 Failure rules
 * A data directory appears whole or not at all: it is made beside and renamed.
 * A pid file is believed only if that process is a server of this data directory; a stale one is removed, as its number
-  may meanwhile belong to a stranger, or to a corpse that nobody buries (a container without an init process). PostgreSQL itself still refuses to start beside orphans of a killed server (it
-  finds their shared memory), so a start is tried again until they are gone.
+  may meanwhile belong to a stranger, or to a corpse that nobody buries (a container without an init process).
+* PostgreSQL itself still refuses to start beside orphans of a killed server (it finds their shared memory), so a start
+  is tried again until they are gone.
 * What cannot be healed raises EmbeddedPostgresError with what to do, or with the server's last words.
 
 Only this module knows the wheel: another one needs another `_INSTALLATION`.

@@ -70,9 +70,7 @@ ENCRYPTION_KEYS: list[str] = environment["ENCRYPTION_KEYS"] or list(filter(None,
 DEBUG: bool = environment["DEBUG"]
 DASHBOARD_URL: str = environment["DASHBOARD_URL"].rstrip("/")
 _public = urlsplit(DASHBOARD_URL)
-ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(
-    filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname])
-)
+ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname]))
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if DASHBOARD_URL else []
 _behind_https = _public.scheme == "https"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_https else None

@@ -195,7 +195,8 @@ def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error
             CollectorRun.objects.filter(pk=run.id).update(
                 status=status, ended_at=timezone.now(), duration_ms=duration, failure_class=failure_class, error=error[:500], **counts
             )
-    level = logging.INFO if status == Status.SUCCEEDED else logging.WARNING
+    # An idle queue is looked at every few seconds; only what happened is worth a line.
+    level = logging.WARNING if status != Status.SUCCEEDED else logging.INFO if run.popped or run.total.elements else logging.DEBUG
     logger.log(
         level,
         "Collector run ended",

@@ -1,5 +1,13 @@
-"""Keeps child processes alive: prefixes their output, restarts the dead with backoff, stops all in order."""
+"""Keeps child processes alive: prefixes their output, restarts the dead with backoff, stops all in order.
 
+Invariants
+* A child leads a process group of its own: a terminal's Ctrl-C reaches the supervisor alone, and what a dead or hung child
+  leaves behind is found by the group and killed before the child is started again.
+* A child is tethered: it is told to end when the supervisor dies, even by kill -9.
+* Output is read to its end, also when nobody reads ours any more; a child never blocks on it.
+"""
+
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +16,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -15,20 +24,24 @@ LONGEST_BACKOFF_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 LAST_WORDS = 12
+PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def say(text: str) -> None:
-    """A line of the stack's own."""
-    print(text, flush=True)
+    """A line of the stack's own, if anybody still listens."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 @dataclass
 class Child:
-    """One process to keep alive."""
+    """One process to keep alive. What `serves_others` is stopped after all the others."""
 
     name: str
     command: list[str]
     environment: dict[str, str]
+    serves_others: bool = False
     process: "subprocess.Popen[str] | None" = None
     started: float = 0.0
     restart_at: float = 0.0
@@ -37,52 +50,65 @@ class Child:
     reader: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the process in a group of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
+        """Start the process. To be called by the main thread: the tether holds to the thread that started it."""
         self.last_words.clear()
         self.process = subprocess.Popen(
-            self.command, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            [sys.executable, "-m", "config.stack.tether", str(os.getpid()), *self.command],
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}, cwd=PROJECT, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         self.started = time.monotonic()
         self.reader = threading.Thread(target=self._relay, args=(self.process,), daemon=True)
         self.reader.start()
 
+    def is_alive(self) -> bool:
+        """Whether the process runs now."""
+        return self.process is not None and self.process.poll() is None
+
     def _relay(self, process: "subprocess.Popen[str]") -> None:
         for line in process.stdout or ():
             self.last_words.append(line.rstrip())
-            sys.stdout.write(f"{self.name:>10} | {line}")
-            sys.stdout.flush()
+            say(f"{self.name:>10} | {line.rstrip()}")
 
     def note_death(self) -> None:
-        """Report a death and decide when to try again."""
-        process = self.process
-        if process is None:
-            return
-        if self.reader:
-            self.reader.join(2)
+        """Report a death, clear away what it left and decide when to try again."""
+        status = self.process.returncode if self.process else None
+        self._bury()
         lived = time.monotonic() - self.started
         self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
-        backoff = min(FIRST_BACKOFF_SECONDS * 2 ** (self.failures - 1), LONGEST_BACKOFF_SECONDS)
+        backoff = min(FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_BACKOFF_SECONDS)
         self.restart_at = time.monotonic() + backoff
-        self.process = None
-        words = "".join(f"\n             {line}" for line in self.last_words)
-        say(f"tollgate: {self.name} ended with status {process.returncode} after {lived:.0f} s; starting it again in {backoff:.0f} s. Its last words:{words}")
+        words = "".join(f"\n             {line}" for line in self.last_words) or " none"
+        say(f"tollgate: {self.name} ended with status {status} after {lived:.0f} s; starting it again in {backoff:.0f} s. Its last words:{words}")
 
-    def stop(self) -> None:
-        """Ask the process to end, then make it."""
-        if self.process is None or self.process.poll() is not None:
+    def ask_to_stop(self) -> None:
+        """Ask the process to end."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def see_stopped(self, deadline: float) -> None:
+        """Wait for the end that was asked for; past the deadline, make it."""
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             say(f"tollgate: {self.name} did not stop within {STOP_SECONDS:.0f} s and is killed")
-            self.process.kill()
-            self.process.wait()
+        self._bury()
+
+    def _bury(self) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.reader:
+            self.reader.join(2)
+        self.process = None
 
 
 class Supervisor:
-    """Runs children until `stop` is set; they are stopped last to first."""
+    """Runs children until `stop` is set."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -108,6 +134,11 @@ class Supervisor:
             child.start()
 
     def stop_all(self) -> None:
-        """Stop every child, the last started first."""
-        for child in reversed(self._children):
-            child.stop()
+        """Stop every child: all at once, but those that serve others last."""
+        for serves_others in (False, True):
+            stage = [child for child in self._children if child.serves_others is serves_others]
+            deadline = time.monotonic() + STOP_SECONDS
+            for child in stage:
+                child.ask_to_stop()
+            for child in stage:
+                child.see_stopped(deadline)
