@@ -1,7 +1,10 @@
-"""Start everything, keep it alive, stop everything."""
+"""Start everything, keep it alive, stop everything.
+
+States: locked -> database up -> migrated -> simulator answers (if there is no real upstream) -> serving -> stopping.
+The stack's lock is held throughout, so a folder has one stack; the embedded database outlives all children.
+"""
 
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -10,52 +13,45 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import IO, Any
 
 import django
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from config import embedded_postgres
 from config.environment import read_environment
 from config.stack import simulated
+from config.stack.errors import CannotStart
 from config.stack.state import StackState, running_stack, take_lock, write_state
-from config.stack.supervisor import Child, Supervisor, say
+from config.stack.supervisor import PROJECT, Child, Supervisor, say
 
 
 def main() -> int:
     """The exit status: 0 after a clean stop, 1 if nothing could be started."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    var_dir: Path = settings.VAR_DIR
-    lock = take_lock(var_dir)
+    try:
+        var_dir: Path = settings.VAR_DIR
+    except (ImproperlyConfigured, OSError) as error:
+        say(f"tollgate: {error}")
+        return 1
+    lock = _take_lock_patiently(var_dir)
     if lock is None:
         _say_what_runs(var_dir)
         return 1
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: _request_stop(stop, number, frame))
-    try:
-        if settings.EMBEDDED_POSTGRES:
-            embedded_postgres.ensure_running(var_dir)
-        return _run(var_dir, stop)
-    except (embedded_postgres.EmbeddedPostgresError, CannotStart, SystemCheckError) as error:
-        say(f"tollgate: {error}")
-        return 1
-    finally:
-        if settings.EMBEDDED_POSTGRES:
-            embedded_postgres.stop_if_unused(var_dir)
-        lock.close()
-        say("tollgate: stopped")
+    with lock:
+        return _with_database(var_dir, _stop_on_signals())
 
 
-class CannotStart(Exception):
-    """Something an operator must change first."""
-
-
-def _request_stop(stop: threading.Event, number: int, frame: FrameType | None) -> None:
-    if not stop.is_set():
-        say("tollgate: stopping")
-    stop.set()
+def _take_lock_patiently(var_dir: Path) -> IO[str] | None:
+    # A command that looks whether a stack runs holds the lock for an instant.
+    for _ in range(10):
+        if (lock := take_lock(var_dir)) is not None:
+            return lock
+        time.sleep(0.05)
+    return None
 
 
 def _say_what_runs(var_dir: Path) -> None:
@@ -67,26 +63,45 @@ def _say_what_runs(var_dir: Path) -> None:
     say("tollgate: another process is starting on this folder")
 
 
-def _run(var_dir: Path, stop: threading.Event) -> int:
-    environment = read_environment()
-    host, port = environment["HOST"], environment["PORT"]
-    _refuse_taken_port(host, port)
-    django.setup()
-    call_command("migrate", verbosity=0, interactive=False)
-    _ensure_first_administrator(environment)
-    supervisor = Supervisor(stop)
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
+        if not stop.is_set():
+            say("tollgate: stopping")
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, request_stop)
+    return stop
+
+
+def _with_database(var_dir: Path, stop: threading.Event) -> int:
     try:
-        upstream = _start_simulator(var_dir, supervisor) if not settings.CLIPROXYAPI_MANAGEMENT_URL else {}
-        shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104
-        url = settings.DASHBOARD_URL or f"http://{shown}:{port}/"
-        write_state(var_dir, _state(url, upstream))
-        supervisor.start(Child("collector", [sys.executable, "manage.py", "collect_usage", "--loop"], upstream))
-        supervisor.start(Child("web", _gunicorn(environment), upstream))
-        _say_when_serving(host, port, url, stop)
-        supervisor.watch()
+        environment = read_environment()
+        _refuse_half_an_upstream(environment)
+        _refuse_taken_port(environment["HOST"], environment["PORT"])
+        if settings.EMBEDDED_POSTGRES:
+            embedded_postgres.ensure_running(var_dir)
+        _prepare_database(environment)
+        _supervise(var_dir, environment, stop)
+    except (embedded_postgres.EmbeddedPostgresError, CannotStart, SystemCheckError) as error:
+        say(f"tollgate: {error}")
+        return 1
     finally:
-        supervisor.stop_all()
+        (var_dir / "stack.json").unlink(missing_ok=True)
+        if settings.EMBEDDED_POSTGRES:
+            embedded_postgres.stop_if_unused(var_dir)
+        say("tollgate: stopped")
     return 0
+
+
+def _refuse_half_an_upstream(environment: dict[str, Any]) -> None:
+    names = ("CLIPROXYAPI_MANAGEMENT_URL", "MANAGEMENT_API_KEY")
+    given = [name for name in names if environment[name]]
+    if len(given) == 1:
+        missing = next(name for name in names if name not in given)
+        raise CannotStart(f"{given[0]} is set, but {missing} is not: set both, or neither for a simulated upstream")
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
@@ -95,67 +110,62 @@ def _refuse_taken_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; choose another HOST or PORT") from error
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CannotStart(f"cannot listen on {host}:{port}: {reason}; choose another HOST or PORT") from error
 
 
-def _ensure_first_administrator(environment: dict[str, str]) -> None:
-    from django.contrib.auth.models import User
+def _prepare_database(environment: dict[str, Any]) -> None:
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    from config.stack.first_administrator import ensure_first_administrator
 
-    if User.objects.filter(is_superuser=True).exists():
-        return
-    name = environment["DJANGO_SUPERUSER_USERNAME"]
-    given = environment["DJANGO_SUPERUSER_PASSWORD"]
-    password = given or secrets.token_urlsafe(12)
-    User.objects.create_superuser(name, environment["DJANGO_SUPERUSER_EMAIL"], password)
-    shown = "as configured" if given else f"{password}   (shown this once)"
-    say(f"tollgate: first administrator: {name}   password: {shown}")
+    ensure_first_administrator(*(environment[f"DJANGO_SUPERUSER_{name}"] for name in ("USERNAME", "PASSWORD", "EMAIL")))
 
 
-def _start_simulator(var_dir: Path, supervisor: Supervisor) -> dict[str, str]:
-    port, key = simulated.identity(var_dir)
+def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event) -> None:
+    supervisor = Supervisor(stop)
+    url = _url(environment["HOST"], environment["PORT"])
+    try:
+        upstream = {} if environment["CLIPROXYAPI_MANAGEMENT_URL"] else _start_simulator(var_dir, supervisor, stop)
+        _close_connections()
+        write_state(var_dir, _state(url, upstream))
+        if not stop.is_set():
+            supervisor.start(Child("collector", [sys.executable, str(PROJECT / "manage.py"), "collect_usage", "--loop"], upstream))
+            supervisor.start(Child("web", [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"], upstream))
+            _say_when_serving(environment["HOST"], environment["PORT"], url, stop)
+        supervisor.watch()
+    finally:
+        supervisor.stop_all()
+
+
+def _url(host: str, port: int) -> str:
+    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    bracketed = f"[{shown}]" if ":" in shown else shown
+    return settings.DASHBOARD_URL or f"http://{bracketed}:{port}/"
+
+
+def _start_simulator(var_dir: Path, supervisor: Supervisor, stop: threading.Event) -> dict[str, str]:
     from usage.models import UsageEvent
 
-    first_start = not UsageEvent.objects.exists()
-    child = Child("simulator", [sys.executable, *simulated.arguments(port, key, with_history=first_start)], {})
-    supervisor.start(child)
-    # Should it die, what it has handed out is not handed out again.
-    child.command = [sys.executable, *simulated.arguments(port, key, with_history=False)]
-    _wait_for_port("127.0.0.1", port, child)
-    return {
-        "CLIPROXYAPI_MANAGEMENT_URL": f"http://127.0.0.1:{port}/v0/management",
-        "MANAGEMENT_API_KEY": key,
-        "TOLLGATE_SIMULATED": "true",
-    }
+    # The database knows best whether a past was collected: it may have been emptied, moved or replaced.
+    identity = simulated.start(var_dir, supervisor, stop, with_history=not UsageEvent.objects.exists())
+    return identity.environment()
 
 
-def _wait_for_port(host: str, port: int, child: Child) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and child.process and child.process.poll() is None:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise CannotStart("the simulated upstream did not start; its last words:\n" + "\n".join(child.last_words))
+def _close_connections() -> None:
+    # The supervisor asks the database nothing more, and holds no connection of those that others need.
+    from django.db import connections
+
+    connections.close_all()
 
 
 def _state(url: str, upstream: dict[str, str]) -> StackState:
+    # A real upstream's key is not written down: who may know it has it in the environment.
     return StackState(
         pid=os.getpid(), url=url, started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         management_url=upstream.get("CLIPROXYAPI_MANAGEMENT_URL", ""), management_key=upstream.get("MANAGEMENT_API_KEY", ""),
     )  # fmt: skip
-
-
-def _gunicorn(environment: dict[str, str]) -> list[str]:
-    host = environment["HOST"]
-    address = f"[{host}]" if ":" in host else host
-    return [
-        sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"{address}:{environment['PORT']}", "--worker-class", "gthread",
-        "--workers", str(environment["WEB_WORKERS"]), "--threads", str(environment["WEB_THREADS"]),
-        "--worker-tmp-dir", "/dev/shm" if os.path.isdir("/dev/shm") else "/tmp", "--graceful-timeout", "10", "--log-level", "warning",  # noqa: S108
-    ]  # fmt: skip
 
 
 def _say_when_serving(host: str, port: int, url: str, stop: threading.Event) -> None:

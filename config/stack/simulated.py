@@ -1,24 +1,77 @@
 """The simulated upstream of a stack that has no real one: the same port, key and past at every start."""
 
+import http.client
 import json
+import os
 import secrets
 import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from config.stack.errors import CannotStart
+from config.stack.supervisor import Child, Supervisor
 
 HISTORY_DAYS = 30
 HISTORY_PER_DAY = 1500
 LIVE_RATE = 2
+SEED = 1
+READY_SECONDS = 60
+HOST = "127.0.0.1"
 
 
-def identity(var_dir: Path) -> tuple[int, str]:
+@dataclass(frozen=True)
+class Identity:
+    """What a folder's simulator keeps across restarts."""
+
+    port: int
+    key: str
+
+    def environment(self) -> dict[str, str]:
+        """What the other children find their upstream by."""
+        return {
+            "CLIPROXYAPI_MANAGEMENT_URL": f"http://{HOST}:{self.port}/v0/management",
+            "MANAGEMENT_API_KEY": self.key,
+            "TOLLGATE_SIMULATED": "true",
+        }
+
+
+def start(var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_history: bool) -> Identity:
+    """Start it and wait until it answers; raises CannotStart."""
+    identity = kept_identity(var_dir)
+    child = Child("simulator", command(identity, with_history=with_history), {}, serves_others=True)
+    supervisor.start(child)
+    # Should it die, what it has handed out is not handed out again.
+    child.command = command(identity, with_history=False)
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(identity.port) and not stop.is_set():
+        if not child.is_alive() or time.monotonic() > deadline:
+            raise CannotStart("the simulated upstream did not start; its last words:\n" + "\n".join(child.last_words))
+        stop.wait(0.1)
+    return identity
+
+
+def kept_identity(var_dir: Path) -> Identity:
     """Port and key of this folder's simulator; the port is a new one if somebody else took the old."""
-    path = var_dir / "simulator.json"
-    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"port": 0, "key": secrets.token_urlsafe(24)}
-    kept["port"] = free_port(kept["port"])
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(kept))
-    return kept["port"], kept["key"]
+    folder = var_dir / "simulator"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = _read(folder / "identity.json") or Identity(0, secrets.token_urlsafe(24))
+    identity = Identity(free_port(kept.port), kept.key)
+    unfinished = folder / "identity.unfinished"
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"port": identity.port, "key": identity.key}, file)
+    unfinished.rename(folder / "identity.json")
+    return identity
+
+
+def _read(path: Path) -> Identity | None:
+    try:
+        found = json.loads(path.read_text())
+        return Identity(int(found["port"]), str(found["key"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def free_port(wanted: int) -> int:
@@ -26,13 +79,29 @@ def free_port(wanted: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind((HOST, wanted))
         except OSError:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
-def arguments(port: int, key: str, *, with_history: bool) -> list[str]:
+def command(identity: Identity, *, with_history: bool) -> list[str]:
     """The simulator's command line; its past is handed out once, at the first start of a folder."""
-    past = ["--history-days", str(HISTORY_DAYS), "--history-per-day", str(HISTORY_PER_DAY)] if with_history else []
-    return ["-m", "management_proxy.simulator", "--host", "127.0.0.1", "--port", str(port), "--key", key, "--rate", str(LIVE_RATE), *past]
+    options = {
+        "host": HOST, "port": identity.port, "key": identity.key, "rate": LIVE_RATE, "seed": SEED,
+        "history-days": HISTORY_DAYS if with_history else 0, "history-per-day": HISTORY_PER_DAY,
+    }  # fmt: skip
+    # Joined by "=", as a key may begin with a dash.
+    return [sys.executable, "-m", "management_proxy.simulator", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True

@@ -1,0 +1,47 @@
+"""Configuration of gunicorn: `gunicorn --config python:config.gunicorn`, within the stack or on its own."""
+
+import os
+from typing import Any
+
+from config.environment import read_environment
+
+_environment = read_environment()
+_host: str = _environment["HOST"]
+
+wsgi_app = "config.wsgi:application"
+bind = f"[{_host}]:{_environment['PORT']}" if ":" in _host else f"{_host}:{_environment['PORT']}"
+worker_class = "gthread"
+workers: int = _environment["WEB_WORKERS"]
+threads: int = _environment["WEB_THREADS"]
+loglevel = "warning"
+# Long enough for an answer that waits for the upstream, shorter than the stack's patience.
+graceful_timeout = 10
+# Heartbeats go to memory where there is some: a slow disk must not look like a dead worker.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# Nobody steers it from aside; its default path would be shared by all instances of a user.
+control_socket_disable = True
+
+
+def on_starting(_arbiter: Any) -> None:
+    """Use the embedded database for as long as the server lives."""
+    from config import embedded_postgres
+
+    settings = _settings()
+    if settings.EMBEDDED_POSTGRES:
+        embedded_postgres.ensure_running(settings.VAR_DIR)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Leave no database behind that nobody uses."""
+    from config import embedded_postgres
+
+    settings = _settings()
+    if settings.EMBEDDED_POSTGRES:
+        embedded_postgres.stop_if_unused(settings.VAR_DIR)
+
+
+def _settings() -> Any:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.conf import settings
+
+    return settings

@@ -1,0 +1,5 @@
+"""Why a stack does not start."""
+
+
+class CannotStart(Exception):
+    """Something that an operator must change first; the message says what."""
