@@ -66,9 +66,12 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def _relay(self, process: "subprocess.Popen[str]") -> None:
-        for line in process.stdout or ():
-            self.last_words.append(line.rstrip())
-            say(f"{self.name:>10} | {line.rstrip()}")
+        if process.stdout is None:
+            return
+        with process.stdout as output:
+            for line in output:
+                self.last_words.append(line.rstrip())
+                say(f"{self.name:>10} | {line.rstrip()}")
 
     def note_death(self) -> None:
         """Report a death, clear away what it left and decide when to try again."""

@@ -1,0 +1,91 @@
+"""The whole stack as `make run` starts it, with its own database and simulated upstream."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded_postgres import server_pid
+from config.stack.state import running_stack
+from tests.config.processes import alive, eventually, python
+
+UNSET = dict.fromkeys(("DATABASE_URL", "CLIPROXYAPI_MANAGEMENT_URL", "MANAGEMENT_API_KEY", "DASHBOARD_URL", "DJANGO_SUPERUSER_PASSWORD"), "")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    yield {**UNSET, "VAR_DIR": str(tmp_path), "HOST": "127.0.0.1", "PORT": str(port), "WEB_WORKERS": "1", "DJANGO_SUPERUSER_USERNAME": "root"}
+    # A stack that a failed test killed takes its children along; its database goes when the last of them does.
+    eventually(lambda: server_pid(tmp_path) is None)
+
+
+def lines_until(process: "subprocess.Popen[str]", wanted: str) -> list[str]:
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if wanted in line:
+            return seen
+    raise AssertionError(f"{wanted!r} never came:\n" + "".join(seen))
+
+
+def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dict[str, str], tmp_path: Path):
+    with python("-m", "config.stack", **environment) as stack:
+        seen = lines_until(stack, "tollgate: serving http://127.0.0.1:" + environment["PORT"])
+        assert any("first administrator: root   password: " in line for line in seen)
+        state = running_stack(tmp_path)
+        assert state.pid == stack.pid
+        assert state.management_url.startswith("http://127.0.0.1:")
+        assert answers(int(environment["PORT"]))
+
+        with python("-m", "config.stack", **environment) as second:
+            assert f"already running on this folder: {state.url} (process {stack.pid}" in second.communicate(timeout=30)[0]
+            assert second.returncode == 1
+
+        database = server_pid(tmp_path)
+        stack.send_signal(signal.SIGINT)
+        rest, _ = stack.communicate(timeout=30)
+        assert stack.returncode == 0, rest
+        assert rest.rstrip().endswith("tollgate: stopped")
+    assert not answers(int(environment["PORT"]))
+    assert not alive(database)
+    assert running_stack(tmp_path) is None
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({"MANAGEMENT_API_KEY": "k"}, "CLIPROXYAPI_MANAGEMENT_URL is not"), ({"CLIPROXYAPI_MANAGEMENT_URL": "http://h/"}, "MANAGEMENT_API_KEY is not")],
+)
+def test_half_an_upstream_is_refused(environment: dict[str, str], given: dict[str, str], missing: str):
+    with python("-m", "config.stack", **{**environment, **given}) as stack:
+        assert missing in stack.communicate(timeout=30)[0]
+        assert stack.returncode == 1
+
+
+def test_a_taken_port_is_refused(environment: dict[str, str]):
+    with socket.create_server(("127.0.0.1", int(environment["PORT"]))), python("-m", "config.stack", **environment) as stack:
+        assert "choose another HOST or PORT" in stack.communicate(timeout=30)[0]
+        assert stack.returncode == 1
+
+
+def test_a_lone_command_leaves_no_database_behind(environment: dict[str, str], tmp_path: Path):
+    with python("manage.py", "shell", "--command", "import os; print('pid', os.getpid())", **environment) as command:
+        out, _ = command.communicate(timeout=60)
+        assert command.returncode == 0, out
+    assert (tmp_path / "postgres" / "PG_VERSION").exists()
+    assert server_pid(tmp_path) is None
+    assert os.listdir(tmp_path / "postgres-socket") == []

@@ -1,0 +1,131 @@
+"""The supervisor, with real children."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from config.stack import supervisor as supervision
+from config.stack.supervisor import Child, Supervisor
+from tests.config.processes import alive, eventually, python
+
+Started = Callable[..., Child]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+    """Start children under a supervisor whose loop the test turns itself; all are stopped at the end."""
+    monkeypatch.setattr(supervision, "STOP_SECONDS", 0.5)
+    supervisor = Supervisor(threading.Event())
+
+    def start(code: str, name: str = "child", *, serves_others: bool = False) -> Child:
+        child = Child(name, [sys.executable, "-c", code], {}, serves_others=serves_others)
+        supervisor.start(child)
+        child.supervisor = supervisor
+        return child
+
+    yield start
+    supervisor.stop_all()
+
+
+def died(child: Child) -> None:
+    process = child.process
+    eventually(lambda: process.poll() is not None)
+    child.supervisor.step(child)
+
+
+def test_a_dying_child_is_reported_with_its_last_words_and_started_again(run: Started, capsys: pytest.CaptureFixture[str]):
+    child = run("import sys; print('all is well'); sys.exit('the disk is full')")
+    died(child)
+    out = capsys.readouterr().out
+    assert "     child | all is well\n" in out
+    assert "child ended with status 1" in out
+    assert out.rstrip().endswith("the disk is full")
+    child.restart_at = time.monotonic()
+    child.supervisor.step(child)
+    assert child.process is not None
+
+
+def test_restarts_come_ever_later_until_a_child_lives_long(run: Started, monkeypatch: pytest.MonkeyPatch):
+    child = run("")
+    waits = []
+    for _ in range(7):
+        died(child)
+        waits.append(round(child.restart_at - time.monotonic()))
+        child.start()
+    assert waits == [1, 2, 4, 8, 16, 30, 30]
+    child.started -= supervision.STEADY_SECONDS + 1
+    died(child)
+    assert round(child.restart_at - time.monotonic()) == 1
+
+
+def test_a_child_is_not_started_again_too_early(run: Started):
+    child = run("")
+    died(child)
+    child.supervisor.step(child)
+    assert child.process is None
+
+
+def test_what_a_dead_child_leaves_behind_is_killed(run: Started):
+    child = run("import subprocess as s; print(s.Popen(['sleep', '60']).pid)")
+    died(child)
+    assert not alive(int(child.last_words[0]))
+
+
+def test_a_child_that_ignores_sigterm_is_killed(run: Started, capsys: pytest.CaptureFixture[str]):
+    child = run("import signal, time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(60)")
+    eventually(lambda: "ready" in child.last_words)
+    child.supervisor.stop_all()
+    assert child.process is None
+    assert "did not stop within" in capsys.readouterr().out
+
+
+def test_those_that_serve_others_stop_last(run: Started, tmp_path: Path):
+    code = """
+import signal, sys, time
+def end(*_):
+    open({path!r}, "a").write({name!r} + " ")
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("ready")
+time.sleep(60)
+"""
+    path = str(tmp_path / "order")
+    children = [run(code.format(path=path, name=name), name, serves_others=name == "server") for name in ("server", "user")]
+    eventually(lambda: all("ready" in child.last_words for child in children))
+    children[0].supervisor.stop_all()
+    assert (tmp_path / "order").read_text() == "user server "
+
+
+def test_children_end_with_a_supervisor_that_was_killed():
+    code = """
+import sys, threading
+from config.stack.supervisor import Child, Supervisor
+child = Child("child", [sys.executable, "-c", "print('ready'); import time; time.sleep(60)"], {})
+supervisor = Supervisor(threading.Event())
+supervisor.start(child)
+while "ready" not in child.last_words: pass
+print(child.process.pid, flush=True)
+supervisor.watch()
+"""
+    with python("-c", code) as process:
+        assert "ready" in process.stdout.readline()
+        pid = int(process.stdout.readline())
+        assert alive(pid)
+        process.kill()
+        eventually(lambda: not alive(pid))
+
+
+def test_an_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch):
+    class Closed:
+        def write(self, _text: str) -> None:
+            raise BrokenPipeError
+
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    supervision.say("anybody there?")
