@@ -12,7 +12,8 @@ help: ## Show this list
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tollgate needs Python 3.11 or newer; say `make PYTHON=python3.12 ...` if it has another name")'
-	$(PYTHON) -m venv $(VENV)
+	@# A half-made one (Debian without python3-venv) must not look like a whole one.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/base.stamp: requirements/base.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --require-hashes -r requirements/base.txt
@@ -34,10 +35,16 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
+	$(BIN)/djade --target-version 5.2 --check $$(find . -name '*.html' -path '*/templates/*' -not -path './$(VENV)/*' -not -path './var/*')
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-lock: $(VENV)/dev.stamp ## Compile pyproject.toml into hash-pinned requirements (needs uv)
+lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+
+bench-drain: $(VENV)/dev.stamp ## Drain 50,000 queued events: events per second and memory
+	@$(BIN)/python -m tests.bench.drain
+
+bench-history: $(VENV)/dev.stamp ## Ask for 30 days over 100,000 events: p50, p95, p99
+	@$(BIN)/python -m tests.bench.history
