@@ -17,6 +17,13 @@ class Model:
     created: int
     context: int
     thinking: tuple[str, ...] = ()
+    # Headers that the upstream sends in the place of its own.
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def converses(self) -> bool:
+        """Tell whether the model talks, which one that only draws does not."""
+        return self.context > 0
 
 
 _LEVELS = ("low", "medium", "high", "xhigh")
@@ -24,7 +31,8 @@ _CODEX = (
     Model("gpt-5.3-codex-spark", "GPT 5.3 Codex Spark", "openai", 1770912000, 128_000, _LEVELS),
     Model("gpt-5.4", "GPT 5.4", "openai", 1772668800, 1_050_000, _LEVELS),
     Model("gpt-5.4-mini", "GPT 5.4 Mini", "openai", 1773705600, 400_000, _LEVELS),
-    Model("gpt-5.5", "GPT 5.5", "openai", 1776902400, 1_050_000, _LEVELS),
+    Model("gpt-5.5", "GPT 5.5", "openai", 1776902400, 1_050_000, _LEVELS, (("originator", "codex_cli_rs"), ("user-agent", "codex_cli_rs"))),
+    Model("gpt-image-2", "GPT Image 2", "openai", 1776729600, 0),
 )
 _CLAUDE = (
     Model("claude-haiku-4-5-20251001", "Claude 4.5 Haiku", "anthropic", 1759276800, 200_000, ("low", "medium", "high")),
@@ -88,6 +96,10 @@ def _definition(model: Model) -> dict[str, Any]:
         "type": model.owner,
         "display_name": model.title,
         "version": model.name,
+    }
+    if not model.converses:
+        return shown
+    shown |= {
         "description": f"{model.title}, as the upstream lists it.",
         "context_length": model.context,
         "max_completion_tokens": 128_000,
@@ -97,6 +109,8 @@ def _definition(model: Model) -> dict[str, Any]:
     }
     if model.thinking:
         shown["thinking"] = {"levels": list(model.thinking)}
+    if model.headers:
+        shown["config"] = {"override_header": dict(model.headers)}
     return shown
 
 

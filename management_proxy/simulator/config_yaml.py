@@ -112,9 +112,16 @@ def rewrite(text: str, values: dict[str, Any]) -> str:
 
 
 def _changes(value: Any, default: Any) -> Any:
+    if isinstance(value, list):
+        return [_filled(item) if isinstance(item, dict) else item for item in value]
     if isinstance(value, dict) and isinstance(default, dict):
         return {key: item for key, item in value.items() if item != default.get(key)}
     return value
+
+
+def _filled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry without what means nothing in the file; an empty list of models stays, as the server writes it."""
+    return {name: value for name, value in entry.items() if value not in (None, "", False, {})}
 
 
 def _dump(key: str, value: Any) -> str:

@@ -9,6 +9,8 @@ from management_proxy.simulator.wire import go_json
 Event = dict[str, Any]
 BIG = 5_000_000
 BEYOND_DOUBLE = 2**60
+# Go takes no JSON of more than ten thousand levels for valid.
+DEEPEST = 9000
 
 
 def _nul(event: Event, _size: int) -> bytes:
@@ -48,7 +50,7 @@ def _surrogate(event: Event, _size: int) -> bytes:
 
 
 def _deep(_event: Event, size: int) -> bytes:
-    depth = min(size, 20_000)
+    depth = min(size, DEEPEST)
     return b"[" * depth + b"]" * depth
 
 

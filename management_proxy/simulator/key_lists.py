@@ -116,6 +116,8 @@ def read_entry(family: Family, source: Any, known: list[Entry]) -> Entry:
     """Return one entry with the known fields only."""
     found = {name: member(_require(source, dict, "entry"), name) for name in family.fields}
     entry = {name: read_field(name, value) for name, value in found.items() if value is not None}
+    if family.route == "vertex-api-key" and "models" in entry:
+        entry["models"] = [model for model in entry["models"] if "name" in model and "alias" in model]
     # An entry that is new to the file comes back from it with an empty list where an old one has none at all.
     if "models" in family.always_shown and "models" not in entry:
         entry["models"] = None if not known or _identity(family, entry) in map(_keyed(family), known) else []

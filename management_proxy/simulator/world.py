@@ -124,11 +124,15 @@ def of_auth_files(directory: AuthDirectory) -> list[Credential]:
         provider, token = file.provider, str(file.content.get("access_token", "")).strip()
         if file.is_disabled or provider not in FAMILIES:
             continue
-        names = tuple((model.name, model.name) for model in catalog.models_of(provider))
+        names = _catalogued(provider)
         digest = hashlib.sha256(token.encode()).hexdigest() if token else ""
         source = str(file.content.get("project_id" if provider == "vertex" else "email", ""))
         credentials.append(Credential(directory.index(file), source, provider, provider, "oauth", digest, names))
     return credentials
+
+
+def _catalogued(provider: str) -> tuple[tuple[str, str], ...]:
+    return tuple((model.name, model.name) for model in catalog.models_of(provider) if model.converses)
 
 
 def of_keys(keys: list[LoadedKey]) -> list[Credential]:
@@ -136,7 +140,7 @@ def of_keys(keys: list[LoadedKey]) -> list[Credential]:
     for key in keys:
         family = key.provider if key.provider in FAMILIES else COMPAT
         provider = key.provider if family != COMPAT else f"openai-compatible-{key.provider}"
-        names = key.models or tuple((model.name, model.name) for model in catalog.models_of(family))
+        names = key.models or _catalogued(family)
         if names:
             credentials.append(Credential(key.index, key.api_key, provider, family, "apikey", "", names))
     return credentials
