@@ -90,7 +90,7 @@ class HttpSession(BaseHTTPRequestHandler):
             pass
 
     def _deliver(self, status: int, headers: list[tuple[str, str]], body: bytes, delivery: Delivery) -> None:
-        self.stopping.wait(delivery.hang_before) if delivery.hang_before else None
+        self.stopping.wait(delivery.hang_before)
         if delivery.reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         if delivery.reset or delivery.cut_after == -1:
@@ -100,7 +100,7 @@ class HttpSession(BaseHTTPRequestHandler):
             self.connection.sendall(head + body)
             return
         self.connection.sendall(head)
-        self.stopping.wait(delivery.hang_after) if delivery.hang_after else None
+        self.stopping.wait(delivery.hang_after)
         self._send_body(body, delivery)
 
     def _send_body(self, body: bytes, delivery: Delivery) -> None:

@@ -26,10 +26,6 @@ def find(routes: Routes, method: str, path: str) -> Handler | None:
     return routes.get((method, f"{head}/")) if head and last else None
 
 
-def is_known(routes: Routes, method: str, path: str) -> bool:
-    return find(routes, method, path) is not None
-
-
 def run(handler: Handler, request: Request) -> Response:
     try:
         return handler(request)

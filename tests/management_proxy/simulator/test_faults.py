@@ -1,6 +1,5 @@
 """Faults reach the client as they were ordered, and pops happen or not as they say."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,4 +1,9 @@
-"""Accounts in trouble look as recorded."""
+"""Accounts in trouble look as recorded.
+
+Not replayed exchange by exchange: `cooling.jsonl` shows states that real AI traffic brought about between the requests, so
+its listings are compared by shape and its rules one by one. `cooling-clients-saw.jsonl` is what clients of the AI routes
+got, which the simulator does not serve.
+"""
 
 import json
 
