@@ -8,6 +8,7 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 import hashlib
 import hmac
 from collections.abc import Hashable, Iterable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +18,11 @@ from providers.models import ClientKey, Credential
 from usage.models import UsageSeries
 from usage.queue_entry import Entry, QueueEntry, storable_text
 
+Level = UsageSeries.Level
+_BLANK: dict[str, Any] = {
+    "client_key_id": None, "credential_id": None, "provider": "", "model": "", "alias": "", "endpoint": "", "auth_type": "",
+    "executor_type": "", "service_tier": "", "reasoning_effort": "", "failure_class": "", "failed": False,
+}  # fmt: skip
 _VISIBLE_SOURCES = ("oauth", "unknown")
 
 
@@ -109,7 +115,15 @@ class Attribution:
             "client_key_id", "credential_id", "provider", "model", "alias", "endpoint", "auth_type",
             "executor_type", "service_tier", "reasoning_effort", "failure_class", "failed",
         )  # fmt: skip
-        return UsageSeries(upstream_id=self._upstream.pk, digest=self._digest(dimensions), **dict(zip(names, dimensions, strict=True)))
+        return self._row(Level.FULL, **dict(zip(names, dimensions, strict=True)))
+
+    def _row(self, level: UsageSeries.Level, **dimensions: Any) -> UsageSeries:
+        values = {**_BLANK, **dimensions}
+        return UsageSeries(upstream_id=self._upstream.pk, level=level, digest=self._digest((level.value, *values.values())), **values)
+
+    def _narrow_rows(self, row: UsageSeries) -> tuple[UsageSeries, UsageSeries]:
+        kept = {name: getattr(row, name) for name in ("client_key_id", "model", "failure_class", "failed")}
+        return self._row(Level.KEY_AND_MODEL, **kept), self._row(Level.OVERALL)
 
     def _digest(self, dimensions: tuple[Hashable, ...]) -> UUID:
         if (digest := self._digests.get(dimensions)) is None:
@@ -118,12 +132,18 @@ class Attribution:
         return digest
 
     def _learn_series(self, rows: dict[UUID, UsageSeries]) -> None:
-        missing = rows.keys() - self._series.keys()
-        if not missing:
+        unknown = [row for digest, row in rows.items() if digest not in self._series]
+        if not unknown:
             return
-        known = UsageSeries.objects.filter(digest__in=missing)
-        found = dict(known.values_list("digest", "pk"))
-        if absent := missing - found.keys():
+        narrow = {row.digest: self._narrow_rows(row) for row in unknown}
+        self._find_or_make({n.digest: n for pair in narrow.values() for n in pair if n.digest not in self._series})
+        for row in unknown:
+            row.key_and_model_id, row.overall_id = (self._series[n.digest] for n in narrow[row.digest])
+        self._find_or_make({row.digest: row for row in unknown})
+
+    def _find_or_make(self, rows: dict[UUID, UsageSeries]) -> None:
+        found = dict(UsageSeries.objects.filter(digest__in=rows).values_list("digest", "pk"))
+        if absent := rows.keys() - found.keys():
             UsageSeries.objects.bulk_create([rows[digest] for digest in absent], ignore_conflicts=True)
             found.update(UsageSeries.objects.filter(digest__in=absent).values_list("digest", "pk"))
         self._series.update(found)

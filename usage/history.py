@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from usage.failures import FailureClass
 from usage.histograms import percentile
-from usage.history_queries import Question, Scope, by_failure_class, by_key_and_model, durations, newest_events
+from usage.history_queries import Question, Scope, durations, grouped_sums, newest_events
 from usage.status import collector_status
 from usage.windows import Window
 
@@ -28,18 +28,16 @@ __all__ = ["Scope", "Window", "history"]
 def history(window: Window, scope: Scope) -> Row:
     """The answer for a window and a scope."""
     question = Question(window, scope)
-    rows = by_key_and_model(question)
-    days, pairs = [r for r in rows if r["is_day"]], [r for r in rows if not r["is_day"]]
+    rows = grouped_sums(question)
+    days, classes = [r for r in rows if r["is_day"]], [r for r in rows if r["is_class"]]
+    pairs = [r for r in rows if not r["is_day"] and not r["is_class"]]
     return {
         "data": {
             "keys": _keys(pairs, scope),
             "totals": _totals(pairs),
             "dailyBreakdown": _daily(days, window),
             "modelBreakdown": _models(pairs),
-            "failureBreakdown": [
-                {"failureClass": r["failure_class"], "label": FailureClass(r["failure_class"]).label, "count": r["attempts"]}
-                for r in by_failure_class(question)
-            ],
+            "failureBreakdown": _failures(classes),
             "requestEvents": [_event(r, scope) for r in newest_events(question, EVENTS_SHOWN)],
             "latencySeries": [_latency(r, scope) for r in reversed(newest_events(question, LATENCIES_SHOWN, with_latency=True))],
             "latencySummary": _summary(durations(question, "latency")),
@@ -96,6 +94,11 @@ def _grouped(rows: list[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
+
+
+def _failures(classes: list[Row]) -> list[Row]:
+    failed = sorted((r for r in classes if r["failure_class"]), key=lambda r: (-r["attempts"], r["failure_class"]))
+    return [{"failureClass": r["failure_class"], "label": FailureClass(r["failure_class"]).label, "count": r["attempts"]} for r in failed]
 
 
 def _totals(pairs: list[Row]) -> Row:

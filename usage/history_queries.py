@@ -1,6 +1,6 @@
 """Reading usage: who used what, how much, how fast, what failed. Exact over all rows, at the cost of rollups.
 
-A window is covered by the coarsest rollup that tells its days exactly: the daily one in the calendar's own zone, the
+A window is covered by the coarsest and narrowest rollup that answers exactly: a daily one in the calendar's own zone, the
 hourly one in zones that begin their days on whole hours, else the events themselves. All three have the same columns
 after `_SOURCES`, so the questions are asked once.
 """
@@ -30,8 +30,10 @@ def _event_columns() -> str:
 
 
 _ROLLUP_COLUMNS = f"{', '.join(_MEASURES)}, {_HISTOGRAM_COLUMNS}"
+_DAILY = "SELECT bucket AS day, series_id, {columns} FROM {table} WHERE bucket BETWEEN %(first)s AND %(last)s"
 _SOURCES = {
-    "daily": f"SELECT bucket AS day, series_id, {_ROLLUP_COLUMNS} FROM usage_usagedaily WHERE bucket BETWEEN %(first)s AND %(last)s",
+    "daily_overall": _DAILY.format(columns=_ROLLUP_COLUMNS, table="usage_usagedailyoverall"),
+    "daily_by_model": _DAILY.format(columns=_ROLLUP_COLUMNS, table="usage_usagedailybymodel"),
     "hourly": f"SELECT (bucket AT TIME ZONE %(zone)s)::date AS day, series_id, {_ROLLUP_COLUMNS} "
     "FROM usage_usagehourly WHERE bucket >= %(start)s AND bucket < %(end)s",
     "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, {_event_columns()} '
@@ -66,10 +68,16 @@ class Question:
 
     @property
     def source(self) -> str:
-        """The name of the rollup that answers exactly at the least cost."""
+        """The name of the rollup that answers exactly, by key and model, at the least cost."""
         if self.window.zone.key == calendar_zone():
-            return "daily"
+            return "daily_by_model"
         return "hourly" if self.window.has_whole_hours else "events"
+
+    @property
+    def overall_source(self) -> str:
+        """The same where only the sum of everything in scope is wanted."""
+        source = self.source
+        return "daily_overall" if source == "daily_by_model" and self.scope.sees_everything else source
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -77,9 +85,9 @@ class Question:
         w = self.window
         return {"first": w.first, "last": w.last, "start": w.start, "end": w.end, "zone": w.zone.key, "owner": self.scope.owner_id}
 
-    def rows(self, sql: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    def rows(self, sql: str, name: str, source: str = "", **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a statement in which `{used}` stands for the window's rows joined with their series as `u` and `s`."""
-        used = f"({_SOURCES[self.source]}) AS u JOIN usage_usageseries AS s ON s.id = u.series_id"
+        used = f"({_SOURCES[source or self.source]}) AS u JOIN usage_usageseries AS s ON s.id = u.series_id"
         statement = f"/* usage.history.{name} */ " + sql.replace("{used}", used).replace("{scope}", self.scope.sql)
         with connection.cursor() as cursor:
             cursor.execute(statement, {**self.parameters, **parameters})
@@ -91,27 +99,20 @@ _SUMS = ", ".join(f"sum(u.{name})::bigint AS {name}" for name in _MEASURES)
 _OUTCOMES = "coalesce(sum(u.attempts) FILTER (WHERE s.failed), 0)::bigint AS failed"
 
 
-def by_key_and_model(question: Question) -> list[dict[str, Any]]:
-    """Sums per client key (id, name, owner) and model, and per day; rows of the other grouping have None there."""
+def grouped_sums(question: Question) -> list[dict[str, Any]]:
+    """Sums per client key (id, name, owner) and model, per day, and per failure class, in one pass over the rollup."""
     return question.rows(
         f"""
         SELECT grouped.*, k.name AS key_name, k.last_four, k.owner_id, a.username FROM (
-            SELECT grouping(u.day) = 0 AS is_day, u.day, s.client_key_id, s.model, {_SUMS}, {_OUTCOMES}
+            SELECT grouping(u.day) = 0 AS is_day, grouping(s.failure_class) = 0 AS is_class,
+                u.day, s.client_key_id, s.model, s.failure_class, {_SUMS}, {_OUTCOMES}
             FROM {{used}} WHERE {{scope}}
-            GROUP BY GROUPING SETS ((u.day), (s.client_key_id, s.model))
+            GROUP BY GROUPING SETS ((u.day), (s.client_key_id, s.model), (s.failure_class))
         ) AS grouped
         LEFT JOIN providers_clientkey AS k ON k.id = grouped.client_key_id
         LEFT JOIN auth_user AS a ON a.id = k.owner_id
         """,
-        "by_key_and_model",
-    )
-
-
-def by_failure_class(question: Question) -> list[dict[str, Any]]:
-    """Failed attempts per failure class, most first."""
-    return question.rows(
-        "SELECT s.failure_class, sum(u.attempts)::bigint AS attempts FROM {used} WHERE {scope} AND s.failed GROUP BY 1 ORDER BY 2 DESC, 1",
-        "by_failure_class",
+        "grouped_sums",
     )
 
 
@@ -121,10 +122,12 @@ def durations(question: Question, measure: str) -> dict[str, Any]:
         f"SELECT sum(u.{measure}_count)::bigint AS n, sum(u.{measure}_sum_ms)::bigint AS total, max(u.{measure}_max_ms) AS largest "
         "FROM {used} WHERE {scope}",
         "durations",
+        question.overall_source,
     )
     bins = question.rows(
         f"SELECT bin, sum(n)::bigint AS n FROM {{used}}, unnest(u.{measure}_bins, u.{measure}_counts) AS h (bin, n) WHERE {{scope}} GROUP BY 1 ORDER BY 1",
         "histogram",
+        question.overall_source,
     )
     return {**rows[0], "histogram": [(row["bin"], row["n"]) for row in bins]}
 

@@ -22,7 +22,7 @@ from usage.attribution import Attribution
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
 from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
-from usage.rollups import DAILY, HOURLY, add_sql, calendar_zone
+from usage.rollups import GRANULARITIES, add_sql, calendar_zone
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA
 """
+_ROLLUPS = ", ".join(f"added_to_{granularity.table} AS ({add_sql(granularity, 'fresh')})" for granularity in GRANULARITIES)
 _STORE = f"""
 /* usage.ingest._store */
 WITH placed AS (
@@ -64,7 +65,7 @@ WITH placed AS (
     FROM placed ORDER BY "position"
     ON CONFLICT (digest, "timestamp") DO NOTHING
     RETURNING *
-), hourly AS ({add_sql(HOURLY, "fresh")}), daily AS ({add_sql(DAILY, "fresh")})
+), {_ROLLUPS}
 SELECT count(*) FROM fresh
 """
 

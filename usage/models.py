@@ -21,8 +21,20 @@ TOKEN_KINDS = (
 
 
 class UsageSeries(models.Model):
-    """One combination of dimensions; events and rollups point to it instead of repeating it."""
+    """One combination of dimensions; events and rollups point to it instead of repeating it.
 
+    Where all dimensions together are nearly as many as the events, a narrow rollup keeps only a few: it has series of its
+    own in which the others are blank, and every full series names the narrow ones that it belongs to.
+    """
+
+    class Level(models.TextChoices):
+        FULL = "full", "all dimensions"
+        KEY_AND_MODEL = "key_and_model", "client key, model and failure class"
+        OVERALL = "overall", "upstream only"
+
+    level = models.CharField(max_length=14, choices=Level, default=Level.FULL)
+    key_and_model = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    overall = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     digest = models.UUIDField(unique=True, help_text="Half of a SHA-256 over all the dimensions.")
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="+")
     client_key = models.ForeignKey(ClientKey, null=True, on_delete=models.PROTECT, related_name="+")
@@ -41,6 +53,9 @@ class UsageSeries(models.Model):
     class Meta:
         verbose_name_plural = "usage series"
         constraints = (
+            models.CheckConstraint(
+                condition=~Q(level="full") | Q(key_and_model__isnull=False, overall__isnull=False), name="full_series_names_its_narrow_ones"
+            ),
             models.CheckConstraint(condition=Q(failed=False, failure_class="") | (Q(failed=True) & ~Q(failure_class="")), name="series_class_iff_failed"),
         )
 
@@ -128,16 +143,37 @@ class UsageHourly(Rollup):
         return f"{self.bucket:%Y-%m-%d %H:00}"
 
 
-class UsageDaily(Rollup):
-    """Rollup by day; `bucket` is the date in the zone of `RollupCalendar`."""
+class Daily(Rollup):
+    """A rollup by day; `bucket` is the date in the zone of `RollupCalendar`."""
 
     bucket = models.DateField()
 
     class Meta:
-        verbose_name_plural = "daily usage"
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.bucket}"
+
+
+class UsageDaily(Daily):
+    """The daily rollup by all dimensions."""
+
+    class Meta:
+        verbose_name_plural = "daily usage"
+
+
+class UsageDailyByModel(Daily):
+    """The daily rollup by client key, model and failure class alone."""
+
+    class Meta:
+        verbose_name_plural = "daily usage by model"
+
+
+class UsageDailyOverall(Daily):
+    """The daily rollup of everything together."""
+
+    class Meta:
+        verbose_name_plural = "daily usage overall"
 
 
 class RollupCalendar(models.Model):

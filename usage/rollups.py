@@ -16,6 +16,7 @@ from usage.models import TOKEN_KINDS, RollupCalendar
 
 TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
 _COUNTS = ("attempts", "requests", "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
+_EVENT_COLUMNS = ", ".join(f'e."{name}"' for name in ("timestamp", "is_first_attempt", "latency_ms", "ttft_ms", *TOKEN_SUMS))
 _COLUMNS = (
     "bucket", "series_id", *TOKEN_SUMS, "attempts", "requests",
     "latency_count", "latency_sum_ms", "latency_max_ms", "latency_bins", "latency_counts",
@@ -25,10 +26,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Granularity:
-    """One rollup table and the SQL of the bucket of an instant `{}`; `%(zone)s` is the calendar's zone."""
+    """One rollup table, the SQL of the bucket of an instant `{}` and which series of an event it sums.
+
+    `%(zone)s` is the calendar's zone; the series of the narrow levels are columns of the event's full series.
+    """
 
     table: str
     bucket_of: str
+    series: str = "series_id"
 
     @property
     def bucket(self) -> str:
@@ -38,6 +43,9 @@ class Granularity:
 
 HOURLY = Granularity("usage_usagehourly", "date_trunc('hour', {}, 'UTC')")
 DAILY = Granularity("usage_usagedaily", "({} AT TIME ZONE %(zone)s)::date")
+DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", DAILY.bucket_of, "key_and_model_id")
+DAILY_OVERALL = Granularity("usage_usagedailyoverall", DAILY.bucket_of, "overall_id")
+GRANULARITIES = (HOURLY, DAILY, DAILY_BY_MODEL, DAILY_OVERALL)
 
 
 def calendar_zone() -> str:
@@ -80,6 +88,10 @@ def _merged(measure: str) -> str:
 def add_sql(granularity: Granularity, source: str) -> str:
     """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a rollup."""
     bucket, table = granularity.bucket, granularity.table
+    if granularity.series != "series_id":
+        source = (
+            f"(SELECT {_EVENT_COLUMNS}, o.{granularity.series} AS series_id FROM {source} AS e JOIN usage_usageseries AS o ON o.id = e.series_id) AS narrow"
+        )
     tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
     counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
     maxima = ", ".join(f"{name}_max_ms = greatest(held.{name}_max_ms, excluded.{name}_max_ms)" for name in ("latency", "ttft"))
@@ -99,13 +111,12 @@ def add_sql(granularity: Granularity, source: str) -> str:
 def rebuild(first: datetime, last: datetime) -> None:
     """Recompute both rollups over the buckets that `[first, last)` touches, from the events, while collection goes on."""
     zone = calendar_zone()
-    for granularity in (HOURLY, DAILY):
+    for granularity in GRANULARITIES:
         bucket = granularity.bucket
         limits = " AND ".join(granularity.bucket_of.format(f"%({end})s::timestamptz") for end in ("first", "last"))
         parameters: dict[str, Any] = {"first": first, "last": last, "zone": zone}
-        source = f"(SELECT * FROM usage_event WHERE {bucket} BETWEEN {limits}) AS rebuilt"
         with transaction.atomic(), connection.cursor() as cursor:
             # Ingest adds to the rollups under the mode below this one, so it waits; readers do not.
             cursor.execute(f"LOCK TABLE {granularity.table} IN EXCLUSIVE MODE")
             cursor.execute(f"DELETE FROM {granularity.table} WHERE bucket BETWEEN {limits}", parameters)
-            cursor.execute(add_sql(granularity, source), parameters)
+            cursor.execute(f"WITH rebuilt AS (SELECT * FROM usage_event WHERE {bucket} BETWEEN {limits}) {add_sql(granularity, 'rebuilt')}", parameters)

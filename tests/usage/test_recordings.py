@@ -10,7 +10,7 @@ import pytest
 from tests.factories import RECORDINGS, Recording, make_upstream, recordings_in
 from usage import collector
 from usage.collector import collect
-from usage.models import CollectorRun, DeadLetter, UsageDaily, UsageEvent, UsageHourly, UsageSeries
+from usage.models import CollectorRun, DeadLetter, UsageDaily, UsageDailyByModel, UsageEvent, UsageHourly, UsageSeries
 
 RECORDED = {name: pages for name, pages in recordings_in("usage-queue*.jsonl", "older/*.jsonl").items() if "while-subscribed" not in name}
 SUMS = {
@@ -107,7 +107,7 @@ def test_stored_sums_by_every_dimension_equal_the_truth(collected: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("collected", RECORDED, indirect=True)
-@pytest.mark.parametrize("rollup", [UsageHourly, UsageDaily])
+@pytest.mark.parametrize("rollup", [UsageHourly, UsageDaily, UsageDailyByModel])
 def test_rollups_equal_the_truth(collected: str, rollup: type[UsageHourly] | type[UsageDaily]) -> None:
     truth = truth_of(collected)
     found: Counter[str] = Counter()
