@@ -38,6 +38,13 @@ def unused(var_dir: Path) -> Iterator[None]:
     assert server_pid(var_dir) is None
 
 
+@pytest.fixture
+def fresh_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for a server of the test's own, stopped at the end also if the test failed."""
+    yield tmp_path
+    stop_if_unused(tmp_path)
+
+
 def query(var_dir: Path, statement: str) -> list[tuple[object, ...]]:
     at = connection_settings(var_dir)
     with psycopg.connect(host=at["HOST"], port=at["PORT"], user=at["USER"], dbname=at["NAME"], autocommit=True) as connection:
@@ -50,10 +57,10 @@ def said_server(process: "subprocess.Popen[str]") -> int:
     return next(int(line.split()[1]) for line in process.stdout if line.startswith("server "))
 
 
-def test_many_at_once_get_one_server(tmp_path: Path):
-    with python("-c", USE, str(tmp_path)) as a, python("-c", USE, str(tmp_path)) as b, python("-c", USE, str(tmp_path)) as c:
-        assert {said_server(process) for process in (a, b, c)} == {server_pid(tmp_path)}
-    assert stop_if_unused(tmp_path)
+def test_many_at_once_get_one_server(fresh_dir: Path):
+    with python("-c", USE, str(fresh_dir)) as a, python("-c", USE, str(fresh_dir)) as b, python("-c", USE, str(fresh_dir)) as c:
+        assert {said_server(process) for process in (a, b, c)} == {server_pid(fresh_dir)}
+    assert stop_if_unused(fresh_dir)
 
 
 def test_a_killed_server_comes_back_with_its_data(var_dir: Path):
@@ -134,11 +141,11 @@ def test_a_folder_of_other_files_is_not_touched(tmp_path: Path):
     assert (tmp_path / "postgres" / "letter.txt").read_text() == "dear"
 
 
-def test_a_half_made_data_directory_is_made_again(tmp_path: Path):
-    (tmp_path / "postgres.unfinished").mkdir()
-    (tmp_path / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
-    ensure_running(tmp_path)
-    assert stop_if_unused(tmp_path)
+def test_a_half_made_data_directory_is_made_again(fresh_dir: Path):
+    (fresh_dir / "postgres.unfinished").mkdir()
+    (fresh_dir / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
+    ensure_running(fresh_dir)
+    assert stop_if_unused(fresh_dir)
 
 
 @pytest.mark.parametrize("name", ["x" * 90, "a,b"])
