@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the navigation."""
+    """One line of the navigation; `icon` names a symbol of static/icons.svg."""
 
     label: str
     url_name: str
@@ -17,10 +17,23 @@ class Entry:
     staff_only: bool = False
 
 
+@dataclass(frozen=True)
+class Group:
+    """Lines of the navigation under one heading."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
 NAVIGATION = (
-    Entry("Usage", "usage:page", "usage"),
-    Entry("Monitoring", "monitoring:page", "monitoring", staff_only=True),
-    Entry("Administration", "admin:index", "admin", staff_only=True),
+    Group("Insight", (Entry("Usage", "usage:page", "usage"),)),
+    Group(
+        "Operations",
+        (
+            Entry("Monitoring", "monitoring:page", "monitoring", staff_only=True),
+            Entry("Administration", "admin:index", "admin", staff_only=True),
+        ),
+    ),
 )
 
 
@@ -29,7 +42,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     is_staff = bool(getattr(getattr(request, "user", None), "is_staff", False))
     match = getattr(request, "resolver_match", None)
     return {
-        "navigation": [entry for entry in NAVIGATION if is_staff or not entry.staff_only],
+        "navigation": _groups_for(is_staff),
         "current_view": match.view_name if match else "",
         "upstream_is_simulated": settings.UPSTREAM_IS_SIMULATED,
     }
+
+
+def _groups_for(is_staff: bool) -> list[Group]:
+    groups = [Group(group.label, tuple(e for e in group.entries if is_staff or not e.staff_only)) for group in NAVIGATION]
+    return [group for group in groups if group.entries]

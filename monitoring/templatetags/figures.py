@@ -77,3 +77,12 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 def latency_grade(milliseconds: int) -> str:
     """A word for how long it took, which the style colours."""
     return "fast" if milliseconds < 2000 else "fair" if milliseconds < 15_000 else "slow"
+
+
+@register.filter
+def lag_grade(instant: datetime | None) -> str:
+    """A word for how long ago something that should happen every few seconds happened; the template adds the sign."""
+    if instant is None:
+        return "never"
+    seconds = (timezone.now() - instant).total_seconds()
+    return "fresh" if seconds < 60 else "late" if seconds < 600 else "stale"

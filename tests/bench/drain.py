@@ -39,7 +39,7 @@ def main() -> None:
 
         sums = [table.objects.aggregate(n=Sum("attempts"))["n"] for table in (UsageHourly, UsageDaily)]
         assert UsageEvent.objects.count() == run["stored"] == EVENTS == sums[0] == sums[1], (run, sums)
-    print(f"| events | seconds in all | events/s in all | events/s of the run | collector's memory |\n| --- | --- | --- | --- | --- |")
+    print("| events | seconds in all | events/s in all | events/s of the run | collector's memory |\n| --- | --- | --- | --- | --- |")
     print(f"| {EVENTS:,} | {elapsed:.1f} | {EVENTS / elapsed:,.0f} | {EVENTS / run['durationMs'] * 1000:,.0f} | {largest / 2**20:.0f} MiB |")
 
 
