@@ -8,7 +8,7 @@ behaviour is that of recorded real servers, lost updates and bans included; faul
 from management_proxy.simulator.app import SimulatedUpstream
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.presets import Preset, demo
-from management_proxy.simulator.server import RunningSimulator, running_simulator
+from management_proxy.simulator.server import ControlRefused, RunningSimulator, running_simulator
 from management_proxy.simulator.traffic import Traffic
 
-__all__ = ["Options", "Preset", "RunningSimulator", "SimulatedUpstream", "Traffic", "demo", "running_simulator"]
+__all__ = ["ControlRefused", "Options", "Preset", "RunningSimulator", "SimulatedUpstream", "Traffic", "demo", "running_simulator"]

@@ -26,7 +26,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--failure-rate", type=float, default=0.04, help="share of attempts that fail")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--utc-offset", type=int, default=480, help="minutes by which the server's zone is ahead of UTC")
-    parser.add_argument("--history-days", type=int, default=0, help="queue the events of so many past days at the start")
+    parser.add_argument("--history-days", type=int, default=0, help="queue the events of so many past days at the start, to stay until popped")
     parser.add_argument("--history-per-day", type=int, default=1000, help="client requests per day of that history")
     parser.add_argument("--no-network", action="store_true", help="device logins and the latest version fail")
     parser.add_argument("--record", action="store_true", help="keep what was handed out, for /__control/sums")
@@ -55,6 +55,8 @@ def main() -> int:
     arguments = parse_arguments()
     app = SimulatedUpstream(options_of(arguments))
     server = SimulatorServer((arguments.host, arguments.port), app)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     if arguments.history_days:
         app.queue_history(arguments.history_days, arguments.history_per_day)
 

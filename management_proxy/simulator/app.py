@@ -1,6 +1,6 @@
 """The simulated upstream as a WSGI application."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -163,15 +163,14 @@ class SimulatedUpstream:
             self.legacy.note(events)
 
     def queue_history(self, days: int, per_day: int) -> int:
-        """Queue the past days' events at once, oldest first, and return how many they are."""
-        state = self.state
+        """Stock the queue with the past days' events, oldest first; they stay until popped. Return how many they are."""
         now = datetime.fromtimestamp(self.options.clock(), UTC)
-        count = 0
-        for event in state.refresh_traffic().history(days, per_day, now):
-            state.queue.push([go_json(state.profile.shape(event))])
-            state.results.count(event["auth_index"], int(not event["failed"]), int(event["failed"]))
-            count += 1
-        return count
+        return self.state.queue.stock(self._past(self.state.refresh_traffic().history(days, per_day, now)))
+
+    def _past(self, events: Iterable[Event]) -> Iterator[bytes]:
+        for event in events:
+            self.state.results.count(event["auth_index"], int(not event["failed"]), int(event["failed"]))
+            yield go_json(self.state.profile.shape(event))
 
     def generate(self, events: int, spread: float = 60.0, seed: int | None = None) -> None:
         """Queue exactly so many events at once, and count them as their credentials' results."""

@@ -19,6 +19,8 @@ from management_proxy.simulator.wire import Delivery
 # Closing with this option sends a reset instead of a farewell.
 RESET = struct.pack("ii", 1, 0)
 HEALTHY = Delivery()
+# Go's server buffers so much of an answer; a longer one of unknown length goes out in chunks.
+LONGEST_UNCHUNKED = 2048
 
 
 class Closed(Exception):
@@ -95,13 +97,22 @@ class HttpSession(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         if delivery.reset or delivery.cut_after == -1:
             raise Closed
-        head = self._head(status, headers, body)
+        is_chunked = self._is_chunked(headers, body)
+        head = self._head(status, headers, None if is_chunked else len(body))
+        frame = (b"%x\r\n" % len(body), b"\r\n0\r\n\r\n") if is_chunked else (b"", b"")
         if delivery == HEALTHY:
-            self.connection.sendall(head + body)
+            self.connection.sendall(b"".join((head, frame[0], body, frame[1])))
             return
         self.connection.sendall(head)
         self.stopping.wait(delivery.hang_after)
+        self.connection.sendall(frame[0])
         self._send_body(body, delivery)
+        self.connection.sendall(frame[1])
+
+    def _is_chunked(self, headers: list[tuple[str, str]], body: bytes) -> bool:
+        # Downloads are served from files, whose length is known.
+        is_download = any(name == "Accept-Ranges" for name, _ in headers)
+        return len(body) > LONGEST_UNCHUNKED and not is_download and self.request_version == "HTTP/1.1"
 
     def _send_body(self, body: bytes, delivery: Delivery) -> None:
         if delivery.cut_after is not None:
@@ -113,11 +124,13 @@ class HttpSession(BaseHTTPRequestHandler):
             if delivery.piece_pause and self.stopping.wait(delivery.piece_pause):
                 raise Closed
 
-    def _head(self, status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
+    def _head(self, status: int, headers: list[tuple[str, str]], size: int | None) -> bytes:
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers)]
         lines.append(f"Date: {http_date(time.time())}")
-        if status != HTTPStatus.NO_CONTENT and self.command != "HEAD":
-            lines.append(f"Content-Length: {len(body)}")
+        if size is None:
+            lines.append("Transfer-Encoding: chunked")
+        elif status != HTTPStatus.NO_CONTENT and self.command != "HEAD":
+            lines.append(f"Content-Length: {size}")
         if self.close_connection:
             lines.append("Connection: close")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")

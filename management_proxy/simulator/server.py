@@ -1,18 +1,22 @@
 """The server: one port for HTTP and RESP, a thread per connection, and a thread for what happens by itself."""
 
 import contextlib
+import json
 import socket
 import socketserver
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from management_proxy.simulator.app import PREFIX, SimulatedUpstream
+from management_proxy.simulator.control import PREFIX as CONTROL_PREFIX
 from management_proxy.simulator.http_session import HttpSession
 from management_proxy.simulator.live import LiveTraffic
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.resp import FIRST_BYTES, Session
+from management_proxy.simulator.wire import Request, go_json
 
 # A connection that says nothing for so long after it was accepted is closed.
 FIRST_BYTE_SECONDS = 10.0
@@ -91,6 +95,10 @@ class SimulatorServer(socketserver.ThreadingTCPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
+class ControlRefused(Exception):
+    """A control route does not exist, or does not take what it was given."""
+
+
 @dataclass(frozen=True)
 class RunningSimulator:
     """A simulator that serves in a thread of this process."""
@@ -111,6 +119,19 @@ class RunningSimulator:
     @property
     def key(self) -> str:
         return self.app.options.key
+
+    def control(self, path: str, value: Any = None, *, method: str = "") -> Any:
+        """Ask a control route, `POST` where there is a value, and return its answer; raises ControlRefused."""
+        request = Request(
+            method=method or ("GET" if value is None else "POST"),
+            path=CONTROL_PREFIX + path,
+            headers={"x-control-key": self.app.options.control_key},
+            body=b"" if value is None else go_json(value),
+        )
+        response = self.app.handle(request)
+        if response.status != HTTPStatus.OK:
+            raise ControlRefused(f"{response.status} {response.body.decode()}")
+        return json.loads(response.body)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 Items are bytes with their enqueue time. Pruning is lazy, on push and on pop. While anybody subscribes, events go to the
 subscribers only. A subscriber whose buffer is full when a message comes is dropped, and that message is lost for it.
+
+A simulator may start with a past: a stock of events that is handed out first and that no retention touches.
 """
 
 import threading
@@ -79,6 +81,7 @@ class UsageQueue:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.RLock()
+        self._stock: deque[bytes] = deque()
         self._items: deque[tuple[float, bytes]] = deque()
         self._subscribers: dict[str, list[Subscriber]] = {channel: [] for channel in CHANNELS}
         self.retention: float = DEFAULT_RETENTION_SECONDS
@@ -101,6 +104,14 @@ class UsageQueue:
             self._items.extend((now, payload) for payload in batch)
             self.pushed += len(batch)
 
+    def stock(self, payloads: Iterable[bytes]) -> int:
+        """Put events in front of everything, to stay until they are popped, and return how many they are."""
+        batch = list(payloads) if self.management_enabled else []
+        with self._lock:
+            self._stock.extend(batch)
+            self.pushed += len(batch)
+        return len(batch)
+
     def _until_nobody_listens(self, batch: list[bytes]) -> list[bytes]:
         for position, payload in enumerate(batch):
             if not self._subscribers["usage"]:
@@ -112,8 +123,9 @@ class UsageQueue:
     def pop(self, count: int) -> list[bytes]:
         with self._lock:
             self._prune()
-            popleft = self._items.popleft
-            taken = [popleft()[1] for _ in range(min(count, len(self._items)))]
+            stocked, queued = self._stock.popleft, self._items.popleft
+            taken = [stocked() for _ in range(min(count, len(self._stock)))]
+            taken += [queued()[1] for _ in range(min(count - len(taken), len(self._items)))]
             self.handed_out += len(taken)
             if self.handed_out_log is not None:
                 self.handed_out_log.extend(taken)
@@ -147,17 +159,18 @@ class UsageQueue:
         return len(self._subscribers[channel])
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._stock) + len(self._items)
 
     def clear(self) -> None:
         with self._lock:
+            self._stock.clear()
             self._items.clear()
 
     def disable_management(self) -> None:
         """Forget everything queued and send every subscriber away."""
         with self._lock:
             self.management_enabled = False
-            self._items.clear()
+            self.clear()
             gone = [one for listeners in self._subscribers.values() for one in listeners]
             self._subscribers = {channel: [] for channel in CHANNELS}
         for subscriber in gone:

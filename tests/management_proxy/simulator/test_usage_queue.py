@@ -1,6 +1,8 @@
 """Retention, subscribers and counts of the queue (contract 2.1 to 2.3, 4)."""
 
 import json
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,28 @@ def test_a_push_prunes_too(queue: UsageQueue, clock: FakeClock) -> None:
     clock.advance(61)
     queue.push([b"2"])
     assert len(queue) == 1
+
+
+def test_stock_is_handed_out_first_and_outlives_the_retention(queue: UsageQueue, clock: FakeClock) -> None:
+    queue.stock([b"1", b"2"])
+    queue.push([b"3"])
+    clock.advance(61)
+    queue.push([b"4"])
+    assert len(queue) == 3
+    assert queue.pop(1) + queue.pop(5) == [b"1", b"2", b"4"]
+
+
+@pytest.mark.parametrize("options", [{"retention": 60}, {"statistics": False}])
+def test_history_stays_until_it_is_popped(clock: FakeClock, options: dict[str, Any]) -> None:
+    app = SimulatedUpstream(Options(clock=clock, **options))
+    queued = app.queue_history(2, 50)
+    clock.advance(5000)
+    events = json.loads(manage(app, "GET", "usage-queue?count=1000").body)
+    instants = [datetime.fromisoformat(event["timestamp"]) for event in events]
+    assert len(events) == queued >= 100
+    assert instants == sorted(instants)
+    counters = control(app, "GET", "state")["counters"].values()
+    assert sum(one["success"] + one["failed"] for one in counters) == queued
 
 
 def test_nothing_is_recorded_while_statistics_are_off(queue: UsageQueue) -> None:
