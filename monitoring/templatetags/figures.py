@@ -62,9 +62,15 @@ def ago(instant: datetime | None) -> str:
 
 
 @register.filter
-def at(text: str) -> datetime:
-    """An ISO 8601 instant as one."""
-    return datetime.fromisoformat(text)
+def measured(milliseconds: float, sample_count: int) -> str:
+    """A duration that samples tell; a dash without any, where 0 would be a lie."""
+    return duration(milliseconds if sample_count else None)
+
+
+@register.filter
+def at(text: str) -> datetime | None:
+    """An ISO 8601 instant as one; None of an empty text."""
+    return datetime.fromisoformat(text) if text else None
 
 
 @register.filter

@@ -1,7 +1,10 @@
 // Light, dark or as the system says. Loaded before the first paint, so that nothing flashes.
 (() => {
   const root = document.documentElement;
-  const chosen = () => localStorage.getItem("theme") || "auto";
+  // A browser may refuse storage altogether; the choice then lasts as long as the page.
+  let choice = "auto";
+  try { choice = localStorage.getItem("theme") || "auto"; } catch { /* refused */ }
+  const chosen = () => choice;
   const apply = (theme) => (theme === "auto" ? root.removeAttribute("data-theme") : root.setAttribute("data-theme", theme));
   apply(chosen());
   document.addEventListener("DOMContentLoaded", () => {
@@ -13,7 +16,8 @@
     group.addEventListener("click", (event) => {
       const theme = event.target.dataset.theme;
       if (!theme) return;
-      localStorage.setItem("theme", theme);
+      choice = theme;
+      try { localStorage.setItem("theme", theme); } catch { /* refused */ }
       apply(theme);
       mark();
     });

@@ -22,11 +22,35 @@ def test_history_keeps_the_contract(staff):
     body = staff.get(HISTORY, {"from": "2026-11-18", "to": "2026-11-20"}).json()
     assert body["isAdmin"] is True
     data = body["data"]
-    assert {"keys", "totals", "dailyBreakdown", "modelBreakdown", "requestEvents", "latencySeries", "latencySummary", "period", "collectorStatus", "truncated"} <= data.keys()
+    assert {
+        "keys",
+        "totals",
+        "dailyBreakdown",
+        "modelBreakdown",
+        "requestEvents",
+        "latencySeries",
+        "latencySummary",
+        "period",
+        "collectorStatus",
+        "truncated",
+    } <= data.keys()
     (key,) = data["keys"].values()
-    assert {"keyName", "totalRequests", "totalTokens", "inputTokens", "outputTokens", "reasoningTokens", "cachedTokens", "successCount", "failureCount", "models"} <= key.keys()
+    assert {
+        "keyName",
+        "totalRequests",
+        "totalTokens",
+        "inputTokens",
+        "outputTokens",
+        "reasoningTokens",
+        "cachedTokens",
+        "successCount",
+        "failureCount",
+        "models",
+    } <= key.keys()
     assert key["models"]["gpt-5.4"].items() >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40}.items()
-    assert data["totals"].items() >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40, "successCount": 1, "failureCount": 1}.items()
+    assert (
+        data["totals"].items() >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40, "successCount": 1, "failureCount": 1}.items()
+    )
     assert [d["date"] for d in data["dailyBreakdown"]] == ["2026-11-18", "2026-11-19", "2026-11-20"]
     assert data["dailyBreakdown"][2].items() >= {"requests": 2, "tokens": 240, "inputTokens": 200, "outputTokens": 40, "success": 1, "failure": 1}.items()
     assert data["modelBreakdown"][0].items() >= {"model": "gpt-5.4", "requests": 2, "tokens": 240}.items()

@@ -46,7 +46,12 @@ def environment(simulator, settings, tmp_path) -> dict[str, str]:
 
 def command(environment: dict[str, str], *arguments: str, **changed: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "manage.py", "collect_usage", *arguments], cwd=ROOT, env={**environment, **changed}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "manage.py", "collect_usage", *arguments],
+        cwd=ROOT,
+        env={**environment, **changed},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
