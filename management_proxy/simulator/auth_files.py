@@ -176,6 +176,8 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError as problem:
         raise InvalidAuthFile(go_json_problem(text, problem.pos)) from problem
+    except (ValueError, RecursionError) as problem:
+        raise InvalidAuthFile(f"json: {problem}") from problem
     if not isinstance(value, dict):
         kind = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}.get(type(value), "null")
         raise InvalidAuthFile(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")

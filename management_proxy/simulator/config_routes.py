@@ -5,7 +5,8 @@ from typing import Any
 
 from management_proxy.simulator.config_defaults import HIDDEN_KEYS
 from management_proxy.simulator.config_store import ConfigStore
-from management_proxy.simulator.config_yaml import InvalidConfig, InvalidYaml
+from management_proxy.simulator.config_types import InvalidYaml
+from management_proxy.simulator.config_yaml import InvalidConfig
 from management_proxy.simulator.key_families import FAMILIES
 from management_proxy.simulator.key_lists import shown
 from management_proxy.simulator.routing import Routes

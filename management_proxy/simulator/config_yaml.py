@@ -9,19 +9,15 @@ from typing import Any, Literal
 import yaml
 
 from management_proxy.simulator.config_defaults import LIST_KEYS, MAP_KEYS, UNREAD_KEYS, default_config
+from management_proxy.simulator.config_types import InvalidYaml, check_root
 from management_proxy.simulator.key_families import FAMILIES
-from management_proxy.simulator.key_lists import normalised
+from management_proxy.simulator.key_lists import HEAVIEST, TooHeavy, normalised
 from management_proxy.simulator.wire import BadBody
 
 _Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-_GO_TYPES: dict[type, tuple[str, str]] = {bool: ("bool", "bool"), int: ("int", "int"), str: ("str", "string")}
 _PROBLEMS = {"did not find expected key": "could not find expected ':'"}
-
-
-class InvalidYaml(Exception):
-    """The text is no YAML, or a value has the wrong type."""
 
 
 class InvalidConfig(Exception):
@@ -34,12 +30,18 @@ def parse(text: str) -> dict[str, Any]:
     config = default_config()
     if root is None:
         return config
-    if not isinstance(root, yaml.MappingNode):
-        raise InvalidYaml(_mismatch(root, "config.Config"))
-    _check_types(root, config)
-    for key, value in yaml.load(text, Loader=_Loader).items():  # noqa: S506 (always a safe loader)
+    check_root(root, config)
+    for key, value in _load(text).items():
         _take(config, key, value)
     return config
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 (always a safe loader)
+    except (yaml.YAMLError, ValueError, TypeError) as problem:
+        raise InvalidYaml(f"yaml: {problem}") from problem
+    return loaded
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -51,22 +53,6 @@ def _compose(text: str) -> yaml.Node | None:
         raise InvalidYaml(f"yaml: line {max(line, 2)}: {told}") from problem
     except yaml.YAMLError as problem:
         raise InvalidYaml(f"yaml: {problem}") from problem
-
-
-def _check_types(root: yaml.MappingNode, defaults: dict[str, Any]) -> None:
-    for key_node, node in root.value:
-        default = defaults.get(key_node.value)
-        wanted = _GO_TYPES.get(type(default))
-        if wanted is None or node.tag == "tag:yaml.org,2002:null":
-            continue
-        if not isinstance(node, yaml.ScalarNode) or (wanted[0] != "str" and not node.tag.endswith(wanted[0])):
-            raise InvalidYaml(_mismatch(node, wanted[1]))
-
-
-def _mismatch(node: yaml.Node, wanted: str) -> str:
-    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-    shown = f" `{node.value}`" if isinstance(node, yaml.ScalarNode) else ""
-    return f"yaml: unmarshal errors:\n  line {node.start_mark.line + 1}: cannot unmarshal {tag}{shown} into {wanted}"
 
 
 def _take(config: dict[str, Any], key: str, value: Any) -> None:
@@ -86,7 +72,9 @@ def _entries(key: str, value: Any) -> list[dict[str, Any]]:
     try:
         return normalised(FAMILIES[key], value)
     except BadBody as problem:
-        raise InvalidConfig(f"{key}: {problem}") from problem
+        raise InvalidYaml(f"yaml: unmarshal errors: {key}: {problem}") from problem
+    except TooHeavy as problem:
+        raise InvalidConfig(f"{key}: weight must not exceed {HEAVIEST}") from problem
 
 
 _BLOCK = re.compile(r"^(?=[A-Za-z_\"'])", re.MULTILINE)

@@ -21,6 +21,7 @@ RESET = struct.pack("ii", 1, 0)
 HEALTHY = Delivery()
 # Go's server buffers so much of an answer; a longer one of unknown length goes out in chunks.
 LONGEST_UNCHUNKED = 2048
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 
 
 class Closed(Exception):
@@ -56,7 +57,11 @@ class HttpSession(BaseHTTPRequestHandler):
             self._answer()
 
     def _answer(self) -> None:
-        environ = self._environ()
+        try:
+            environ = self._environ()
+        except ValueError as problem:
+            self.connection.sendall(BAD_REQUEST)
+            raise Closed from problem
         started: list[tuple[str, list[tuple[str, str]]]] = []
         body = b"".join(self.app(environ, lambda status, headers: started.append((status, headers))))
         status, headers = started[0]
@@ -82,7 +87,10 @@ class HttpSession(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return b"".join(self._chunks())
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        if size < 0:
+            raise ValueError("negative length")
+        return self.rfile.read(size)
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):

@@ -96,7 +96,8 @@ class KeyListRoutes:
             raise Refusal(error(400, f"{place}.weight: {TOO_HEAVY}"))
         if self.family.route == "vertex-api-key" and not str(member(item, "api-key", "")).strip():
             raise Refusal(error(400, f"{place}.api-key is required"))
-        if self.family.route == "claude-api-key" and not allowed_fingerprint({"fingerprint-profile": member(item, "fingerprint-profile") or ""}):
+        profile = member(item, "fingerprint-profile")
+        if self.family.route == "claude-api-key" and isinstance(profile, str) and not allowed_fingerprint(profile):
             raise Refusal(error(400, f"{place}.fingerprint-profile: unknown profile"))
 
     def patch(self, request: Request) -> Response:

@@ -155,8 +155,8 @@ def unique(family: Family, entries: list[Entry]) -> list[Entry]:
     return list(first.values())
 
 
-def allowed_fingerprint(entry: Entry) -> bool:
-    return bool(_FINGERPRINT.fullmatch(entry.get("fingerprint-profile", "")))
+def allowed_fingerprint(profile: str) -> bool:
+    return bool(_FINGERPRINT.fullmatch(profile))
 
 
 def shown(family: Family, entry: Entry, loaded: frozenset[str], *, indexed: bool = True) -> Entry:

@@ -24,6 +24,9 @@ from management_proxy.simulator.wire import (
 )
 
 NO_NETWORK = "connect: network is unreachable"
+# Stands in a header for the credential's token, which is the first of these that its file has.
+TOKEN = "$TOKEN$"
+TOKEN_FIELDS = ("access_token", "token", "id_token", "cookie")
 RELEASES = "https://api.github.com/repos/router-for-me/CLIProxyAPI/releases/latest"
 
 
@@ -52,6 +55,24 @@ CANNED = (
 DEFAULT_CANNED = Canned("", '{"object": "list", "data": []}')
 
 
+def _call_problem(method: str, url: str, proxy: str) -> str:
+    if not method.strip():
+        return "missing method"
+    if not url.strip():
+        return "missing url"
+    if not _is_address(url):
+        return "invalid url"
+    return "" if not proxy.strip() or proxy.strip() == "direct" or _is_address(proxy) else "invalid proxy_url"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return False
+    return bool(parts.scheme and parts.netloc)
+
+
 class ToolRoutes:
     """Routes that need little of their own state."""
 
@@ -75,16 +96,27 @@ class ToolRoutes:
 
     def api_call(self, request: Request) -> Response:
         body = read_object(request.body)
-        names = ("method", "url", "data", "proxy_url")
-        method, url, _data, _proxy = (member(body, name, "") or "" for name in names)
-        if not all(isinstance(value, str) for value in (method, url)):
+        index = member(body, "auth_index") or member(body, "authIndex") or ""
+        header = member(body, "header") or {}
+        method, url, data, proxy = (member(body, name) or "" for name in ("method", "url", "data", "proxy_url"))
+        if not all(isinstance(text, str) for text in (index, method, url, data, proxy)) or not isinstance(header, dict):
             raise BadBody("not texts")
-        if not method.strip():
-            return error(400, "missing method")
-        if not url.strip():
-            return error(400, "missing url")
-        if not urlsplit(url.strip()).scheme or not urlsplit(url.strip()).netloc:
-            return error(400, "invalid url")
+        problem = _call_problem(method, url, proxy)
+        if problem:
+            return error(400, problem)
+        if any(TOKEN in str(value) for value in header.values()) and self._lacks_token(index.strip()):
+            return error(400, "auth token not found")
+        return self._canned_answer(url)
+
+    def _lacks_token(self, index: str) -> bool:
+        """Tell whether a credential is known and has no token; for an unknown one the call is made all the same."""
+        file = self.directory.by_index(index)
+        if file:
+            return not any(file.content.get(name) for name in TOKEN_FIELDS)
+        key = next((one for one in self.keys() if one.index == index), None)
+        return key is not None and not key.api_key
+
+    def _canned_answer(self, url: str) -> Response:
         found = next((one for one in self.canned if url.strip().startswith(one.url)), DEFAULT_CANNED)
         header = {"Content-Length": [str(len(found.body.encode()))], **found.header}
         return answer({"status_code": found.status, "header": header, "body": found.body})

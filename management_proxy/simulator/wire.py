@@ -86,7 +86,7 @@ def read_json(body: bytes, *, trailing: bool = True) -> Any:
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     try:
         value, end = json.JSONDecoder().raw_decode(text)
-    except (json.JSONDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadBody(str(problem)) from problem
     if not trailing and text[end:].strip(" \t\r\n"):
         raise BadBody("trailing data")
