@@ -11,6 +11,7 @@ from typing import Any
 
 _WIDEST_BAR = 9.0
 _DAY_LABELS = 7
+_SPARKLINE_POINTS = 30
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,14 @@ def _sparklines(data: dict[str, Any]) -> dict[str, str]:
 
 
 def sparkline(values: list[float]) -> str:
-    """The points of a small line over a box of 100 x 24; empty for fewer than two values, which make no line."""
+    """The points of a small line over a box of 100 x 24; empty for fewer than two values, which make no line.
+
+    More values than it has room for are averaged in groups: it shows the course, not each value.
+    """
     if len(values) < 2:
         return ""
+    size = math.ceil(len(values) / _SPARKLINE_POINTS)
+    values = [sum(group) / len(group) for group in (values[n : n + size] for n in range(0, len(values), size))]
     top = max(values) or 1
     step = 100 / (len(values) - 1)
     return " ".join(f"{step * number:.1f},{22 - 20 * value / top:.1f}" for number, value in enumerate(values))

@@ -62,6 +62,12 @@ def ago(instant: datetime | None) -> str:
 
 
 @register.filter
+def seconds(milliseconds: float) -> str:
+    """100 ms, 10 s, 1,000 s: round values of an axis, in one or two words."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.0f} s"
+
+
+@register.filter
 def measured(milliseconds: float, sample_count: int) -> str:
     """A duration that samples tell; a dash without any, where 0 would be a lie."""
     return duration(milliseconds if sample_count else None)
