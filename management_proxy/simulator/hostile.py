@@ -17,6 +17,10 @@ def _nul(event: Event, _size: int) -> bytes:
     return go_json({**event, "failed": True, "fail": {"status_code": 502, "body": "nul \x00 inside"}, "user_agent": "a\x00b"})
 
 
+def _failed_without_status(event: Event, _size: int) -> bytes:
+    return go_json({**event, "failed": True, "fail": {"status_code": 200, "body": ""}})
+
+
 def _big(event: Event, size: int) -> bytes:
     return go_json({**event, "failed": True, "fail": {"status_code": 502, "body": "<b>" + "x" * size}})
 
@@ -57,6 +61,7 @@ def _deep(_event: Event, size: int) -> bytes:
 MAKERS: dict[str, Callable[[Event, int], bytes]] = {
     "nul": _nul,
     "big": _big,
+    "failed_without_status": _failed_without_status,
     "wrong_types": _wrong_types,
     "negative": _negative,
     "enormous": _enormous,

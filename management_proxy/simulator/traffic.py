@@ -1,7 +1,7 @@
 """Realistic usage events, the same for the same seed: requests with their attempts, and days of history.
 
 A request draws its client, provider and model, then makes attempts until one succeeds or the failure is final. Attempts
-of a request share its id. Some Codex successes carry an additional event for an image tool, some Gemini ones are
+of a request share its id, and so do the turns of a websocket session. Some Codex successes carry an additional event for an image tool, some Gemini ones are
 abandoned streams that count as successes without tokens.
 """
 
@@ -24,6 +24,7 @@ FAILURE_RATE = 0.04
 IMAGE_RATE = 0.01
 ABANDONED_RATE = 0.01
 MOST_ATTEMPTS = 3
+MOST_TURNS, ANOTHER_TURN_RATE = 5, 0.6
 EFFORTS = ("", "", "low", "medium", "high")
 TIERS = ("auto", "auto", "auto", "default", "priority", "flex")
 MILLISECOND = 1_000_000
@@ -68,6 +69,19 @@ class Traffic:
             if failure is None or not failure.is_retried:
                 break
             start += event["latency_ms"] * MILLISECOND + rng.randrange(MILLISECOND)
+        if _is_websocket(shared) and failure is None:
+            events += self._turns(shared, credential, family, start + event["latency_ms"] * MILLISECOND)
+        return events
+
+    def _turns(self, shared: Event, credential: Credential, family: Family, start: int) -> list[tuple[int, Event]]:
+        """Return the further turns of a websocket session, each some seconds after the one before it."""
+        rng = self._random
+        events: list[tuple[int, Event]] = []
+        while len(events) < MOST_TURNS and rng.random() < ANOTHER_TURN_RATE:
+            start += int(rng.lognormvariate(8.5, 0.8) * MILLISECOND)
+            event = self._attempt(shared, credential, family, start, None)
+            events.append((start, event))
+            start += event["latency_ms"] * MILLISECOND
         return events
 
     def _credentials(self, pool: tuple[Credential, ...]) -> list[Credential]:
@@ -159,7 +173,7 @@ class Traffic:
             "accounting_version": 2,
             "token_breakdown": tokens.breakdown(used),
             "provider": credential.provider,
-            "executor_type": family.executor,
+            "executor_type": family.executor.replace("Executor", "WebsocketsExecutor") if _is_websocket(shared) else family.executor,
             "model": shared["model"],
             "alias": shared["alias"],
             "endpoint": shared["endpoint"],
@@ -186,6 +200,8 @@ class Traffic:
             while waiting and waiting[0][0] <= start:
                 yield heapq.heappop(waiting)[2]
             for instant, event in self.request(start):
+                if instant > end * NANOSECONDS:
+                    break
                 number += 1
                 heapq.heappush(waiting, (instant, number, event))
         while waiting:
@@ -218,6 +234,10 @@ def shares(total: int, weights: list[float]) -> list[int]:
     for at in by_rest[: total - sum(counts)]:
         counts[at] += 1
     return counts
+
+
+def _is_websocket(shared: Event) -> bool:
+    return str(shared["endpoint"]).startswith("GET ")
 
 
 def _zipf(rng: random.Random, items: tuple[tuple[str, str], ...]) -> tuple[str, str]:

@@ -89,7 +89,18 @@ def test_retries_images_and_abandoned_streams_occur(history: list[dict[str, Any]
 def test_every_kind_of_failure_occurs_in_the_end(clock: FakeClock) -> None:
     app = _app(clock, failure_rate=1.0)
     seen = {(event["fail"]["status_code"], event["fail"]["body"][:20]) for number in range(9000) for _, event in app.state.traffic.request(number)}
+    wanted = {(failure.status, failure.body[:20]) for failure in FAILURES if "{" not in failure.body[1:20]}
+    assert wanted <= seen
     assert {failure.status for failure in FAILURES} == {status for status, _ in seen}
+
+
+def test_turns_of_a_websocket_session_share_its_id(history: list[dict[str, Any]]) -> None:
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    for event in history:
+        if event["endpoint"] == "GET /v1/responses":
+            sessions.setdefault(event["request_id"], []).append(event)
+    assert max(len(turns) for turns in sessions.values()) >= 4
+    assert all(event["executor_type"] == "CodexWebsocketsExecutor" for turns in sessions.values() for event in turns)
 
 
 def test_traffic_belongs_to_the_configuration(clock: FakeClock) -> None:
