@@ -1,0 +1,163 @@
+"""The pages in a real browser: with and without scripts, wide and narrow, light and dark."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.factories import make_event, make_upstream, make_user, store
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"),
+]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PAGES = ("/usage/?range=30d", "/usage/?range=today", "/usage/?from=2026-01-01&to=2026-01-02", "/usage/?tz=Mars", "/monitoring/")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    with sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an asynchronous view.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
+    if before is not None:
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+@pytest.fixture
+def open_page(browser, live_server):
+    """Opens a page as a signed-in member of staff; `complaints` collects what the console says."""
+    client = Client()
+    client.force_login(make_user("ada", staff=True))
+    contexts = []
+
+    def opened(path, **options):
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "domain": urlsplit(live_server.url).hostname, "path": "/"}
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def usage():
+    now = datetime.now(UTC)
+    events = [
+        make_event(timestamp=now - timedelta(days=n % 20, minutes=n), model=f"a-model-with-quite-a-long-name-{n % 12}", failed=n % 7 == 0, alias="alias")
+        for n in range(60)
+    ]
+    store(make_upstream(), *events)
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_no_page_overflows_or_breaks_the_content_policy(open_page, usage, viewport):
+    for path in PAGES:
+        page = open_page(path, viewport=viewport)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        assert [text for text in page.complaints if "400" not in text] == [], path
+
+
+def test_tiles_are_low_and_tables_fit_a_wide_screen(open_page, usage):
+    page = open_page("/usage/?range=30d", viewport=WIDE)
+    assert page.evaluate("Math.max(...[...document.querySelectorAll('.tile')].map(t => t.offsetHeight))") <= 80
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth)")
+
+
+def test_reading_needs_no_script(open_page, usage):
+    page = open_page("/usage/", java_script_enabled=False, viewport=NARROW)
+    page.get_by_role("link", name="30 days").click()
+    assert "range=30d" in page.url
+    assert page.get_by_text("By client key").is_visible()
+    assert not page.get_by_role("link", name="Monitoring").is_visible()
+    page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("link", name="Monitoring").click()
+    assert page.get_by_role("heading", name="Last runs").is_visible()
+
+
+def test_bar_leads_to_its_day(open_page, usage):
+    page = open_page("/usage/?range=7d&tz=Europe/Berlin", viewport=WIDE)
+    page.locator("#table-attempts summary").click()
+    page.locator("#table-attempts a").first.click()
+    first = page.locator("[name=from]").input_value()
+    assert first == page.locator("[name=to]").input_value()
+    assert page.locator("[name=tz]").input_value() == "Europe/Berlin"
+
+
+def test_chosen_theme_outlives_the_page(open_page):
+    page = open_page("/usage/", viewport=WIDE, color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(ground) != light
+    page.reload()
+    assert page.evaluate(ground) != light
+    page.get_by_role("button", name="Auto").click()
+    assert page.evaluate(ground) == light
+
+
+def test_poll_keeps_focus_scroll_and_what_is_open(open_page, usage):
+    page = open_page("/usage/?range=30d", viewport=WIDE)
+    page.locator("#table-tokens summary").click()
+    page.evaluate("document.getElementById('scroll-events').scrollTop = 120; document.getElementById('region').dataset.old = ''")
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
+        page.evaluate("document.dispatchEvent(new Event('poll:now'))")
+    page.locator("#region[data-old]").wait_for(state="detached")
+    assert page.evaluate("document.getElementById('table-tokens').open")
+    assert page.evaluate("document.activeElement.matches('#table-tokens summary')")
+    assert page.evaluate("document.getElementById('scroll-events').scrollTop") == 120
+
+
+def test_poll_renews_the_chip_outside_the_region(open_page, usage):
+    page = open_page("/usage/", viewport=WIDE)
+    page.evaluate("document.getElementById('as-of').textContent = 'old'; document.dispatchEvent(new Event('poll:now'))")
+    page.locator("#as-of", has_text="as of").wait_for()
+
+
+def test_answer_that_is_not_the_region_is_not_shown(open_page, usage):
+    page = open_page("/usage/", viewport=WIDE)
+    page.route("**/usage/", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Proxy login</h1>"))
+    page.evaluate("document.dispatchEvent(new Event('poll:now'))")
+    page.get_by_text("not up to date").wait_for()
+    assert page.get_by_text("By client key").is_visible()
+    assert not page.get_by_text("Proxy login").count()
+
+
+def test_signed_out_tab_says_so_and_stops(open_page, usage):
+    page = open_page("/usage/", viewport=WIDE)
+    page.context.clear_cookies()
+    page.evaluate("document.dispatchEvent(new Event('poll:now'))")
+    page.get_by_text("Updates have stopped").wait_for()
+
+
+def test_collect_now_tells_how_it_went(open_page):
+    page = open_page("/monitoring/", viewport=WIDE)
+    page.get_by_role("button", name="Collect now").click()
+    page.get_by_text("Collection failed: No upstream is configured or enabled.").wait_for()
+
+
+def test_collect_now_tells_of_a_run_in_progress(open_page):
+    page = open_page("/monitoring/", viewport=WIDE)
+    page.route("**/api/usage/collect", lambda route: route.fulfill(status=202, json={"status": "in_progress", "ageSeconds": 3.2}))
+    page.get_by_role("button", name="Collect now").click()
+    page.get_by_text("A run is in progress (for 3 s).").wait_for()
