@@ -26,7 +26,7 @@ UPSTREAM_IS_SIMULATED: bool = environment["TOLLGATE_SIMULATED"]
 COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]
 
 # A command beside `make run` serves the same upstream as the stack does.
-if not CLIPROXYAPI_MANAGEMENT_URL and not MANAGEMENT_API_KEY and not TESTING and (stack := running_stack(VAR_DIR)):
+if not CLIPROXYAPI_MANAGEMENT_URL and not MANAGEMENT_API_KEY and not TESTING and (stack := running_stack(VAR_DIR)) and stack.management_url:
     CLIPROXYAPI_MANAGEMENT_URL = stack.management_url
     MANAGEMENT_API_KEY = stack.management_key
     UPSTREAM_IS_SIMULATED = True

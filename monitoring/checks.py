@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -19,11 +20,18 @@ def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(f"{name} is not set.", hint=f"With a database of your own, set {name} to a long random text and keep it.", id="tollgate.E001")
         for name in ("SECRET_KEY", "USAGE_HASH_KEY", "ENCRYPTION_KEYS")
-        if not getattr(settings, name)
+        if not _is_set(name)
     ]
     if settings.COLLECTOR_API_KEY and len(settings.COLLECTOR_API_KEY) < 16:
         found.append(Error("COLLECTOR_API_KEY is shorter than 16 characters.", hint="Use `openssl rand -hex 32`.", id="tollgate.E002"))
     return found
+
+
+def _is_set(name: str) -> bool:
+    try:
+        return bool(getattr(settings, name))
+    except ImproperlyConfigured:  # Django's own word for an empty SECRET_KEY
+        return False
 
 
 @register()
