@@ -1,10 +1,12 @@
 """What every test shares: a database, a spool of its own, and an environment without secrets of the machine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 
+from management_proxy.client import _shared_http
 from tests.factories import Recording, recordings_in
 
 
@@ -23,13 +25,18 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(settings, tmp_path: Path) -> None:
+def isolated(settings, tmp_path: Path) -> Iterator[None]:
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
     settings.MANAGEMENT_API_KEY = ""
     settings.UPSTREAM_IS_SIMULATED = False
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    yield
+    # Connections to upstreams of this test must not outlive it.
+    if _shared_http.cache_info().currsize:
+        _shared_http().close()
+        _shared_http.cache_clear()
 
 
 @pytest.fixture

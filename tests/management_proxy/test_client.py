@@ -92,7 +92,7 @@ def test_nothing_listening_is_safe_to_repeat():
 
 def test_hanging_upstream_ends_at_the_limit(simulator, monkeypatch):
     monkeypatch.setattr("management_proxy.client.SMALL", Limits(read=0.3, total=0.3, answer_bytes=1000))
-    fault(simulator, kind="hang_before_headers", path="*usage-statistics-enabled", seconds=5)
+    fault(simulator, kind="hang_before_headers", path="*usage-statistics-enabled", seconds=1)
     with pytest.raises(errors.AnswerTimeout) as caught:
         client_of(simulator).statistics_enabled()
     assert not caught.value.is_safe_to_repeat
