@@ -72,7 +72,7 @@ def test_a_child_is_not_started_again_too_early(run: Started):
 def test_what_a_dead_child_leaves_behind_is_killed(run: Started):
     child = run("import subprocess as s; print(s.Popen(['sleep', '60']).pid)")
     died(child)
-    assert not alive(int(child.last_words[0]))
+    eventually(lambda: not alive(int(child.last_words[0])))
 
 
 def test_a_child_that_ignores_sigterm_is_killed(run: Started, capsys: pytest.CaptureFixture[str]):
