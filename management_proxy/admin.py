@@ -22,10 +22,17 @@ class UpstreamForm(forms.ModelForm):
         model = Upstream
         fields = ("name", "management_url", "is_enabled")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.from_environment:
+            del self.fields["management_key"]  # neither shown nor taken from a request that brings one
+
     def clean_management_key(self) -> str:
         key: str = self.cleaned_data["management_key"].strip()
         if not key and not self.instance.key_encrypted and not self.instance.from_environment:
             raise forms.ValidationError("A key is required: a request without one counts towards a ban.")
+        if not key and self.instance.key_encrypted and "management_url" in self.changed_data:
+            raise forms.ValidationError("Enter the key again for another address: the stored one is not sent to a new place.")
         return key
 
     def save(self, commit: bool = True) -> Upstream:

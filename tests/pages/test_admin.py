@@ -45,6 +45,16 @@ def test_key_is_kept_when_left_empty_and_replaced_when_given(staff):
     assert Upstream.objects.get().stored_key == "another-key"
 
 
+def test_stored_key_is_not_sent_to_a_new_address(staff):
+    upstream = make_upstream()
+    page, form = f"{UPSTREAMS}{upstream.pk}/change/", {"name": upstream.name, "is_enabled": "on", "management_url": "http://elsewhere.test/v0/management"}
+    assert "Enter the key again" in staff.post(page, {**form, "management_key": ""}).content.decode()
+    assert Upstream.objects.get().management_url == upstream.management_url
+    staff.post(page, {**form, "management_key": "its-own-key"})
+    moved = Upstream.objects.get()
+    assert (moved.management_url, moved.stored_key) == ("http://elsewhere.test/v0/management", "its-own-key")
+
+
 def test_upstream_of_the_environment_keeps_address_and_key(staff):
     upstream = Upstream.objects.create(name="default", management_url="http://127.0.0.1:1/v0/management", from_environment=True)
     page = f"{UPSTREAMS}{upstream.pk}/change/"
