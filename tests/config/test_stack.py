@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded_postgres import server_pid
+from config.embedded_postgres import server_pid, socket_directory
 from config.stack.state import running_stack
 from tests.config.processes import alive, eventually, python
 
@@ -88,4 +88,4 @@ def test_a_lone_command_leaves_no_database_behind(environment: dict[str, str], t
         assert command.returncode == 0, out
     assert (tmp_path / "postgres" / "PG_VERSION").exists()
     assert server_pid(tmp_path) is None
-    assert os.listdir(tmp_path / "postgres-socket") == []
+    assert os.listdir(socket_directory(tmp_path)) == []
