@@ -1,0 +1,123 @@
+"""Health: what is wrong, why it matters and the exact step that mends it, from checks that every app registers.
+
+A check reads what is already known and is quick: pages run all of them at each poll. What has to ask an upstream is
+registered as an examination; it runs only when somebody says so (the doctor), before the checks, which then read what it
+learnt. A check that fails is a finding itself, so that one broken part never hides the others.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.models import TextChoices
+
+logger = logging.getLogger(__name__)
+
+
+class Level(TextChoices):
+    """How bad a finding is, from fine to urgent; the exit code and the order of lists follow it."""
+
+    OK = "ok", "ok"
+    NOTICE = "notice", "notice"
+    WARNING = "warning", "warning"
+    ERROR = "error", "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for `ok`, growing with urgency."""
+        return list(Level).index(self)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button that mends a finding: POST to a URL name with its arguments, or a link to follow."""
+
+    label: str
+    url_name: str
+    args: tuple[object, ...] = ()
+    is_link: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of a check; without secrets, since reports are copied.
+
+    `summary` says what is (or is not) wrong, `why` why it matters, `mend` the exact step to take; `subject` is the
+    upstream or other thing concerned, empty for the installation; `check` is filled in by the registry.
+    """
+
+    level: Level
+    summary: str
+    why: str = ""
+    mend: str = ""
+    subject: str = ""
+    action: Action | None = None
+    check: str = ""
+
+
+Check = Callable[[], Iterable[Finding]]
+Examination = Callable[[], None]
+
+_checks: dict[str, Check] = {}
+_examinations: dict[str, Examination] = {}
+
+
+def register(name: str, check: Check) -> None:
+    """Add a check under a short name (`lease`, `breaker`), or replace the one of that name."""
+    _checks[name] = check
+
+
+def register_examination(name: str, examination: Examination) -> None:
+    """Add what asks upstreams afresh when the doctor is called; it raises nothing and risks no ban."""
+    _examinations[name] = examination
+
+
+def examine() -> None:
+    """Learn afresh what can be learnt by asking; nothing happens while the database is out of reach."""
+    if database_finding().level == Level.OK:
+        for examination in _examinations.values():
+            examination()
+
+
+def findings() -> list[Finding]:
+    """What every check finds, the worst first; the database alone if that is out of reach."""
+    database = database_finding()
+    if database.level != Level.OK:
+        return [database]
+    found = [database, *(finding for name, check in _checks.items() for finding in _run(name, check))]
+    return sorted(found, key=lambda finding: (-finding.level.rank, finding.subject))
+
+
+def _run(name: str, check: Check) -> list[Finding]:
+    try:
+        return [replace(finding, check=name) for finding in check()]
+    except Exception as error:  # whatever broke, the other checks still matter
+        logger.exception("Health check failed", extra={"check": name})
+        broken = Finding(Level.ERROR, f"The check “{name}” failed: {type(error).__name__}.", "What it watches is unknown.", "Look into the log.", check=name)
+        return [broken]
+
+
+def database_finding() -> Finding:
+    """Whether the database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        reason = str(error).strip().split("\n")[0]
+        return Finding(
+            Level.ERROR, f"The database is out of reach: {reason}", "Nothing can be stored or shown.",
+            "Check DATABASE_URL, and that the server runs.", check="database",
+        )  # fmt: skip
+    return Finding(Level.OK, "The database answers.", check="database")
+
+
+def worst(found: Iterable[Finding]) -> Level:
+    """The most urgent level among findings; `ok` if there are none."""
+    return max((finding.level for finding in found), key=lambda level: level.rank, default=Level.OK)
+
+
+def troubles(found: Iterable[Finding], subject: str | None = None) -> list[Finding]:
+    """The findings that are not `ok`, of one subject if one is given."""
+    return [finding for finding in found if finding.level != Level.OK and subject in (None, finding.subject)]
