@@ -50,6 +50,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PORT", int, 8000, "`8000`", "Port that the web server listens on."),
     Variable("DASHBOARD_URL", str, "", "unset", "Public URL when behind a reverse proxy, e.g. `https://tollgate.example.com`."),
     Variable("ALLOWED_HOSTS", list, [], "loopback, `HOST` and the host of `DASHBOARD_URL`", "Comma-separated host names that may be asked for."),
+    Variable(
+        "TRUSTED_PROXIES",
+        list,
+        [],
+        "unset: nobody's `X-Forwarded-For` is believed",
+        "Comma-separated addresses or networks of reverse proxies that tell the client's address.",
+    ),
     Variable("WEB_WORKERS", int, 2, "`2`", "Processes of the web server."),
     Variable("WEB_THREADS", int, 8, "`8`", "Threads in each of them."),
     Variable("VAR_DIR", Path, None, "`var`", "Where the embedded database, the spool and generated secrets live."),

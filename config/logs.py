@@ -45,7 +45,8 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
             "text": {"()": "config.logs.TextFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
             "json": {"()": "config.logs.JsonFormatter"},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if style == "json" else "text"}},
+        "filters": {"request": {"()": "monitoring.request_context.RequestIdFilter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if style == "json" else "text", "filters": ["request"]}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
     }

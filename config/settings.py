@@ -81,6 +81,7 @@ SECURE_SSL_REDIRECT = _behind_https
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+TRUSTED_PROXIES: list[str] = environment["TRUSTED_PROXIES"]
 # The loopback default speaks plain HTTP, and a reverse proxy decides about subdomains: W004, W005, W008, W012, W016, W021.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W008", "security.W012", "security.W016", "security.W021"]
 
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "monitoring.request_context.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

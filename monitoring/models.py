@@ -1,5 +1,6 @@
-"""Leases: what `monitoring/leases.py` keeps in the database."""
+"""What `monitoring/leases.py` and `monitoring/audit.py` keep in the database."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -34,3 +35,49 @@ class Lease(models.Model):
     def with_state(cls) -> models.QuerySet["Lease"]:
         """Leases with `is_held`, judged by the database's clock."""
         return cls.objects.annotate(is_held=models.ExpressionWrapper(Q(expires_at__gt=Now()), output_field=models.BooleanField()))
+
+
+class AuditEntry(models.Model):
+    """One act of a person, a script or Tollgate itself; written by `monitoring/audit.py`, never changed afterwards."""
+
+    class Outcome(models.TextChoices):
+        PENDING = "pending", "pending"
+        SUCCEEDED = "succeeded", "succeeded"
+        REFUSED = "refused", "refused"
+        FAILED = "failed", "failed"
+        UNKNOWN = "unknown", "unknown"
+
+    class Via(models.TextChoices):
+        SESSION = "session", "session"
+        TOKEN = "token", "token"
+        COLLECTOR_KEY = "collector_key", "collector key"
+        COMMAND = "command", "command"
+        NONE = "none", "not signed in"
+
+    at = models.DateTimeField(db_default=Now(), help_text="On the database's clock.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    actor = models.CharField(max_length=150, help_text="The name at that time; stays when the user is deleted.")
+    via = models.CharField(max_length=20, choices=Via)
+    action = models.CharField(max_length=80)
+    target = models.CharField(max_length=300)
+    upstream = models.CharField(max_length=60, blank=True)
+    source_ip = models.CharField(max_length=45, blank=True)
+    outcome = models.CharField(max_length=20, choices=Outcome)
+    detail = models.JSONField(default=dict, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "audit entries"
+        indexes = (
+            models.Index(fields=("at",), name="audit_at"),
+            models.Index(fields=("actor", "-id"), name="audit_actor"),
+            models.Index(fields=("action", "-id"), name="audit_action"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(outcome__in=("pending", "succeeded", "refused", "failed", "unknown")), name="audit_outcome_known"),
+            models.CheckConstraint(condition=Q(via__in=("session", "token", "collector_key", "command", "none")), name="audit_via_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.target}"
