@@ -1,5 +1,6 @@
-"""The client of the upstream's management API: one typed method per operation used (contract sections 1, 2, 8, 10).
+"""The client of the upstream's management API: one request function, and what the collector asks (contract 1, 2, 8, 10).
 
+Other operations stand in modules beside this one, over `ManagementClient.call`.
 Every method raises only members of the tree in `management_proxy.errors`. Limits are explicit: connecting, each wait for
 bytes, and the whole exchange. Nothing is retried here. The key is never absent from a request: a client without one
 cannot be made. A 401 or a ban is told to `on_blocked` before it is raised, so that every caller in every process stops.
@@ -7,7 +8,7 @@ cannot be made. A 401 or a ban is told to `on_blocked` before it is raised, so t
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -53,13 +54,18 @@ CONFIGURATION = Limits(read=15, total=15, answer_bytes=16 * 1024 * 1024)
 POP = Limits(read=60, total=120, answer_bytes=512 * 1024 * 1024)
 
 
+# A write of the configuration, which saves the whole file before it answers (contract 6.1, 10).
+WRITE = Limits(read=15, total=15, answer_bytes=64 * 1024)
+
+
 @dataclass(frozen=True)
 class Answer:
-    """A complete 200: raw body, the server's version (empty if it tells none) and its clock (None if it tells none)."""
+    """A complete answer: raw body, the server's version (empty if it tells none) and its clock (None if it tells none)."""
 
     body: bytes
     version: str
     server_time: datetime | None
+    status: int = 200
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,12 @@ class ManagementClient:
         The page goes to `receive` chunk by chunk as it arrives, so that what reached us survives a broken connection;
         the answer's own body stays empty. What `receive` raises passes through.
         """
-        return self._get("usage-queue", POP, {"count": str(count)}, receive)
+        return self.call("GET", "usage-queue", POP, params={"count": str(count)}, receive=receive)
 
     def usage_settings(self) -> UsageSettings:
         """The statistics switch and the retention, from `GET /config` (contract 2.3, 8.1)."""
-        answer = self._get("config", CONFIGURATION)
-        config = _json_object(answer.body)
+        answer = self.call("GET", "config", CONFIGURATION)
+        config = json_object(answer.body)
         retention = config.get("redis-usage-queue-retention-seconds")
         return UsageSettings(
             statistics_enabled=config.get("usage-statistics-enabled") is True,
@@ -110,14 +116,22 @@ class ManagementClient:
 
     def statistics_enabled(self) -> bool:
         """The statistics switch alone; also the cheapest authenticated probe (contract 8.4, 9)."""
-        value = _json_object(self._get("usage-statistics-enabled", SMALL).body).get("usage-statistics-enabled")
+        value = json_object(self.call("GET", "usage-statistics-enabled", SMALL).body).get("usage-statistics-enabled")
         if not isinstance(value, bool):
             raise Unintelligible("the statistics switch is neither true nor false", 200)
         return value
 
-    def _get(self, path: str, limits: Limits, params: dict[str, str] | None = None, receive: Callable[[bytes], None] | None = None) -> Answer:
+    def call(
+        self, method: str, path: str, limits: Limits, *, params: Mapping[str, str] | None = None, json: Any = None, content: bytes | None = None,
+        files: Any = None, accept: Collection[int] = (200,), receive: Callable[[bytes], None] | None = None,
+    ) -> Answer:  # fmt: skip
+        """Send one request below the management URL, once; any status outside `accept` is raised as what it stands for.
+
+        `json`, `content` or `files` (multipart, as httpx takes them) is the body; `receive` takes the answer's in chunks.
+        """
         timeout = httpx.Timeout(limits.read, connect=CONNECT_SECONDS)
-        request = self._http.build_request("GET", f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout)
+        body_of = {name: value for name, value in (("json", json), ("content", content), ("files", files)) if value is not None}
+        request = self._http.build_request(method, f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout, **body_of)
         try:
             response, body = self._exchange(request, limits, receive)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -126,9 +140,9 @@ class ManagementClient:
             raise AnswerTimeout(f"no answer within {limits.read:g} s") from error
         except httpx.HTTPError as error:
             raise Uncertain(f"the connection broke: {error}") from error
-        if response.status_code != 200:
+        if response.status_code not in accept:
             raise self._refusal(response, body)
-        return Answer(body, version_of(response.headers), _server_time(response.headers))
+        return Answer(body, version_of(response.headers), _server_time(response.headers), response.status_code)
 
     def _exchange(self, request: httpx.Request, limits: Limits, receive: Callable[[bytes], None] | None) -> tuple[httpx.Response, bytes]:
         deadline = time.monotonic() + limits.total
@@ -214,7 +228,8 @@ def _server_time(headers: httpx.Headers) -> datetime | None:
         return None
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that an answer's body holds. Raises Unintelligible."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
