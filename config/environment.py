@@ -67,6 +67,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("COLLECTOR_LEASE_TTL_SECONDS", float, 30.0, "`30`", "Longest that a dead collector blocks the next."),
     Variable("TOLLGATE_SIMULATED", bool, False, "`false`", "Set by `make run` when the upstream is the simulated one; shows the banner."),
     Variable("HISTORY_MAX_DAYS", int, 366, "`366`", "Longest range that one question about history may span."),
+    Variable("PRIVATE_PROVIDER_NETWORKS", list, [], "none", "Comma-separated private networks that custom providers may lie in, e.g. `127.0.0.1,10.0.0.0/8`."),
     Variable("DJANGO_SUPERUSER_USERNAME", str, "admin", "`admin`", "Name of the first administrator."),
     Variable("DJANGO_SUPERUSER_PASSWORD", str, "", "generated and printed once", "Password of the first administrator.", secret=True),
     Variable("DJANGO_SUPERUSER_EMAIL", str, "", "unset", "E-mail address of the first administrator."),

@@ -36,6 +36,7 @@ COLLECTOR_PAGE_SIZE: int = environment["COLLECTOR_PAGE_SIZE"]
 COLLECTOR_TIME_BUDGET_SECONDS: float = environment["COLLECTOR_TIME_BUDGET_SECONDS"]
 COLLECTOR_LEASE_TTL_SECONDS: float = environment["COLLECTOR_LEASE_TTL_SECONDS"]
 HISTORY_MAX_DAYS: int = environment["HISTORY_MAX_DAYS"]
+PRIVATE_PROVIDER_NETWORKS: list[str] = environment["PRIVATE_PROVIDER_NETWORKS"]
 
 # Database ----------------------------------------------------------------------------------------
 DATABASE_URL: str = environment["DATABASE_URL"]

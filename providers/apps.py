@@ -4,6 +4,9 @@ from django.apps import AppConfig
 
 
 class ProvidersConfig(AppConfig):
-    """Providers."""
+    """Provider keys, accounts, custom providers, client keys and the configuration of the upstream."""
 
     name = "providers"
+
+    def ready(self) -> None:
+        from providers import checks  # noqa: F401
