@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/", include("usage.urls")),
     path("api/usage/", include("usage.api_urls")),
     path("monitoring/", include("monitoring.urls")),
+    path("", include("management_proxy.page_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,4 +1,4 @@
-"""Upstreams in the admin: add, pause, resume, let callers in again."""
+"""Upstreams in the admin: add, pause, resume, let callers in again; and everybody's personal tokens, to revoke."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from management_proxy.models import Upstream
+from management_proxy.models import PersonalToken, Upstream
+from management_proxy.tokens import revoke_token
 from management_proxy.upstreams import allow_access
+from monitoring.roles import user_of
 
 
 class UpstreamForm(forms.ModelForm):
@@ -79,3 +81,31 @@ class UpstreamAdmin(admin.ModelAdmin):
         for upstream in upstreams:
             allow_access(upstream)
         self.message_user(request, "Callers may try again.", messages.SUCCESS)
+
+
+@admin.register(PersonalToken)
+class PersonalTokenAdmin(admin.ModelAdmin):
+    """Everybody's tokens, to look at and to revoke."""
+
+    list_display = ("name", "user", "prefix", "scope", "any_upstream", "state", "created_at", "expires_at", "last_used_at", "last_used_ip")
+    list_filter = ("scope",)
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__username")
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PersonalToken | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PersonalToken | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[PersonalToken]) -> None:
+        count = sum(revoke_token(token, user_of(request)) for token in tokens)
+        self.message_user(request, f"{count} revoked.", messages.SUCCESS)

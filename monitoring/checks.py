@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from monitoring.request_context import is_network
+
 OLDEST_POSTGRES = 15
 
 
@@ -36,7 +38,7 @@ def _is_set(name: str) -> bool:
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E003: an unknown time zone. E004: a database that is no PostgreSQL."""
+    """E003: an unknown time zone. E004: a database that is no PostgreSQL. E020: a trusted proxy that is no network."""
     found: list[CheckMessage] = []
     if settings.TIME_ZONE not in available_timezones():
         found.append(Error(f"TZ={settings.TIME_ZONE!r} is no IANA time zone.", hint="For instance TZ=Europe/Berlin.", id="tollgate.E003"))
@@ -48,6 +50,11 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="tollgate.E004",
             )
         )
+    found += [
+        Error(f"TRUSTED_PROXIES names {text!r}, which is no address or network.", hint="For instance TRUSTED_PROXIES=10.0.0.0/8,::1.", id="tollgate.E020")
+        for text in settings.TRUSTED_PROXIES
+        if not is_network(text)
+    ]
     return found
 
 

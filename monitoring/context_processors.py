@@ -27,6 +27,7 @@ class Group:
 
 NAVIGATION = (
     Group("Insight", (Entry("Usage", "usage:page", "usage"),)),
+    Group("Account", (Entry("Personal tokens", "proxy-pages:tokens", "token"),)),
     Group(
         "Operations",
         (

@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(r"key|token|secret|password|passwd|authorization|cooki
 # These tell of a secret without being it.
 _HARMLESS_NAME = re.compile(r"(?:^|[_-])(?:id|ids|name|names|count|counts|prefix|last4|masked|hint|state|kind|provider|family|hash|at)$", re.IGNORECASE)
 _SECRET_LOOK = re.compile(
-    r"""\b(?:sk|rk|pk|tg)[-_][A-Za-z0-9_-]{6,}   # OpenAI, Anthropic, our own tokens
+    r"""\b(?:sk|rk|pk|tollgate)[-_][A-Za-z0-9_-]{6,}   # OpenAI, Anthropic, our own tokens
       | \bAIza[A-Za-z0-9_-]{10,}                  # Google
       | \bxai-[A-Za-z0-9]{10,}
       | \bya29\.[A-Za-z0-9._-]+

@@ -53,6 +53,14 @@ def _is_trusted(address: str) -> bool:
     return bool(networks) and _is_address(address) and any(ip_address(address) in network for network in networks)
 
 
+def is_network(text: str) -> bool:
+    """Whether a text names an address or a network."""
+    try:
+        return bool(ip_network(text, strict=False))
+    except ValueError:
+        return False
+
+
 def _is_address(text: str) -> bool:
     try:
         return bool(ip_address(text))

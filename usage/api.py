@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.models import Upstream
+from management_proxy.token_access import token_of
 from management_proxy.upstreams import ensure_environment_upstream
 from usage import status
 from usage.collector import RunInProgress
@@ -92,7 +93,7 @@ def collect(request: HttpRequest) -> HttpResponse:
 
 def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and not token_of(request):
         key = settings.COLLECTOR_API_KEY
         if key and hmac.compare_digest(given.strip().encode(), key.encode()):
             return None
@@ -101,7 +102,7 @@ def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
         return error(401, "AUTH_UNAUTHORIZED", "Sign in, or send the collector key as a bearer token.")
     if not request.user.is_staff:
         return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", "Only staff may trigger a collection.")
-    return _refuse_without_csrf(request)
+    return None if token_of(request) else _refuse_without_csrf(request)
 
 
 def _refuse_without_csrf(request: HttpRequest) -> HttpResponse | None:

@@ -15,6 +15,7 @@ MISTAKES = [
     (check_environment, {"TIME_ZONE": "Mars/Base"}, "tollgate.E003"),
     (check_environment, {"DATABASE_URL": "sqlite:///x.db"}, "tollgate.E004"),
     (check_environment, {"DATABASE_URL": "mysql://u@h/d"}, "tollgate.E004"),
+    (check_environment, {"TRUSTED_PROXIES": ["10.0.0.0/8", "the balancer"]}, "tollgate.E020"),
     (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": "cliproxyapi:8317", "MANAGEMENT_API_KEY": "k"}, "tollgate.E010"),
     (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": "http://user:pw@host/v0/management", "MANAGEMENT_API_KEY": "k"}, "tollgate.E010"),
     (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": GOOD}, "tollgate.E011"),

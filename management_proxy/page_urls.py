@@ -1,0 +1,11 @@
+"""Addresses of the pages about the management proxy."""
+
+from django.urls import path
+
+from management_proxy import token_views
+
+app_name = "proxy-pages"
+urlpatterns = [
+    path("account/tokens/", token_views.tokens, name="tokens"),
+    path("account/tokens/<int:token_id>/revoke/", token_views.revoke, name="revoke-token"),
+]

@@ -1,0 +1,14 @@
+// Buttons `data-copy="<id>"` copy the text of that element; where the clipboard is closed to us, they select it.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(source);
+      button.textContent = "Selected, press Ctrl+C";
+    }
+  });
+}
