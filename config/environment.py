@@ -65,6 +65,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("COLLECTOR_PAGE_SIZE", int, 1000, "`1000`", "Events asked for in one pop, 1 to 10000."),
     Variable("COLLECTOR_TIME_BUDGET_SECONDS", float, 60.0, "`60`", "Longest a single run goes on draining."),
     Variable("COLLECTOR_LEASE_TTL_SECONDS", float, 30.0, "`30`", "Longest that a dead collector blocks the next."),
+    Variable("WRITE_LEASE_TTL_SECONDS", float, 10.0, "`10`", "Longest that a process which died while changing an upstream blocks the next change."),
     Variable("TOLLGATE_SIMULATED", bool, False, "`false`", "Set by `make run` when the upstream is the simulated one; shows the banner."),
     Variable("HISTORY_MAX_DAYS", int, 366, "`366`", "Longest range that one question about history may span."),
     Variable("PRIVATE_PROVIDER_NETWORKS", list, [], "none", "Comma-separated private networks that custom providers may lie in, e.g. `127.0.0.1,10.0.0.0/8`."),

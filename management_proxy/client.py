@@ -130,8 +130,9 @@ class ManagementClient:
         `json`, `content` or `files` (multipart, as httpx takes them) is the body; `receive` takes the answer's in chunks.
         """
         timeout = httpx.Timeout(limits.read, connect=CONNECT_SECONDS)
-        body_of = {name: value for name, value in (("json", json), ("content", content), ("files", files)) if value is not None}
-        request = self._http.build_request(method, f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout, **body_of)
+        request = self._http.build_request(
+            method, f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout, json=json, content=content, files=files
+        )
         try:
             response, body = self._exchange(request, limits, receive)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:

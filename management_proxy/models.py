@@ -67,6 +67,11 @@ class Upstream(models.Model):
         return f"collect:{self.pk}"
 
     @property
+    def write_lease(self) -> str:
+        """Name of the lease that whoever changes this upstream holds."""
+        return f"write:{self.pk}"
+
+    @property
     def stored_key(self) -> str:
         """The management key kept for this upstream, decrypted; empty if none is."""
         return decrypt(bytes(self.key_encrypted)).decode() if self.key_encrypted else ""

@@ -9,4 +9,5 @@ class ProvidersConfig(AppConfig):
     name = "providers"
 
     def ready(self) -> None:
-        from providers import checks  # noqa: F401
+        # Each kind of change registers itself, so that intents can be read again.
+        from providers import checks, client_key_changes  # noqa: F401

@@ -6,14 +6,12 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 """
 
 import hashlib
-import hmac
 from collections.abc import Hashable, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from management_proxy.models import Upstream
+from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
 from usage.models import UsageSeries
 from usage.queue_entry import Entry, QueueEntry, storable_text
@@ -24,11 +22,6 @@ _BLANK: dict[str, Any] = {
     "executor_type": "", "service_tier": "", "reasoning_effort": "", "failure_class": "", "failed": False,
 }  # fmt: skip
 _VISIBLE_SOURCES = ("oauth", "unknown")
-
-
-def client_key_digest(key: str) -> bytes:
-    """The keyed hash under which a client key is stored."""
-    return hmac.digest(settings.USAGE_HASH_KEY.encode(), key.strip().encode(), hashlib.sha256)
 
 
 def credential_label(record: QueueEntry) -> str:

@@ -58,6 +58,7 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         "COLLECTOR_PAGE_SIZE": (1, 10_000),
         "COLLECTOR_TIME_BUDGET_SECONDS": (1, 3600),
         "COLLECTOR_LEASE_TTL_SECONDS": (3, 600),
+        "WRITE_LEASE_TTL_SECONDS": (1, 600),
         "HISTORY_MAX_DAYS": (1, 3660),
     }
     for name, (least, most) in bounds.items():

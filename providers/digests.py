@@ -1,0 +1,22 @@
+"""The keyed hashes under which keys are known without being kept."""
+
+import hashlib
+import hmac
+
+from django.conf import settings
+
+
+def client_key_digest(key: str) -> bytes:
+    """The keyed hash under which a client key is stored."""
+    return hmac.digest(settings.USAGE_HASH_KEY.encode(), key.strip().encode(), hashlib.sha256)
+
+
+def provider_key_digest(route: str, identity: tuple[str, ...]) -> bytes:
+    """The keyed hash of what tells an entry of a provider key list from the others."""
+    text = "\x00".join(("provider key", route, *identity))
+    return hmac.digest(settings.USAGE_HASH_KEY.encode(), text.encode(), hashlib.sha256)
+
+
+def last_four(key: str) -> str:
+    """What is kept of a key in the clear; nothing of a short one."""
+    return "".join(character for character in key[-4:] if character.isprintable()) if len(key) > 8 else ""

@@ -1,0 +1,75 @@
+"""Steps of an intent's life, each one fenced transaction; what each state means stands in `upstream_writes`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from monitoring import audit
+from monitoring.leases import Term, fence
+from monitoring.models import AuditEntry
+from providers.changes import Change
+from providers.models import Intent
+
+State = Intent.State
+_AUDIT_OUTCOMES = {State.VERIFIED: audit.Outcome.SUCCEEDED, State.FAILED: audit.Outcome.FAILED, State.COMPENSATED: audit.Outcome.FAILED}
+
+
+class LeaseLost(Exception):
+    """The term is over; its holder may neither send nor record anything more."""
+
+
+def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) -> None:
+    """Record that they are about to be sent. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        for intent, before in zip(intents, befores, strict=True):
+            if intent.before is None:
+                intent.before = before
+            intent.state, intent.token, intent.applied_at = State.APPLIED, term.token, timezone.now()
+            intent.attempts += 1
+            intent.save(update_fields=["before", "state", "token", "applied_at", "attempts"])
+    if not term.is_trusted:
+        raise LeaseLost
+
+
+def settle(term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", field: str = "") -> None:
+    """Record the outcome together with our half of the change and the end of its audit entry. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        intent.state, intent.after, intent.error, intent.error_field = state, after, error[:500], field[:60]
+        intent.settled_at = timezone.now()
+        if state != State.VERIFIED:
+            intent.change_encrypted = b""
+        intent.save(update_fields=["state", "after", "error", "error_field", "settled_at", "change_encrypted"])
+        if change:
+            change.confirmed(intent) if state == State.VERIFIED else change.undone(intent)
+        _finish_audit(intent)
+
+
+def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = False) -> None:
+    """Record that the upstream may or may not hold it. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        intent.state, intent.error, intent.must_save = State.UNKNOWN, error[:500], must_save
+        intent.save(update_fields=["state", "error", "must_save"])
+
+
+def requeue(term: Term, intent: Intent) -> None:
+    """Have one looked at again: what is sent stays sent, and is found when reading. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        intent.state = State.REQUESTED
+        intent.save(update_fields=["state"])
+
+
+def _check(term: Term) -> None:
+    if not fence(term):
+        raise LeaseLost
+
+
+def _finish_audit(intent: Intent) -> None:
+    if intent.audit_entry and (entry := AuditEntry.objects.filter(pk=intent.audit_entry).first()):
+        detail = {"intent": intent.pk, "before": intent.before, "after": intent.after, "error": intent.error}
+        audit.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)
