@@ -1,4 +1,4 @@
-"""Deciding what an event belongs to: its client key, its credential and its series, found or made.
+"""Deciding what an event belongs to: its series, its client key and its credential, found or made.
 
 A client key is known by an HMAC-SHA256 under `USAGE_HASH_KEY`; who owns it is asked when history is read, so that naming
 an owner later also names him for the past. An unknown key is a new, unowned row: nothing is ever booked on someone else.
@@ -7,7 +7,7 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 
 import hashlib
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from management_proxy.models import Upstream
@@ -18,9 +18,15 @@ from usage.queue_entry import Entry, QueueEntry, storable_text
 
 Level = UsageSeries.Level
 _BLANK: dict[str, Any] = {
-    "client_key_id": None, "credential_id": None, "provider": "", "model": "", "alias": "", "endpoint": "", "auth_type": "",
+    "provider": "", "model": "", "alias": "", "endpoint": "", "auth_type": "",
     "executor_type": "", "service_tier": "", "reasoning_effort": "", "failure_class": "", "failed": False,
 }  # fmt: skip
+# What a narrow series keeps, by the full series' reference to it.
+_NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
+    "by_model_id": (Level.MODEL, ("model", "failure_class", "failed")),
+    "by_account_id": (Level.ACCOUNT, ("provider", "auth_type", "failure_class", "failed")),
+    "overall_id": (Level.OVERALL, ("failure_class", "failed")),
+}
 _VISIBLE_SOURCES = ("oauth", "unknown")
 
 
@@ -35,8 +41,16 @@ def credential_label(record: QueueEntry) -> str:
     return f"…{storable_text(source[-4:], 4)}" if len(source) > 8 else "…"
 
 
+class Belongs(NamedTuple):
+    """Ids of what an event belongs to, in the order of the event's columns."""
+
+    series_id: int
+    client_key_id: int | None
+    credential_id: int | None
+
+
 class Attribution:
-    """Finds the series of entries of one upstream, remembering what it has seen; used by one thread."""
+    """Finds what entries of one upstream belong to, remembering what it has seen; used by one thread."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -45,14 +59,22 @@ class Attribution:
         self._series: dict[UUID, int] = {}
         self._digests: dict[tuple[Hashable, ...], UUID] = {}
 
-    def series_of(self, entries: Iterable[Entry]) -> list[int]:
-        """The id of each entry's series, in order, making rows that do not exist yet."""
+    def attribute(self, entries: Iterable[Entry]) -> list[Belongs]:
+        """What each entry belongs to, in order, making rows that do not exist yet."""
         entries = list(entries)
         self._learn_client_keys({e.record.api_key.strip() for e in entries} - {""})
         self._learn_credentials(entries)
         rows = [self._series_row(entry) for entry in entries]
         self._learn_series({row.digest: row for row in rows})
-        return [self._series[row.digest] for row in rows]
+        return [self._belongs(entry, row) for entry, row in zip(entries, rows, strict=True)]
+
+    def _belongs(self, entry: Entry, row: UsageSeries) -> Belongs:
+        key = entry.record.api_key.strip()
+        return Belongs(
+            self._series[row.digest],
+            self._client_keys[client_key_digest(key)] if key else None,
+            self._credentials.get(self._credential_key(entry.record)),
+        )
 
     def _learn_client_keys(self, keys: set[str]) -> None:
         wanted = {client_key_digest(key): key for key in keys}
@@ -90,33 +112,26 @@ class Attribution:
 
     def _series_row(self, entry: Entry) -> UsageSeries:
         r = entry.record
-        dimensions = (
-            self._client_keys.get(client_key_digest(r.api_key)) if r.api_key.strip() else None,
-            self._credentials.get(self._credential_key(r)),
-            storable_text(r.provider, 100),
-            storable_text(r.model, 200) or "unknown",
-            storable_text(r.alias or r.model, 200) or "unknown",
-            storable_text(r.endpoint, 200),
-            storable_text(r.auth_type, 20),
-            storable_text(r.executor_type, 60),
-            storable_text(r.service_tier, 40),
-            storable_text(r.reasoning_effort, 40),
-            entry.failure_class.value,
-            r.failed,
+        return self._row(
+            Level.FULL,
+            provider=storable_text(r.provider, 100),
+            model=storable_text(r.model, 200) or "unknown",
+            alias=storable_text(r.alias or r.model, 200) or "unknown",
+            endpoint=storable_text(r.endpoint, 200),
+            auth_type=storable_text(r.auth_type, 20),
+            executor_type=storable_text(r.executor_type, 60),
+            service_tier=storable_text(r.service_tier, 40),
+            reasoning_effort=storable_text(r.reasoning_effort, 40),
+            failure_class=entry.failure_class.value,
+            failed=r.failed,
         )
-        names = (
-            "client_key_id", "credential_id", "provider", "model", "alias", "endpoint", "auth_type",
-            "executor_type", "service_tier", "reasoning_effort", "failure_class", "failed",
-        )  # fmt: skip
-        return self._row(Level.FULL, **dict(zip(names, dimensions, strict=True)))
 
     def _row(self, level: UsageSeries.Level, **dimensions: Any) -> UsageSeries:
         values = {**_BLANK, **dimensions}
         return UsageSeries(upstream_id=self._upstream.pk, level=level, digest=self._digest((level.value, *values.values())), **values)
 
-    def _narrow_rows(self, row: UsageSeries) -> tuple[UsageSeries, UsageSeries]:
-        kept = {name: getattr(row, name) for name in ("client_key_id", "model", "failure_class", "failed")}
-        return self._row(Level.KEY_AND_MODEL, **kept), self._row(Level.OVERALL)
+    def _narrow_rows(self, row: UsageSeries) -> dict[str, UsageSeries]:
+        return {name: self._row(level, **{column: getattr(row, column) for column in kept}) for name, (level, kept) in _NARROW.items()}
 
     def _digest(self, dimensions: tuple[Hashable, ...]) -> UUID:
         if (digest := self._digests.get(dimensions)) is None:
@@ -129,9 +144,10 @@ class Attribution:
         if not unknown:
             return
         narrow = {row.digest: self._narrow_rows(row) for row in unknown}
-        self._find_or_make({n.digest: n for pair in narrow.values() for n in pair if n.digest not in self._series})
+        self._find_or_make({n.digest: n for rows_of in narrow.values() for n in rows_of.values() if n.digest not in self._series})
         for row in unknown:
-            row.key_and_model_id, row.overall_id = (self._series[n.digest] for n in narrow[row.digest])
+            for name, narrow_row in narrow[row.digest].items():
+                setattr(row, name, self._series[narrow_row.digest])
         self._find_or_make({row.digest: row for row in unknown})
 
     def _find_or_make(self, rows: dict[UUID, UsageSeries]) -> None:

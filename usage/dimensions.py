@@ -107,7 +107,7 @@ def _parse_id(text: str) -> int:
 
 
 # Where the client key and the credential of an event stand, beside `usage_event AS e` and `usage_usageseries AS s`.
-EVENT_PARTIES = "s"
+EVENT_PARTIES = "e"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Reading usage: who used what, how much, how fast, what failed. Exact over all rows, at the cost of rollups.
 
-A window is covered by the coarsest and narrowest rollup that answers exactly: a daily one in the calendar's own zone, the
-hourly one in zones that begin their days on whole hours, else the events themselves. All three have the same columns
-after `_SOURCES`, so the questions are asked once.
+A window is covered by the narrowest rollup that answers exactly: a daily one in the calendar's own zone, else the events
+themselves. All have the same columns after `_SOURCES`, so the questions are asked once.
 """
 
 from dataclasses import dataclass
@@ -30,13 +29,11 @@ def _event_columns() -> str:
 
 
 _ROLLUP_COLUMNS = f"{', '.join(_MEASURES)}, {_HISTOGRAM_COLUMNS}"
-_DAILY = "SELECT bucket AS day, series_id, {columns} FROM {table} WHERE bucket BETWEEN %(first)s AND %(last)s"
+_DAILY = "SELECT bucket AS day, series_id, {key} AS client_key_id, {columns} FROM {table} WHERE bucket BETWEEN %(first)s AND %(last)s"
 _SOURCES = {
-    "daily_overall": _DAILY.format(columns=_ROLLUP_COLUMNS, table="usage_usagedailyoverall"),
-    "daily_by_model": _DAILY.format(columns=_ROLLUP_COLUMNS, table="usage_usagedailybymodel"),
-    "hourly": f"SELECT (bucket AT TIME ZONE %(zone)s)::date AS day, series_id, {_ROLLUP_COLUMNS} "
-    "FROM usage_usagehourly WHERE bucket >= %(start)s AND bucket < %(end)s",
-    "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, {_event_columns()} '
+    "daily_overall": _DAILY.format(key="NULL::bigint", columns=_ROLLUP_COLUMNS, table="usage_usagedailyoverall"),
+    "daily_by_key_and_model": _DAILY.format(key="nullif(client_key_id, 0)", columns=_ROLLUP_COLUMNS, table="usage_usagedailybykeyandmodel"),
+    "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, client_key_id, {_event_columns()} '
     'FROM usage_event WHERE "timestamp" >= %(start)s AND "timestamp" < %(end)s',
 }
 
@@ -55,8 +52,8 @@ class Scope:
 
     @property
     def sql(self) -> str:
-        """A condition on the series `s`."""
-        return "TRUE" if self.sees_everything else "s.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
+        """A condition on the events or rollup rows `u`."""
+        return "TRUE" if self.sees_everything else "u.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
 
 
 @dataclass(frozen=True)
@@ -69,15 +66,13 @@ class Question:
     @property
     def source(self) -> str:
         """The name of the rollup that answers exactly, by key and model, at the least cost."""
-        if self.window.zone.key == calendar_zone():
-            return "daily_by_model"
-        return "hourly" if self.window.has_whole_hours else "events"
+        return "daily_by_key_and_model" if self.window.zone.key == calendar_zone() else "events"
 
     @property
     def overall_source(self) -> str:
         """The same where only the sum of everything in scope is wanted."""
         source = self.source
-        return "daily_overall" if source == "daily_by_model" and self.scope.sees_everything else source
+        return "daily_overall" if source == "daily_by_key_and_model" and self.scope.sees_everything else source
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -105,9 +100,9 @@ def grouped_sums(question: Question) -> list[dict[str, Any]]:
         f"""
         SELECT grouped.*, k.name AS key_name, k.last_four, k.owner_id, a.username FROM (
             SELECT grouping(u.day) = 0 AS is_day, grouping(s.failure_class) = 0 AS is_class,
-                u.day, s.client_key_id, s.model, s.failure_class, {_SUMS}, {_OUTCOMES}
+                u.day, u.client_key_id, s.model, s.failure_class, {_SUMS}, {_OUTCOMES}
             FROM {{used}} WHERE {{scope}}
-            GROUP BY GROUPING SETS ((u.day), (s.client_key_id, s.model), (s.failure_class))
+            GROUP BY GROUPING SETS ((u.day), (u.client_key_id, s.model), (s.failure_class))
         ) AS grouped
         LEFT JOIN providers_clientkey AS k ON k.id = grouped.client_key_id
         LEFT JOIN auth_user AS a ON a.id = k.owner_id
@@ -133,25 +128,25 @@ def durations(question: Question, measure: str) -> dict[str, Any]:
 
 
 _EVENT_COLUMNS = """
-    e.id, e."timestamp", e.latency_ms, e.ttft_ms, e.total_tokens, e.uncached_input_tokens, e.cache_read_tokens, e.cache_write_tokens,
-    e.non_reasoning_output_tokens, e.reasoning_tokens, e.unclassified_tokens, e.fail_status, e.request_id,
-    s.client_key_id, s.model, s.alias, s.provider, s.endpoint, s.failed, s.failure_class,
+    u.id, u."timestamp", u.latency_ms, u.ttft_ms, u.total_tokens, u.uncached_input_tokens, u.cache_read_tokens, u.cache_write_tokens,
+    u.non_reasoning_output_tokens, u.reasoning_tokens, u.unclassified_tokens, u.fail_status, u.request_id,
+    u.client_key_id, s.model, s.alias, s.provider, s.endpoint, s.failed, s.failure_class,
     k.name AS key_name, k.last_four, a.username, c.label AS credential
 """
 _EVENT_JOINS = """
-    JOIN usage_usageseries AS s ON s.id = e.series_id
-    LEFT JOIN providers_clientkey AS k ON k.id = s.client_key_id
+    JOIN usage_usageseries AS s ON s.id = u.series_id
+    LEFT JOIN providers_clientkey AS k ON k.id = u.client_key_id
     LEFT JOIN auth_user AS a ON a.id = k.owner_id
-    LEFT JOIN providers_credential AS c ON c.id = s.credential_id
+    LEFT JOIN providers_credential AS c ON c.id = u.credential_id
 """
 
 
 def newest_events(question: Question, limit: int, *, with_latency: bool = False) -> list[dict[str, Any]]:
     """The newest events of the window, newest first, ties by id; optionally only those with a latency."""
-    condition = "AND e.latency_ms > 0" if with_latency else ""
+    condition = "AND u.latency_ms > 0" if with_latency else ""
     return question.rows(
-        f'SELECT {_EVENT_COLUMNS} FROM usage_event AS e {_EVENT_JOINS} WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s '
-        f'AND {{scope}} {condition} ORDER BY e."timestamp" DESC, e.id DESC LIMIT %(limit)s',
+        f'SELECT {_EVENT_COLUMNS} FROM usage_event AS u {_EVENT_JOINS} WHERE u."timestamp" >= %(start)s AND u."timestamp" < %(end)s '
+        f'AND {{scope}} {condition} ORDER BY u."timestamp" DESC, u.id DESC LIMIT %(limit)s',
         "newest_events",
         limit=limit,
     )

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from management_proxy.encryption import encrypt
 from management_proxy.models import Upstream
-from usage.attribution import Attribution
+from usage.attribution import Attribution, Belongs
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
 from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
@@ -32,7 +32,7 @@ REQUEST_WINDOW = timedelta(hours=1)
 PAYLOAD_BYTES = 8 * 1024 * 1024
 
 _COLUMNS = (
-    "timestamp", "digest", "series_id", "request_id", "latency_ms", "ttft_ms",
+    "timestamp", "digest", "series_id", "client_key_id", "credential_id", "request_id", "latency_ms", "ttft_ms",
     "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
     "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
     "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
@@ -42,7 +42,7 @@ _COLUMNS = (
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 # The name carries a version: behind a pooler the table may be one that an older release made in this session.
-_STAGING = "usage_staging_1"
+_STAGING = "usage_staging_2"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA
@@ -51,8 +51,8 @@ _ROLLUPS = ", ".join(f"added_to_{granularity.table} AS ({add_sql(granularity, 'f
 _STORE = f"""
 /* usage.ingest._store */
 WITH placed AS (
-    SELECT staged.*, o.upstream_id, o.endpoint, o.client_key_id,
-        "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, o.client_key_id ORDER BY "timestamp", "position") AS gap
+    SELECT staged.*, o.upstream_id, o.endpoint,
+        "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, client_key_id ORDER BY "timestamp", "position") AS gap
     FROM {_STAGING} AS staged JOIN usage_usageseries AS o ON o.id = staged.series_id
 ), fresh AS (
     INSERT INTO usage_event ({_NAMES}, is_first_attempt)
@@ -60,7 +60,7 @@ WITH placed AS (
         SELECT 1 FROM usage_event AS e JOIN usage_usageseries AS o ON o.id = e.series_id
         WHERE e.request_id = placed.request_id AND e.request_id <> '' AND o.upstream_id = placed.upstream_id
             AND e."timestamp" BETWEEN placed."timestamp" - %(window)s AND placed."timestamp" + %(window)s
-            AND o.endpoint = placed.endpoint AND o.client_key_id IS NOT DISTINCT FROM placed.client_key_id
+            AND o.endpoint = placed.endpoint AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
     ))
     FROM placed ORDER BY "position"
     ON CONFLICT (digest, "timestamp") DO NOTHING
@@ -95,7 +95,7 @@ def ingest(page: bytes, batch: str, upstream: Upstream, attribution: Attribution
 
 def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
     try:
-        rows = list(_rows(entries, attribution.series_of(entries)))
+        rows = list(_rows(entries, attribution.attribute(entries)))
         with transaction.atomic():
             stored = _store(rows) if rows else 0
             dead = _write_dead_letters(rejects, batch, upstream)
@@ -129,12 +129,12 @@ def _store(rows: list[tuple[Any, ...]]) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _rows(entries: list[Entry], series_ids: list[int]) -> Iterator[tuple[Any, ...]]:
-    for entry, series_id in zip(entries, series_ids, strict=True):
+def _rows(entries: list[Entry], belongings: list[Belongs]) -> Iterator[tuple[Any, ...]]:
+    for entry, belongs in zip(entries, belongings, strict=True):
         r, t, reported = entry.record, entry.tokens, entry.record.tokens
         details = details_of(r)
         yield (
-            entry.timestamp, entry.digest, series_id, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
+            entry.timestamp, entry.digest, *belongs, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
             t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
             reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
             reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,

@@ -23,22 +23,23 @@ TOKEN_KINDS = (
 class UsageSeries(models.Model):
     """One combination of dimensions; events and rollups point to it instead of repeating it.
 
-    Where all dimensions together are nearly as many as the events, a narrow rollup keeps only a few: it has series of its
-    own in which the others are blank, and every full series names the narrow ones that it belongs to.
+    Client key and credential stand beside it, in the event or the rollup: traffic spreads over both, so that combinations
+    with them would be nearly as many as the events. Narrow rollups point to narrow series, in which more dimensions are
+    blank; every full series names the narrow ones that it belongs to.
     """
 
     class Level(models.TextChoices):
         FULL = "full", "all dimensions"
-        KEY_AND_MODEL = "key_and_model", "client key, model and failure class"
-        OVERALL = "overall", "upstream only"
+        MODEL = "model", "upstream, model and failure class"
+        ACCOUNT = "account", "upstream, provider, auth type and failure class"
+        OVERALL = "overall", "upstream and failure class"
 
     level = models.CharField(max_length=14, choices=Level, default=Level.FULL)
-    key_and_model = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by_model = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by_account = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     overall = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     digest = models.UUIDField(unique=True, help_text="Half of a SHA-256 over all the dimensions.")
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="+")
-    client_key = models.ForeignKey(ClientKey, null=True, on_delete=models.PROTECT, related_name="+")
-    credential = models.ForeignKey(Credential, null=True, on_delete=models.PROTECT, related_name="+")
     provider = models.CharField(max_length=100)
     model = models.CharField(max_length=200)
     alias = models.CharField(max_length=200)
@@ -54,7 +55,8 @@ class UsageSeries(models.Model):
         verbose_name_plural = "usage series"
         constraints = (
             models.CheckConstraint(
-                condition=~Q(level="full") | Q(key_and_model__isnull=False, overall__isnull=False), name="full_series_names_its_narrow_ones"
+                condition=~Q(level="full") | Q(by_model__isnull=False, by_account__isnull=False, overall__isnull=False),
+                name="full_series_names_its_narrow_ones",
             ),
             models.CheckConstraint(condition=Q(failed=False, failure_class="") | (Q(failed=True) & ~Q(failure_class="")), name="series_class_iff_failed"),
         )
@@ -86,6 +88,8 @@ class UsageEvent(Measured):
     timestamp = models.DateTimeField(help_text="Start of the attempt.")
     digest = models.UUIDField(help_text="First half of the SHA-256 over upstream and canonical JSON: the identity of the event.")
     series = models.ForeignKey(UsageSeries, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    client_key = models.ForeignKey(ClientKey, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    credential = models.ForeignKey(Credential, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     request_id = models.CharField(max_length=64)
     is_first_attempt = models.BooleanField(help_text="Whether this attempt counts its client request (contract 2.6).")
     latency_ms = models.BigIntegerField()
@@ -110,9 +114,12 @@ class UsageEvent(Measured):
 
 
 class Rollup(Measured):
-    """Sums over the events of one series in one bucket, added in the transaction that stores them."""
+    """Sums over the events of one series, and of one client key or credential where it has such a column, in one bucket.
 
-    pk = models.CompositePrimaryKey("bucket", "series_id")
+    They are added in the transaction that stores the events. Client key or credential 0 stands for none, as no part of a
+    primary key can be NULL.
+    """
+
     series = models.ForeignKey(UsageSeries, on_delete=models.PROTECT, related_name="+", db_index=False)
     attempts = models.BigIntegerField()
     requests = models.BigIntegerField()
@@ -130,50 +137,118 @@ class Rollup(Measured):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return f"{self.bucket}"  # type: ignore[attr-defined]
 
-class UsageHourly(Rollup):
-    """Rollup by hour; `bucket` is the start of the UTC hour."""
+
+class OfSeries(Rollup):
+    """A rollup by series alone."""
+
+    pk = models.CompositePrimaryKey("bucket", "series_id")
+
+    class Meta:
+        abstract = True
+
+
+class OfKey(Rollup):
+    """A rollup by client key and series."""
+
+    pk = models.CompositePrimaryKey("bucket", "client_key_id", "series_id")
+    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+
+    class Meta:
+        abstract = True
+
+
+class OfCredential(Rollup):
+    """A rollup by credential and series."""
+
+    pk = models.CompositePrimaryKey("bucket", "credential_id", "series_id")
+    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+
+    class Meta:
+        abstract = True
+
+
+class UsageQuarterHourly(OfSeries):
+    """Everything together by quarter of an hour, the largest time that every zone's hours and days are made of."""
+
+    bucket = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "quarter-hourly usage overall"
+
+
+class UsageHourly(OfSeries):
+    """All dimensions but client key and credential by UTC hour."""
 
     bucket = models.DateTimeField()
 
     class Meta:
         verbose_name_plural = "hourly usage"
 
-    def __str__(self) -> str:
-        return f"{self.bucket:%Y-%m-%d %H:00}"
 
+class UsageHourlyByKey(OfKey):
+    """Client key and failure class by UTC hour."""
 
-class Daily(Rollup):
-    """A rollup by day; `bucket` is the date in the zone of `RollupCalendar`."""
-
-    bucket = models.DateField()
+    bucket = models.DateTimeField()
 
     class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return f"{self.bucket}"
+        verbose_name_plural = "hourly usage by client key"
 
 
-class UsageDaily(Daily):
-    """The daily rollup by all dimensions."""
+class UsageDaily(OfSeries):
+    """All dimensions but client key and credential by day; days are those of the zone of `RollupCalendar`, here and below."""
+
+    bucket = models.DateField()
 
     class Meta:
         verbose_name_plural = "daily usage"
 
 
-class UsageDailyByModel(Daily):
-    """The daily rollup by client key, model and failure class alone."""
+class UsageDailyOverall(OfSeries):
+    """Everything together by day."""
 
-    class Meta:
-        verbose_name_plural = "daily usage by model"
-
-
-class UsageDailyOverall(Daily):
-    """The daily rollup of everything together."""
+    bucket = models.DateField()
 
     class Meta:
         verbose_name_plural = "daily usage overall"
+
+
+class UsageDailyByKey(OfKey):
+    """Client key and failure class by day."""
+
+    bucket = models.DateField()
+
+    class Meta:
+        verbose_name_plural = "daily usage by client key"
+
+
+class UsageDailyByKeyAndModel(OfKey):
+    """Client key, model and failure class by day."""
+
+    bucket = models.DateField()
+
+    class Meta:
+        verbose_name_plural = "daily usage by client key and model"
+
+
+class UsageWeeklyByKeyAndModel(OfKey):
+    """The same by week; `bucket` is its Monday."""
+
+    bucket = models.DateField()
+
+    class Meta:
+        verbose_name_plural = "weekly usage by client key and model"
+
+
+class UsageDailyByCredential(OfCredential):
+    """Credential, provider, auth type and failure class by day."""
+
+    bucket = models.DateField()
+
+    class Meta:
+        verbose_name_plural = "daily usage by credential"
 
 
 class RollupCalendar(models.Model):

@@ -1,7 +1,10 @@
 """Rollups: sums per series and bucket, added in the transaction that stores the events.
 
-Both granularities have the same measures, so one piece of SQL serves both, for the ingest (source: the new rows) and for a
-rebuild (source: the events of a range). NULL sums mean that no event reported the count; adding keeps that apart from 0.
+    new events --sum per series, client key, credential, quarter and day--> sums --for each granularity: sum again, upsert--> rollup
+
+The events are summed once, whatever the number of rollups; each rollup is then added to from these few rows. The same SQL
+serves the ingest (from the new rows), a rebuild and any bulk load (from the events of a range). NULL sums mean that no
+event reported the count; adding keeps that apart from 0.
 """
 
 from dataclasses import dataclass
@@ -16,36 +19,54 @@ from usage.models import TOKEN_KINDS, RollupCalendar
 
 TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
 _COUNTS = ("attempts", "requests", "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
-_EVENT_COLUMNS = ", ".join(f'e."{name}"' for name in ("timestamp", "is_first_attempt", "latency_ms", "ttft_ms", *TOKEN_SUMS))
-_COLUMNS = (
-    "bucket", "series_id", *TOKEN_SUMS, "attempts", "requests",
-    "latency_count", "latency_sum_ms", "latency_max_ms", "latency_bins", "latency_counts",
-    "ttft_count", "ttft_sum_ms", "ttft_max_ms", "ttft_bins", "ttft_counts",
-)  # fmt: skip
+_MAXIMA = ("latency_max_ms", "ttft_max_ms")
+_DURATIONS = ("latency", "ttft")
+_HISTOGRAMS = tuple(f"{measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
+_MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
 
 
 @dataclass(frozen=True)
 class Granularity:
-    """One rollup table, the SQL of the bucket of an instant `{}` and which series of an event it sums.
+    """One rollup table: the SQL of the bucket of an instant `{}`, which series of an event it sums, and beside it which party.
 
-    `%(zone)s` is the calendar's zone; the series of the narrow levels are columns of the event's full series.
+    A bucket is a whole number of quarters of an hour, of one day of the calendar. `%(zone)s` is the calendar's zone. The
+    series of the narrow levels are columns of the event's full series; `party` is a column of the event, stored as 0 for none.
     """
 
     table: str
     bucket_of: str
     series: str = "series_id"
+    party: str = ""
 
     @property
     def bucket(self) -> str:
         """The bucket that an event falls into."""
         return self.bucket_of.format('"timestamp"')
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return ("bucket", self.party, "series_id") if self.party else ("bucket", "series_id")
 
-HOURLY = Granularity("usage_usagehourly", "date_trunc('hour', {}, 'UTC')")
-DAILY = Granularity("usage_usagedaily", "({} AT TIME ZONE %(zone)s)::date")
-DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", DAILY.bucket_of, "key_and_model_id")
-DAILY_OVERALL = Granularity("usage_usagedailyoverall", DAILY.bucket_of, "overall_id")
-GRANULARITIES = (HOURLY, DAILY, DAILY_BY_MODEL, DAILY_OVERALL)
+
+_QUARTER = "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')"
+_HOUR = "date_trunc('hour', {}, 'UTC')"
+_DAY = "({} AT TIME ZONE %(zone)s)::date"
+_WEEK = "date_trunc('week', {} AT TIME ZONE %(zone)s)::date"
+
+QUARTER_HOURLY = Granularity("usage_usagequarterhourly", _QUARTER, "overall_id")
+HOURLY = Granularity("usage_usagehourly", _HOUR)
+HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "overall_id", "client_key_id")
+DAILY = Granularity("usage_usagedaily", _DAY)
+DAILY_OVERALL = Granularity("usage_usagedailyoverall", _DAY, "overall_id")
+DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "overall_id", "client_key_id")
+DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", "client_key_id")
+WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", "client_key_id")
+DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", "credential_id")
+GRANULARITIES = (
+    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY,
+    DAILY, DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_KEY_AND_MODEL, WEEKLY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
+)  # fmt: skip
 
 
 def calendar_zone() -> str:
@@ -54,58 +75,93 @@ def calendar_zone() -> str:
     return zone or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
 
 
-def _histogram_sql(measure: str, source: str, bucket: str) -> str:
-    return f"""
-        SELECT bucket, series_id, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts
-        FROM (
-            SELECT {bucket} AS bucket, series_id, {BIN_SQL.format(measure)} AS bin, count(*)::int AS n
-            FROM {source} WHERE {measure} > 0 GROUP BY 1, 2, 3
-        ) AS bins GROUP BY 1, 2"""
+def sums_sql(source: str) -> str:
+    """The events of `source` (a table or CTE) summed by series within the smallest part that every bucket is made of.
 
-
-def _sums_sql(source: str, bucket: str) -> str:
+    Of such a part, `timestamp` is any instant, so that its bucket can be told.
+    """
     tokens = ", ".join(f"sum({name})::bigint AS {name}" for name in TOKEN_SUMS)
     durations = ", ".join(
-        f"count(*) FILTER (WHERE {name}_ms > 0) AS {name}_count, coalesce(sum({name}_ms) FILTER (WHERE {name}_ms > 0), 0)::bigint AS {name}_sum_ms, "
-        f"coalesce(max({name}_ms), 0) AS {name}_max_ms"
-        for name in ("latency", "ttft")
+        f"count(*) FILTER (WHERE {m}_ms > 0) AS {m}_count, coalesce(sum({m}_ms) FILTER (WHERE {m}_ms > 0), 0)::bigint AS {m}_sum_ms, "
+        f"coalesce(max({m}_ms), 0) AS {m}_max_ms, "
+        # Not counted yet: an event adds 1 to its bin, and equal bins are counted when they are summed again.
+        f"coalesce(array_agg({BIN_SQL.format(m + '_ms')}) FILTER (WHERE {m}_ms > 0), '{{}}') AS {m}_bins, "
+        f"coalesce(array_agg(1) FILTER (WHERE {m}_ms > 0), '{{}}') AS {m}_counts"
+        for m in _DURATIONS
     )
     return f"""
-        SELECT {bucket} AS bucket, series_id, {tokens}, count(*) AS attempts, count(*) FILTER (WHERE is_first_attempt) AS requests, {durations}
-        FROM {source} GROUP BY 1, 2"""
+        SELECT min("timestamp") AS "timestamp", series_id, client_key_id, credential_id,
+            {tokens}, count(*) AS attempts, count(*) FILTER (WHERE is_first_attempt) AS requests, {durations}
+        FROM {source} GROUP BY series_id, client_key_id, credential_id, {QUARTER_HOURLY.bucket}, {DAILY.bucket}"""
+
+
+def _summed_again(key: str, source: str) -> str:
+    """The rows of `source`, which has the columns of `sums_sql`, summed by the columns of a granularity's key."""
+    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in (*TOKEN_SUMS, *_COUNTS))
+    maxima = ", ".join(f"max({name}) AS {name}" for name in _MAXIMA)
+    return f"SELECT {key}, {sums}, {maxima} FROM {source} GROUP BY {key}"
+
+
+def _histogram(key: str, measure: str, source: str) -> str:
+    return f"""
+        SELECT {key}, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts FROM (
+            SELECT {key}, bin, sum(n)::int AS n FROM {source}, unnest({measure}_bins, {measure}_counts) AS h (bin, n) GROUP BY {key}, bin
+        ) AS bins GROUP BY {key}"""
 
 
 def _merged(measure: str) -> str:
+    """Bins and counts of the held row with those of the new one; one new bin, by far the commonest, is put in its place."""
+    held_bins, held_counts = f"held.{measure}_bins", f"held.{measure}_counts"
+    new_bins, new_counts = f"excluded.{measure}_bins", f"excluded.{measure}_counts"
+    place = f"width_bucket({new_bins}[1], {held_bins})"
     return f"""({measure}_bins, {measure}_counts) = (
-        SELECT coalesce(array_agg(bin ORDER BY bin), '{{}}'), coalesce(array_agg(n ORDER BY bin), '{{}}') FROM (
+        SELECT {held_bins}, {held_counts} WHERE cardinality({new_bins}) = 0
+        UNION ALL
+        SELECT CASE WHEN known THEN {held_bins} ELSE {held_bins}[:place] || {new_bins} || {held_bins}[place + 1:] END,
+            CASE WHEN known THEN {held_counts}[:place - 1] || ({held_counts}[place] + {new_counts}[1]) || {held_counts}[place + 1:]
+            ELSE {held_counts}[:place] || {new_counts} || {held_counts}[place + 1:] END
+        FROM (SELECT {place} AS place, coalesce({held_bins}[{place}] = {new_bins}[1], false) AS known) AS one WHERE cardinality({new_bins}) = 1
+        UNION ALL
+        SELECT array_agg(bin ORDER BY bin), array_agg(n ORDER BY bin) FROM (
             SELECT bin, sum(n)::int AS n FROM (
-                SELECT * FROM unnest(held.{measure}_bins, held.{measure}_counts) AS old (bin, n)
-                UNION ALL SELECT * FROM unnest(excluded.{measure}_bins, excluded.{measure}_counts) AS new (bin, n)
+                SELECT * FROM unnest({held_bins}, {held_counts}) AS old (bin, n)
+                UNION ALL SELECT * FROM unnest({new_bins}, {new_counts}) AS new (bin, n)
             ) AS both_of_them GROUP BY bin
-        ) AS merged)"""
+        ) AS many HAVING cardinality({new_bins}) > 1)"""
+
+
+def add_sums_sql(granularity: Granularity, source: str) -> str:
+    """An upsert that adds the rows of `source`, which has the columns of `sums_sql`, to a rollup."""
+    key, table = ", ".join(granularity.key), granularity.table
+    placed = f"({_placed(granularity, source)}) AS placed"
+    tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
+    counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
+    maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
+    histograms = ", ".join(f"coalesce({measure}.{part}, '{{}}')" for measure in _DURATIONS for part in ("bins", "counts"))
+    return f"""
+    INSERT INTO {table} AS held ({key}, {", ".join(_MEASURES)})
+    SELECT s.*, {histograms}
+    FROM ({_summed_again(key, placed)}) AS s
+    LEFT JOIN ({_histogram(key, "latency", placed)}) AS latency USING ({key})
+    LEFT JOIN ({_histogram(key, "ttft", placed)}) AS ttft USING ({key})
+    ORDER BY {key}
+    ON CONFLICT ({key}) DO UPDATE SET {tokens}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
+    """
+
+
+def _placed(granularity: Granularity, source: str) -> str:
+    """The rows of `source` with the key of a granularity."""
+    is_full = granularity.series == "series_id"
+    series = "p.series_id" if is_full else f"o.{granularity.series}"
+    join = "" if is_full else "JOIN usage_usageseries AS o ON o.id = p.series_id"
+    party = f"coalesce(p.{granularity.party}, 0) AS {granularity.party}, " if granularity.party else ""
+    bucket, measures = granularity.bucket_of.format('p."timestamp"'), ", ".join(f"p.{name}" for name in _MEASURES)
+    return f"SELECT {bucket} AS bucket, {series} AS series_id, {party}{measures} FROM {source} AS p {join}"
 
 
 def add_sql(granularity: Granularity, source: str) -> str:
     """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a rollup."""
-    bucket, table = granularity.bucket, granularity.table
-    if granularity.series != "series_id":
-        source = (
-            f"(SELECT {_EVENT_COLUMNS}, o.{granularity.series} AS series_id FROM {source} AS e JOIN usage_usageseries AS o ON o.id = e.series_id) AS narrow"
-        )
-    tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
-    counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
-    maxima = ", ".join(f"{name}_max_ms = greatest(held.{name}_max_ms, excluded.{name}_max_ms)" for name in ("latency", "ttft"))
-    histograms = {"latency_bins": "l.bins", "latency_counts": "l.counts", "ttft_bins": "t.bins", "ttft_counts": "t.counts"}
-    select = ", ".join(f"coalesce({histograms[name]}, '{{}}')" if name in histograms else f"s.{name}" for name in _COLUMNS)
-    return f"""
-    INSERT INTO {table} AS held ({", ".join(_COLUMNS)})
-    SELECT {select}
-    FROM ({_sums_sql(source, bucket)}) AS s
-    LEFT JOIN ({_histogram_sql("latency_ms", source, bucket)}) AS l USING (bucket, series_id)
-    LEFT JOIN ({_histogram_sql("ttft_ms", source, bucket)}) AS t USING (bucket, series_id)
-    ORDER BY s.series_id, s.bucket
-    ON CONFLICT (bucket, series_id) DO UPDATE SET {tokens}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
-    """
+    return add_sums_sql(granularity, f"({sums_sql(source)})")
 
 
 def rebuild(first: datetime, last: datetime) -> None:

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from management_proxy.models import Upstream
 from providers.models import ClientKey
-from usage.attribution import Attribution
+from usage.attribution import Attribution, Belongs
 from usage.ingest import REQUEST_WINDOW
 from usage.models import UsageSeries
 from usage.partitions import ensure_partitions, month_of, next_month
@@ -32,7 +32,7 @@ DEFAULT_UPSTREAM = "reference"
 CHUNK = 100_000
 
 _COLUMNS = (
-    "timestamp", "digest", "series_id", "request_id", "is_first_attempt", "latency_ms", "ttft_ms",
+    "timestamp", "digest", "series_id", "client_key_id", "credential_id", "request_id", "is_first_attempt", "latency_ms", "ttft_ms",
     "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
     "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
     "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
@@ -52,7 +52,7 @@ class _Prepared:
     """What all events of a combination share."""
 
     fields: dict[str, Any]
-    series_id: int
+    belongs: Belongs
     details: str | None
     fail_status: int | None
     fail_body: str | None
@@ -127,10 +127,10 @@ class _Seeder:
     def _prepare(self, new: dict[Combination, Sample]) -> None:
         fields = {combination: combination.fields() for combination in new}
         entries = [self._entry(_element(fields[combination], sample)) for combination, sample in new.items()]
-        for combination, entry, series_id in zip(new, entries, self._attribution.series_of(entries), strict=True):
+        for combination, entry, belongs in zip(new, entries, self._attribution.attribute(entries), strict=True):
             record, details = entry.record, details_of(entry.record)
             status = record.fail.status_code if record.failed else None
-            self._prepared[combination] = _Prepared(fields[combination], series_id, json.dumps(details) if details else None, status, fail_body_of(record))
+            self._prepared[combination] = _Prepared(fields[combination], belongs, json.dumps(details) if details else None, status, fail_body_of(record))
 
     def _entry(self, element: bytes) -> Entry:
         entry = parse_element(element, 0, self._upstream.pk, datetime.now(UTC))
@@ -141,7 +141,7 @@ class _Seeder:
         for s in chunk:
             shared = self._prepared[s.combination]
             yield (
-                s.at, self._identity(shared, s), shared.series_id, s.request_id, self._is_first_attempt(s), s.latency_ms, s.ttft_ms,
+                s.at, self._identity(shared, s), *shared.belongs, s.request_id, self._is_first_attempt(s), s.latency_ms, s.ttft_ms,
                 s.input + s.output, s.input - s.cache_read - s.cache_write, s.cache_read, s.cache_write, s.output - s.reasoning, s.reasoning, 0, "complete",
                 s.input, s.output, s.reasoning, s.cache_read, s.cache_read, s.cache_write, s.input + s.output,
                 shared.fail_status, shared.fail_body, shared.details,

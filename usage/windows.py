@@ -28,11 +28,6 @@ class Window:
         """Every day, ascending."""
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
-    @property
-    def has_whole_hours(self) -> bool:
-        """Whether each of its days begins on a whole UTC hour, so that the hourly rollup tells days exactly."""
-        return all(_midnight(day, self.zone).minute == 0 for day in (*self.days, self.last + timedelta(days=1)))
-
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)

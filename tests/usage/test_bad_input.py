@@ -135,9 +135,9 @@ def test_element_that_the_database_refuses_stands_alone(monkeypatch):
     from usage import ingest as module
 
     def refuse_one(row_source):
-        def rows(entries, series_ids):
-            for entry, row in zip(entries, row_source(entries, series_ids), strict=True):
-                yield (*row[:4], 2**70, *row[5:]) if entry.record.model == "poison" else row
+        def rows(entries, belongings):
+            for entry, row in zip(entries, row_source(entries, belongings), strict=True):
+                yield (*row[:6], 2**70, *row[7:]) if entry.record.model == "poison" else row
 
         return rows
 

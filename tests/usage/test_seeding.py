@@ -21,15 +21,14 @@ SHAPE = Shape(3000, 40, SEED, UNTIL)
 def stored_rows() -> list[list[tuple]]:
     from django.db import connection
 
-    tables = [granularity.table for granularity in GRANULARITIES]
     columns = [f.column for f in UsageEvent._meta.concrete_fields if f.column != "id"]
     events = sorted(UsageEvent.objects.values_list(*columns), key=str)
     with connection.cursor() as cursor:
         rollups = []
-        for table in tables:
-            cursor.execute(f"SELECT * FROM {table} ORDER BY bucket, series_id")
+        for granularity in GRANULARITIES:
+            cursor.execute(f"SELECT * FROM {granularity.table} ORDER BY {', '.join(granularity.key)}")
             rollups.append(cursor.fetchall())
-            cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(f"DELETE FROM {granularity.table}")
         cursor.execute("DELETE FROM usage_event")
     return [events, *rollups]
 
