@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from management_proxy.models import PersonalToken, Upstream
 from management_proxy.tokens import revoke_token
 from management_proxy.upstreams import allow_access
+from monitoring import audit
+from monitoring.read_only_admin import ReadOnlyAdmin
 from monitoring.roles import user_of
 
 
@@ -70,21 +72,29 @@ class UpstreamAdmin(admin.ModelAdmin):
 
     @admin.action(description="Pause collection", permissions=["change"])
     def pause(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        self._record(request, "upstream.paused", upstreams)
         self.message_user(request, f"{upstreams.update(is_enabled=False)} paused.")
 
     @admin.action(description="Resume collection", permissions=["change"])
     def resume(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        self._record(request, "upstream.resumed", upstreams)
         self.message_user(request, f"{upstreams.update(is_enabled=True)} resumed.")
 
     @admin.action(description="Let callers in again (the key is mended)", permissions=["change"])
     def let_callers_in(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
+        self._record(request, "upstream.callers_let_in", upstreams)
         for upstream in upstreams:
             allow_access(upstream)
         self.message_user(request, "Callers may try again.", messages.SUCCESS)
 
+    def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:
+        for upstream in upstreams:
+            detail = {"access": upstream.access, "was_enabled": upstream.is_enabled}
+            audit.record(user_of(request), action, upstream.management_url, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+
 
 @admin.register(PersonalToken)
-class PersonalTokenAdmin(admin.ModelAdmin):
+class PersonalTokenAdmin(ReadOnlyAdmin):
     """Everybody's tokens, to look at and to revoke."""
 
     list_display = ("name", "user", "prefix", "scope", "any_upstream", "state", "created_at", "expires_at", "last_used_at", "last_used_ip")
@@ -92,15 +102,6 @@ class PersonalTokenAdmin(admin.ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username")
     actions = ("revoke",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PersonalToken | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PersonalToken | None = None) -> bool:
-        return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_staff)

@@ -9,8 +9,6 @@ own. What a token's scope or upstreams do not cover is refused here, before any 
 A token needs no CSRF token, since no browser sends it by itself.
 """
 
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,12 +17,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from management_proxy.models import PersonalToken
 from management_proxy.tokens import MARK, find_token, note_use
 from monitoring import audit
+from monitoring.refusals import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Refusals of one address within a minute that are told apart; beyond, it hears 429 and the trail is spared.
-REFUSALS_A_MINUTE = 20
-_ADDRESSES_REMEMBERED = 10_000
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -86,8 +82,9 @@ def _refuse(request: HttpRequest, token: PersonalToken, reason: str) -> HttpResp
 
 
 def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
-    refusals = _count_refusal(current_request().source_ip)
-    if refusals > REFUSALS_A_MINUTE:
+    # A good token always passes, since many may share an address; and 256 bits are not guessed.
+    refusals = count_refusal(f"token {current_request().source_ip}")
+    if refusals > MOST_A_MINUTE:
         response = _error(429, "RATE_LIMITED", f"Too many useless tokens from this address. {reason}")
         response.headers["Retry-After"] = "60"
         return response
@@ -100,21 +97,3 @@ def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
 
 def _error(status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse({"error": {"code": code, "message": message, "requestId": current_request().request_id}}, status=status)
-
-
-_refusals: OrderedDict[str, tuple[int, int]] = OrderedDict()
-
-
-def _count_refusal(address: str) -> int:
-    """How many useless tokens the address has presented to this process in this minute.
-
-    A good token always passes, since many may share an address; and 256 bits are not guessed. Counting a little wrong
-    when two threads meet is tolerated: it limits a flood of entries, it guards nothing.
-    """
-    minute = int(time.monotonic() // 60)
-    known_minute, count = _refusals.pop(address, (minute, 0))
-    count = count + 1 if known_minute == minute else 1
-    _refusals[address] = (minute, count)
-    while len(_refusals) > _ADDRESSES_REMEMBERED:
-        _refusals.popitem(last=False)
-    return count

@@ -1,4 +1,4 @@
-"""Leases in the admin: to look at, and to release by force."""
+"""Leases in the admin: to look at, and to release by force; audit entries to look at."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -8,7 +8,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from monitoring.leases import force_release
-from monitoring.models import Lease
+from monitoring.models import AuditEntry, Lease
+from monitoring.read_only_admin import ReadOnlyAdmin
+
+# One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the audit trail.
+admin.site.disable_action("delete_selected")
 
 
 @admin.register(Lease)
@@ -56,3 +60,13 @@ class LeaseAdmin(admin.ModelAdmin):
             text = f"{lease.name} was released; its holder can no longer write." if released else f"{lease.name} was free already."
             self.message_user(request, text, messages.SUCCESS if released else messages.INFO)
         return None
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """One act a row; the page under Monitoring filters and exports."""
+
+    list_display = ("at", "actor", "via", "action", "target", "upstream", "outcome", "source_ip")
+    list_filter = ("outcome", "via")
+    search_fields = ("actor", "action", "target", "request_id")
+    show_full_result_count = False

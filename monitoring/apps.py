@@ -9,4 +9,6 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from monitoring import checks  # noqa: F401
+        from monitoring import audit_signals, checks  # noqa: F401
+
+        audit_signals.connect()

@@ -32,6 +32,7 @@ NAVIGATION = (
         "Operations",
         (
             Entry("Monitoring", "monitoring:page", "monitoring", staff_only=True),
+            Entry("Audit trail", "monitoring:audit", "trail", staff_only=True),
             Entry("Administration", "admin:index", "admin", staff_only=True),
         ),
     ),

@@ -73,6 +73,8 @@ class AuditEntry(models.Model):
             models.Index(fields=("at",), name="audit_at"),
             models.Index(fields=("actor", "-id"), name="audit_actor"),
             models.Index(fields=("action", "-id"), name="audit_action"),
+            models.Index(fields=("upstream", "-id"), name="audit_upstream"),
+            models.Index(fields=("request_id",), name="audit_request", condition=~Q(request_id="")),
         )
         constraints = (
             models.CheckConstraint(condition=Q(outcome__in=("pending", "succeeded", "refused", "failed", "unknown")), name="audit_outcome_known"),

@@ -2,7 +2,12 @@
 
 from django.urls import path
 
-from monitoring import views
+from monitoring import audit_views, views
 
 app_name = "monitoring"
-urlpatterns = [path("", views.page, name="page")]
+urlpatterns = [
+    path("", views.page, name="page"),
+    path("audit/", audit_views.trail, name="audit"),
+    path("audit/<int:entry_id>/", audit_views.entry, name="audit-entry"),
+    *(path(f"audit/export.{name}", audit_views.export, {"form_name": name}, name=f"audit-{name}") for name in audit_views.EXPORTS),
+]

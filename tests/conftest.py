@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from management_proxy.client import _shared_http
+from monitoring.refusals import forget_refusals
 from tests.factories import Recording, recordings_in
 
 
@@ -32,6 +33,7 @@ def isolated(settings, tmp_path: Path) -> Iterator[None]:
     settings.UPSTREAM_IS_SIMULATED = False
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    forget_refusals()
     yield
     # Connections to upstreams of this test must not outlive it.
     if _shared_http.cache_info().currsize:

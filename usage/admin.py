@@ -1,24 +1,9 @@
 """Runs and dead letters in the admin, to look at."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from monitoring.read_only_admin import ReadOnlyAdmin
 from usage.models import CollectorRun, DeadLetter
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only the collector writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(CollectorRun)

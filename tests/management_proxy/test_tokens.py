@@ -5,21 +5,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from management_proxy import token_access
 from management_proxy.models import PersonalToken
 from management_proxy.tokens import MARK, TokenNotMade, create_token, revoke_token
 from monitoring.models import AuditEntry
+from monitoring.refusals import MOST_A_MINUTE
 from tests.factories import make_upstream, make_user
 
 pytestmark = pytest.mark.django_db
 STATUS = "/api/usage/collection-status"
 COLLECT = "/api/usage/collect"
 PAGE = "/account/tokens/"
-
-
-@pytest.fixture(autouse=True)
-def no_refusals_so_far(monkeypatch):
-    monkeypatch.setattr(token_access, "_refusals", type(token_access._refusals)())
 
 
 def bearer(secret):
@@ -81,7 +76,7 @@ def test_useless_token_is_refused_even_beside_a_session(client):
 
 def test_flood_of_useless_tokens_hears_429_while_a_good_one_passes(client):
     _, secret = create_token(make_user("ada"), "report", "read")
-    answers = [client.get(STATUS, headers=bearer(f"{MARK}guess{n}")) for n in range(token_access.REFUSALS_A_MINUTE + 1)]
+    answers = [client.get(STATUS, headers=bearer(f"{MARK}guess{n}")) for n in range(MOST_A_MINUTE + 1)]
     assert {a.status_code for a in answers[:-1]} == {401}
     assert (answers[-1].status_code, answers[-1].headers["Retry-After"]) == (429, "60")
     assert client.get(STATUS, headers=bearer(secret)).status_code == 200

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.test import RequestFactory
@@ -121,3 +122,11 @@ def test_trail_is_walked_by_indexes():
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN SELECT * FROM monitoring_auditentry WHERE actor = 'a' ORDER BY id DESC LIMIT 50")
         assert "audit_actor" in str(cursor.fetchall())
+
+
+def test_command_that_prunes_leaves_word_of_it(capsys):
+    AuditEntry.objects.create(at="2020-01-01T00:00:00Z", actor="ada", via="command", action="x", target="y", outcome="succeeded")
+    call_command("prune_audit", "--older-than-days", "365")
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["audit.pruned"]
+    with pytest.raises(CommandError):
+        call_command("prune_audit", "--older-than-days", "1")
