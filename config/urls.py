@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/", include("usage.urls")),
     path("api/usage/", include("usage.api_urls")),
     path("monitoring/", include("monitoring.urls")),
+    path("monitoring/upstreams/", include("usage.upstream_urls")),
     path("", include("management_proxy.page_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -75,6 +75,7 @@ class UsageSettings:
     statistics_enabled: bool
     retention_seconds: int
     version: str
+    server_time: datetime | None = None
 
 
 class ManagementClient:
@@ -112,6 +113,7 @@ class ManagementClient:
             statistics_enabled=config.get("usage-statistics-enabled") is True,
             retention_seconds=effective_retention(retention if isinstance(retention, int) else 0),
             version=answer.version,
+            server_time=answer.server_time,
         )
 
     def statistics_enabled(self) -> bool:

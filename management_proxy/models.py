@@ -31,6 +31,23 @@ class Access(models.TextChoices):
     BANNED = "banned", "banned"
 
 
+class CollectionMode(models.TextChoices):
+    """How usage reaches us: we ask for it, or the upstream pushes it to a subscription (contract 2, 4)."""
+
+    PULL = "pull", "pull: ask every few seconds"
+    PUSH = "push", "push: subscribe"
+
+
+class UsageInterface(models.TextChoices):
+    """What an upstream offers to collectors (contract 3); `unknown` until it was asked."""
+
+    UNKNOWN = "", "unknown"
+    QUEUE = "queue", "usage queue"
+    RESP_ONLY = "resp", "queue without an HTTP route (6.10.0 to 6.10.7)"
+    AGGREGATES = "aggregates", "sums only (before 6.10)"
+    NONE = "none", "none"
+
+
 class Upstream(models.Model):
     """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted."""
 
@@ -40,6 +57,10 @@ class Upstream(models.Model):
     from_environment = models.BooleanField(default=False, editable=False)
     is_enabled = models.BooleanField(default=True, help_text="Paused upstreams are not collected from.")
     is_simulated = models.BooleanField(default=False, editable=False)
+    collection_mode = models.CharField(
+        max_length=4, choices=CollectionMode, default=CollectionMode.PULL,
+        help_text="Push shows events within a second and gets along with other subscribers; it needs CLIProxyAPI 7.0.7 or newer.",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
 
     access = models.CharField(max_length=20, choices=Access, default=Access.OPEN, editable=False)
@@ -50,6 +71,11 @@ class Upstream(models.Model):
     statistics_enabled = models.BooleanField(null=True, blank=True, editable=False)
     retention_seconds = models.PositiveIntegerField(null=True, blank=True, editable=False)
     observed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    usage_interface = models.CharField(max_length=10, choices=UsageInterface, blank=True, default=UsageInterface.UNKNOWN, editable=False)
+    clock_ahead_least = models.FloatField(null=True, blank=True, editable=False, help_text="Seconds by which its clock is ahead of ours, at least.")
+    clock_ahead_most = models.FloatField(null=True, blank=True, editable=False, help_text="The same, at most.")
+    examined_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the doctor last asked it.")
+    examination_error = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         ordering = ("name",)
@@ -60,6 +86,13 @@ class Upstream(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def clock_ahead_seconds(self) -> float | None:
+        """By how much its clock is ahead of ours, half a second or better; None if it was not learnt."""
+        if self.clock_ahead_least is None or self.clock_ahead_most is None:
+            return None
+        return (self.clock_ahead_least + self.clock_ahead_most) / 2
 
     @property
     def collect_lease(self) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from management_proxy.client import ManagementClient, UsageSettings
+from management_proxy.client import ManagementClient
 from management_proxy.errors import Banned, Blocked, KeyRejected
 from management_proxy.models import Access, Upstream
 
@@ -69,13 +69,3 @@ def record_block(upstream: Upstream, error: Blocked) -> None:
 def allow_access(upstream: Upstream) -> None:
     """Let callers in again: after an operator mended the key, or when a ban has passed."""
     Upstream.objects.filter(pk=upstream.pk).update(access=Access.OPEN, access_detail="", blocked_until=None)
-
-
-def record_settings(upstream: Upstream, observed: UsageSettings) -> None:
-    """Keep what the upstream said of its version, statistics switch and retention."""
-    Upstream.objects.filter(pk=upstream.pk).update(
-        version=observed.version,
-        statistics_enabled=observed.statistics_enabled,
-        retention_seconds=observed.retention_seconds,
-        observed_at=timezone.now(),
-    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import TextChoices
+from django.urls import reverse
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ class Action:
     url_name: str
     args: tuple[object, ...] = ()
     is_link: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where the button or link leads."""
+        return reverse(self.url_name, args=self.args)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def make_user(name: str = "", *, staff: bool = False) -> User:
 
 def make_upstream(**fields: Any) -> Upstream:
     number = next(_numbers)
-    upstream = Upstream(**{"name": f"upstream-{number}", "management_url": f"http://127.0.0.1:{number}/v0/management", **fields})
+    upstream = Upstream(**{"name": f"upstream-{number}", "management_url": f"http://127.0.0.1:{number}/v0/management", "usage_interface": "queue", **fields})
     if not upstream.from_environment:
         upstream.store_key("management-key")
     upstream.save()

@@ -9,7 +9,11 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
+        from monitoring import health
         from monitoring.panels import Panel, register
-        from usage import checks, panels  # noqa: F401
+        from usage import checks, diagnosis, panels  # noqa: F401
 
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
+        health.register("upstream", diagnosis.check_upstreams)
+        health.register("spool", diagnosis.check_spool)
+        health.register("dead letters", diagnosis.check_dead_letters)

@@ -25,7 +25,8 @@ from django.utils import timezone
 from management_proxy.client import ManagementClient
 from management_proxy.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams import client_for, record_settings
+from management_proxy.observation import observe
+from management_proxy.upstreams import client_for
 from monitoring.leases import Term, acquire, fence, heartbeat, holder_name, release, renew
 from monitoring.models import Lease
 from usage import spool
@@ -179,8 +180,7 @@ def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
     seen = upstream.observed_at
     if seen and (timezone.now() - seen).total_seconds() < SETTINGS_EVERY_SECONDS:
         return
-    record_settings(upstream, client.usage_settings())
-    upstream.refresh_from_db()
+    observe(upstream, client)
 
 
 def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error: str) -> CollectorRun:

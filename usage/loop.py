@@ -1,11 +1,10 @@
 """The collector's loop: one thread for each enabled upstream, so that one that hangs never delays another.
 
-A thread's step collects once; after a full page it goes on at once, after a failure it waits longer each time, and never
-longer than a third of the upstream's retention. The main thread looks for added, paused and removed upstreams.
+A thread's step collects once; `usage/cadence.py` says when it looks again. The main thread looks for added, paused and
+removed upstreams.
 """
 
 import logging
-import random
 import threading
 import time
 
@@ -16,13 +15,13 @@ from django.db import connection
 from management_proxy.models import Upstream
 from management_proxy.upstreams import ensure_environment_upstream
 from usage.attribution import Attribution
+from usage.cadence import Cadence
 from usage.collector import RunInProgress, collect
 from usage.models import CollectorRun
 
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_UPSTREAMS_SECONDS = 5.0
-LONGEST_BACKOFF_SECONDS = 60.0
 
 
 class UpstreamThread(threading.Thread):
@@ -33,9 +32,8 @@ class UpstreamThread(threading.Thread):
         self.upstream = upstream
         self._stop_all = stop
         self._stop_this = threading.Event()
-        self._interval = interval
+        self._cadence = Cadence(interval, upstream.retention_seconds)
         self._attribution = Attribution(upstream)
-        self._failures = 0
 
     def run(self) -> None:
         while not self._must_stop():
@@ -57,24 +55,16 @@ class UpstreamThread(threading.Thread):
         except DatabaseError as error:
             logger.error("Database is out of reach", extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]})
             connection.close()
-            return self._after_failure()
+            return self._cadence.after_failure()
         except Upstream.DoesNotExist:
             self.retire()
             return 0.0
+        self._cadence.retention_seconds = self.upstream.retention_seconds
         if isinstance(outcome, RunInProgress):
-            return self._interval
+            return self._cadence.while_another_collects()
         if outcome.status != CollectorRun.Status.SUCCEEDED:
-            return self._after_failure()
-        self._failures = 0
-        return 0.0 if getattr(outcome, "more_waiting", False) else self._interval * random.uniform(0.9, 1.0)  # noqa: S311
-
-    def _after_failure(self) -> float:
-        self._failures += 1
-        backoff: float = min(self._interval * 2 ** min(self._failures, 10), LONGEST_BACKOFF_SECONDS, self._longest_wait())
-        return backoff * random.uniform(0.5, 1.0)  # noqa: S311
-
-    def _longest_wait(self) -> float:
-        return max((self.upstream.retention_seconds or 60) / 3, self._interval)
+            return self._cadence.after_failure()
+        return self._cadence.after_success(outcome.popped, getattr(outcome, "more_waiting", False))
 
     def _must_stop(self) -> bool:
         return self._stop_all.is_set() or self._stop_this.is_set()

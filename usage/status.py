@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from management_proxy.client import DEFAULT_RETENTION_SECONDS
-from management_proxy.models import Access, Upstream
+from management_proxy.models import Upstream
 from monitoring.models import Lease
 from usage.models import CollectorRun
 
@@ -20,7 +18,7 @@ HEALTHY_SECONDS = 660
 
 @dataclass(frozen=True)
 class UpstreamState:
-    """One upstream with its lease, its last run and what an operator should know."""
+    """One upstream with its lease and its last run."""
 
     upstream: Upstream
     lease: Lease | None
@@ -28,7 +26,6 @@ class UpstreamState:
     seconds_left: float | None
     last_run: CollectorRun | None
     last_success_at: datetime | None
-    warnings: list[str]
 
 
 def upstream_states() -> list[UpstreamState]:
@@ -46,27 +43,7 @@ def upstream_states() -> list[UpstreamState]:
 def _state(upstream: Any, lease: Any, last_run: CollectorRun | None) -> UpstreamState:
     held = bool(lease and lease.is_held)
     left = (lease.expires_at - timezone.now()).total_seconds() if held else None
-    return UpstreamState(upstream, lease, held, left, last_run, upstream.last_success_at, _warnings(upstream, last_run))
-
-
-def _warnings(upstream: Upstream, last_run: CollectorRun | None) -> list[str]:
-    retention = upstream.retention_seconds or DEFAULT_RETENTION_SECONDS
-    found = []
-    if not upstream.is_enabled:
-        found.append("Paused: nothing is collected, and the upstream forgets events after its retention.")
-    if upstream.access == Access.KEY_REJECTED:
-        found.append(f"The upstream refused the management key ({upstream.access_detail}). Mend the key, then let callers in again in the admin.")
-    if upstream.access == Access.BANNED and upstream.blocked_until and upstream.blocked_until > timezone.now():
-        found.append(f"The upstream bans this address until {upstream.blocked_until:%H:%M:%S} UTC. Collection resumes by itself.")
-    if upstream.statistics_enabled is False:
-        found.append("Usage statistics are switched off upstream (usage-statistics-enabled: false): no event reaches the queue.")
-    if retention / 3 < settings.COLLECTOR_INTERVAL_SECONDS:
-        found.append(
-            f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the upstream's retention of {retention} s: events may expire unseen."
-        )
-    if last_run and last_run.status == Status.FAILED:
-        found.append(f"The last run failed: {last_run.error}")
-    return found
+    return UpstreamState(upstream, lease, held, left, last_run, upstream.last_success_at)
 
 
 def recent_runs(limit: int) -> list[CollectorRun]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from monitoring.health import findings, troubles
 from usage.charts import page_charts
 from usage.forms import RANGES, HistoryForm
 from usage.history import Scope, history
@@ -21,11 +22,13 @@ from usage.page import page_figures
 def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region when htmx asks."""
     form = HistoryForm(request.GET)
-    context: dict[str, Any] = {"form": form, "ranges": RANGES, "chosen": "", "asked": form.asked(), "data": None}
+    context: dict[str, Any] = {"form": form, "ranges": RANGES, "chosen": "", "asked": form.asked(), "data": None, "findings": []}
     if not form.is_valid():
         return render(request, "usage/page.html", context, status=400)
     window = form.window()
     data = history(window, Scope.of(request.user))["data"]
+    if request.user.is_staff:
+        context["findings"] = troubles(findings())
     today = timezone.now().astimezone(window.zone).date()
     context |= {"window": window, "chosen": form.cleaned_data["range"], "data": data, "figures": page_figures(data), **page_charts(data, today)}
     template = "usage/page.html#region" if request.htmx else "usage/page.html"  # type: ignore[attr-defined]

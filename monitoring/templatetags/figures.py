@@ -98,3 +98,11 @@ def lag_grade(instant: datetime | None) -> str:
         return "never"
     seconds = (timezone.now() - instant).total_seconds()
     return "fresh" if seconds < 60 else "late" if seconds < 600 else "stale"
+
+
+@register.filter
+def clock_lead(seconds: float) -> str:
+    """By how much a clock is ahead, told no finer than it is known."""
+    if abs(seconds) < 1:
+        return "✓ agrees with ours"
+    return f"{abs(seconds):,.0f} s {'ahead' if seconds > 0 else 'behind'}"

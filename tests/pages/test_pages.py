@@ -54,7 +54,7 @@ def test_usage_page_shows_figures(staff):
 
 
 def test_usage_page_without_data_says_what_to_check(staff):
-    assert "usage-statistics-enabled" in staff.get("/usage/").content.decode()
+    assert "No upstream is configured" in staff.get("/usage/").content.decode()
 
 
 def test_ordinary_user_sees_own_usage_only(client):
@@ -109,7 +109,7 @@ def test_monitoring_shows_upstream_lease_and_runs(staff):
 
 
 def test_monitoring_says_when_there_is_no_upstream(staff):
-    assert "No upstream yet" in staff.get("/monitoring/").content.decode()
+    assert "No upstream is configured" in staff.get("/monitoring/").content.decode()
 
 
 def test_banner_marks_the_simulated_upstream(staff, settings):

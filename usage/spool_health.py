@@ -1,0 +1,31 @@
+"""What the doctor asks of the spool: pages that wait in it, and whether it can be written. Of this host only."""
+
+import contextlib
+import fcntl
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+
+
+def waiting(upstream_id: int) -> int:
+    """How many pages of the upstream no living process works on; 0 as well where the spool cannot be read."""
+    count = 0
+    for path in (Path(settings.SPOOL_DIR) / str(upstream_id)).glob("*.pa[rg][te]"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            count += 1
+    return count
+
+
+def refusal() -> str:
+    """Why nothing can be written to the spool; empty if it can."""
+    try:
+        path = Path(settings.SPOOL_DIR)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"x" * 4096)
+            file.flush()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
