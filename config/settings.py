@@ -70,6 +70,7 @@ ENCRYPTION_KEYS: list[str] = environment["ENCRYPTION_KEYS"] or list(filter(None,
 
 # Web ---------------------------------------------------------------------------------------------
 DEBUG: bool = environment["DEBUG"]
+WEB_THREADS: int = environment["WEB_THREADS"]
 DASHBOARD_URL: str = environment["DASHBOARD_URL"].rstrip("/")
 _public = urlsplit(DASHBOARD_URL)
 ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname]))

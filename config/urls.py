@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
+
+from management_proxy.views import management
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
 
@@ -13,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/", include("usage.urls")),
     path("api/usage/", include("usage.api_urls")),
+    re_path("^api/management/", management, name="management-api"),
     path("monitoring/", include("monitoring.urls")),
     path("monitoring/upstreams/", include("usage.upstream_urls")),
     path("", include("management_proxy.page_urls")),

@@ -83,6 +83,13 @@ class Upstream(models.Model):
             models.UniqueConstraint(fields=("from_environment",), condition=Q(from_environment=True), name="one_upstream_from_environment"),
             models.CheckConstraint(condition=Q(from_environment=False) | Q(key_encrypted=b""), name="environment_key_never_stored"),
         )
+        permissions = (
+            ("read_secrets", "Can read secrets through the management proxy"),
+            ("delete_all_auth_files", "Can delete all auth files of an upstream at once"),
+            ("empty_lists", "Can empty key lists and maps of an upstream"),
+            ("delete_by_index", "Can delete entries of an upstream's lists by their place"),
+            ("change_plugins", "Can configure plugins of an upstream"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -112,6 +119,28 @@ class Upstream(models.Model):
     def store_key(self, key: str) -> None:
         """Set, without saving, the management key."""
         self.key_encrypted = encrypt(key.encode())
+
+
+class UpstreamBreaker(models.Model):
+    """Whether the proxy may call an upstream, as all processes agree (`management_proxy/breaker.py`); no row means that it may."""
+
+    class State(models.TextChoices):
+        CLOSED = "closed", "closed"
+        OPEN = "open", "open"
+        HALF_OPEN = "half_open", "trying"
+
+    upstream = models.OneToOneField(Upstream, models.CASCADE, primary_key=True, related_name="breaker")
+    state = models.CharField(max_length=10, choices=State, default=State.CLOSED)
+    until = models.DateTimeField(help_text="When the next call may try.")
+    strikes = models.PositiveSmallIntegerField(default=0, help_text="Openings since it was last closed.")
+    reason = models.CharField(max_length=300, blank=True, help_text="The failure that opened it last.")
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(state__in=("closed", "open", "half_open")), name="breaker_state_known"),)
+
+    def __str__(self) -> str:
+        return f"{self.upstream_id} {self.state}"
 
 
 class PersonalToken(models.Model):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
@@ -39,21 +39,63 @@ def _free_name() -> str:
 def client_for(upstream: Upstream) -> ManagementClient:
     """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and KeyRejected without a key."""
     check_access(upstream)
+    return ManagementClient(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
+
+
+def key_of(upstream: Upstream) -> str:
+    """The upstream's management key. Raises KeyRejected without one: a request without it counts towards a ban."""
     key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
     if not key:
         raise KeyRejected("no management key is configured")
-    return ManagementClient(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
+    return key
 
 
 def check_access(upstream: Upstream) -> None:
     """Raise what stops every caller: KeyRejected until an operator acts, Banned until its end."""
     upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until"])
+    raise_if_blocked(upstream)
+
+
+def raise_if_blocked(upstream: Upstream) -> None:
+    """What `check_access` does, for an upstream that was read just now."""
     if upstream.access == Access.KEY_REJECTED:
         raise KeyRejected(f"stopped until an operator lets callers in again: {upstream.access_detail}")
     if upstream.access == Access.BANNED and upstream.blocked_until:
         if upstream.blocked_until - timezone.now() > _OPEN_AGAIN:
             raise Banned(upstream.access_detail, upstream.blocked_until)
         allow_access(upstream)
+
+
+class NoSuchUpstream(Exception):
+    """None has that name, or none is the default one; the message says what to do."""
+
+
+def find_upstream(name: str = "") -> Upstream:
+    """The upstream of that name; without one the environment's, else the only one. Raises NoSuchUpstream."""
+    upstreams = Upstream.objects.select_related("breaker")
+    if name:
+        found = upstreams.filter(name=name).first()
+        if found is None:
+            raise NoSuchUpstream("There is no upstream of that name.")
+        return found
+    return _from_environment(upstreams) or _only(upstreams)
+
+
+def _from_environment(upstreams: models.QuerySet[Upstream]) -> Upstream | None:
+    found = upstreams.filter(from_environment=True).first()
+    if settings.CLIPROXYAPI_MANAGEMENT_URL and (found is None or found.management_url != settings.CLIPROXYAPI_MANAGEMENT_URL):
+        ensure_environment_upstream()
+        found = upstreams.filter(from_environment=True).first()
+    return found
+
+
+def _only(upstreams: models.QuerySet[Upstream]) -> Upstream:
+    found = list(upstreams[:2])
+    if not found:
+        raise NoSuchUpstream("No upstream is configured.")
+    if len(found) > 1:
+        raise NoSuchUpstream("There are several upstreams; name one, as in /api/management/@<upstream>/<path>.")
+    return found[0]
 
 
 def record_block(upstream: Upstream, error: Blocked) -> None:

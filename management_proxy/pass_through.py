@@ -1,0 +1,299 @@
+"""One call on its way to an upstream and back: a slot, attempts, and the answer as its caller gets it."""
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from django.conf import settings
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from management_proxy import breaker_rows
+from management_proxy.answer_masks import Unmaskable, masked_answer
+from management_proxy.bulkhead import Bulkhead, Full
+from management_proxy.caller_bodies import CallerBody
+from management_proxy.calls import Call
+from management_proxy.client import refusal_of
+from management_proxy.entry import too_large
+from management_proxy.errors import Banned, Blocked
+from management_proxy.exchange import AnswerTooBig, Attempt, AttemptFailed, BodyIncomplete, BodyTooBig, Outgoing, TookTooLong, attempt
+from management_proxy.models import Upstream
+from management_proxy.policies import Mask, Policy
+from management_proxy.proxy_headers import header, headers_to_caller
+from management_proxy.refusals import Refusal
+from management_proxy.retry import GATEWAY_FAULTS, Outcome, RetryBudget, pause_before_next, retry_after_seconds
+from management_proxy.upstreams import record_block
+from management_proxy.watched_network import CallerLeft, LimitPassed, Watch
+
+logger = logging.getLogger(__name__)
+
+REFUSAL_BYTES = 64 * 1024
+R = TypeVar("R", bound=HttpResponseBase)
+
+
+@lru_cache(maxsize=1)
+def bulkhead() -> Bulkhead:
+    """The slots of this process."""
+    return Bulkhead(settings.WEB_THREADS)
+
+
+@lru_cache(maxsize=256)
+def retry_budget(upstream: int) -> RetryBudget:
+    """What this process may still repeat towards an upstream."""
+    return RetryBudget()
+
+
+@dataclass
+class Trip:
+    """Everything about one call that was let in."""
+
+    call: Call
+    policy: Policy
+    upstream: Upstream
+    outgoing: Outgoing
+    watch: Watch
+    mask: Mask
+    body: CallerBody
+    held: ExitStack = field(default_factory=ExitStack)
+
+
+@dataclass
+class Ready:
+    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest to come."""
+
+    attempt: Attempt
+    body: bytes = b""
+    is_whole: bool = True
+
+
+def carry(trip: Trip) -> HttpResponseBase:
+    """Bring the upstream's answer. Raises Refusal, or CallerLeft if nobody waits for it any more."""
+    with trip.held as held:
+        _take_slot(trip, held)
+        ready = _answered(trip)
+        response: HttpResponseBase
+        if ready.is_whole:
+            response = _whole_response(trip, ready)
+            trip.call.bytes_out = ready.attempt.received
+            trip.call.finish("passed", ready.attempt.status)
+        else:
+            response = _streamed_response(trip, ready, held.pop_all())
+        return response
+
+
+def _take_slot(trip: Trip, held: ExitStack) -> None:
+    slots = bulkhead()
+    try:
+        trip.call.waited_seconds = slots.take(trip.upstream.pk)
+    except Full as error:
+        raise Refusal(503, "BULKHEAD_FULL", "Too many calls to this upstream are in flight.", retry_after=1) from error
+    held.callback(slots.give_back, trip.upstream.pk)
+
+
+def _answered(trip: Trip) -> Ready:
+    """Attempts until one brings an answer, or none may be made any more. Raises Refusal or CallerLeft."""
+    budget = retry_budget(trip.upstream.pk)
+    budget.earn()
+    refusal: Refusal | None = None
+    while True:
+        admission = _admitted(trip, refusal)
+        ready, outcome = _attempted(trip, admission)
+        if ready is not None:
+            return ready
+        refusal = _refusal_after(trip, outcome)
+        pause = pause_before_next(trip.policy, outcome, trip.call.attempts, trip.watch.deadline_in())
+        if pause is None or not budget.spend():
+            raise refusal
+        try:
+            trip.watch.sleep(pause)
+        except LimitPassed as error:
+            raise refusal from error
+        trip.call.waited_seconds += pause
+
+
+def _admitted(trip: Trip, refusal: Refusal | None) -> breaker_rows.Admission:
+    try:
+        return breaker_rows.admit(trip.upstream)
+    except breaker_rows.BreakerOpen as error:
+        opened = Refusal(503, "BREAKER_OPEN", "The upstream failed too often just now; nobody calls it for a while.", retry_after=error.seconds)
+        raise refusal or opened from error
+
+
+def _attempted(trip: Trip, admission: breaker_rows.Admission) -> tuple[Ready | None, Outcome]:
+    """One attempt, told to the breaker. Raises Refusal for what ends the call at once, or CallerLeft."""
+    failed: bool | None = None
+    reason = ""
+    trip.call.attempts += 1
+    try:
+        ready, outcome = _sent(trip)
+        failed, reason = (True, str(outcome.error or f"status {outcome.status}")) if ready is None else (False, "")
+        return ready, outcome
+    except Refusal as refusal:
+        failed = None if refusal.status == 413 else False  # the upstream did answer
+        raise
+    finally:
+        trip.call.bytes_in = trip.body.taken
+        beyond = trip.policy.reaches_beyond and failed
+        breaker_rows.report(admission, None if beyond else failed, reason)
+
+
+def _sent(trip: Trip) -> tuple[Ready | None, Outcome]:
+    try:
+        answer = attempt(trip.outgoing, trip.policy.limits, trip.policy.response_bytes, trip.watch)
+    except AnswerTooBig as error:
+        raise _too_big(trip, error) from error
+    except AttemptFailed as error:
+        return None, Outcome(error=error)
+    except BodyTooBig as error:
+        raise too_large(trip.policy) from error
+    except BodyIncomplete as error:
+        raise CallerLeft from error
+    trip.call.upstream_status = answer.status
+    try:
+        return _received(trip, answer)
+    except BaseException:
+        answer.close()
+        raise
+    finally:
+        _count(trip.call, answer)
+
+
+def _received(trip: Trip, answer: Attempt) -> tuple[Ready | None, Outcome]:
+    _refuse_closed_doors(trip, answer)
+    if answer.status in GATEWAY_FAULTS and not trip.policy.reaches_beyond:
+        answer.close()
+        return None, Outcome(status=answer.status, retry_after=retry_after_seconds(header(answer.headers, "retry-after")))
+    try:
+        if trip.policy.streams and trip.mask is Mask.NOTHING:
+            first = answer.next_chunk()
+            return Ready(answer, first or b"", is_whole=first is None), Outcome(status=answer.status)
+        body = answer.whole()
+    except AnswerTooBig as error:
+        raise _too_big(trip, error) from error
+    except AttemptFailed as error:
+        answer.close()
+        return None, Outcome(error=error)
+    answer.close()
+    return Ready(answer, body), Outcome(status=answer.status)
+
+
+def _refuse_closed_doors(trip: Trip, answer: Attempt) -> None:
+    """Raise Refusal where the answer is about our key or leads elsewhere: neither is the caller's business."""
+    if answer.status in (401, 403):
+        error = refusal_of(answer.status, _beginning(answer), datetime.now(UTC))
+        if isinstance(error, Blocked):
+            record_block(trip.upstream, error)
+            raise blocked(error)
+        raise Refusal(502, "UPSTREAM_REFUSED", f"The upstream refuses to be managed: {error}")
+    if 300 <= answer.status < 400 and answer.status != 304:
+        raise Refusal(502, "UPSTREAM_REDIRECTED", "The upstream answered with a redirect, which is not followed.")
+
+
+def _beginning(answer: Attempt) -> bytes:
+    answer.budget = REFUSAL_BYTES
+    try:
+        return answer.whole()
+    except (AttemptFailed, CallerLeft):
+        return b""
+
+
+def blocked(error: Blocked) -> Refusal:
+    """The refusal while the upstream lets nobody in."""
+    seconds = (error.until - datetime.now(UTC)).total_seconds() if isinstance(error, Banned) else 0.0
+    code = "UPSTREAM_BANNED" if isinstance(error, Banned) else "UPSTREAM_KEY_REJECTED"
+    return Refusal(503, code, "The upstream lets nobody in until its ban has passed or an operator has mended the key.", retry_after=seconds)
+
+
+def _too_big(trip: Trip, error: AnswerTooBig) -> Refusal:
+    return Refusal(502, "ANSWER_TOO_LARGE", f"The upstream's answer exceeds {trip.policy.response_bytes} bytes.", outcome_is_unknown=True)
+
+
+def _refusal_after(trip: Trip, outcome: Outcome) -> Refusal:
+    """What the caller is told when this was the last attempt."""
+    if isinstance(outcome.error, TookTooLong):
+        return Refusal(504, "UPSTREAM_TIMEOUT", f"The upstream gave {outcome.error}.", outcome_is_unknown=outcome.error.was_sent)
+    if outcome.error is not None:
+        code = "UPSTREAM_BROKEN" if outcome.error.was_sent else "UPSTREAM_UNREACHABLE"
+        return Refusal(502, code, f"{str(outcome.error).capitalize()}.", outcome_is_unknown=outcome.error.was_sent)
+    return Refusal(
+        502, "UPSTREAM_UNAVAILABLE", f"The upstream answered with status {outcome.status}.",
+        retry_after=outcome.retry_after, outcome_is_unknown=outcome.status != 503,
+    )  # fmt: skip
+
+
+def _count(call: Call, answer: Attempt) -> None:
+    call.connect_seconds += answer.timings.connect
+    call.first_byte_seconds += answer.timings.first_byte
+    call.body_seconds += answer.timings.body
+
+
+def _whole_response(trip: Trip, ready: Ready) -> HttpResponse:
+    headers = headers_to_caller(ready.attempt.headers)
+    body = ready.body
+    if trip.mask is not Mask.NOTHING:
+        try:
+            body = masked_answer(trip.mask, body)
+        except Unmaskable as error:
+            raise Refusal(502, "UPSTREAM_UNINTELLIGIBLE", "The upstream's answer cannot be read, so that its secrets cannot be masked.") from error
+        headers = {name: value for name, value in headers.items() if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")}
+    return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
+
+
+def _streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHttpResponse:
+    headers = headers_to_caller(ready.attempt.headers)
+    if ready.attempt.length is not None:
+        headers["Content-Length"] = str(ready.attempt.length)
+    stream = AnswerStream(trip, ready, held)
+    return _with_type(StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers)
+
+
+def _with_type(response: R, headers: dict[str, str]) -> R:
+    # Django would invent a type for an answer that has none.
+    if "Content-Type" not in headers:
+        del response.headers["Content-Type"]
+    return response
+
+
+class AnswerStream:
+    """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
+
+    def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
+        self._trip, self._attempt, self._held = trip, ready.attempt, held
+        self._first: bytes | None = ready.body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk, self._first = self._first, None
+        if chunk is None and (chunk := self._next_chunk()) is None:
+            self._trip.call.bytes_out = self._attempt.received
+            self._trip.call.finish("passed", self._attempt.status)
+            raise StopIteration
+        return chunk
+
+    def _next_chunk(self) -> bytes | None:
+        """The next chunk. Whatever hinders it cuts the caller's connection: the status has been sent already."""
+        before = self._attempt.timings.body
+        try:
+            return self._attempt.next_chunk()
+        except CallerLeft as error:
+            self._trip.call.finish("caller_left", self._attempt.status)
+            raise ConnectionResetError(errno.ECONNRESET, "the caller left") from error
+        except AttemptFailed as error:
+            self._trip.call.finish("cut", self._attempt.status, str(error))
+            raise ConnectionResetError(errno.ECONNRESET, f"cut: {error}") from error
+        finally:
+            self._trip.call.body_seconds += self._attempt.timings.body - before
+
+    def close(self) -> None:
+        """Called by the server at the end, also when the caller left or the connection was cut."""
+        self._trip.call.bytes_out = self._attempt.received
+        self._trip.call.finish("caller_left", self._attempt.status)
+        self._attempt.close()
+        self._held.close()

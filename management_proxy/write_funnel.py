@@ -1,0 +1,54 @@
+"""Where proxied writes to lists and configuration are handed to whoever carries out every change of an upstream.
+
+`management_proxy` may not import `providers`, which owns the funnel; so `providers` registers its handler when it is ready.
+A policy row says which writes are handed over. Until there is a handler, or when it leaves one to us (None), the write is
+sent as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from management_proxy.models import Upstream
+
+Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ProxiedAnswer:
+    """What the caller gets in place of the upstream's own answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FunnelRefusal:
+    """Why the write was not carried out, for the error envelope; nothing was changed unless `outcome_is_unknown`."""
+
+    status: int
+    code: str
+    message: str
+    retry_after: int = 0
+    outcome_is_unknown: bool = False
+
+
+# Called with upstream, actor, method, path below the management URL, query, body and the caller's reason.
+Handler = Callable[[Upstream, AbstractBaseUser, str, str, Query, bytes, str], ProxiedAnswer | FunnelRefusal | None]
+
+_handlers: list[Handler] = []
+
+
+def register(handler: Handler) -> None:
+    """Hand writes to this one from now on."""
+    _handlers[:] = [handler]
+
+
+def hand_over(
+    upstream: Upstream, actor: AbstractBaseUser, method: str, path: str, query: Query, body: bytes, reason: str
+) -> ProxiedAnswer | FunnelRefusal | None:
+    """What became of the write, or None if it is to be sent as it is."""
+    return _handlers[0](upstream, actor, method, path, query, body, reason) if _handlers else None

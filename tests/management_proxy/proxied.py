@@ -1,0 +1,45 @@
+"""What the tests of the proxy share: a simulated upstream behind it, and people who call."""
+
+from typing import Any
+
+import httpx
+from django.test import Client
+
+from management_proxy import breaker_rows, pass_through
+from management_proxy.exchange import close_pool
+from tests.factories import make_upstream, make_user
+
+TOKEN = "t" * 32
+URL = "/api/management/"
+
+
+def forget_everything() -> None:
+    """What this process remembers of upstreams, whose numbers come again in the next test."""
+    close_pool()
+    breaker_rows._windows.clear()
+    pass_through.retry_budget.cache_clear()
+    pass_through.bulkhead.cache_clear()
+
+
+def upstream_of(simulator: Any, name: str = "default") -> Any:
+    upstream = make_upstream(name=name, management_url=simulator.management_url)
+    upstream.store_key(simulator.key)
+    upstream.save()
+    return upstream
+
+
+def signed_in(*, staff: bool = True) -> Client:
+    """A browser that sends its CSRF token."""
+    client = Client(headers={"X-CSRFToken": TOKEN})
+    client.cookies["csrftoken"] = TOKEN
+    client.force_login(make_user(staff=staff))
+    return client
+
+
+def fault(simulator: Any, kind: str, path: str = "*", **fields: Any) -> None:
+    httpx.post(f"{simulator.url}/__control/faults", json={"kind": kind, "path": f"*{path}", **fields}).raise_for_status()
+
+
+def asked(simulator: Any, text: str = "") -> int:
+    """How many requests the upstream answered whose `METHOD path status` contains the text."""
+    return int(simulator.app.tally.count(text))
