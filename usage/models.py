@@ -170,6 +170,18 @@ class OfCredential(Rollup):
         abstract = True
 
 
+class UsageDailyFull(Rollup):
+    """All dimensions by day, days being those of the zone of `RollupCalendar`, here and below."""
+
+    pk = models.CompositePrimaryKey("bucket", "client_key_id", "credential_id", "series_id")
+    bucket = models.DateField()
+    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+
+    class Meta:
+        verbose_name_plural = "daily usage by all dimensions"
+
+
 class UsageQuarterHourly(OfSeries):
     """Everything together by quarter of an hour, the largest time that every zone's hours and days are made of."""
 
@@ -198,7 +210,7 @@ class UsageHourlyByKey(OfKey):
 
 
 class UsageDaily(OfSeries):
-    """All dimensions but client key and credential by day; days are those of the zone of `RollupCalendar`, here and below."""
+    """All dimensions but client key and credential by day."""
 
     bucket = models.DateField()
 

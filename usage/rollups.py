@@ -27,16 +27,16 @@ _MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
 
 @dataclass(frozen=True)
 class Granularity:
-    """One rollup table: the SQL of the bucket of an instant `{}`, which series of an event it sums, and beside it which party.
+    """One rollup table: the SQL of the bucket of an instant `{}`, which series of an event it sums, and which parties beside it.
 
     A bucket is a whole number of quarters of an hour, of one day of the calendar. `%(zone)s` is the calendar's zone. The
-    series of the narrow levels are columns of the event's full series; `party` is a column of the event, stored as 0 for none.
+    series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0 for none.
     """
 
     table: str
     bucket_of: str
     series: str = "series_id"
-    party: str = ""
+    parties: tuple[str, ...] = ()
 
     @property
     def bucket(self) -> str:
@@ -46,25 +46,27 @@ class Granularity:
     @property
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key."""
-        return ("bucket", self.party, "series_id") if self.party else ("bucket", "series_id")
+        return ("bucket", *self.parties, "series_id")
 
 
 _QUARTER = "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')"
 _HOUR = "date_trunc('hour', {}, 'UTC')"
 _DAY = "({} AT TIME ZONE %(zone)s)::date"
 _WEEK = "date_trunc('week', {} AT TIME ZONE %(zone)s)::date"
+_KEY, _CREDENTIAL = "client_key_id", "credential_id"
 
 QUARTER_HOURLY = Granularity("usage_usagequarterhourly", _QUARTER, "overall_id")
 HOURLY = Granularity("usage_usagehourly", _HOUR)
-HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "overall_id", "client_key_id")
+HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "overall_id", (_KEY,))
+DAILY_FULL = Granularity("usage_usagedailyfull", _DAY, parties=(_KEY, _CREDENTIAL))
 DAILY = Granularity("usage_usagedaily", _DAY)
 DAILY_OVERALL = Granularity("usage_usagedailyoverall", _DAY, "overall_id")
-DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "overall_id", "client_key_id")
-DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", "client_key_id")
-WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", "client_key_id")
-DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", "credential_id")
+DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "overall_id", (_KEY,))
+DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", (_KEY,))
+WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", (_KEY,))
+DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", (_CREDENTIAL,))
 GRANULARITIES = (
-    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY,
+    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY_FULL,
     DAILY, DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_KEY_AND_MODEL, WEEKLY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
 )  # fmt: skip
 
@@ -154,9 +156,9 @@ def _placed(granularity: Granularity, source: str) -> str:
     is_full = granularity.series == "series_id"
     series = "p.series_id" if is_full else f"o.{granularity.series}"
     join = "" if is_full else "JOIN usage_usageseries AS o ON o.id = p.series_id"
-    party = f"coalesce(p.{granularity.party}, 0) AS {granularity.party}, " if granularity.party else ""
+    parties = "".join(f"coalesce(p.{party}, 0) AS {party}, " for party in granularity.parties)
     bucket, measures = granularity.bucket_of.format('p."timestamp"'), ", ".join(f"p.{name}" for name in _MEASURES)
-    return f"SELECT {bucket} AS bucket, {series} AS series_id, {party}{measures} FROM {source} AS p {join}"
+    return f"SELECT {bucket} AS bucket, {series} AS series_id, {parties}{measures} FROM {source} AS p {join}"
 
 
 def add_sql(granularity: Granularity, source: str) -> str:
