@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("management_proxy", "0002_personal_token"),
+        ("management_proxy", "0003_what_is_learnt_of_upstreams"),
     ]
 
     operations = [
