@@ -6,7 +6,12 @@ from django.db.models import Q
 
 from management_proxy.encryption import decrypt, encrypt
 from management_proxy.models import Upstream
+from providers.account_models import Account, AccountLogin
 from providers.changes import Change, change_of
+from providers.configuration_models import ConfigurationVersion
+from providers.custom_models import CustomProvider, ProviderGroup
+
+__all__ = ["Account", "AccountLogin", "ClientKey", "ConfigurationVersion", "Credential", "CustomProvider", "Intent", "ProviderGroup"]
 
 
 class ClientKey(models.Model):

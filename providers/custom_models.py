@@ -1,0 +1,49 @@
+"""What we know of custom providers beside the upstream: owner, sharing, group, order."""
+
+from django.conf import settings
+from django.db import models
+
+from management_proxy.models import Upstream
+
+
+class ProviderGroup(models.Model):
+    """Custom providers that are shown and switched together; one without an owner is everybody's and kept by staff."""
+
+    class Colour(models.TextChoices):
+        GRAY = "gray", "gray"
+        BLUE = "blue", "blue"
+        TEAL = "teal", "teal"
+        YELLOW = "yellow", "yellow"
+        ORANGE = "orange", "orange"
+        RED = "red", "red"
+        PURPLE = "purple", "purple"
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="provider_groups")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="provider_groups")
+    name = models.CharField(max_length=50)
+    colour = models.CharField(max_length=10, choices=Colour, default=Colour.GRAY)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("position", "name")
+        constraints = (models.UniqueConstraint(fields=("upstream", "owner", "name"), nulls_distinct=False, name="group_name_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomProvider(models.Model):
+    """Who an `openai-compatibility` entry of that name belongs to; one without a row, or without an owner, is staff's."""
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="custom_providers")
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="custom_providers")
+    is_shared = models.BooleanField(default=False, help_text="Everybody sees that it exists and which models it has.")
+    group = models.ForeignKey(ProviderGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="providers")
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("upstream", "name"), name="custom_provider_once_per_upstream"),)
+
+    def __str__(self) -> str:
+        return self.name
