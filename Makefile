@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-drain bench-history
+.PHONY: help run test check lock crash-matrix bench-drain bench-history
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: $(VENV)/dev.stamp ## Run the whole suite
 	@$(BIN)/python -m tests.browser
 	@# A temporary folder of its own: another run on the machine would tighten the shared one's mode.
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+crash-matrix: $(VENV)/dev.stamp ## Kill, freeze and starve real collectors at every step; the suite does so at a few
+	@$(BIN)/python -m pytest -m "matrix or not matrix" -q tests/usage/test_crashes.py
 
 check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from django.db import Error as DatabaseError
 from django.db import connection, models
 
+from monitoring.failpoints import around
 from monitoring.models import Lease
 
 # A holder stops trusting its lease this share of the TTL before the database would let it expire.
@@ -101,7 +102,7 @@ def acquire(name: str, ttl: float) -> Term | None:
 def renew(term: Term) -> bool:
     """Extend this very term by its TTL from now; False if it has expired or was taken away."""
     started = time.monotonic()
-    with connection.cursor() as cursor:
+    with around("lease renewal"), connection.cursor() as cursor:
         cursor.execute(
             """
             /* monitoring.leases.renew */

@@ -7,6 +7,7 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 
 import hashlib
 from collections.abc import Hashable, Iterable
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,13 @@ _NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
     "overall_id": (Level.OVERALL, ("failure_class", "failed")),
 }
 _VISIBLE_SOURCES = ("oauth", "unknown")
+# Everything of an entry that decides what it belongs to.
+_signature = attrgetter(
+    "record.api_key", "record.auth_index", "record.source", "record.auth_type", "record.provider", "record.model", "record.alias",
+    "record.endpoint", "record.executor_type", "record.service_tier", "record.reasoning_effort", "record.failed", "failure_class",
+)  # fmt: skip
+# Beyond so many, all is forgotten and learnt again: what clients invent must not fill the memory.
+MOST_REMEMBERED = 20_000
 
 
 def credential_label(record: QueueEntry) -> str:
@@ -57,16 +65,29 @@ class Attribution:
         self._client_keys: dict[bytes, int] = {}
         self._credentials: dict[tuple[str, str], int] = {}
         self._series: dict[UUID, int] = {}
-        self._digests: dict[tuple[Hashable, ...], UUID] = {}
+        self._known: dict[tuple[Hashable, ...], Belongs] = {}
 
     def attribute(self, entries: Iterable[Entry]) -> list[Belongs]:
         """What each entry belongs to, in order, making rows that do not exist yet."""
-        entries = list(entries)
+        signed = [(_signature(entry), entry) for entry in entries]
+        if unknown := {signature: entry for signature, entry in signed if signature not in self._known}:
+            if len(self._known) > MOST_REMEMBERED:
+                self._forget()
+                unknown = dict(signed)
+            self._learn(unknown)
+        return [self._known[signature] for signature, _ in signed]
+
+    def _forget(self) -> None:
+        for remembered in (self._client_keys, self._credentials, self._series, self._known):
+            remembered.clear()
+
+    def _learn(self, unknown: dict[tuple[Hashable, ...], Entry]) -> None:
+        entries = list(unknown.values())
         self._learn_client_keys({e.record.api_key.strip() for e in entries} - {""})
         self._learn_credentials(entries)
-        rows = [self._series_row(entry) for entry in entries]
-        self._learn_series({row.digest: row for row in rows})
-        return [self._belongs(entry, row) for entry, row in zip(entries, rows, strict=True)]
+        rows = {signature: self._series_row(entry) for signature, entry in unknown.items()}
+        self._learn_series({row.digest: row for row in rows.values()})
+        self._known.update({signature: self._belongs(unknown[signature], row) for signature, row in rows.items()})
 
     def _belongs(self, entry: Entry, row: UsageSeries) -> Belongs:
         key = entry.record.api_key.strip()
@@ -134,10 +155,7 @@ class Attribution:
         return {name: self._row(level, **{column: getattr(row, column) for column in kept}) for name, (level, kept) in _NARROW.items()}
 
     def _digest(self, dimensions: tuple[Hashable, ...]) -> UUID:
-        if (digest := self._digests.get(dimensions)) is None:
-            text = repr((self._upstream.pk, *dimensions)).encode()
-            digest = self._digests[dimensions] = UUID(bytes=hashlib.sha256(text).digest()[:16])
-        return digest
+        return UUID(bytes=hashlib.sha256(repr((self._upstream.pk, *dimensions)).encode()).digest()[:16])
 
     def _learn_series(self, rows: dict[UUID, UsageSeries]) -> None:
         unknown = [row for digest, row in rows.items() if digest not in self._series]

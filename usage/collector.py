@@ -7,19 +7,23 @@ same: events are idempotent and need no fence.
 
 Order within a page, each step before the next
     1. the lease is trusted and renewed, which also proves that the database answers: we never pop what we cannot store
-    2. the page is received into the spool, chunk by chunk, and synced
-    3. it is ingested in one transaction, and then removed from the spool
-A broken answer (step 2) leaves what arrived in the spool; it is ingested at once, and the run fails with the reason.
+    2. the page is received into the spool, chunk by chunk, synced, and parsed
+    3. it is stored in one transaction, and then removed from the spool
+A broken answer (step 2) leaves what arrived in the spool; it is stored at once, and the run fails with the reason.
+While a page is in step 3, steps 1 and 2 of the next go on in a thread; no more than these two pages are ever in hand.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
@@ -27,16 +31,20 @@ from management_proxy.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.observation import observe
 from management_proxy.upstreams import client_for
+from monitoring.failpoints import around
 from monitoring.leases import Term, acquire, fence, heartbeat, holder_name, release, renew
 from monitoring.models import Lease
 from usage import spool
 from usage.attribution import Attribution
-from usage.ingest import Ingested, ingest
+from usage.fetching import Fetching, Page, fetch
+from usage.ingest import Ingested, ingest, store
 from usage.models import CollectorRun
 
 logger = logging.getLogger(__name__)
 
 Status = CollectorRun.Status
+# The database's clock, as for leases: hosts whose clocks disagree collect from one upstream.
+_NOW = Greatest(Now(), F("started_at"))
 # How often the upstream's switch and retention are read again.
 SETTINGS_EVERY_SECONDS = 60
 
@@ -63,9 +71,6 @@ class Run:
     popped: int = 0
     total: Ingested = field(default_factory=Ingested)
     more_waiting: bool = False
-
-    def add(self, ingested: Ingested) -> None:
-        self.total += ingested
 
 
 class LeaseLost(Exception):
@@ -107,17 +112,16 @@ def run_in_progress(upstream: Upstream) -> RunInProgress:
 
 
 def _record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) -> None:
-    with transaction.atomic():
+    with around("run start"), transaction.atomic():
         if not fence(run.term):
             raise LeaseLost
-        now = timezone.now()
         # Whoever left a run behind is dead or fenced off.
-        CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING, started_at__lte=now).update(
-            status=Status.ABANDONED, ended_at=now, failure_class="internal", error="the process that ran it ended or lost its lease"
+        CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING).update(
+            status=Status.ABANDONED, ended_at=_NOW, failure_class="internal", error="the process that ran it ended or lost its lease"
         )
         CollectorRun.objects.create(
             id=run.id, upstream=run.upstream, trigger=trigger, holder=holder_name(), token=run.term.token,
-            started_at=now, lock_wait_ms=round((time.monotonic() - waited_since) * 1000),
+            started_at=Now(), lock_wait_ms=round((time.monotonic() - waited_since) * 1000),
         )  # fmt: skip
 
 
@@ -136,14 +140,8 @@ def _drain_and_judge(run: Run, should_stop: Callable[[], bool]) -> tuple[Collect
 
 def _ingest_left_over(run: Run) -> None:
     for file in spool.left_over(run.upstream.pk):
-        _ingest_file(run, file)
-
-
-def _ingest_file(run: Run, file: spool.SpoolFile) -> Ingested:
-    ingested = ingest(file.read(), file.name, run.upstream, run.attribution)
-    file.remove()
-    run.add(ingested)
-    return ingested
+        run.total += ingest(file.read(), file.name, run.upstream, run.attribution)
+        file.remove()
 
 
 def _drain(run: Run, should_stop: Callable[[], bool]) -> None:
@@ -151,29 +149,42 @@ def _drain(run: Run, should_stop: Callable[[], bool]) -> None:
     _observe_settings(run.upstream, client)
     budget_ends = run.started + settings.COLLECTOR_TIME_BUDGET_SECONDS
     page_size = settings.COLLECTOR_PAGE_SIZE
+    fetch_page = partial(fetch, client, run.upstream.pk, page_size)
+    if not _may_pop(run):
+        raise LeaseLost
+    page = fetch_page()
     while True:
-        if not (run.term.is_trusted and renew(run.term)):
-            raise LeaseLost
-        elements = _pop_page(run, client, page_size)
-        run.more_waiting = elements >= page_size
-        if not run.more_waiting or should_stop() or time.monotonic() >= budget_ends:
+        run.more_waiting = page.elements >= page_size
+        goes_on = run.more_waiting and not page.failure and not should_stop() and time.monotonic() < budget_ends
+        following = Fetching(fetch_page) if goes_on and _may_pop(run) else None
+        _store_page(run, page, following)
+        if following is None:
+            if goes_on:
+                raise LeaseLost
             return
+        page = following.page()
 
 
-def _pop_page(run: Run, client: ManagementClient, page_size: int) -> int:
-    """Pop, spool and ingest one page; the number of its elements."""
-    with spool.new_file(run.upstream.pk) as file:
+def _may_pop(run: Run) -> bool:
+    return run.term.is_trusted and renew(run.term)
+
+
+def _store_page(run: Run, page: Page, following: Fetching | None) -> None:
+    """Store a page and forget its file; raises what ended its pop early."""
+    run.pages += 1
+    with page.file:
         try:
-            client.pop_usage(page_size, file.write)
-        finally:
-            # Also after a broken answer: what arrived is kept and stored.
-            file.complete()
-            run.pages += 1
-            page = file.read()
-            ingested = _ingest_file(run, file) if page.strip() not in (b"", b"[]") else Ingested()
-            run.popped += ingested.elements
-            file.remove()
-        return ingested.elements
+            if page.elements:
+                ingested = store(page.entries, page.rejects, page.file.name, run.upstream, run.attribution)
+                run.popped += ingested.elements
+                run.total += ingested
+            page.file.remove()
+        except BaseException:
+            if following:
+                following.leave_behind()
+            raise
+    if page.failure:
+        raise page.failure
 
 
 def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
@@ -189,11 +200,11 @@ def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error
         "pages": run.pages, "popped": run.popped, "stored": run.total.stored,
         "duplicates": run.total.duplicates, "dead_lettered": run.total.dead_lettered,
     }  # fmt: skip
-    with transaction.atomic():
+    with around("run end"), transaction.atomic():
         still_ours = fence(run.term)
         if still_ours:
             CollectorRun.objects.filter(pk=run.id).update(
-                status=status, ended_at=timezone.now(), duration_ms=duration, failure_class=failure_class, error=error[:500], **counts
+                status=status, ended_at=_NOW, duration_ms=duration, failure_class=failure_class, error=error[:500], **counts
             )
     # An idle queue is looked at every few seconds; only what happened is worth a line.
     level = logging.WARNING if status != Status.SUCCEEDED else logging.INFO if run.popped or run.total.elements else logging.DEBUG

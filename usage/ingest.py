@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from management_proxy.encryption import encrypt
 from management_proxy.models import Upstream
+from monitoring.failpoints import around, failpoint
 from usage.attribution import Attribution, Belongs
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
 from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
-from usage.rollups import GRANULARITIES, add_sql, calendar_zone
+from usage.rollups import GRANULARITIES, add_sums_sql, calendar_zone, sums_sql
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +42,17 @@ _COLUMNS = (
 )  # fmt: skip
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 
-# The name carries a version: behind a pooler the table may be one that an older release made in this session.
-_STAGING = "usage_staging_2"
+# The names carry a version: behind a pooler a table may be one that an older release made in this session.
+_STAGING, _ADDED = "usage_staging_3", "usage_added_3"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
-SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA
+SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {sums_sql("usage_event")} WITH NO DATA;
+-- Only within a larger transaction is there anything.
+DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
 """
-_ROLLUPS = ", ".join(f"added_to_{granularity.table} AS ({add_sql(granularity, 'fresh')})" for granularity in GRANULARITIES)
-_STORE = f"""
-/* usage.ingest._store */
+_INSERT = f"""
+/* usage.ingest._insert */
 WITH placed AS (
     SELECT staged.*, o.upstream_id, o.endpoint,
         "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, client_key_id ORDER BY "timestamp", "position") AS gap
@@ -65,9 +68,10 @@ WITH placed AS (
     FROM placed ORDER BY "position"
     ON CONFLICT (digest, "timestamp") DO NOTHING
     RETURNING *
-), {_ROLLUPS}
-SELECT count(*) FROM fresh
+), added AS (INSERT INTO {_ADDED} {sums_sql("fresh")} RETURNING attempts)
+SELECT coalesce(sum(attempts), 0) FROM added
 """
+_ROLLUPS = [f"/* usage.ingest._add_to_rollups */ {add_sums_sql(granularity, _ADDED)}" for granularity in GRANULARITIES]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,11 @@ class Ingested:
 
 def ingest(page: bytes, batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
     """Store a page under the name `batch`; doing it again changes nothing. Raises django.db.Error if the database is gone."""
-    entries, rejects = parse_page(page, upstream.pk, timezone.now())
+    return store(*parse_page(page, upstream.pk, timezone.now()), batch, upstream, attribution)
+
+
+def store(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
+    """Store what a page was parsed into, as `ingest` does."""
     ensure_partitions({month_of(entry.timestamp) for entry in entries})
     return _ingest(entries, rejects, batch, upstream, attribution)
 
@@ -99,6 +107,8 @@ def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: U
         with transaction.atomic():
             stored = _store(rows) if rows else 0
             dead = _write_dead_letters(rejects, batch, upstream)
+            failpoint("before commit")
+        failpoint("after commit")
     except (DataError, IntegrityError, UnicodeEncodeError) as error:
         if not entries:
             raise
@@ -119,14 +129,19 @@ def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, u
 
 
 def _store(rows: list[tuple[Any, ...]]) -> int:
+    parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
     with connection.cursor() as cursor:
-        cursor.execute(_CREATE_STAGING)
-        with connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
+        cursor.execute(_CREATE_STAGING, parameters)
+        with around("copy"), connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)
-        parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
-        cursor.execute(_STORE, parameters)
-        return int(cursor.fetchone()[0])
+        with around("insert"):
+            cursor.execute(_INSERT, parameters)
+            stored = int(cursor.fetchone()[0])
+        with around("rollups"):
+            for statement in _ROLLUPS if stored else ():
+                cursor.execute(statement, parameters)
+        return stored
 
 
 def _rows(entries: list[Entry], belongings: list[Belongs]) -> Iterator[tuple[Any, ...]]:

@@ -113,6 +113,20 @@ class UsageEvent(Measured):
         return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.id}"
 
 
+class PrunedMonth(models.Model):
+    """A UTC month whose events were dropped for good; its rollups stay."""
+
+    month = models.DateField(primary_key=True, help_text="First day of the month.")
+    events = models.BigIntegerField(help_text="How many were dropped, over all prunings of the month.")
+    pruned_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-month",)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
 class Rollup(Measured):
     """Sums over the events of one series, and of one client key or credential where it has such a column, in one bucket.
 

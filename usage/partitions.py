@@ -1,9 +1,12 @@
-"""Monthly partitions of the event table, made before an event needs them."""
+"""Monthly partitions of the event table: made before an event needs them, dropped whole when their time is over."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from django.db import connection, transaction
+from django.db.models import Max
+
+from usage.models import PrunedMonth
 
 # Any number serves; it only must be the same everywhere.
 _LOCK = 7_203_411
@@ -17,6 +20,17 @@ def month_of(instant: datetime) -> date:
 def next_month(month: date) -> date:
     """The first day of the month after."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def start_of(month: date) -> datetime:
+    """The first instant of a month."""
+    return datetime.combine(month, time(), UTC)
+
+
+def events_since() -> datetime | None:
+    """The instant from which on every stored event is still there, always the start of a UTC month; None if none was pruned."""
+    last: date | None = PrunedMonth.objects.aggregate(last=Max("month"))["last"]
+    return start_of(next_month(last)) if last else None
 
 
 def existing_partitions() -> dict[str, date]:

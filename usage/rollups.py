@@ -8,11 +8,8 @@ event reported the count; adding keeps that apart from 0.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
 
 from usage.histograms import BIN_SQL
 from usage.models import TOKEN_KINDS, RollupCalendar
@@ -22,7 +19,7 @@ _COUNTS = ("attempts", "requests", "latency_count", "latency_sum_ms", "ttft_coun
 _MAXIMA = ("latency_max_ms", "ttft_max_ms")
 _DURATIONS = ("latency", "ttft")
 _HISTOGRAMS = tuple(f"{measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
-_MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
+MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,14 @@ class Granularity:
 
     A bucket is a whole number of quarters of an hour, of one day of the calendar. `%(zone)s` is the calendar's zone. The
     series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0 for none.
+    A bucket never spans more than `days` of the calendar: 1, or 7 from Monday on.
     """
 
     table: str
     bucket_of: str
     series: str = "series_id"
     parties: tuple[str, ...] = ()
+    days: int = 1
 
     @property
     def bucket(self) -> str:
@@ -63,7 +62,7 @@ DAILY = Granularity("usage_usagedaily", _DAY)
 DAILY_OVERALL = Granularity("usage_usagedailyoverall", _DAY, "overall_id")
 DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "overall_id", (_KEY,))
 DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", (_KEY,))
-WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", (_KEY,))
+WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", (_KEY,), days=7)
 DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", (_CREDENTIAL,))
 GRANULARITIES = (
     QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY_FULL,
@@ -132,20 +131,26 @@ def _merged(measure: str) -> str:
         ) AS many HAVING cardinality({new_bins}) > 1)"""
 
 
-def add_sums_sql(granularity: Granularity, source: str) -> str:
-    """An upsert that adds the rows of `source`, which has the columns of `sums_sql`, to a rollup."""
-    key, table = ", ".join(granularity.key), granularity.table
-    placed = f"({_placed(granularity, source)}) AS placed"
-    tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
-    counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
-    maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
-    histograms = ", ".join(f"coalesce({measure}.{part}, '{{}}')" for measure in _DURATIONS for part in ("bins", "counts"))
+def rows_sql(granularity: Granularity, source: str) -> str:
+    """The rows that a rollup would have for `source`, which has the columns of `sums_sql`."""
+    key, placed = ", ".join(granularity.key), f"({_placed(granularity, source)}) AS placed"
+    histograms = ", ".join(f"coalesce({measure}.{part}, '{{}}') AS {measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
     return f"""
-    INSERT INTO {table} AS held ({key}, {", ".join(_MEASURES)})
     SELECT s.*, {histograms}
     FROM ({_summed_again(key, placed)}) AS s
     LEFT JOIN ({_histogram(key, "latency", placed)}) AS latency USING ({key})
-    LEFT JOIN ({_histogram(key, "ttft", placed)}) AS ttft USING ({key})
+    LEFT JOIN ({_histogram(key, "ttft", placed)}) AS ttft USING ({key})"""
+
+
+def add_sums_sql(granularity: Granularity, source: str) -> str:
+    """An upsert that adds the rows of `source`, which has the columns of `sums_sql`, to a rollup."""
+    key = ", ".join(granularity.key)
+    tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
+    counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
+    maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
+    return f"""
+    INSERT INTO {granularity.table} AS held ({key}, {", ".join(MEASURES)})
+    {rows_sql(granularity, source)}
     ORDER BY {key}
     ON CONFLICT ({key}) DO UPDATE SET {tokens}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
     """
@@ -157,24 +162,10 @@ def _placed(granularity: Granularity, source: str) -> str:
     series = "p.series_id" if is_full else f"o.{granularity.series}"
     join = "" if is_full else "JOIN usage_usageseries AS o ON o.id = p.series_id"
     parties = "".join(f"coalesce(p.{party}, 0) AS {party}, " for party in granularity.parties)
-    bucket, measures = granularity.bucket_of.format('p."timestamp"'), ", ".join(f"p.{name}" for name in _MEASURES)
+    bucket, measures = granularity.bucket_of.format('p."timestamp"'), ", ".join(f"p.{name}" for name in MEASURES)
     return f"SELECT {bucket} AS bucket, {series} AS series_id, {parties}{measures} FROM {source} AS p {join}"
 
 
 def add_sql(granularity: Granularity, source: str) -> str:
     """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a rollup."""
     return add_sums_sql(granularity, f"({sums_sql(source)})")
-
-
-def rebuild(first: datetime, last: datetime) -> None:
-    """Recompute both rollups over the buckets that `[first, last)` touches, from the events, while collection goes on."""
-    zone = calendar_zone()
-    for granularity in GRANULARITIES:
-        bucket = granularity.bucket
-        limits = " AND ".join(granularity.bucket_of.format(f"%({end})s::timestamptz") for end in ("first", "last"))
-        parameters: dict[str, Any] = {"first": first, "last": last, "zone": zone}
-        with transaction.atomic(), connection.cursor() as cursor:
-            # Ingest adds to the rollups under the mode below this one, so it waits; readers do not.
-            cursor.execute(f"LOCK TABLE {granularity.table} IN EXCLUSIVE MODE")
-            cursor.execute(f"DELETE FROM {granularity.table} WHERE bucket BETWEEN {limits}", parameters)
-            cursor.execute(f"WITH rebuilt AS (SELECT * FROM usage_event WHERE {bucket} BETWEEN {limits}) {add_sql(granularity, 'rebuilt')}", parameters)

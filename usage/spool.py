@@ -8,11 +8,16 @@ A popped page exists nowhere else, so its bytes are written here as they arrive,
 Invariants
 * Whoever writes or ingests a file holds its `flock`; the kernel frees the lock of a killed process, so a file that can be
   locked belongs to nobody and is left over.
+* A chunk is with the kernel before the next is asked for: killing the process loses nothing that it received.
 * A file is removed only after the transaction that stored its elements has committed. Ingesting one twice is harmless
   (identity of events, name and position of dead letters).
 * A `.part` is ingested like a page: the elements that arrived whole are stored, the rest becomes a dead letter.
 
-Failure rules: a full or broken disk raises SpoolError before the next pop; files have mode 0600 because pages hold keys.
+Failure rules
+* Room for a page is reserved before it is popped: a full or broken disk raises SpoolError, and nothing is popped.
+* Should the disk fail all the same while a page arrives, the page is kept in memory, told by `error`, and can be stored
+  from there; the run then fails, so that nothing more is popped.
+* Files have mode 0600 because pages hold keys.
 The spool is local to its host; every host's collector looks after its own.
 """
 
@@ -21,15 +26,18 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
 
 from django.conf import settings
 
+from monitoring.failpoints import around
+
 PART = ".part"
 PAGE = ".page"
+# Where an event is larger on the average, the rest of its page has to find room when it comes.
+RESERVED_BYTES_PER_EVENT = 4096
 
 
 class SpoolError(Exception):
@@ -47,11 +55,23 @@ def directory_of(upstream_id: int) -> Path:
 
 
 class SpoolFile:
-    """A page on its way to the database; open and locked by this process."""
+    """A page on its way to the database; open and locked by this process until closed."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self._file = file
+        self.error: SpoolError | None = None
+        self._descriptor = descriptor
+        self._received: list[bytes] = []
+
+    def __enter__(self) -> "SpoolFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the lock; a file that was not removed is left over."""
+        os.close(self._descriptor)
 
     @property
     def name(self) -> str:
@@ -59,74 +79,80 @@ class SpoolFile:
         return self.path.stem
 
     def write(self, chunk: bytes) -> None:
-        """Add bytes as they arrive; raises SpoolError."""
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            raise SpoolError(f"cannot write the spool: {error.strerror}") from error
+        """Add bytes as they arrive; if the disk refuses them, they are only in memory and `error` says why."""
+        self._received.append(chunk)
+        if self.error is None:
+            with around("spool write"), self._noting_errors():
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
 
     def complete(self) -> None:
-        """Make the page durable under its final name; raises SpoolError."""
+        """Make the page durable under its final name, or leave in `error` why that cannot be done."""
+        if self.error is None:
+            with around("spool sync"), self._noting_errors():
+                os.ftruncate(self._descriptor, sum(map(len, self._received)))
+                os.fsync(self._descriptor)
+                final = self.path.with_suffix(PAGE)
+                self.path.rename(final)
+                self.path = final
+                _sync_directory(final.parent)
+
+    @contextlib.contextmanager
+    def _noting_errors(self) -> Iterator[None]:
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            final = self.path.with_suffix(PAGE)
-            self.path.rename(final)
-            self.path = final
-            _sync_directory(final.parent)
+            yield
         except OSError as error:
-            raise SpoolError(f"cannot sync the spool: {error.strerror}") from error
+            self.error = SpoolError(f"cannot write the spool: {error.strerror}")
 
     def read(self) -> bytes:
-        """All bytes so far; raises SpoolError."""
+        """All bytes of the page; raises SpoolError."""
+        if self._received:
+            return b"".join(self._received)
         try:
-            self._file.flush()
-            return self.path.read_bytes()
+            # What was reserved and never written is zeros, which no JSON holds.
+            return self.path.read_bytes().rstrip(b"\0")
         except OSError as error:
             raise SpoolError(f"cannot read the spool: {error.strerror}") from error
 
     def remove(self) -> None:
         """Forget the page: its elements are stored."""
-        self.path.unlink(missing_ok=True)
+        with around("spool removal"):
+            self.path.unlink(missing_ok=True)
 
 
-@contextmanager
-def new_file(upstream_id: int) -> Iterator[SpoolFile]:
-    """A new file to receive a page into; it stays on disk unless removed. Raises SpoolError."""
+def new_file(upstream_id: int, events: int) -> SpoolFile:
+    """A new file with room for a page of so many events; it stays on disk unless removed. Raises SpoolError."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     path = directory_of(upstream_id) / f"{stamp}-{secrets.token_hex(4)}{PART}"
+    descriptor = -1
     try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.posix_fallocate(descriptor, 0, events * RESERVED_BYTES_PER_EVENT)
     except OSError as error:
+        if descriptor >= 0:
+            path.unlink()
+            os.close(descriptor)
         raise SpoolError(f"cannot make a spool file: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield SpoolFile(path, file)
-    finally:
-        _close(file)
-
-
-def _close(file: BinaryIO) -> None:
-    # A full disk refuses the last flush; that was reported when it mattered, by `complete`.
-    with contextlib.suppress(OSError):
-        file.close()
+    return SpoolFile(path, descriptor)
 
 
 def left_over(upstream_id: int) -> Iterator[SpoolFile]:
     """The files that no living process works on, oldest first, each locked while the caller has it."""
     for path in sorted(directory_of(upstream_id).glob("*.pa[rg][te]")):
         try:
-            file = path.open("r+b")
+            descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
             continue
-        with file:
+        with SpoolFile(path, descriptor) as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
             # Between listing and locking, its owner may have renamed or removed it.
             if path.exists():
-                yield SpoolFile(path, file)
+                yield file
 
 
 def _sync_directory(path: Path) -> None:

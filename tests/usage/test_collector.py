@@ -152,7 +152,7 @@ def test_spool_left_by_a_killed_process_is_stored_first(serve):
 def test_spool_file_of_a_living_process_is_left_alone(serve):
     upstream = make_upstream()
     serve(Upstream())
-    with spool.new_file(upstream.pk) as file:
+    with spool.new_file(upstream.pk, 10) as file:
         file.write(page_of(1))
         assert collect(upstream, Trigger.LOOP).stored == 0
         assert len(spooled(upstream)) == 1

@@ -7,14 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.histograms import RELATIVE_ERROR, bin_of, duration_of
 from usage.history import Scope, history
 from usage.history_queries import Question
 from usage.models import UsageDaily
-from usage.rollups import GRANULARITIES, Granularity, rebuild
 from usage.windows import Window
 
 pytestmark = pytest.mark.django_db
@@ -92,22 +90,6 @@ def test_percentiles_are_within_two_percent(zone):
 def test_every_duration_is_within_its_bins_error():
     for milliseconds in (*range(1, 3000), 10_000, 123_456, 3_600_000, 10**9):
         assert duration_of(bin_of(milliseconds)) == pytest.approx(milliseconds, rel=RELATIVE_ERROR * 1.0001)
-
-
-def test_rebuild_changes_nothing_that_was_right():
-    upstream = make_upstream()
-    for _ in range(3):
-        store(upstream, *random_events(random.randrange(10**6), 60))
-    before = [rows_of(granularity) for granularity in GRANULARITIES]
-    assert all(before)
-    rebuild(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC))
-    assert [rows_of(granularity) for granularity in GRANULARITIES] == before
-
-
-def rows_of(granularity: Granularity) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {granularity.table} ORDER BY {', '.join(granularity.key)}")
-        return cursor.fetchall()
 
 
 def test_user_sees_what_their_keys_used_and_nothing_else():
