@@ -25,6 +25,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLIPROXYAPI_MANAGEMENT_URL", str, "", "simulated upstream", "Management API of the upstream, e.g. `http://cliproxyapi:8317/v0/management`."),
     Variable("MANAGEMENT_API_KEY", str, "", "unset", "Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored.", secret=True),
     Variable("COLLECTOR_API_KEY", str, "", "unset: sessions only", "Bearer key for `POST /api/usage/collect`, at least 16 characters.", secret=True),
+    Variable("METRICS_TOKEN", str, "", "unset: staff sessions only", "Bearer token for `GET /metrics`, at least 16 characters.", secret=True),
     Variable("SECRET_KEY", str, "", "generated under `VAR_DIR` beside the embedded database, else required", "Signs sessions and forms.", secret=True),
     Variable(
         "USAGE_HASH_KEY",

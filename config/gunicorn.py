@@ -1,12 +1,17 @@
 """Configuration of gunicorn: `gunicorn --config python:config.gunicorn`, within the stack or on its own."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from config.environment import read_environment
 
 _environment = read_environment()
 _host: str = _environment["HOST"]
+_project = Path(__file__).resolve().parent.parent
+# Before anything of prometheus_client is imported, which looks at it then (monitoring/metrics.py). One folder a server.
+_metrics = (_environment["VAR_DIR"] or _project / "var").resolve() / "metrics" / str(_environment["PORT"])
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 wsgi_app = "config.wsgi:application"
 bind = f"[{_host}]:{_environment['PORT']}" if ":" in _host else f"{_host}:{_environment['PORT']}"
@@ -23,12 +28,21 @@ control_socket_disable = True
 
 
 def on_starting(_arbiter: Any) -> None:
-    """Use the embedded database for as long as the server lives."""
+    """Use the embedded database for as long as the server lives, and count from zero."""
     from config import embedded_postgres
+    from monitoring.metrics import begin_counting
 
+    begin_counting(_metrics)
     settings = _settings()
     if settings.EMBEDDED_POSTGRES:
         embedded_postgres.ensure_running(settings.VAR_DIR)
+
+
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Keep what a dead worker had counted."""
+    from monitoring.metrics import fold_worker
+
+    fold_worker(_metrics, worker.pid)
 
 
 def on_exit(_arbiter: Any) -> None:

@@ -24,6 +24,7 @@ CLIPROXYAPI_MANAGEMENT_URL: str = environment["CLIPROXYAPI_MANAGEMENT_URL"].rstr
 MANAGEMENT_API_KEY: str = environment["MANAGEMENT_API_KEY"]
 UPSTREAM_IS_SIMULATED: bool = environment["TOLLGATE_SIMULATED"]
 COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]
+METRICS_TOKEN: str = environment["METRICS_TOKEN"]
 
 # A command beside `make run` serves the same upstream as the stack does.
 if not CLIPROXYAPI_MANAGEMENT_URL and not MANAGEMENT_API_KEY and not TESTING and (stack := running_stack(VAR_DIR)) and stack.management_url:

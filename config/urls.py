@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from management_proxy.views import management
+from monitoring.metrics_views import metrics
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
 
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/management/", management, name="management-api"),
     path("monitoring/", include("monitoring.urls")),
     path("monitoring/upstreams/", include("usage.upstream_urls")),
+    path("metrics", metrics, name="metrics"),
     path("", include("management_proxy.page_urls")),
     path("admin/", admin.site.urls),
 ]

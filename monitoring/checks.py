@@ -18,14 +18,17 @@ OLDEST_POSTGRES = 15
 
 @register(Tags.security)
 def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E001: a secret is missing. E002: the collector's key is too short to withstand guessing."""
+    """E001: a secret is missing. E002: a bearer key is too short to withstand guessing."""
     found: list[CheckMessage] = [
         Error(f"{name} is not set.", hint=f"With a database of your own, set {name} to a long random text and keep it.", id="tollgate.E001")
         for name in ("SECRET_KEY", "USAGE_HASH_KEY", "ENCRYPTION_KEYS")
         if not _is_set(name)
     ]
-    if settings.COLLECTOR_API_KEY and len(settings.COLLECTOR_API_KEY) < 16:
-        found.append(Error("COLLECTOR_API_KEY is shorter than 16 characters.", hint="Use `openssl rand -hex 32`.", id="tollgate.E002"))
+    found += [
+        Error(f"{name} is shorter than 16 characters.", hint="Use `openssl rand -hex 32`.", id="tollgate.E002")
+        for name in ("COLLECTOR_API_KEY", "METRICS_TOKEN")
+        if 0 < len(getattr(settings, name)) < 16
+    ]
     return found
 
 

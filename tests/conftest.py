@@ -31,6 +31,7 @@ def isolated(settings, tmp_path: Path) -> Iterator[None]:
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
     settings.MANAGEMENT_API_KEY = ""
     settings.UPSTREAM_IS_SIMULATED = False
+    settings.METRICS_TOKEN = ""
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     forget_refusals()

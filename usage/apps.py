@@ -10,10 +10,13 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import health
+        from monitoring.metrics import register_gauges
         from monitoring.panels import Panel, register
-        from usage import checks, diagnosis, panels  # noqa: F401
+        from usage import checks, diagnosis, gauges, panels  # noqa: F401
 
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", diagnosis.check_spool)
         health.register("dead letters", diagnosis.check_dead_letters)
+        register_gauges("collector", gauges.collector_gauges)
+        register_gauges("dead letters", gauges.dead_letter_gauges)

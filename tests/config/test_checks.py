@@ -12,6 +12,7 @@ MISTAKES = [
     (check_secrets, {"USAGE_HASH_KEY": ""}, "tollgate.E001"),
     (check_secrets, {"ENCRYPTION_KEYS": []}, "tollgate.E001"),
     (check_secrets, {"COLLECTOR_API_KEY": "short"}, "tollgate.E002"),
+    (check_secrets, {"METRICS_TOKEN": "short"}, "tollgate.E002"),
     (check_environment, {"TIME_ZONE": "Mars/Base"}, "tollgate.E003"),
     (check_environment, {"DATABASE_URL": "sqlite:///x.db"}, "tollgate.E004"),
     (check_environment, {"DATABASE_URL": "mysql://u@h/d"}, "tollgate.E004"),

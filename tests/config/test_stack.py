@@ -1,12 +1,14 @@
 """The whole stack as `make run` starts it, with its own database and simulated upstream."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from config.embedded_postgres import server_pid, socket_directory
@@ -15,13 +17,23 @@ from tests.config.processes import alive, eventually, python
 
 UNSET = dict.fromkeys(("DATABASE_URL", "CLIPROXYAPI_MANAGEMENT_URL", "MANAGEMENT_API_KEY", "DASHBOARD_URL", "DJANGO_SUPERUSER_PASSWORD"), "")
 
+METRICS_TOKEN = "scraper-token-of-tests"
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    yield {**UNSET, "VAR_DIR": str(tmp_path), "HOST": "127.0.0.1", "PORT": str(port), "WEB_WORKERS": "1", "DJANGO_SUPERUSER_USERNAME": "root"}
+    yield {
+        **UNSET,
+        "VAR_DIR": str(tmp_path),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_WORKERS": "2",
+        "DJANGO_SUPERUSER_USERNAME": "root",
+        "METRICS_TOKEN": METRICS_TOKEN,
+    }
     # A stack that a failed test killed takes its children along; its database goes when the last of them does.
     eventually(lambda: server_pid(tmp_path) is None)
 
@@ -43,6 +55,7 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dic
         assert state.pid == stack.pid
         assert state.management_url.startswith("http://127.0.0.1:")
         assert answers(int(environment["PORT"]))
+        assert_counts_outlive_workers(state.url.rstrip("/"), tmp_path / "metrics" / environment["PORT"])
 
         with python("-m", "config.stack", **environment) as second:
             assert f"already running on this folder: {state.url} (process {stack.pid}" in second.communicate(timeout=30)[0]
@@ -56,6 +69,24 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dic
     assert not answers(int(environment["PORT"]))
     assert not alive(database)
     assert running_stack(tmp_path) is None
+
+
+def assert_counts_outlive_workers(url: str, folder: Path) -> None:
+    def requests_counted() -> float:
+        told = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+        return float(re.search(r"^django_http_requests_before_middlewares_total (\S+)", told, re.MULTILINE).group(1))
+
+    def workers() -> set[int]:
+        return {int(file.stem.rpartition("_")[2]) for file in folder.glob("counter_*.db")} - {0}
+
+    for _ in range(20):
+        httpx.get(f"{url}/login/")
+    before, dead = requests_counted(), workers()
+    assert before >= 20
+    for worker in dead:
+        os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not workers() & dead)
+    assert requests_counted() > before
 
 
 def answers(port: int) -> bool:

@@ -1,0 +1,34 @@
+"""Gauges of collection, read from the runs: the same whichever process collects."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from usage.models import CollectorRun, DeadLetter
+from usage.status import upstream_states
+
+_COUNTS = ("popped", "stored", "duplicates", "dead_lettered")
+
+
+def collector_gauges() -> Iterator[Metric]:
+    """When collection last succeeded for each upstream, and what its last run did."""
+    success = GaugeMetricFamily("usage_collector_last_success_timestamp_seconds", "End of the last run that succeeded.", labels=["upstream"])
+    failed = GaugeMetricFamily("usage_collector_last_run_failed", "1 if the last run did not succeed.", labels=["upstream"])
+    took = GaugeMetricFamily("usage_collector_last_run_duration_seconds", "How long the last run took.", labels=["upstream"])
+    counts = GaugeMetricFamily("usage_collector_last_run_events", "Events of the last run, by what became of them.", labels=["upstream", "fate"])
+    for state in upstream_states():
+        name = [state.upstream.name]
+        if state.last_success_at:
+            success.add_metric(name, state.last_success_at.timestamp())
+        if run := state.last_run:
+            failed.add_metric(name, float(run.status not in (CollectorRun.Status.SUCCEEDED, CollectorRun.Status.RUNNING)))
+            took.add_metric(name, (run.duration_ms or 0) / 1000)
+            for fate in _COUNTS:
+                counts.add_metric([*name, fate], getattr(run, fate))
+    yield from (success, failed, took, counts)
+
+
+def dead_letter_gauges() -> Iterator[Metric]:
+    """Dead letters that wait for a fix."""
+    pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
+    yield GaugeMetricFamily("usage_dead_letters_pending", "Elements that could not be stored and were not replayed yet.", value=pending)
