@@ -56,6 +56,13 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Cache -------------------------------------------------------------------------------------------
+CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}
+if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
+    # An answer about hundreds of client keys takes some 100 kB.
+    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100}
+HISTORY_CACHE_SECONDS: float = environment["HISTORY_CACHE_SECONDS"]
+
 
 # Secrets -----------------------------------------------------------------------------------------
 def _secret(name: str) -> str:

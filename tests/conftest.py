@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 
 from management_proxy.client import _shared_http
 from monitoring.refusals import forget_refusals
@@ -35,6 +36,7 @@ def isolated(settings, tmp_path: Path) -> Iterator[None]:
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     forget_refusals()
+    cache.clear()
     yield
     # Connections to upstreams of this test must not outlive it.
     if _shared_http.cache_info().currsize:

@@ -19,13 +19,14 @@ from management_proxy.upstreams import ensure_environment_upstream
 from usage import status
 from usage.collector import RunInProgress
 from usage.collector import collect as collect_once
+from usage.conditional import answered
 from usage.forms import WindowForm
 from usage.history import Scope
 from usage.history import history as history_of
 from usage.models import CollectorRun
 from usage.presentation import run_summary
 
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 def error(status_code: int, code: str, message: str, **details: Any) -> JsonResponse:
@@ -47,23 +48,23 @@ def signed_in(view: View) -> View:
     """401 in JSON for anonymous callers, instead of a redirect to a page."""
 
     @wraps(view)
-    def checked(request: HttpRequest) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return error(401, "AUTH_UNAUTHORIZED", "Sign in first.")
-        return view(request)
+        return view(request, *args, **kwargs)
 
     return checked
 
 
 @require_GET
-@never_cache
 @signed_in
 def history(request: HttpRequest) -> HttpResponse:
     """`?from=&to=[&tz=]`: dashboard contract in usage/history.py."""
     form = WindowForm(request.GET)
     if not form.is_valid():
         return invalid_query(form)
-    return JsonResponse(history_of(form.window(), Scope.of(request.user)))
+    window, scope = form.window(), Scope.of(request.user)
+    return answered(request, "history", window, scope, lambda: history_of(window, scope))
 
 
 @require_GET

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from usage import api
+from usage import api, events_api
 
 app_name = "usage-api"
 urlpatterns = [
     path("collect", api.collect, name="collect"),
     path("collection-status", api.collection_status, name="collection-status"),
     path("history", api.history, name="history"),
+    path("events", events_api.events, name="events"),
+    path("events/<int:event_id>", events_api.event, name="event"),
 ]

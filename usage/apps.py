@@ -1,6 +1,10 @@
 """The usage app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
 
 
 class UsageConfig(AppConfig):
@@ -14,9 +18,15 @@ class UsageConfig(AppConfig):
         from monitoring.panels import Panel, register
         from usage import checks, diagnosis, gauges, panels  # noqa: F401
 
+        post_migrate.connect(make_cache_table, sender=self)
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", diagnosis.check_spool)
         health.register("dead letters", diagnosis.check_dead_letters)
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)
+
+
+def make_cache_table(using: str, **kwargs: Any) -> None:
+    """The table of a cache in the database, if CACHE_URL names one; nothing otherwise, nor if it exists."""
+    call_command("createcachetable", database=using, verbosity=0)

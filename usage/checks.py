@@ -60,6 +60,7 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         "COLLECTOR_LEASE_TTL_SECONDS": (3, 600),
         "WRITE_LEASE_TTL_SECONDS": (1, 600),
         "HISTORY_MAX_DAYS": (1, 3660),
+        "HISTORY_CACHE_SECONDS": (0, 300),
     }
     for name, (least, most) in bounds.items():
         if not least <= (value := getattr(settings, name)) <= most:

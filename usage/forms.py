@@ -9,12 +9,18 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from usage.dimensions import Dimension, Filters, InvalidQuery
+from usage.event_pages import LARGEST_PAGE, Cursor, EventQuestion
+from usage.history import Scope
 from usage.windows import Window
 
 RANGES = (("today", "Today"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("custom", "Custom"))
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 EARLIEST_DAY = date(2020, 1, 1)
 LATEST_DAY = date(2099, 12, 31)
+DEFAULT_PAGE = 100
+# How far the clock of an upstream may run ahead.
+_AHEAD = timedelta(days=2)
 
 
 class DayField(forms.Field):
@@ -68,6 +74,76 @@ class WindowForm(forms.Form):
     def window(self) -> Window:
         """The window of a valid form."""
         return Window(self.cleaned_data["from"], self.cleaned_data["to"], self.cleaned_data["tz"])
+
+
+class FilteredForm(WindowForm):
+    """A window and filters on any dimension, within what the scope may ask by."""
+
+    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.scope = scope
+        # So that an error can name the dimension; the values are read all together.
+        self.fields.update({dimension.value: forms.Field(required=False) for dimension in Dimension})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        cleaned["filters"] = Filters()
+        try:
+            cleaned["filters"] = filters = Filters.from_query(self.data)  # type: ignore[arg-type]
+        except InvalidQuery as wrong:
+            for name, text in wrong.fields.items():
+                self.add_error(name, text)
+            return cleaned
+        for dimension in filters.dimensions:
+            if dimension.is_for_staff and not self.scope.sees_everything:
+                self.add_error(dimension.value, f"expected nothing, as only staff may ask by it, got {self.data[dimension.value][:40]!r}")
+        return cleaned
+
+    @property
+    def filters(self) -> Filters:
+        """The filters of a valid form."""
+        found: Filters = self.cleaned_data["filters"]
+        return found
+
+
+class EventForm(FilteredForm):
+    """Events of a window, by default the longest one that ends today; one page of them behind a cursor."""
+
+    limit = forms.Field(required=False)
+    cursor = forms.CharField(required=False)
+    request_id = forms.CharField(required=False, max_length=64, error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"})
+
+    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(data, scope=scope, **kwargs)
+        self.fields["from"].required = self.fields["to"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        zone = self.cleaned_data.get("tz") or ZoneInfo(settings.TIME_ZONE)
+        today, longest = timezone.now().astimezone(zone).date(), timedelta(days=settings.HISTORY_MAX_DAYS - 1)
+        if "to" not in self.errors and "from" not in self.errors:
+            first, last = self.cleaned_data["from"], self.cleaned_data["to"]
+            # Upstream clocks may run ahead, so an open end is a little beyond today.
+            self.cleaned_data["to"] = last = last or (min(first + longest, today + _AHEAD) if first else today + _AHEAD)
+            self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
+        return super().clean()
+
+    def clean_limit(self) -> int:
+        text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
+            raise ValidationError(f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}")
+        return int(text)
+
+    def clean_cursor(self) -> Cursor | None:
+        text = self.cleaned_data["cursor"]
+        try:
+            return Cursor.parse(text) if text else None
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def question(self) -> EventQuestion:
+        """The question of a valid form."""
+        window = self.window()
+        return EventQuestion(window.start, window.end, self.scope, self.filters, self.cleaned_data["request_id"])
 
 
 class HistoryForm(WindowForm):

@@ -53,7 +53,11 @@ class Scope:
     @property
     def sql(self) -> str:
         """A condition on the events or rollup rows `u`."""
-        return "TRUE" if self.sees_everything else "u.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
+        return self.over("u")
+
+    def over(self, table: str) -> str:
+        """A condition on the events or rollup rows of a table with this name, with the parameter `owner`."""
+        return "TRUE" if self.sees_everything else f"{table}.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
 
 
 @dataclass(frozen=True)

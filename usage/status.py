@@ -78,6 +78,13 @@ def collection_status() -> dict[str, Any]:
     }
 
 
+def slowest_collected_at() -> datetime | None:
+    """When the queue of the enabled upstream that was read least lately was read with success; None if none ever was."""
+    newest = CollectorRun.objects.filter(upstream=OuterRef("pk"), status=Status.SUCCEEDED).order_by("-started_at")
+    collected = Upstream.objects.filter(is_enabled=True).values_list(Subquery(newest.values("ended_at")[:1]), flat=True)
+    return min((at for at in collected if at), default=None)
+
+
 def _word(run: CollectorRun | None, when_none: str = "unknown") -> str:
     if run is None:
         return when_none

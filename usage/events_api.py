@@ -1,0 +1,50 @@
+"""JSON lists of events, one event, and their export."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from usage.api import error, invalid_query, signed_in
+from usage.conditional import answered_once
+from usage.event_details import find_event
+from usage.event_pages import Cursor, page_of_events
+from usage.forms import EventForm
+from usage.history import Scope
+
+
+@require_GET
+@signed_in
+def events(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=&tz=&limit=&cursor=&request_id=` and a filter per dimension, all optional: newest first, at most 500 a page.
+
+    `next` and `previous` are the cursors of the pages beside this one, null at the ends; the `Link` header has their addresses.
+    """
+    as_of = timezone.now()
+    form = EventForm(request.GET, scope=Scope.of(request.user))
+    if not form.is_valid():
+        return invalid_query(form)
+    page = page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"])
+    cursors = {"next": page.next, "prev": page.previous}
+    body = {"events": page.rows, "next": page.next and str(page.next), "previous": page.previous and str(page.previous)}
+    response = answered_once(request, body, as_of)
+    if links := [f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor]:
+        response.headers["Link"] = ", ".join(links)
+    return response
+
+
+@require_GET
+@signed_in
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    """One event with everything that is known of it, and the attempts at the same client request."""
+    as_of = timezone.now()
+    found = find_event(event_id, Scope.of(request.user))
+    if found is None:
+        return error(404, "NOT_FOUND", f"No event {event_id} that you may see.")
+    return answered_once(request, found.as_json(), as_of)
+
+
+def _address(request: HttpRequest, cursor: Cursor) -> str:
+    kept = [(name, value) for name, values in request.GET.lists() if name != "cursor" for value in values]
+    return request.build_absolute_uri(f"{request.path}?{urlencode([*kept, ('cursor', str(cursor))])}")
