@@ -67,6 +67,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("COLLECTOR_TIME_BUDGET_SECONDS", float, 60.0, "`60`", "Longest a single run goes on draining."),
     Variable("COLLECTOR_LEASE_TTL_SECONDS", float, 30.0, "`30`", "Longest that a dead collector blocks the next."),
     Variable("WRITE_LEASE_TTL_SECONDS", float, 10.0, "`10`", "Longest that a process which died while changing an upstream blocks the next change."),
+    Variable("MAX_PROVIDER_KEYS_PER_USER", int, 10, "`10`", "Provider keys that one user may own on one upstream; staff may assign more."),
+    Variable("MAX_CLIENT_KEYS_PER_USER", int, 10, "`10`", "Client keys in use that one user may own on one upstream; staff may assign more."),
     Variable("TOLLGATE_SIMULATED", bool, False, "`false`", "Set by `make run` when the upstream is the simulated one; shows the banner."),
     Variable("HISTORY_MAX_DAYS", int, 366, "`366`", "Longest range that one question about history may span."),
     Variable("PRIVATE_PROVIDER_NETWORKS", list, [], "none", "Comma-separated private networks that custom providers may lie in, e.g. `127.0.0.1,10.0.0.0/8`."),

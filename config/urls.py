@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/", include("usage.urls")),
     path("api/usage/", include("usage.api_urls")),
     re_path("^api/management/", management, name="management-api"),
+    path("api/", include("providers.api_urls")),
     path("monitoring/", include("monitoring.urls")),
     path("monitoring/upstreams/", include("usage.upstream_urls")),
     path("metrics", metrics, name="metrics"),

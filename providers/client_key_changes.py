@@ -1,7 +1,9 @@
 """Changes of `api-keys`: one key more, or fewer. Pure but for our half of them, the `ClientKey` row."""
 
+from datetime import timedelta
+
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 from django.utils import timezone
 
 from providers.changes import Change, State, registered
@@ -30,6 +32,8 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
     kind = "client_key.added"
     key: str
     name: str = ""
+    # How long the key that it replaces goes on beside it.
+    retires_after_seconds: float = 0
 
     @property
     def title(self) -> str:
@@ -47,7 +51,14 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
         return _count_and(state, f"…{last_four(self.key)}" if self.key in state else "")
 
     def confirmed(self, intent: Intent) -> None:
-        ClientKey.objects.filter(pk=self.client_key_id).update(state=ClientKey.State.ACTIVE, revoked_at=None)
+        row = ClientKey.objects.filter(pk=self.client_key_id).first()
+        if row is None:
+            return
+        ClientKey.objects.filter(pk=row.pk).update(state=ClientKey.State.ACTIVE, revoked_at=None)
+        if row.replaces_id:
+            ends_at = timezone.now() + timedelta(seconds=self.retires_after_seconds)
+            replaced = ClientKey.objects.filter(pk=row.replaces_id, state=ClientKey.State.ACTIVE)
+            replaced.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
 
     def undone(self, intent: Intent) -> None:
         forget_unused(self.client_key_id)

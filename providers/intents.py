@@ -10,6 +10,7 @@ from monitoring import audit
 from monitoring.leases import Term, fence
 from monitoring.models import AuditEntry
 from providers.changes import Change
+from providers.errors import ChangeRefused
 from providers.models import Intent
 
 State = Intent.State
@@ -34,15 +35,19 @@ def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) 
         raise LeaseLost
 
 
-def settle(term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", field: str = "") -> None:
+def settle(
+    term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", refusal: ChangeRefused | None = None
+) -> None:  # fmt: skip
     """Record the outcome together with our half of the change and the end of its audit entry. Raises LeaseLost."""
     with transaction.atomic():
         _check(term)
-        intent.state, intent.after, intent.error, intent.error_field = state, after, error[:500], field[:60]
+        intent.state, intent.after, intent.error = state, after, error[:500]
+        if refusal:
+            intent.error, intent.error_field, intent.error_code = refusal.message[:500], refusal.field[:60], refusal.code[:40]
         intent.settled_at = timezone.now()
         if state != State.VERIFIED:
             intent.change_encrypted = b""
-        intent.save(update_fields=["state", "after", "error", "error_field", "settled_at", "change_encrypted"])
+        intent.save(update_fields=["state", "after", "error", "error_field", "error_code", "settled_at", "change_encrypted"])
         if change:
             change.confirmed(intent) if state == State.VERIFIED else change.undone(intent)
         _finish_audit(intent)

@@ -1,5 +1,8 @@
 """Who and what usage belongs to, and the changes of the upstream that people asked for."""
 
+from typing import Any
+
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,8 +13,9 @@ from providers.account_models import Account, AccountLogin
 from providers.changes import Change, change_of
 from providers.configuration_models import ConfigurationVersion
 from providers.custom_models import CustomProvider, ProviderGroup
+from providers.digests import last_four
 
-__all__ = ["Account", "AccountLogin", "ClientKey", "ConfigurationVersion", "Credential", "CustomProvider", "Intent", "ProviderGroup"]
+__all__ = ["Account", "AccountLogin", "ClientKey", "ConfigurationVersion", "Credential", "CustomProvider", "Intent", "ProviderGroup", "ProviderKey"]
 
 
 class ClientKey(models.Model):
@@ -74,6 +78,44 @@ class Credential(models.Model):
         return self.label or self.auth_index or "no credential"
 
 
+class ProviderKey(models.Model):
+    """An entry of a provider key list that is managed here: who owns it, and how it was last verified upstream."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", "requested"
+        ACTIVE = "active", "active"
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="provider_keys")
+    family = models.CharField(max_length=30)
+    digest = models.BinaryField(max_length=32, editable=False)
+    last_four = models.CharField(max_length=4, blank=True, editable=False)
+    base_url = models.CharField(max_length=2048, blank=True, editable=False)
+    name = models.CharField(max_length=100, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="provider_keys")
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    # The whole entry, for telling drift and for putting it back.
+    entry_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("family", "pk")
+        constraints = (models.UniqueConstraint(fields=("upstream", "family", "digest"), name="provider_key_once_per_upstream"),)
+
+    def __str__(self) -> str:
+        return self.name or f"{self.family} …{self.last_four}"
+
+    @property
+    def entry(self) -> dict[str, Any] | None:
+        """The entry as last verified, decrypted; None if none is kept."""
+        return msgspec.json.decode(decrypt(bytes(self.entry_encrypted))) if self.entry_encrypted else None
+
+    def store_entry(self, entry: dict[str, Any]) -> None:
+        """Set, without saving, the entry and what is shown of it."""
+        self.entry_encrypted = encrypt(msgspec.json.encode(entry))
+        self.base_url = str(entry.get("base-url") or "")[:2048]
+        self.last_four = last_four(str(entry.get("api-key") or ""))
+
+
 class Intent(models.Model):
     """One change of an upstream that somebody asked for, from the request to its outcome; see `upstream_writes`."""
 
@@ -102,6 +144,7 @@ class Intent(models.Model):
     after = models.JSONField(null=True, blank=True, help_text="Secrets masked.")
     error = models.CharField(max_length=500, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
+    error_code = models.CharField(max_length=40, blank=True, help_text="As the JSON API calls it.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was or may have been sent.")
     must_save = models.BooleanField(default=False, help_text="The upstream took it but could not save it.")
     token = models.BigIntegerField(null=True, blank=True, help_text="Fencing token of the lease under which it was sent last.")

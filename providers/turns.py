@@ -149,7 +149,7 @@ class _Turn:
                     remaining.append((intent, change))
                 except ChangeRefused as refusal:
                     outcome = Intent.State.COMPENSATED if intent.attempts else Intent.State.FAILED
-                    settle(self.term, intent, change, outcome, error=refusal.message, field=refusal.field)
+                    settle(self.term, intent, change, outcome, refusal=refusal)
         self.pairs = remaining
         if after == state and not any(intent.must_save for intent, _ in remaining):
             self._verify(state)

@@ -16,9 +16,12 @@ class UsageConfig(AppConfig):
         from monitoring import health
         from monitoring.metrics import register_gauges
         from monitoring.panels import Panel, register
+        from providers import consumption
         from usage import checks, diagnosis, gauges, panels  # noqa: F401
+        from usage.consumption import consumption_of
 
         post_migrate.connect(make_cache_table, sender=self)
+        consumption.register(consumption_of)
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", diagnosis.check_spool)

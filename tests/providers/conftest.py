@@ -46,3 +46,8 @@ def remove_key(upstream: Upstream, key: str) -> RemoveClientKey:
 
 def keys_of(client: ManagementClient) -> list[str]:
     return read_client_keys(client)
+
+
+def foreign(simulator: RunningSimulator, **lists: object) -> None:
+    """Lists as somebody else left them some time ago; underscores stand for hyphens."""
+    simulator.app.state.store.force({name.replace("_", "-"): value for name, value in lists.items()})

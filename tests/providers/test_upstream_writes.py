@@ -3,7 +3,6 @@
 import threading
 from datetime import timedelta
 
-import httpx
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -21,12 +20,12 @@ from providers.upstream_writes import ahead_of, carry_out, finish_waiting, perfo
 from tests.factories import make_user
 from tests.providers.conftest import add_key, keys_of, remove_key
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 KEY = "sk-team-a-0000000000000001"
 
 
 def fault(simulator, **fields) -> None:
-    httpx.post(f"{simulator.url}/__control/faults", json=fields, timeout=5).raise_for_status()
+    simulator.control("faults", fields)
 
 
 def test_a_change_is_verified_on_what_was_read_back(upstream, client):
@@ -203,6 +202,7 @@ def test_a_refusal_of_several_is_found_out_one_by_one(upstream, client, simulato
     assert len(keys_of(client)) == 5
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatch):
     seen = []
     real = ManagementClient._exchange
