@@ -3,50 +3,76 @@
 from dataclasses import dataclass
 from io import BytesIO
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from management_proxy.models import Upstream
-from management_proxy.policies import READ_SECRETS, Policy, Role
+from management_proxy.models import PersonalToken, Upstream
+from management_proxy.policies import READ_SECRETS, Effect, Policy, Role
+from management_proxy.token_access import token_of
 from monitoring.audit import Via
+
+Scope = PersonalToken.Scope
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody signed in. `has_intent` says that the request cannot have been forged by another site's page."""
+    """Somebody signed in, or the token of somebody.
 
-    user: AbstractBaseUser
+    `has_intent` says that the request cannot have been forged by another site's page; `binding` names the session or the
+    token, to which the logins that it starts belong.
+    """
+
+    user: User
     via: str
     has_intent: bool
+    binding: str
+    token: PersonalToken | None = None
 
     @property
     def is_staff(self) -> bool:
-        return bool(getattr(self.user, "is_staff", False))
+        return self.user.is_staff
 
     def has_permission(self, permission: str) -> bool:
-        return isinstance(self.user, PermissionsMixin) and self.user.has_perm(permission)
+        return self.user.has_perm(permission)
 
     @property
     def may_read_secrets(self) -> bool:
-        return self.has_permission(READ_SECRETS)
+        return self.has_permission(READ_SECRETS) and (self.token is None or self.token.may(Scope.DESTROY))
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
     """Who sent the request; None for nobody we know."""
-    if isinstance(request.user, AnonymousUser):
+    if not isinstance(request.user, User):
         return None
-    return Caller(request.user, Via.SESSION, _has_csrf_token(request))
+    if token := token_of(request):
+        return Caller(request.user, Via.TOKEN, True, f"token {token.pk}", token)
+    return Caller(request.user, Via.SESSION, _has_csrf_token(request), f"session {request.session.session_key}")
 
 
 def reason_against(caller: Caller, policy: Policy, upstream: Upstream) -> str:
     """Why the caller may not make such a call to this upstream; empty if they may."""
-    if policy.role is not Role.SIGNED_IN and not caller.is_staff:
+    if policy.role is Role.STAFF and not caller.is_staff:
         return "Only staff may call this."
     if policy.permission and not caller.has_permission(policy.permission):
         return f"This needs the permission {policy.permission}."
+    return _reason_against_token(caller.token, policy, upstream) if caller.token else ""
+
+
+def _reason_against_token(token: PersonalToken, policy: Policy, upstream: Upstream) -> str:
+    if not token.may(needed := scope_needed(policy)):
+        return f"The token's scope does not include {needed.value}."
+    if not token.reaches(upstream):
+        return "The token does not reach this upstream."
     return ""
+
+
+def scope_needed(policy: Policy) -> PersonalToken.Scope:
+    """The least scope of a token for a row: what needs a permission of its own is never a part of `read` or `write`."""
+    if policy.permission:
+        return Scope.DESTROY
+    return Scope.READ if policy.effect is Effect.READ else Scope.WRITE
 
 
 def _has_csrf_token(request: HttpRequest) -> bool:

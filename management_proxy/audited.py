@@ -51,13 +51,13 @@ class Audited:
             return
         if self._entry is None:
             if self._policy.audited and isinstance(error, Refusal):
-                detail = {"code": error.code, "query": dict(self._target.query)}
+                detail = {"reason": error.code, "query": dict(self._target.query)}
                 audit.record(self._caller.user, self._action, self._named, upstream=self._target.upstream, outcome=Outcome.REFUSED, detail=detail)
         elif isinstance(error, Refusal):
             outcome = Outcome.UNKNOWN if error.outcome_is_unknown else Outcome.FAILED if error.status == 502 else Outcome.REFUSED
-            self._finish(outcome, {"code": error.code, "status": error.status})
+            self._finish(outcome, {"reason": error.code, "status": error.status})
         else:
-            self._finish(Outcome.UNKNOWN, {"code": "caller_left" if isinstance(error, CallerLeft) else type(error).__name__})
+            self._finish(Outcome.UNKNOWN, {"reason": "caller_left" if isinstance(error, CallerLeft) else type(error).__name__})
 
     @property
     def _named(self) -> str:

@@ -9,8 +9,9 @@ from management_proxy.access import Caller, caller_of, reason_against
 from management_proxy.caller_bodies import CallerBody, body_of
 from management_proxy.exchange import BodyIncomplete, BodyTooBig
 from management_proxy.models import Upstream
+from management_proxy.oauth_binding import UnreadableCallback, owns_login, read_callback
 from management_proxy.paths import BadTarget, Target, read_target
-from management_proxy.policies import BodyRule, Effect, Form, Mask, Policy, rows_for_path
+from management_proxy.policies import BodyRule, Effect, Form, Mask, Policy, Role, rows_for_path
 from management_proxy.refusals import Refusal
 from management_proxy.request_bodies import BadBody, form_of_body
 from management_proxy.upstreams import NoSuchUpstream, find_upstream
@@ -98,6 +99,8 @@ def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy)
     policy = _row_of_body(policy, request.method or "", target.path, content)
     _check_role(caller, policy, upstream)
     _check_confirmation(request, policy)
+    if policy.role is Role.OAUTH_OWNER:
+        content = _bound(caller, policy, upstream, target, content)
     return Entry(caller, target, policy, upstream, body, content, _mask(request, caller, policy))
 
 
@@ -153,6 +156,20 @@ def _row_of_body(policy: Policy, method: str, path: str, content: bytes | None) 
 def _check_confirmation(request: HttpRequest, policy: Policy) -> None:
     if policy.confirmation and request.headers.get(CONFIRM, "") != policy.confirmation:
         raise Refusal(428, "CONFIRMATION_NEEDED", f"This destroys. Send the header “{CONFIRM}: {policy.confirmation}” to confirm it.")
+
+
+def _bound(caller: Caller, policy: Policy, upstream: Upstream, target: Target, content: bytes | None) -> bytes | None:
+    """The body as it is sent. Raises Refusal for a login that this session or token did not start."""
+    states = {value for name, value in target.query if name == "state"}
+    if policy.body is not BodyRule.NONE:
+        try:
+            state, content = read_callback(content or b"")
+        except UnreadableCallback as error:
+            raise Refusal(400, "BODY_REFUSED", f"The body is refused: {error}.") from error
+        states.add(state)
+    if not owns_login(upstream, caller.binding, states):
+        raise Refusal(404, "LOGIN_UNKNOWN", "No login of that state was started by this session or token.")
+    return content
 
 
 def _mask(request: HttpRequest, caller: Caller, policy: Policy) -> Mask:

@@ -149,7 +149,7 @@ class PersonalToken(models.Model):
     class Scope(models.TextChoices):
         READ = "read", "read"
         WRITE = "write", "read and change"
-        DESTROY = "destroy", "read, change and destroy"
+        DESTROY = "destroy", "everything: also destroy, and see secrets"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="personal_tokens")
     name = models.CharField(max_length=60)
@@ -190,3 +190,20 @@ class PersonalToken(models.Model):
     def reaches(self, upstream: Upstream) -> bool:
         """Whether it may be used for this upstream."""
         return self.any_upstream or self.upstreams.filter(pk=upstream.pk).exists()
+
+
+class ProxiedLogin(models.Model):
+    """An OAuth login started through the proxy, and the session or token that it belongs to (`management_proxy/oauth_binding.py`)."""
+
+    upstream = models.ForeignKey(Upstream, models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    state = models.BinaryField(max_length=32, help_text="SHA-256 of the state that names the login upstream.")
+    bound_to = models.BinaryField(max_length=32, help_text="SHA-256 of the session's key, or of the token's number.")
+    started_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("upstream", "state"), name="one_login_of_a_state"),)
+        indexes = (models.Index(fields=("started_at",), name="login_started"),)
+
+    def __str__(self) -> str:
+        return f"login of {self.user_id} at {self.upstream_id}"

@@ -6,6 +6,8 @@ own. What a token's scope or upstreams do not cover is refused here, before any 
 * a method that changes something needs the scope `write`;
 * a token that is limited to some upstreams enters only views that declare to honour that (`honours_token_upstreams`).
 
+The proxy knows better what a call does than its method tells, and judges both itself (`honours_token`).
+
 A token needs no CSRF token, since no browser sends it by itself.
 """
 
@@ -29,6 +31,12 @@ def honours_token_upstreams(view: View) -> View:
     """Mark a view as one that itself refuses, or leaves out, upstreams which the caller's token does not reach."""
     view.honours_token_upstreams = True  # type: ignore[attr-defined]
     return view
+
+
+def honours_token(view: View) -> View:
+    """Mark a view as one that itself refuses whatever the caller's token does not cover, scope and upstreams."""
+    view.honours_token_scope = True  # type: ignore[attr-defined]
+    return honours_token_upstreams(view)
 
 
 def token_of(request: HttpRequest) -> PersonalToken | None:
@@ -61,7 +69,8 @@ class PersonalTokenMiddleware:
         token = token_of(request)
         if token is None:
             return None
-        if request.method not in SAFE_METHODS and not token.may(PersonalToken.Scope.WRITE):
+        judges_itself = getattr(view, "honours_token_scope", False)
+        if request.method not in SAFE_METHODS and not judges_itself and not token.may(PersonalToken.Scope.WRITE):
             return _refuse(request, token, "The token may read only.")
         if not token.any_upstream and not getattr(view, "honours_token_upstreams", False):
             return _refuse(request, token, "The token is limited to some upstreams, and this address serves all.")

@@ -11,9 +11,12 @@ from management_proxy.calls import Call
 from management_proxy.entry import Entry
 from management_proxy.errors import Blocked
 from management_proxy.exchange import Outgoing
+from management_proxy.oauth_binding import remember_login
 from management_proxy.pass_through import Trip, blocked, carry
+from management_proxy.policies import Effect
 from management_proxy.proxy_headers import headers_upstream
 from management_proxy.refusals import Refusal, envelope
+from management_proxy.token_access import honours_token
 from management_proxy.upstreams import key_of, raise_if_blocked
 from management_proxy.watched_network import CallerLeft, Watch
 from management_proxy.write_funnel import FunnelRefusal, hand_over
@@ -22,6 +25,7 @@ from monitoring.request_context import current_request
 REASON = "X-Tollgate-Reason"
 
 
+@honours_token
 @csrf_exempt  # a session's token is checked in access.py, without reading the body
 def management(request: HttpRequest) -> HttpResponseBase:
     """Pass one call on, or say in the envelope why not."""
@@ -48,6 +52,8 @@ def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
         handed_over = _handed_over(request, entry, call) if entry.policy.writes_through_funnel else None
         response = handed_over or carry(_trip(request, entry, call))
         audited.end(response.status_code)
+        if entry.policy.effect is Effect.START and isinstance(response, HttpResponse):
+            remember_login(entry.upstream, entry.caller.user, entry.caller.binding, response.content)
         return response
 
 

@@ -1,0 +1,36 @@
+"""A request for every row of the policies."""
+
+import re
+from typing import Any
+
+from management_proxy.policies import POLICIES, BodyRule, Form, Policy
+from tests.management_proxy.proxied import URL
+
+SAMPLES = {"log": "error-1.log", "id": "abc12345", "channel": "claude", "plugin": "some"}
+BODIES = {
+    BodyRule.NONE: b"",
+    BodyRule.JSON: b'{"value": true}',
+    BodyRule.KEY_LIST: b'[{"api-key": "sk-a-key-that-is-secret", "base-url": "https://example.com"}]',
+    BodyRule.PROVIDER_MAP: b"{}",
+    BodyRule.YAML: b"debug: false\n",
+    BodyRule.ANY: b"{}",
+}
+EVERY_ROW = [(policy, method) for policy in POLICIES for method in policy.methods]
+
+
+def path_of(policy: Policy, upstream: str) -> str:
+    path = re.sub(r"\{(\w+)\}", lambda found: SAMPLES[found.group(1)], policy.path)
+    members = {**dict.fromkeys(policy.needs, "1"), **({policy.form.value: "1"} if policy.form in (Form.ALL, Form.INDEX) else {})}
+    query = "&".join(f"{name}={value}" for name, value in members.items())
+    return f"{URL}@{upstream}/{path}" + (f"?{query}" if query else "")
+
+
+def send(client: Any, policy: Policy, method: str, upstream: str, **headers: str) -> Any:
+    """What the row lets through, with whatever confirmation it asks for."""
+    body = {Form.EMPTY: b"[]" if policy.body is BodyRule.KEY_LIST else b"{}"}.get(policy.form, BODIES[policy.body])
+    if policy.path == "oauth-callback":
+        body = b'{"state": "1", "code": "1"}'
+    if policy.body is BodyRule.PROVIDER_MAP and policy.form is Form.PLAIN:
+        body = b'{"items": {"codex": []}}'
+    confirmation = {"X-Tollgate-Confirm": policy.confirmation} if policy.confirmation else {}
+    return client.generic(method, path_of(policy, upstream), body, content_type="application/json", headers={**confirmation, **headers})
