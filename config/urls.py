@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/usage/", include("usage.api_urls")),
     re_path("^api/management/", management, name="management-api"),
     path("api/", include("providers.api_urls")),
+    path("providers/accounts/", include("providers.account_urls")),
     path("monitoring/", include("monitoring.urls")),
     path("monitoring/upstreams/", include("usage.upstream_urls")),
     path("metrics", metrics, name="metrics"),

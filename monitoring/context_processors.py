@@ -27,6 +27,7 @@ class Group:
 
 NAVIGATION = (
     Group("Insight", (Entry("Usage", "usage:page", "usage"),)),
+    Group("Upstream", (Entry("Providers", "accounts:list", "providers"),)),
     Group("Account", (Entry("Personal tokens", "proxy-pages:tokens", "token"),)),
     Group(
         "Operations",
@@ -39,6 +40,9 @@ NAVIGATION = (
     ),
 )
 
+# Pages with a navigation of their own stand in the sidebar as one.
+_SECTIONS = dict.fromkeys(("accounts", "custom-providers", "configuration"), "accounts:list")
+
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The navigation that the user may follow, and whether the upstream is a simulated one."""
@@ -46,7 +50,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     match = getattr(request, "resolver_match", None)
     return {
         "navigation": _groups_for(is_staff),
-        "current_view": match.view_name if match else "",
+        "current_view": _SECTIONS.get(match.namespace, match.view_name) if match else "",
         "upstream_is_simulated": settings.UPSTREAM_IS_SIMULATED,
     }
 

@@ -62,6 +62,16 @@ def ago(instant: datetime | None) -> str:
 
 
 @register.filter
+def until(instant: datetime) -> str:
+    """in 12 min; now, when it has passed."""
+    seconds = (instant - timezone.now()).total_seconds()
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"in {seconds / size:.0f} {unit}"
+    return f"in {seconds:.0f} s" if seconds > 0 else "now"
+
+
+@register.filter
 def seconds(milliseconds: float) -> str:
     """100 ms, 10 s, 1,000 s: round values of an axis, in one or two words."""
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.0f} s"
