@@ -24,9 +24,10 @@ _BLANK: dict[str, Any] = {
 }  # fmt: skip
 # What a narrow series keeps, by the full series' reference to it.
 _NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
-    "by_model_id": (Level.MODEL, ("model", "failure_class", "failed")),
-    "by_account_id": (Level.ACCOUNT, ("provider", "auth_type", "failure_class", "failed")),
+    "by_model_id": (Level.MODEL, ("model",)),
+    "by_account_id": (Level.ACCOUNT, ("provider", "auth_type")),
     "overall_id": (Level.OVERALL, ("failure_class", "failed")),
+    "by_upstream_id": (Level.UPSTREAM, ()),
 }
 _VISIBLE_SOURCES = ("oauth", "unknown")
 # Everything of an entry that decides what it belongs to.

@@ -32,7 +32,7 @@ _ROLLUP_COLUMNS = f"{', '.join(_MEASURES)}, {_HISTOGRAM_COLUMNS}"
 _DAILY = "SELECT bucket AS day, series_id, {key} AS client_key_id, {columns} FROM {table} WHERE bucket BETWEEN %(first)s AND %(last)s"
 _SOURCES = {
     "daily_overall": _DAILY.format(key="NULL::bigint", columns=_ROLLUP_COLUMNS, table="usage_usagedailyoverall"),
-    "daily_by_key_and_model": _DAILY.format(key="nullif(client_key_id, 0)", columns=_ROLLUP_COLUMNS, table="usage_usagedailybykeyandmodel"),
+    "daily": _DAILY.format(key="nullif(client_key_id, 0)", columns=_ROLLUP_COLUMNS, table="usage_usagedaily"),
     "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, client_key_id, {_event_columns()} '
     'FROM usage_event WHERE "timestamp" >= %(start)s AND "timestamp" < %(end)s',
 }
@@ -70,13 +70,13 @@ class Question:
     @property
     def source(self) -> str:
         """The name of the rollup that answers exactly, by key and model, at the least cost."""
-        return "daily_by_key_and_model" if self.window.zone.key == calendar_zone() else "events"
+        return "daily" if self.window.zone.key == calendar_zone() else "events"
 
     @property
     def overall_source(self) -> str:
         """The same where only the sum of everything in scope is wanted."""
         source = self.source
-        return "daily_overall" if source == "daily_by_key_and_model" and self.scope.sees_everything else source
+        return "daily_overall" if source == "daily" and self.scope.sees_everything else source
 
     @property
     def parameters(self) -> dict[str, Any]:

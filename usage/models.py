@@ -30,14 +30,16 @@ class UsageSeries(models.Model):
 
     class Level(models.TextChoices):
         FULL = "full", "all dimensions"
-        MODEL = "model", "upstream, model and failure class"
-        ACCOUNT = "account", "upstream, provider, auth type and failure class"
+        MODEL = "model", "upstream and model"
+        ACCOUNT = "account", "upstream, provider and auth type"
         OVERALL = "overall", "upstream and failure class"
+        UPSTREAM = "upstream", "upstream"
 
     level = models.CharField(max_length=14, choices=Level, default=Level.FULL)
     by_model = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     by_account = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     overall = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by_upstream = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     digest = models.UUIDField(unique=True, help_text="Half of a SHA-256 over all the dimensions.")
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="+")
     provider = models.CharField(max_length=100)
@@ -55,7 +57,7 @@ class UsageSeries(models.Model):
         verbose_name_plural = "usage series"
         constraints = (
             models.CheckConstraint(
-                condition=~Q(level="full") | Q(by_model__isnull=False, by_account__isnull=False, overall__isnull=False),
+                condition=~Q(level="full") | Q(by_model__isnull=False, by_account__isnull=False, overall__isnull=False, by_upstream__isnull=False),
                 name="full_series_names_its_narrow_ones",
             ),
             models.CheckConstraint(condition=Q(failed=False, failure_class="") | (Q(failed=True) & ~Q(failure_class="")), name="series_class_iff_failed"),
@@ -137,6 +139,9 @@ class Rollup(Measured):
     series = models.ForeignKey(UsageSeries, on_delete=models.PROTECT, related_name="+", db_index=False)
     attempts = models.BigIntegerField()
     requests = models.BigIntegerField()
+    failed = models.BigIntegerField(help_text="Attempts that failed.")
+    generated_tokens = models.BigIntegerField(help_text="Output of the attempts that succeeded.")
+    generation_ms = models.BigIntegerField(help_text="Latency of the attempts that succeeded.")
     latency_count = models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")
     latency_sum_ms = models.BigIntegerField()
     latency_max_ms = models.BigIntegerField()
@@ -184,20 +189,8 @@ class OfCredential(Rollup):
         abstract = True
 
 
-class UsageDailyFull(Rollup):
-    """All dimensions by day, days being those of the zone of `RollupCalendar`, here and below."""
-
-    pk = models.CompositePrimaryKey("bucket", "client_key_id", "credential_id", "series_id")
-    bucket = models.DateField()
-    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
-    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
-
-    class Meta:
-        verbose_name_plural = "daily usage by all dimensions"
-
-
 class UsageQuarterHourly(OfSeries):
-    """Everything together by quarter of an hour, the largest time that every zone's hours and days are made of."""
+    """Failure class by quarter of an hour, the largest time that every zone's hours and days are made of."""
 
     bucket = models.DateTimeField()
 
@@ -215,7 +208,7 @@ class UsageHourly(OfSeries):
 
 
 class UsageHourlyByKey(OfKey):
-    """Client key and failure class by UTC hour."""
+    """Client key by UTC hour."""
 
     bucket = models.DateTimeField()
 
@@ -223,17 +216,20 @@ class UsageHourlyByKey(OfKey):
         verbose_name_plural = "hourly usage by client key"
 
 
-class UsageDaily(OfSeries):
-    """All dimensions but client key and credential by day."""
+class UsageDaily(Rollup):
+    """All dimensions by day, days being those of the zone of `RollupCalendar`, here and below."""
 
+    pk = models.CompositePrimaryKey("bucket", "client_key_id", "credential_id", "series_id")
     bucket = models.DateField()
+    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
 
     class Meta:
         verbose_name_plural = "daily usage"
 
 
 class UsageDailyOverall(OfSeries):
-    """Everything together by day."""
+    """Failure class by day."""
 
     bucket = models.DateField()
 
@@ -242,7 +238,7 @@ class UsageDailyOverall(OfSeries):
 
 
 class UsageDailyByKey(OfKey):
-    """Client key and failure class by day."""
+    """Client key by day."""
 
     bucket = models.DateField()
 
@@ -251,7 +247,7 @@ class UsageDailyByKey(OfKey):
 
 
 class UsageDailyByKeyAndModel(OfKey):
-    """Client key, model and failure class by day."""
+    """Client key and model by day."""
 
     bucket = models.DateField()
 
@@ -259,17 +255,17 @@ class UsageDailyByKeyAndModel(OfKey):
         verbose_name_plural = "daily usage by client key and model"
 
 
-class UsageWeeklyByKeyAndModel(OfKey):
-    """The same by week; `bucket` is its Monday."""
+class UsageDailyByModel(OfSeries):
+    """Model by day."""
 
     bucket = models.DateField()
 
     class Meta:
-        verbose_name_plural = "weekly usage by client key and model"
+        verbose_name_plural = "daily usage by model"
 
 
 class UsageDailyByCredential(OfCredential):
-    """Credential, provider, auth type and failure class by day."""
+    """Credential, provider and auth type by day."""
 
     bucket = models.DateField()
 

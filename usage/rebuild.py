@@ -1,6 +1,6 @@
 """Recomputing rollups from the events, and comparing the two, part by part while collection goes on.
 
-A part is a day of one rollup, or a week of a weekly one. A rebuild locks that rollup against the ingest meanwhile: the
+A part is a day of one rollup. A rebuild locks that rollup against the ingest meanwhile: the
 ingest adds to rollups under a weaker mode, so it waits or was waited for, and neither sees half of the other. Readers never
 wait. A comparison is one statement, and so sees one instant.
 
@@ -37,7 +37,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Part:
-    """A day or week of one rollup."""
+    """A day of one rollup."""
 
     granularity: Granularity
     start: datetime
@@ -64,14 +64,14 @@ class _Part:
 
 
 def rebuildable_since() -> datetime | None:
-    """From when on every bucket of every rollup has all its events: the first Monday since the last pruned month, if any."""
+    """From when on every bucket of every rollup has all its events: the first whole day since the last pruned month, if any."""
     since = events_since()
     if since is None:
         return None
     zone = ZoneInfo(calendar_zone())
     # The day on which events begin may have lost its first hours.
     day = since.astimezone(zone).date() + timedelta(days=1)
-    return _midnight(day + timedelta(days=-day.weekday() % 7), zone)
+    return _midnight(day, zone)
 
 
 def rebuild(first: datetime, last: datetime) -> None:
@@ -96,10 +96,8 @@ def differences(first: datetime, last: datetime) -> list[Difference]:
 def _parts(granularity: Granularity, first: datetime, last: datetime) -> Iterator[_Part]:
     zone = ZoneInfo(calendar_zone())
     day = first.astimezone(zone).date()
-    if granularity.days == 7:
-        day -= timedelta(days=day.weekday())
     while (start := _midnight(day, zone)) < last:
-        day += timedelta(days=granularity.days)
+        day += timedelta(days=1)
         yield _Part(granularity, start, _midnight(day, zone), zone.key)
 
 

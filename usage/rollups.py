@@ -15,7 +15,13 @@ from usage.histograms import BIN_SQL
 from usage.models import TOKEN_KINDS, RollupCalendar
 
 TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
-_COUNTS = ("attempts", "requests", "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
+# What depends on how the attempts of a series `o` ended; with it, narrow rollups need not tell failure classes apart.
+_BY_OUTCOME = {
+    "failed": "CASE WHEN o.failed THEN p.attempts ELSE 0 END",
+    "generated_tokens": "CASE WHEN o.failed THEN 0 ELSE coalesce(p.non_reasoning_output_tokens, 0) + coalesce(p.reasoning_tokens, 0) END",
+    "generation_ms": "CASE WHEN o.failed THEN 0 ELSE p.latency_sum_ms END",
+}
+_COUNTS = ("attempts", "requests", *_BY_OUTCOME, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
 _MAXIMA = ("latency_max_ms", "ttft_max_ms")
 _DURATIONS = ("latency", "ttft")
 _HISTOGRAMS = tuple(f"{measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
@@ -28,14 +34,12 @@ class Granularity:
 
     A bucket is a whole number of quarters of an hour, of one day of the calendar. `%(zone)s` is the calendar's zone. The
     series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0 for none.
-    A bucket never spans more than `days` of the calendar: 1, or 7 from Monday on.
     """
 
     table: str
     bucket_of: str
     series: str = "series_id"
     parties: tuple[str, ...] = ()
-    days: int = 1
 
     @property
     def bucket(self) -> str:
@@ -51,22 +55,20 @@ class Granularity:
 _QUARTER = "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')"
 _HOUR = "date_trunc('hour', {}, 'UTC')"
 _DAY = "({} AT TIME ZONE %(zone)s)::date"
-_WEEK = "date_trunc('week', {} AT TIME ZONE %(zone)s)::date"
 _KEY, _CREDENTIAL = "client_key_id", "credential_id"
 
 QUARTER_HOURLY = Granularity("usage_usagequarterhourly", _QUARTER, "overall_id")
 HOURLY = Granularity("usage_usagehourly", _HOUR)
-HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "overall_id", (_KEY,))
-DAILY_FULL = Granularity("usage_usagedailyfull", _DAY, parties=(_KEY, _CREDENTIAL))
-DAILY = Granularity("usage_usagedaily", _DAY)
+HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "by_upstream_id", (_KEY,))
+DAILY = Granularity("usage_usagedaily", _DAY, parties=(_KEY, _CREDENTIAL))
 DAILY_OVERALL = Granularity("usage_usagedailyoverall", _DAY, "overall_id")
-DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "overall_id", (_KEY,))
+DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "by_upstream_id", (_KEY,))
+DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", _DAY, "by_model_id")
 DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", (_KEY,))
-WEEKLY_BY_KEY_AND_MODEL = Granularity("usage_usageweeklybykeyandmodel", _WEEK, "by_model_id", (_KEY,), days=7)
 DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", (_CREDENTIAL,))
 GRANULARITIES = (
-    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY_FULL,
-    DAILY, DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_KEY_AND_MODEL, WEEKLY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
+    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY,
+    DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_MODEL, DAILY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
 )  # fmt: skip
 
 
@@ -158,12 +160,11 @@ def add_sums_sql(granularity: Granularity, source: str) -> str:
 
 def _placed(granularity: Granularity, source: str) -> str:
     """The rows of `source` with the key of a granularity."""
-    is_full = granularity.series == "series_id"
-    series = "p.series_id" if is_full else f"o.{granularity.series}"
-    join = "" if is_full else "JOIN usage_usageseries AS o ON o.id = p.series_id"
+    series = "p.series_id" if granularity.series == "series_id" else f"o.{granularity.series}"
     parties = "".join(f"coalesce(p.{party}, 0) AS {party}, " for party in granularity.parties)
-    bucket, measures = granularity.bucket_of.format('p."timestamp"'), ", ".join(f"p.{name}" for name in MEASURES)
-    return f"SELECT {bucket} AS bucket, {series} AS series_id, {parties}{measures} FROM {source} AS p {join}"
+    measures = ", ".join(f"{_BY_OUTCOME.get(name, f'p.{name}')} AS {name}" for name in MEASURES)
+    bucket = granularity.bucket_of.format('p."timestamp"')
+    return f"SELECT {bucket} AS bucket, {series} AS series_id, {parties}{measures} FROM {source} AS p JOIN usage_usageseries AS o ON o.id = p.series_id"
 
 
 def add_sql(granularity: Granularity, source: str) -> str:

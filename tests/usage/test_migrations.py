@@ -86,4 +86,4 @@ def test_new_events_join_the_series_that_the_migration_made(migrated_back):
     store(upstream, make_event())
     with connection.cursor() as cursor:
         cursor.execute("SELECT level, count(*) FROM usage_usageseries GROUP BY level ORDER BY level")
-        assert cursor.fetchall() == [("account", 1), ("full", 1), ("model", 1), ("overall", 1)]
+        assert cursor.fetchall() == [("account", 1), ("full", 1), ("model", 1), ("overall", 1), ("upstream", 1)]

@@ -11,6 +11,12 @@ TOKENS = (
 DAY = '(e."timestamp" AT TIME ZONE %(zone)s)::date'
 # usage.histograms.BIN_SQL as it was.
 BIN = "ceil(ln({}::float8) / 0.040005334613699206::float8)::smallint"
+# What migration 0009 added to the measures.
+OUTCOME_SUMS = {
+    "failed": "Attempts that failed.",
+    "generated_tokens": "Output of the attempts that succeeded.",
+    "generation_ms": "Latency of the attempts that succeeded.",
+}
 TARGETS = {"client_key": "providers.clientkey", "credential": "providers.credential"}
 
 
@@ -18,7 +24,7 @@ def reference(to, **options):
     return models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=to, **options)
 
 
-def rollup(name, verbose_name_plural, bucket, parties=()):
+def rollup(name, verbose_name_plural, bucket, parties=(), *, outcome=False):
     key = ["bucket", *[f"{party}_id" for party in parties], "series_id"]
     array = django.contrib.postgres.fields.ArrayField
     durations = []
@@ -39,6 +45,7 @@ def rollup(name, verbose_name_plural, bucket, parties=()):
             *[(token, models.BigIntegerField(null=True)) for token in TOKENS],
             ("attempts", models.BigIntegerField()),
             ("requests", models.BigIntegerField()),
+            *[(sum_name, models.BigIntegerField(help_text=text)) for sum_name, text in OUTCOME_SUMS.items() if outcome],
             *durations,
             ("pk", models.CompositePrimaryKey(*key, blank=True, editable=False, primary_key=True, serialize=False)),
             ("bucket", bucket),
