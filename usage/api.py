@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from management_proxy.models import Upstream
 from management_proxy.token_access import token_of
 from management_proxy.upstreams import ensure_environment_upstream
-from usage import status
+from usage import completeness_report, status
 from usage.collector import RunInProgress
 from usage.collector import collect as collect_once
 from usage.conditional import answered
@@ -71,8 +71,9 @@ def history(request: HttpRequest) -> HttpResponse:
 @never_cache
 @signed_in
 def collection_status(request: HttpRequest) -> HttpResponse:
-    """Whether collection works, and since when."""
-    return JsonResponse(status.collection_status())
+    """Whether collection works, and since when; for staff also how complete it is."""
+    measured = {"completeness": completeness_report.as_json()} if request.user.is_staff else {}
+    return JsonResponse({**status.collection_status(), **measured})
 
 
 @csrf_exempt

@@ -23,11 +23,13 @@ class UsageConfig(AppConfig):
         post_migrate.connect(make_cache_table, sender=self)
         consumption.register(consumption_of)
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
+        register(Panel("completeness", panels.completeness_context, "monitoring/completeness.html"))
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", diagnosis.check_spool)
         health.register("dead letters", diagnosis.check_dead_letters)
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)
+        register_gauges("completeness", gauges.completeness_gauges)
 
 
 def make_cache_table(using: str, **kwargs: Any) -> None:

@@ -36,6 +36,7 @@ from monitoring.leases import Term, acquire, fence, heartbeat, holder_name, rele
 from monitoring.models import Lease
 from usage import spool
 from usage.attribution import Attribution
+from usage.completeness import measure_if_due
 from usage.fetching import Fetching, Page, fetch
 from usage.ingest import Ingested, ingest, store
 from usage.models import CollectorRun
@@ -97,6 +98,8 @@ def collect(
         with heartbeat(term):
             _record_start(run, trigger, waited_since)
             status, failure_class, error = _drain_and_judge(run, should_stop)
+            if status == Status.SUCCEEDED and not run.more_waiting:
+                measure_if_due(upstream, term)
             return _record_end(run, status, failure_class, error)
     finally:
         release(term)

@@ -13,8 +13,11 @@ from django.utils import timezone
 from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Access, Upstream, UsageInterface
 from monitoring.health import Action, Finding, Level
+from monitoring.templatetags.figures import collected_share
 from usage import spool_health
 from usage.cadence import longest_wait
+from usage.completeness_models import CompletenessInterval
+from usage.completeness_report import completeness, lost_recently, sentence
 from usage.models import CollectorRun, DeadLetter
 from usage.status import UpstreamState, upstream_states
 
@@ -197,6 +200,32 @@ def judge_success(state: UpstreamState) -> Finding | None:
     )  # fmt: skip
 
 
+def judge_completeness(state: UpstreamState) -> Finding | None:
+    """Events that the upstream counted and that never came, and who takes them."""
+    lost = lost_recently(state.upstream)
+    if not lost:
+        return _how_complete(state.upstream)
+    if any(interval.cause == CompletenessInterval.Cause.ANOTHER_CONSUMER for interval in lost):
+        return Finding(
+            Level.ERROR, f"Another consumer takes events of this upstream: {sentence(lost[0])}.",
+            "Each event is handed out once: to whoever asks first, or to subscribers alone. A subscriber that does not read makes them vanish.",
+            "Stop the other dashboard or script that reads /usage-queue or subscribes over RESP, or let both subscribe: set this upstream to push.",
+            subject=state.upstream.name, action=settings_of(state.upstream),
+        )  # fmt: skip
+    return Finding(
+        Level.WARNING, f"{sentence(lost[0])}.", "They are in no figure, and nothing can bring them back.",
+        "Remove the cause; a retention of 3600 s upstream bridges an hour.", subject=state.upstream.name,
+    )  # fmt: skip
+
+
+def _how_complete(upstream: Upstream) -> Finding | None:
+    measured = completeness(upstream)
+    if measured.share is None:
+        return None
+    lost = f", {measured.lost:,} lost" if measured.lost else ""
+    return Finding(Level.OK, f"Collected {collected_share(measured.share)} of {measured.counted:,} counted attempts{lost}, last 7 days.", subject=upstream.name)
+
+
 def judge_spool(state: UpstreamState) -> Finding | None:
     """Pages that were popped on this host and are not stored yet."""
     waiting = spool_health.waiting(state.upstream.pk)
@@ -209,7 +238,8 @@ def judge_spool(state: UpstreamState) -> Finding | None:
 
 
 JUDGEMENTS: tuple[Judgement, ...] = (
-    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_success, judge_spool,
+    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_success, judge_completeness,
+    judge_spool,
 )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from management_proxy.models import Upstream
+from usage.completeness_report import completeness
 from usage.models import CollectorRun, DeadLetter
 from usage.status import upstream_states
 
@@ -32,3 +34,15 @@ def dead_letter_gauges() -> Iterator[Metric]:
     """Dead letters that wait for a fix."""
     pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
     yield GaugeMetricFamily("usage_dead_letters_pending", "Elements that could not be stored and were not replayed yet.", value=pending)
+
+
+def completeness_gauges() -> Iterator[Metric]:
+    """Over the last seven days, as the monitoring page says."""
+    share = GaugeMetricFamily("usage_collected_ratio", "Collected share of the events that there were, last 7 days.", labels=["upstream"])
+    lost = GaugeMetricFamily("usage_lost_events", "Events known to be lost, last 7 days.", labels=["upstream"])
+    for upstream in Upstream.objects.all():
+        measured = completeness(upstream)
+        if measured.share is not None:
+            share.add_metric([upstream.name], measured.share)
+            lost.add_metric([upstream.name], measured.lost)
+    yield from (share, lost)

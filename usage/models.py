@@ -369,3 +369,7 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} ({self.batch} #{self.position})"
+
+
+# Django looks for models here.
+from usage.completeness_models import CompletenessInterval, CounterSample  # noqa: E402, F401

@@ -5,7 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from management_proxy.models import Upstream
 from monitoring.health import findings, troubles
+from usage.completeness_report import by_account, completeness, incomplete
 from usage.status import recent_runs, upstream_states
 
 RUNS_SHOWN = 25
@@ -18,4 +20,13 @@ def collection_context(request: HttpRequest) -> dict[str, Any]:
         "states": upstream_states(),
         "runs": recent_runs(RUNS_SHOWN),
         "interval": settings.COLLECTOR_INTERVAL_SECONDS,
+    }
+
+
+def completeness_context(request: HttpRequest) -> dict[str, Any]:
+    """How complete collection is, by upstream, and each stretch that lacks something."""
+    upstreams = list(Upstream.objects.all())
+    return {
+        "measured": [(completeness(upstream), by_account(upstream)) for upstream in upstreams],
+        "intervals": incomplete(),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
 from management_proxy.simulator.profiles import Profile
-from management_proxy.simulator.traffic import MILLISECOND, Event, Traffic
+from management_proxy.simulator.traffic import MILLISECOND, Event, Traffic, is_counted
 from management_proxy.simulator.wire import go_json
 
 MOST_TEMPLATES = 3000
@@ -23,6 +23,7 @@ class Template:
     delay: int
     index: str
     failed: bool
+    is_counted: bool
 
     def fill(self, instant: bytes, identity: bytes) -> bytes:
         return b"".join((self.head, instant, self.middle, identity, self.tail))
@@ -30,7 +31,7 @@ class Template:
 
 @dataclass
 class Batch:
-    """Generated payloads and how many attempts of each credential went well or failed."""
+    """Generated payloads and how many counted attempts of each credential went well or failed."""
 
     payloads: list[bytes]
     outcomes: Counter[tuple[str, bool]]
@@ -40,7 +41,7 @@ def _cut(event: Event, profile: Profile, delay: int) -> Template:
     marked = profile.shape({**event, "timestamp": INSTANT, "request_id": IDENTITY})
     head, rest = go_json(marked).split(INSTANT.encode(), 1)
     middle, tail = rest.split(IDENTITY.encode(), 1)
-    return Template(head, middle, tail, delay, event["auth_index"], event["failed"])
+    return Template(head, middle, tail, delay, event["auth_index"], event["failed"], is_counted(event))
 
 
 def _templates(traffic: Traffic, profile: Profile, count: int, base: int) -> list[list[Template]]:
@@ -68,10 +69,10 @@ def generate(traffic: Traffic, profile: Profile, events: int, now: float, spread
         for template in requests[position % len(requests)]:
             instant = go_timestamp(start + position * step + template.delay, traffic.offset_minutes)
             batch.payloads.append(template.fill(instant.encode(), identity))
-            batch.outcomes[template.index, template.failed] += 1
+            batch.outcomes[template.index, template.failed] += template.is_counted
         position += 1
     for _ in range(len(batch.payloads) - events):
         batch.payloads.pop()
         last = requests[(position - 1) % len(requests)].pop()
-        batch.outcomes[last.index, last.failed] -= 1
+        batch.outcomes[last.index, last.failed] -= last.is_counted
     return batch

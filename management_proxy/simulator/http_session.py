@@ -3,7 +3,6 @@
 import io
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import HTTPMessage
@@ -134,7 +133,7 @@ class HttpSession(BaseHTTPRequestHandler):
 
     def _head(self, status: int, headers: list[tuple[str, str]], size: int | None) -> bytes:
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers)]
-        lines.append(f"Date: {http_date(time.time())}")
+        lines.append(f"Date: {http_date(self.app.options.clock())}")
         if size is None:
             lines.append("Transfer-Encoding: chunked")
         elif status != HTTPStatus.NO_CONTENT and self.command != "HEAD":

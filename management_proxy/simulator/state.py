@@ -26,7 +26,7 @@ from management_proxy.simulator.results import Results
 from management_proxy.simulator.routing import Routes
 from management_proxy.simulator.toggles import TOGGLES, ToggleRoutes
 from management_proxy.simulator.tools import ToolRoutes
-from management_proxy.simulator.traffic import Event, Traffic
+from management_proxy.simulator.traffic import Event, Traffic, is_counted
 from management_proxy.simulator.usage_queue import UsageQueue
 from management_proxy.simulator.wire import go_json
 from management_proxy.simulator.world import World, make_world, of_auth_files, of_keys
@@ -129,7 +129,8 @@ class State:
         self.queue.push(go_json(self.profile.shape(event)) for event in events)
         for event in events:
             status = event["fail"]["status_code"] if event["failed"] else 200
-            self.results.note(event["auth_index"], event["model"], status, event["fail"]["body"])
+            if is_counted(event):
+                self.results.note(event["auth_index"], event["model"], status, event["fail"]["body"])
             method, _, path = event["endpoint"].partition(" ")
             self.log.note_request(status, event["client_ip"], method, path, event["request_id"])
             if event["failed"]:

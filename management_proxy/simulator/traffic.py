@@ -21,6 +21,8 @@ from management_proxy.simulator.world import FAMILIES, Credential, Family, World
 Event = dict[str, Any]
 
 FAILURE_RATE = 0.04
+IMAGE_MODEL = "gpt-image-2"
+CANCELLED = 499
 IMAGE_RATE = 0.01
 ABANDONED_RATE = 0.01
 MOST_ATTEMPTS = 3
@@ -36,6 +38,11 @@ HOUR_WEIGHTS = (
     *(0.35, 0.28, 0.25, 0.25, 0.35, 0.60, 0.90, 1.20, 1.50, 1.70, 1.80, 1.70),
     *(1.60, 1.50, 1.50, 1.60, 1.80, 2.00, 2.20, 2.00, 1.60, 1.20, 0.80, 0.50),
 )
+
+
+def is_counted(event: Event) -> bool:
+    """Whether the account's counters go up: not for what the client broke off, nor twice for an attempt that made an image (contract 12)."""
+    return bool(event["model"] != IMAGE_MODEL and event["fail"]["status_code"] != CANCELLED)
 
 
 class Traffic:
@@ -189,7 +196,7 @@ class Traffic:
         """Return the additional event of an image tool: everything of its parent but model and tokens."""
         used = Used(uncached=self._random.randrange(40, 400), spoken=self._random.choice((1056, 4160, 6240)))
         counted = {"tokens": tokens.reported(used, "codex"), "token_breakdown": tokens.breakdown(used)}
-        return {**parent, **counted, "model": "gpt-image-2"}
+        return {**parent, **counted, "model": IMAGE_MODEL}
 
     def history(self, days: int, per_day: int, now: datetime) -> Iterator[Event]:
         """Yield the events of the last days in the order of their timestamps; `per_day` counts client requests."""

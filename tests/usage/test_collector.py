@@ -27,6 +27,8 @@ class Upstream(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/config"):
             return httpx.Response(200, stream=httpx.ByteStream(b'{"usage-statistics-enabled":true}'))
+        if not request.url.path.endswith("/usage-queue"):
+            return httpx.Response(404, stream=httpx.ByteStream(b""))
         self.pops += 1
         page = self.pages.pop(0) if self.pages else b"[]"
         if isinstance(page, Exception):

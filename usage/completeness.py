@@ -1,0 +1,150 @@
+"""Measuring completeness: sample the upstream's counters, reconcile them with what is stored (`usage/reconciliation.py`).
+
+    sample k-1 ----- interval k ----- sample k            a pass at sample k
+       |  arrived(k-1): events that                        * counts the interval k from the counters
+       |  ended after sample k-1                           * closes interval k-1: everything that ended before sample k-1
+                                                             has arrived by now, one interval later
+
+A pass belongs to a collector run: it holds the collect lease, so that nothing of this upstream is being stored meanwhile,
+and it comes after the queue was drained. Arrivals are counted by event id, each event once. Whatever arrives later still
+(a spool found after days, a replayed dead letter) is counted into the interval that it ended in. When an attempt ended is
+told by its event on the upstream's clock and brought to ours.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from management_proxy.client import ManagementClient
+from management_proxy.errors import UpstreamError
+from management_proxy.models import Upstream
+from management_proxy.upstreams import client_for
+from management_proxy.usage_client import counters
+from monitoring.leases import Term, fence
+from usage.arrivals import Window, arrivals, known_accounts, newest_event_id
+from usage.completeness_causes import cause_of
+from usage.completeness_models import CompletenessInterval, CounterSample
+from usage.reconciliation import Lines, added, as_json, counted_between, from_json, reconcile
+
+logger = logging.getLogger(__name__)
+
+Cause = CompletenessInterval.Cause
+MEASURE_EVERY = timedelta(seconds=60)
+SAMPLES_KEPT_FOR = timedelta(days=2)
+# Stretches without loss are joined up to this length.
+LONGEST_STRETCH = timedelta(hours=1)
+
+
+def measure_if_due(upstream: Upstream, term: Term) -> None:
+    """Make a pass if the last sample is old enough; what the upstream refuses is left for the next time."""
+    last = CounterSample.objects.filter(upstream=upstream).first()
+    if last and timezone.now() - last.taken_at < MEASURE_EVERY:
+        return
+    try:
+        measure(upstream, client_for(upstream), term)
+    except UpstreamError as error:
+        logger.warning("Counters could not be read", extra={"upstream": upstream.name, "error": str(error)})
+
+
+def measure(upstream: Upstream, client: ManagementClient, term: Term) -> None:
+    """Sample the counters and close the interval before; nothing is written if the term has ended. Raises UpstreamError."""
+    asked_at = timezone.now()
+    read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
+    taken_at = asked_at + (timezone.now() - asked_at) / 2
+    with transaction.atomic():
+        if fence(term):
+            _take(upstream, read, taken_at)
+
+
+def _take(upstream: Upstream, read: dict[str, list[int]], taken_at: datetime) -> None:
+    samples = list(CounterSample.objects.filter(upstream=upstream)[:2])
+    before = samples[0] if samples else None
+    if before and before.taken_at >= taken_at:
+        return  # our clock was set back
+    sample = CounterSample(
+        upstream=upstream, taken_at=taken_at, counters=read, statistics_enabled=upstream.statistics_enabled is not False, last_event_id=newest_event_id()
+    )
+    if before:
+        counted = counted_between(before.counters, read)
+        sample.counted, sample.reset_accounts, sample.restarted = as_json(counted.lines), counted.reset_accounts, counted.restarted
+        window = Window(upstream, before.last_event_id, sample.last_event_id, before.taken_at, samples[1].taken_at if len(samples) > 1 else None)
+        came = arrivals(window, read.keys())
+        sample.arrived = as_json(came.after)
+        if len(samples) > 1:
+            sample.carried = _close(upstream, samples[1], before, added(from_json(before.arrived), came.within))
+        for interval_id, lines in came.late.items():
+            _count_late(interval_id, lines)
+    sample.save()
+    CounterSample.objects.filter(upstream=upstream, taken_at__lt=taken_at - SAMPLES_KEPT_FOR).delete()
+
+
+def _close(upstream: Upstream, first: CounterSample, last: CounterSample, stored: Lines) -> dict[str, int]:
+    """Write down the interval between two samples; the surplus that it leaves to the next."""
+    previous = CompletenessInterval.objects.filter(upstream=upstream, ended_at=first.taken_at).first()
+    known = known_accounts(upstream)
+    # An account that no event was ever seen of may go by another name there (contract 2.7); without any event, all count.
+    counted = {account: line for account, line in from_json(last.counted).items() if not known or account in known}
+    before = from_json(previous.accounts) if previous else {}
+    result = reconcile(counted, stored, before, last.carried, last.reset_accounts)
+    if previous and result.given_back:
+        _give_back(previous, result.given_back)
+    recently: Lines = {}
+    if previous and previous.cause in (Cause.NONE, Cause.WITHOUT_EVENT):
+        recently = from_json(previous.accounts)
+    missing = sum(line.missing for line in result.lines.values())
+    cause, detail = cause_of(upstream, first, last, result.lines, recently) if missing or last.restarted else (Cause.NONE, "")
+    interval = CompletenessInterval(
+        upstream=upstream, started_at=first.taken_at, ended_at=last.taken_at, missing=missing, cause=cause, detail=detail, accounts=as_json(result.lines),
+        counted=sum(line.counted for line in result.lines.values()), stored=sum(line.stored for line in result.lines.values()),
+    )  # fmt: skip
+    if previous and _may_join(previous, interval):
+        _join(previous, interval)
+    else:
+        interval.save()
+    return result.carried
+
+
+def _may_join(previous: CompletenessInterval, interval: CompletenessInterval) -> bool:
+    harmless = (Cause.NONE, Cause.WITHOUT_EVENT)
+    return previous.cause in harmless and interval.cause in harmless and interval.ended_at - previous.started_at <= LONGEST_STRETCH
+
+
+def _join(previous: CompletenessInterval, interval: CompletenessInterval) -> None:
+    previous.accounts = as_json(added(from_json(previous.accounts), from_json(interval.accounts)))
+    previous.ended_at = interval.ended_at
+    previous.counted += interval.counted
+    previous.stored += interval.stored
+    previous.missing += interval.missing
+    previous.cause = Cause.WITHOUT_EVENT if previous.missing else Cause.NONE
+    previous.save()
+
+
+def _give_back(interval: CompletenessInterval, given_back: dict[str, int]) -> None:
+    """Take back what was called missing and has turned up in the next interval."""
+    for account, count in given_back.items():
+        numbers = interval.accounts[account]
+        numbers[4] -= count
+        interval.missing -= count
+    _settle(interval)
+
+
+def _count_late(interval_id: int, lines: Lines) -> None:
+    """Count events into the interval that they ended in, long after it was closed."""
+    interval = CompletenessInterval.objects.select_for_update().get(pk=interval_id)
+    held = from_json(interval.accounts)
+    for account, line in added(held, {a: line for a, line in lines.items() if a in held}).items():
+        found = line.stored - held[account].stored
+        numbers = line.values()
+        numbers[4] = max(line.missing - found, 0)
+        interval.missing -= line.missing - numbers[4]
+        interval.stored += found
+        interval.accounts[account] = numbers
+    _settle(interval)
+
+
+def _settle(interval: CompletenessInterval) -> None:
+    if interval.missing == 0 and interval.cause != Cause.RESTARTED:
+        interval.cause, interval.detail = Cause.NONE, ""
+    interval.save(update_fields=["accounts", "stored", "missing", "cause", "detail"])
