@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -26,7 +27,7 @@ from usage.history import history as history_of
 from usage.models import CollectorRun
 from usage.presentation import run_summary
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def error(status_code: int, code: str, message: str, **details: Any) -> JsonResponse:
@@ -48,7 +49,7 @@ def signed_in(view: View) -> View:
     """401 in JSON for anonymous callers, instead of a redirect to a page."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return error(401, "AUTH_UNAUTHORIZED", "Sign in first.")
         return view(request, *args, **kwargs)

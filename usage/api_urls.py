@@ -11,4 +11,5 @@ urlpatterns = [
     path("history", api.history, name="history"),
     path("events", events_api.events, name="events"),
     path("events/<int:event_id>", events_api.event, name="event"),
+    path("export", events_api.export, name="export"),
 ]

@@ -99,8 +99,8 @@ class EventQuestion:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Parameters of both conditions."""
-        return {"owner": self.scope.owner_id, "request_id": self.request_id, **self.filters.parameters}
+        """Parameters of the window and of both conditions."""
+        return {"start": self.start, "end": self.end, "owner": self.scope.owner_id, "request_id": self.request_id, **self.filters.parameters}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -10,7 +11,9 @@ from usage.api import error, invalid_query, signed_in
 from usage.conditional import answered_once
 from usage.event_details import find_event
 from usage.event_pages import Cursor, page_of_events
-from usage.forms import EventForm
+from usage.export import MOST_AT_ONCE
+from usage.export import export as export_of
+from usage.forms import EventForm, ExportForm
 from usage.history import Scope
 
 
@@ -43,6 +46,27 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     if found is None:
         return error(404, "NOT_FOUND", f"No event {event_id} that you may see.")
     return answered_once(request, found.as_json(), as_of)
+
+
+@require_GET
+@signed_in
+def export(request: HttpRequest) -> HttpResponseBase:
+    """`?format=csv|jsonl` and what `events` takes but for pages: all events of the window as a file, oldest first."""
+    form = ExportForm(request.GET, scope=Scope.of(request.user))
+    if not form.is_valid():
+        return invalid_query(form)
+    window, file_format = form.window(), form.cleaned_data["format"]
+    chunks = export_of(form.question(), file_format)
+    if chunks is None:
+        busy = error(429, "EXPORTS_BUSY", f"{MOST_AT_ONCE} exports are being written; try again when one has ended.")
+        busy.headers["Retry-After"] = "10"
+        return busy
+    response = StreamingHttpResponse(chunks, content_type=file_format.content_type)
+    name = f"usage-{window.first}-to-{window.last}.{file_format.value}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
 
 
 def _address(request: HttpRequest, cursor: Cursor) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from usage.dimensions import Dimension, Filters, InvalidQuery
 from usage.event_pages import LARGEST_PAGE, Cursor, EventQuestion
+from usage.export import Format
 from usage.history import Scope
 from usage.windows import Window
 
@@ -144,6 +145,19 @@ class EventForm(FilteredForm):
         """The question of a valid form."""
         window = self.window()
         return EventQuestion(window.start, window.end, self.scope, self.filters, self.cleaned_data["request_id"])
+
+
+class ExportForm(EventForm):
+    """Events of a window as a file."""
+
+    format = forms.CharField(required=False)
+
+    def clean_format(self) -> Format:
+        text = self.cleaned_data["format"] or Format.CSV.value
+        try:
+            return Format(text)
+        except ValueError:
+            raise ValidationError(f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}") from None
 
 
 class HistoryForm(WindowForm):
