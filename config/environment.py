@@ -70,6 +70,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("MAX_PROVIDER_KEYS_PER_USER", int, 10, "`10`", "Provider keys that one user may own on one upstream; staff may assign more."),
     Variable("MAX_CLIENT_KEYS_PER_USER", int, 10, "`10`", "Client keys in use that one user may own on one upstream; staff may assign more."),
     Variable("TOLLGATE_SIMULATED", bool, False, "`false`", "Set by `make run` when the upstream is the simulated one; shows the banner."),
+    Variable("EVENT_RETENTION_MONTHS", int, 0, "`0`: all", "Whole months of events kept before the present one; older ones are dropped, their rollups stay."),
     Variable("HISTORY_MAX_DAYS", int, 366, "`366`", "Longest range that one question about history may span."),
     Variable("PRIVATE_PROVIDER_NETWORKS", list, [], "none", "Comma-separated private networks that custom providers may lie in, e.g. `127.0.0.1,10.0.0.0/8`."),
     Variable(

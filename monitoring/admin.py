@@ -1,4 +1,4 @@
-"""Leases in the admin: to look at, and to release by force; audit entries to look at."""
+"""Leases in the admin: to look at, and to release by force; audit entries and periodic tasks to look at."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from monitoring.leases import force_release
-from monitoring.models import AuditEntry, Lease
+from monitoring.models import AuditEntry, Lease, PeriodicTask
 from monitoring.read_only_admin import ReadOnlyAdmin
 
 # One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the audit trail.
@@ -70,3 +70,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ("outcome", "via")
     search_fields = ("actor", "action", "target", "request_id")
     show_full_result_count = False
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(ReadOnlyAdmin):
+    """When each task was last begun, and how that ended."""
+
+    list_display = ("name", "status", "begun_at", "ended_at", "outcome")

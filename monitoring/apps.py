@@ -9,9 +9,10 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from monitoring import audit_signals, checks, gauges  # noqa: F401
+        from monitoring import audit_signals, checks, gauges, health, periodic  # noqa: F401
         from monitoring.metrics import register_gauges
 
         audit_signals.connect()
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)
+        health.register("periodic tasks", periodic.check_tasks)

@@ -1,4 +1,4 @@
-"""What `monitoring/leases.py` and `monitoring/audit.py` keep in the database."""
+"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit.py` keep in the database."""
 
 from django.conf import settings
 from django.db import models
@@ -35,6 +35,36 @@ class Lease(models.Model):
     def with_state(cls) -> models.QuerySet["Lease"]:
         """Leases with `is_held`, judged by the database's clock."""
         return cls.objects.annotate(is_held=models.ExpressionWrapper(Q(expires_at__gt=Now()), output_field=models.BooleanField()))
+
+
+class PeriodicTask(models.Model):
+    """When a task of `monitoring/periodic.py` was last begun, and how that ended."""
+
+    class Status(models.TextChoices):
+        NEVER = "never", "never done"
+        RUNNING = "running", "running"
+        SUCCEEDED = "succeeded", "succeeded"
+        TROUBLE = "trouble", "found trouble"
+        FAILED = "failed", "failed"
+
+    name = models.CharField(max_length=80, primary_key=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.NEVER)
+    begun_at = models.DateTimeField(null=True, blank=True, help_text="On the database's clock.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(condition=Q(status="never") | Q(begun_at__isnull=False), name="task_begun_unless_never"),
+            models.CheckConstraint(
+                condition=Q(status__in=("never", "running"), ended_at=None) | (~Q(status__in=("never", "running")) & Q(ended_at__isnull=False)),
+                name="task_ended_iff_not_running",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class AuditEntry(models.Model):

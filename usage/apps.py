@@ -13,11 +13,11 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from monitoring import health
+        from monitoring import health, periodic
         from monitoring.metrics import register_gauges
         from monitoring.panels import Panel, register
         from providers import consumption
-        from usage import checks, diagnosis, gauges, panels  # noqa: F401
+        from usage import checks, diagnosis, gauges, panels, upkeep  # noqa: F401
         from usage.consumption import consumption_of
 
         post_migrate.connect(make_cache_table, sender=self)
@@ -30,6 +30,8 @@ class UsageConfig(AppConfig):
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)
         register_gauges("completeness", gauges.completeness_gauges)
+        for task in upkeep.TASKS:
+            periodic.register(task)
 
 
 def make_cache_table(using: str, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams import ensure_environment_upstream
+from monitoring.periodic import PeriodicThread
 from usage.attribution import Attribution
 from usage.cadence import Cadence
 from usage.collector import RunInProgress, collect
@@ -82,6 +83,7 @@ class CollectorLoop:
     def run(self) -> None:
         """Go on until `stop` is set; then let every step in hand end."""
         logger.info("Collector started", extra={"interval_seconds": self._interval})
+        PeriodicThread(self._stop).start()
         while not self._stop.is_set():
             self.adjust()
             self._stop.wait(LOOK_FOR_UPSTREAMS_SECONDS)

@@ -10,6 +10,7 @@ from usage.models import PrunedMonth
 
 # Any number serves; it only must be the same everywhere.
 _LOCK = 7_203_411
+MONTHS_AHEAD = 2
 
 
 def month_of(instant: datetime) -> date:
@@ -20,6 +21,25 @@ def month_of(instant: datetime) -> date:
 def next_month(month: date) -> date:
     """The first day of the month after."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def months_before(month: date, count: int) -> date:
+    """The first day of the month so many months before."""
+    number = month.year * 12 + month.month - 1 - count
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def this_month() -> date:
+    """The UTC month that it is by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return month_of(cursor.fetchone()[0])
+
+
+def ensure_partitions_ahead() -> None:
+    """Make the partitions of this month and the next ones."""
+    month = this_month()
+    ensure_partitions({months_before(month, -ahead) for ahead in range(MONTHS_AHEAD + 1)})
 
 
 def start_of(month: date) -> datetime:

@@ -1,0 +1,170 @@
+"""Periodic tasks: what Tollgate does by itself now and then, each task in one process of all at a time.
+
+    never --due--> running (lease held, row says since when) --> succeeded | trouble | failed --period passes--> running ...
+
+* `trouble` is what a task finds (it was done), `failed` that it could not be done.
+* A task is due when its period has passed since it was last begun; one with an hour, when that hour of the day has come.
+* After a failure, or when the process that did it died, it is due again within `RETRY`.
+* The lease keeps processes apart; the row is written under its fence; only the database's clock decides.
+* A task must bear being killed at any point and done again.
+
+The collector's loop gives the tasks a thread of their own, so that none of them delays collection.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from monitoring.health import Finding, Level
+from monitoring.leases import Term, acquire, fence, heartbeat, release
+from monitoring.models import PeriodicTask
+
+logger = logging.getLogger(__name__)
+
+Status = PeriodicTask.Status
+RETRY = timedelta(minutes=15)
+LEASE_TTL_SECONDS = 60.0
+LOOK_SECONDS = 15.0
+
+
+class TroubleFound(Exception):
+    """A task was done and found something wrong, which the message tells."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of periodic work: `function` does it and says in a sentence what came of it.
+
+    It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the installation's zone, for daily
+    work that is best done at night. `why` and `mend` are what a finding says when it fails or finds trouble.
+    """
+
+    name: str
+    description: str
+    function: Callable[[], str]
+    period: timedelta
+    why: str
+    mend: str
+    hour: int | None = None
+    lease: str = ""
+
+    @property
+    def lease_name(self) -> str:
+        """The lease under which it is done."""
+        return self.lease or f"task:{self.name}"
+
+
+_tasks: dict[str, Task] = {}
+
+
+def register(task: Task) -> None:
+    """Add a task, or replace the one of that name."""
+    _tasks[task.name] = task
+
+
+def tasks() -> list[Task]:
+    """All registered tasks."""
+    return list(_tasks.values())
+
+
+def is_due(task: Task, row: PeriodicTask | None, now: datetime) -> bool:
+    """Whether a task is to be begun at this instant of the database's clock."""
+    if row is None or row.begun_at is None:
+        return True
+    if row.status in (Status.RUNNING, Status.FAILED):
+        return now - row.begun_at >= min(RETRY, task.period)
+    if task.hour is None:
+        return now - row.begun_at >= task.period
+    return row.begun_at < _last_time(task.hour, now)
+
+
+def _last_time(hour: int, now: datetime) -> datetime:
+    local = timezone.localtime(now)
+    today = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today if today <= local else today - timedelta(days=1)
+
+
+def run_due() -> list[str]:
+    """Do every task that is due and that nobody else is doing; the names of those done. Raises django.db.Error."""
+    rows = {row.name: row for row in PeriodicTask.objects.all()}
+    now = _database_now()
+    return [task.name for task in tasks() if is_due(task, rows.get(task.name), now) and run(task)]
+
+
+def run(task: Task, *, only_if_due: bool = True) -> bool:
+    """Do a task under its lease; False if somebody else does it, or has just done it."""
+    term = acquire(task.lease_name, LEASE_TTL_SECONDS)
+    if term is None:
+        return False
+    try:
+        row, _ = PeriodicTask.objects.get_or_create(name=task.name)
+        if only_if_due and not is_due(task, row, _database_now()):
+            return False
+        with heartbeat(term):
+            _do(task, term)
+        return True
+    finally:
+        release(term)
+
+
+def _do(task: Task, term: Term) -> None:
+    _write(task, term, status=Status.RUNNING, begun_at=Now(), ended_at=None, outcome="")
+    try:
+        outcome, status = task.function(), Status.SUCCEEDED
+        logger.info("Periodic task done", extra={"task": task.name, "outcome": outcome})
+    except DatabaseError:
+        raise
+    except TroubleFound as trouble:
+        outcome, status = str(trouble), Status.TROUBLE
+        logger.error("Periodic task found trouble", extra={"task": task.name, "outcome": outcome})
+    except Exception as error:  # whatever broke, the other tasks go on
+        outcome, status = f"{type(error).__name__}: {error}", Status.FAILED
+        logger.exception("Periodic task failed", extra={"task": task.name})
+    _write(task, term, status=status, ended_at=Now(), outcome=outcome[:500])
+
+
+def check_tasks() -> Iterator[Finding]:
+    """A finding for every task that failed or found trouble."""
+    rows = {row.name: row for row in PeriodicTask.objects.filter(status__in=(Status.FAILED, Status.TROUBLE))}
+    for task in tasks():
+        if row := rows.get(task.name):
+            found = row.status == Status.TROUBLE
+            summary = row.outcome if found else f"{task.description}: failed. {row.outcome}"
+            yield Finding(Level.ERROR if found else Level.WARNING, summary, task.why, task.mend)
+
+
+def _write(task: Task, term: Term, **fields: object) -> None:
+    with transaction.atomic():
+        if fence(term):
+            PeriodicTask.objects.filter(name=task.name).update(**fields)
+
+
+def _database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
+class PeriodicThread(threading.Thread):
+    """Does what is due until told to stop; a daemon, since no exit waits for a long task."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__(name="periodic tasks", daemon=True)
+        self._stop_all = stop
+
+    def run(self) -> None:
+        while not self._stop_all.wait(LOOK_SECONDS):
+            try:
+                run_due()
+            except DatabaseError as error:
+                logger.warning("Periodic tasks wait for the database", extra={"error": str(error).split("\n")[0]})
+                connection.close()
+        connection.close()
