@@ -63,14 +63,17 @@ class MadeKey:
 
 
 def create(
-    upstream: Upstream, actor: User, *, owner: User | None, name: str, terms: Terms | None = None, key: str = "", reason: str = ""
+    upstream: Upstream, actor: User | None, *, owner: User | None, name: str, terms: Terms | None = None, key: str = "", reason: str = ""
 ) -> MadeKey:  # fmt: skip
-    """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds for everybody but staff."""
+    """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds for everybody but staff.
+
+    Without an actor it is the shell that asks, which is staff.
+    """
     terms = terms or Terms()
     terms.check()
     key = _checked(key) if key else f"sk-{secrets.token_urlsafe(32)}"
     with transaction.atomic():
-        if owner and not actor.is_staff:
+        if owner and actor and not actor.is_staff:
             check_limit(owner, _in_use(upstream).filter(owner=owner), settings.MAX_CLIENT_KEYS_PER_USER, "client keys")
         row = _requested_row(upstream, key, owner=owner, name=name, **terms.fields)
         intent = submit(upstream, AddClientKey(client_key_id=row.pk, key=key, name=name), actor, reason)

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitoring import audit
+from monitoring.failpoints import around
 from monitoring.leases import Term, fence
 from monitoring.models import AuditEntry
 from providers.changes import Change
@@ -23,14 +24,14 @@ class LeaseLost(Exception):
 
 def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) -> None:
     """Record that they are about to be sent. Raises LeaseLost."""
-    with transaction.atomic():
+    with around("applied"), transaction.atomic():
         _check(term)
-        for intent, before in zip(intents, befores, strict=True):
-            if intent.before is None:
-                intent.before = before
-            intent.state, intent.token, intent.applied_at = State.APPLIED, term.token, timezone.now()
+        now, marked = timezone.now(), list(intents)
+        for intent, before in zip(marked, befores, strict=True):
+            intent.before = before if intent.before is None else intent.before
+            intent.state, intent.token, intent.applied_at = State.APPLIED, term.token, now
             intent.attempts += 1
-            intent.save(update_fields=["before", "state", "token", "applied_at", "attempts"])
+        Intent.objects.bulk_update(marked, ["before", "state", "token", "applied_at", "attempts"])
     if not term.is_trusted:
         raise LeaseLost
 
@@ -39,7 +40,7 @@ def settle(
     term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", refusal: ChangeRefused | None = None
 ) -> None:  # fmt: skip
     """Record the outcome together with our half of the change and the end of its audit entry. Raises LeaseLost."""
-    with transaction.atomic():
+    with around("outcome"), transaction.atomic():
         _check(term)
         intent.state, intent.after, intent.error = state, after, error[:500]
         if refusal:

@@ -15,7 +15,18 @@ from providers.configuration_models import ConfigurationVersion
 from providers.custom_models import CustomProvider, ProviderGroup
 from providers.digests import last_four
 
-__all__ = ["Account", "AccountLogin", "ClientKey", "ConfigurationVersion", "Credential", "CustomProvider", "Intent", "ProviderGroup", "ProviderKey"]
+__all__ = [
+    "Account",
+    "AccountLogin",
+    "ClientKey",
+    "ConfigurationVersion",
+    "Credential",
+    "CustomProvider",
+    "DriftCheck",
+    "Intent",
+    "ProviderGroup",
+    "ProviderKey",
+]
 
 
 class ClientKey(models.Model):
@@ -146,6 +157,7 @@ class Intent(models.Model):
     error_field = models.CharField(max_length=60, blank=True)
     error_code = models.CharField(max_length=40, blank=True, help_text="As the JSON API calls it.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was or may have been sent.")
+    overtaken = models.PositiveSmallIntegerField(default=0, help_text="How many later ones were carried out before it.")
     must_save = models.BooleanField(default=False, help_text="The upstream took it but could not save it.")
     token = models.BigIntegerField(null=True, blank=True, help_text="Fencing token of the lease under which it was sent last.")
     audit_entry = models.BigIntegerField(null=True, blank=True)
@@ -193,3 +205,15 @@ class Intent(models.Model):
         """Set, without saving, what it does."""
         self.kind, self.resource, self.subject, self.title = change.kind, change.resource.name, change.subject, change.title[:200]
         self.change_encrypted = encrypt(change.encoded())
+
+
+class DriftCheck(models.Model):
+    """What the last comparison of an upstream with our belief found; secrets masked."""
+
+    upstream = models.OneToOneField(Upstream, on_delete=models.CASCADE, related_name="drift_check")
+    checked_at = models.DateTimeField()
+    differences = models.JSONField(default=list)
+    error = models.CharField(max_length=500, blank=True, help_text="Why it could not be compared; then the differences are older.")
+
+    def __str__(self) -> str:
+        return f"{self.upstream}: {len(self.differences)}"

@@ -15,6 +15,7 @@ from management_proxy.encryption import UndecryptableError
 from management_proxy.errors import NotReached, Refused, ServerFault, Unintelligible, UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams import client_for
+from monitoring.failpoints import around
 from monitoring.leases import Term
 from providers.changes import Change, Moved, State
 from providers.errors import ChangeRefused
@@ -24,6 +25,8 @@ from providers.models import Intent
 logger = logging.getLogger(__name__)
 
 MOST_TOGETHER = 200
+# Nobody waits longer because more than so many came later and were served earlier.
+MOST_OVERTAKEN = 2
 MOST_ATTEMPTS = 5
 # A reload lasts up to twice what the write took (contract 6.5); the margin covers the smallest ones.
 SETTLE_FACTOR = 2.5
@@ -71,14 +74,24 @@ def _next_together(upstream: Upstream, term: Term) -> list[Pair]:
         continue
     if first is None or change is None:
         return []
-    pairs = [(first, change)]
-    if change.joins:
-        subjects = {first.subject}
-        for intent in waiting.filter(resource=first.resource, pk__gt=first.pk)[:MOST_TOGETHER]:
-            other = None if intent.subject in subjects else _readable(term, intent)
-            subjects.add(intent.subject)
-            if other and other.joins:
-                pairs.append((intent, other))
+    return _joining(term, first, change, list(waiting.filter(pk__gt=first.pk)[:MOST_TOGETHER]))
+
+
+def _joining(term: Term, first: Intent, change: Change, others: list[Intent]) -> list[Pair]:
+    """The first and those that share its write; they stop where one more would overtake somebody too often."""
+    pairs, subjects, passed = [(first, change)], {first.subject}, list[Intent]()
+    for intent in others if change.joins else []:
+        other = _readable(term, intent) if intent.resource == first.resource and intent.subject not in subjects else None
+        if other and other.joins:
+            if any(one.overtaken >= MOST_OVERTAKEN for one in passed):
+                break
+            pairs.append((intent, other))
+            for one in passed:
+                one.overtaken += 1
+        elif not intent.is_settled:
+            passed.append(intent)
+        subjects.add(intent.subject)
+    Intent.objects.bulk_update([one for one in passed if one.overtaken], ["overtaken"])
     return pairs
 
 
@@ -127,7 +140,8 @@ class _Turn:
             if not self._send(client, state, after):
                 return
             try:
-                state = self.resource.read(client)
+                with around("read back"):
+                    state = self.resource.read(client)
             except UpstreamError as error:
                 self._leave_all_unknown(f"sent, and could not be read back: {error}")
                 return
@@ -166,7 +180,8 @@ class _Turn:
         mark_applied(self.term, [intent for intent, _ in self.pairs], [change.shown(before) for _, change in self.pairs])
         started = time.monotonic()
         try:
-            self.pairs[0][1].write(client, before, after)
+            with around("upstream write"):
+                self.pairs[0][1].write(client, before, after)
         except Moved:
             return True  # nothing was sent: planned anew from what is there now
         except NotReached as error:

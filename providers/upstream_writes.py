@@ -27,8 +27,8 @@ Invariants
   nobody expects it any more, nor after a newer change of the same subject.
 
 Who waits: threads of one process wait for its lock, processes for the lease. Whoever gets it carries out the oldest
-first, whoever asked, until its own is done. An intent is overtaken only by younger ones of the list whose turn it is, and
-waits at most one turn for every other list. The queue is bounded: beyond `LONGEST_QUEUE` nothing is accepted.
+first, whoever asked, until its own is done. Younger ones of the list whose turn it is join in, but nobody is overtaken more
+than twice. The queue is bounded: beyond `LONGEST_QUEUE` nothing is accepted.
 
 The database's clock decides about the lease, ours only how long to wait. What cannot be had: the upstream knows no
 tokens, so a holder frozen between recording and sending may still send once after its term; the next one's reading back
@@ -47,6 +47,7 @@ from django.db import transaction
 
 from management_proxy.models import Upstream
 from monitoring import audit
+from monitoring.failpoints import around, failpoint
 from monitoring.leases import acquire, heartbeat, release
 from providers.changes import Change
 from providers.errors import QueueFull
@@ -133,11 +134,13 @@ def _serve(upstream: Upstream, is_done: Callable[[], bool]) -> bool:
         time.sleep(random.uniform(0.4, 1.0) * _LOOK_SECONDS)  # noqa: S311
         return False
     try:
+        failpoint("write lease taken")
         with heartbeat(term):
             while take_turn(upstream, term) and not is_done():
                 pass
     except LeaseLost:
         return False
     finally:
-        release(term)
+        with around("write lease release"):
+            release(term)
     return True

@@ -16,6 +16,7 @@ from providers import upstream_writes
 from providers.client_key_changes import AddClientKey
 from providers.errors import QueueFull
 from providers.models import ClientKey, Intent
+from providers.provider_key_changes import AddEntry
 from providers.upstream_writes import ahead_of, carry_out, finish_waiting, perform, submit
 from tests.factories import make_user
 from tests.providers.conftest import add_key, keys_of, remove_key
@@ -210,3 +211,19 @@ def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatc
     perform(upstream, add_key(upstream, KEY))
     assert seen
     assert not any(seen)
+
+
+def test_nobody_is_overtaken_by_more_than_two(upstream):
+    """Lists take turns by age; those that share a write jump the queue by two places at most."""
+    lists = "KPKKKKPKPPKKKKKK"
+    intents = [submit(upstream, add_key(upstream, f"sk-team-{n:020d}") if kind == "K" else add_entry(f"sk-ant-{n:020d}")) for n, kind in enumerate(lists)]
+    for intent in intents:
+        carry_out(intent)
+    settled = list(Intent.objects.order_by("settled_at").values_list("pk", flat=True))
+    overtaken = [sum(other > pk for other in settled[: settled.index(pk)]) for pk in settled]
+    assert max(overtaken) <= 2
+    assert len(set(Intent.objects.values_list("applied_at", flat=True))) < len(lists), "some shared a write"
+
+
+def add_entry(key):
+    return AddEntry(family_name="claude", identity=(key, ""), entry={"api-key": key})

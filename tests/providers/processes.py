@@ -1,0 +1,54 @@
+"""Real processes that change one upstream: a nursery of commands, and what must hold when they are through."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+
+from management_proxy.client import ManagementClient
+from management_proxy.list_client import read_client_keys
+from management_proxy.models import Upstream
+from providers.drift import compare
+from providers.models import ClientKey, Intent, ProviderKey
+from tests.crashing import Nursery
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process that works on this test's database."""
+    database = connection.settings_dict
+    host = str(database["HOST"])
+    at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
+    secrets = {"SECRET_KEY": "s" * 50, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS)}
+    url = f"postgresql://{database['USER']}@{at}{database['NAME']}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+    return {**inherited, **secrets, "DATABASE_URL": url, "CLIPROXYAPI_MANAGEMENT_URL": "", "WRITE_LEASE_TTL_SECONDS": "1"}
+
+
+@dataclass
+class World:
+    """An upstream, a client that goes past the funnel, and commands as processes."""
+
+    upstream: Upstream
+    client: ManagementClient
+    nursery: Nursery
+
+    def start(self, *arguments: str, **order) -> int:
+        return self.nursery.start(*arguments, settings={"WRITE_LEASE_TTL_SECONDS": 1.0}, **order)
+
+    def run(self, *arguments: str, **order) -> int:
+        return self.nursery.wait(self.start(*arguments, **order))
+
+    def listed(self) -> list[str]:
+        return read_client_keys(self.client)
+
+    def assert_agreement(self, strangers: int = 0) -> None:
+        """Nothing is uncertain, nothing doubled, and database and upstream say the same of everything that is managed here."""
+        assert not Intent.objects.filter(state__in=Intent.UNSETTLED).exists(), list(Intent.objects.values("state", "error"))
+        doubled = [key for key, count in Counter(self.listed()).items() if count > 1]
+        assert not doubled
+        differences = [d for d in compare(self.upstream, self.client) if d.kind != "only there" or d.thing == "client key"]
+        assert len(differences) == strangers, differences
+        assert not ClientKey.objects.filter(state="requested").exists()
+        assert not ProviderKey.objects.filter(state="requested").exists()
