@@ -193,12 +193,14 @@ def refusal_of(status: int, body: bytes, now: datetime) -> UpstreamError:
 
 
 def _error_text(body: bytes) -> str:
-    """The upstream's `error` text, cut short; a body of another form is not repeated, since it may hold anything."""
+    """The upstream's `error` and `message`, cut short; a body of another form is not repeated, since it may hold anything."""
     try:
-        error = msgspec.json.decode(body).get("error")
+        answer = msgspec.json.decode(body)
+        told = [text for text in (answer.get("error"), answer.get("message")) if isinstance(text, str)]
     except (msgspec.DecodeError, AttributeError, UnicodeDecodeError):
         return ""
-    return error[:200] if isinstance(error, str) else ""
+    # Go quotes the value that it could not read in backticks, and that may be a key.
+    return re.sub(r"`[^`]*`", "`…`", ": ".join(told))[:300]
 
 
 _GO_DURATION = re.compile(r"Try again in (?:(\d+)h)?(?:(\d+)m)?(?:(\d+)(?:\.\d+)?s)?")

@@ -10,4 +10,4 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         # Each kind of change registers itself, so that intents can be read again.
-        from providers import account_changes, checks, client_key_changes, provider_key_changes  # noqa: F401
+        from providers import account_changes, checks, client_key_changes, configuration_changes, provider_key_changes  # noqa: F401

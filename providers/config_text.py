@@ -8,7 +8,7 @@ visible: the restored text is hidden again and must not show any secret of the o
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,18 +176,27 @@ def _elsewhere(text: str, known: set[str]) -> list[Secret]:
 
 
 def hidden(text: str, *, copies: bool = True) -> str:
-    """The text with a placeholder for each secret. Raises InvalidText."""
+    """The text with a numbered placeholder for each secret, for editing. Raises InvalidText."""
+    return _replaced(text, secrets_in(text, copies=copies), lambda number, secret: f"{MASK_PREFIX}{number}{hint_of(secret.value)}")
+
+
+def marked(text: str, mark: Callable[[str], str]) -> str:
+    """The text with a mark for each secret that depends on its value only, for comparing. Raises InvalidText."""
+    return _replaced(text, secrets_in(text), lambda _, secret: f"{hint_of(secret.value)}({mark(secret.value)})")
+
+
+def hint_of(value: str) -> str:
+    """`…` with the last four characters of a secret long enough to spare them."""
+    return f"…{value[-4:]}" if len(value) >= SHORTEST_SECRET_WITH_HINT and value[-4:].isalnum() and value.isascii() else "…"
+
+
+def _replaced(text: str, secrets: list[Secret], placeholder: Callable[[int, Secret], str]) -> str:
     parts, position = [], 0
-    for number, secret in enumerate(secrets_in(text, copies=copies), 1):
-        parts += [text[position : secret.start], _placeholder(number, secret, text)]
+    for number, secret in enumerate(secrets, 1):
+        ended = "\n" if text[secret.start : secret.end].endswith("\n") else ""
+        parts += [text[position : secret.start], placeholder(number, secret), ended]
         position = secret.end
     return "".join([*parts, text[position:]])
-
-
-def _placeholder(number: int, secret: Secret, text: str) -> str:
-    hint = f"…{secret.value[-4:]}" if len(secret.value) >= SHORTEST_SECRET_WITH_HINT and secret.value[-4:].isalnum() else "…"
-    ended = "\n" if text[secret.start : secret.end].endswith("\n") else ""
-    return f"{MASK_PREFIX}{number}{hint}{ended}"
 
 
 def restored(edited: str, opened: str) -> str:
@@ -262,3 +271,12 @@ def _management_key(found: list[Scalar]) -> bool:
 
 def _client_keys(found: list[Scalar]) -> bool:
     return any(scalar.path[:1] == ("api-keys",) and scalar.value.strip() for scalar in found)
+
+
+def says(text: str, wanted: str) -> bool:
+    """Whether a text has every value of the wanted one; the upstream hashes its key and lays out comments anew (contract 8.3)."""
+
+    def values(of: str) -> set[tuple[Path, str]]:
+        return {(scalar.path, scalar.value) for scalar in scalars(of) if scalar.path != ("remote-management", "secret-key")}
+
+    return values(wanted) <= values(text)
