@@ -26,7 +26,7 @@ class Group:
 
 
 NAVIGATION = (
-    Group("Insight", (Entry("Usage", "usage:page", "usage"),)),
+    Group("Insight", (Entry("Usage", "usage:page", "usage"), Entry("Events", "usage:events", "events"))),
     Group("Upstream", (Entry("Providers", "accounts:list", "providers"),)),
     Group("Account", (Entry("Personal tokens", "proxy-pages:tokens", "token"),)),
     Group(

@@ -107,12 +107,29 @@ class FilteredForm(WindowForm):
         return found
 
 
-class EventForm(FilteredForm):
-    """Events of a window, by default the longest one that ends today; one page of them behind a cursor."""
+class PagedFields(forms.Form):
+    """A page of a list of events, behind a cursor."""
 
     limit = forms.Field(required=False)
     cursor = forms.CharField(required=False)
     request_id = forms.CharField(required=False, max_length=64, error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"})
+
+    def clean_limit(self) -> int:
+        text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
+            raise ValidationError(f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}")
+        return int(text)
+
+    def clean_cursor(self) -> Cursor | None:
+        text = self.cleaned_data["cursor"]
+        try:
+            return Cursor.parse(text) if text else None
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class EventForm(PagedFields, FilteredForm):
+    """Events of a window, by default the longest one that ends today; one page of them behind a cursor."""
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data, scope=scope, **kwargs)
@@ -128,23 +145,14 @@ class EventForm(FilteredForm):
             self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
         return super().clean()
 
-    def clean_limit(self) -> int:
-        text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
-            raise ValidationError(f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}")
-        return int(text)
-
-    def clean_cursor(self) -> Cursor | None:
-        text = self.cleaned_data["cursor"]
-        try:
-            return Cursor.parse(text) if text else None
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-
     def question(self) -> EventQuestion:
         """The question of a valid form."""
-        window = self.window()
-        return EventQuestion(window.start, window.end, self.scope, self.filters, self.cleaned_data["request_id"])
+        return _event_question(self)
+
+
+def _event_question(form: FilteredForm) -> EventQuestion:
+    window = form.window()
+    return EventQuestion(window.start, window.end, form.scope, form.filters, form.cleaned_data["request_id"])
 
 
 class ExportForm(EventForm):
@@ -160,13 +168,13 @@ class ExportForm(EventForm):
             raise ValidationError(f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}") from None
 
 
-class HistoryForm(WindowForm):
-    """The filter bar of the pages: a named range, or two days."""
+class HistoryForm(FilteredForm):
+    """The filter bar of the pages: a named range, or two days, and filters."""
 
     range = forms.ChoiceField(choices=RANGES, required=False)
 
-    def __init__(self, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
+    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(data, scope=scope, **kwargs)
         self.fields["from"].required = self.fields["to"].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -192,3 +200,11 @@ class HistoryForm(WindowForm):
             window = self.window()
             return {"first": str(window.first), "last": str(window.last), "tz": window.zone.key}
         return {"first": self.data.get("from", ""), "last": self.data.get("to", ""), "tz": self.data.get("tz", "")}
+
+
+class EventListForm(PagedFields, HistoryForm):
+    """The events page: the filter bar, and a page of the list."""
+
+    def question(self) -> EventQuestion:
+        """The question of a valid form."""
+        return _event_question(self)

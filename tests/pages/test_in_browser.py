@@ -16,7 +16,14 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"),
 ]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-PAGES = ("/usage/?range=30d", "/usage/?range=today", "/usage/?from=2026-01-01&to=2026-01-02", "/usage/?tz=Mars", "/monitoring/")
+PAGES = (
+    "/usage/?range=30d",
+    "/usage/?range=today",
+    "/usage/?from=2026-01-01&to=2026-01-02",
+    "/usage/?tz=Mars",
+    "/usage/events/?outcome=failed",
+    "/monitoring/",
+)
 
 
 @pytest.fixture(scope="module")

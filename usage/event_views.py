@@ -1,0 +1,52 @@
+"""The events page and the page of one event."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from monitoring.health import findings, troubles
+from usage.conditional import freshness
+from usage.event_details import find_event
+from usage.event_pages import page_of_events
+from usage.filter_bar import filter_bar
+from usage.forms import EventListForm
+from usage.history import Scope
+from usage.status import collector_status
+
+PAGE_SIZES = (50, 100, 200, 500)
+
+
+@require_GET
+@never_cache
+@login_required
+def events(request: HttpRequest) -> HttpResponse:
+    """A page of events with the filter bar, or the polled region when htmx asks."""
+    form = EventListForm(request.GET, scope=Scope.of(request.user))
+    is_region = bool(request.htmx)  # type: ignore[attr-defined]
+    context: dict[str, Any] = {"form": form, "data": None, "findings": [], "sizes": PAGE_SIZES}
+    if not form.is_valid():
+        return render(request, "usage/events_page.html", context | filter_bar(request, form), status=400)
+    window = form.window()
+    context |= {"data": {**freshness(timezone.now()), "collectorStatus": collector_status()}, "window": window, "size": form.cleaned_data["limit"]}
+    context |= {"page": page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]), "cursor": form.cleaned_data["cursor"]}
+    if not context["page"].rows and request.user.is_staff and not form.filters:
+        context["findings"] = troubles(findings())
+    context |= {} if is_region else filter_bar(request, form)
+    with timezone.override(window.zone):
+        return render(request, "usage/events_page.html#region" if is_region else "usage/events_page.html", context)
+
+
+@require_GET
+@never_cache
+@login_required
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    """Everything that is known of one event."""
+    found = find_event(event_id, Scope.of(request.user))
+    if found is None:
+        raise Http404(f"No event {event_id} that you may see.")
+    return render(request, "usage/event.html", {"event": found.fields, "attempts": found.attempts})
