@@ -38,6 +38,20 @@ def on_starting(_arbiter: Any) -> None:
         embedded_postgres.ensure_running(settings.VAR_DIR)
 
 
+def post_worker_init(_worker: Any) -> None:
+    """Keep the figures of the proxy's calls."""
+    from management_proxy.traffic import start_flushing
+
+    start_flushing()
+
+
+def worker_exit(_arbiter: Any, _worker: Any) -> None:
+    """Store what the worker had not stored yet."""
+    from management_proxy.traffic import stop_flushing
+
+    stop_flushing()
+
+
 def child_exit(_arbiter: Any, worker: Any) -> None:
     """Keep what a dead worker had counted."""
     from monitoring.metrics import fold_worker

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -207,3 +208,27 @@ class ProxiedLogin(models.Model):
 
     def __str__(self) -> str:
         return f"login of {self.user_id} at {self.upstream_id}"
+
+
+class ProxyTraffic(models.Model):
+    """Calls through the proxy in five minutes, of one upstream, route, method and outcome (`management_proxy/traffic.py`)."""
+
+    started_at = models.DateTimeField()
+    upstream = models.CharField(max_length=60)
+    route = models.CharField(max_length=100)
+    method = models.CharField(max_length=10)
+    outcome = models.CharField(max_length=20)
+    reason = models.CharField(max_length=40)
+    calls = models.BigIntegerField()
+    attempts = models.BigIntegerField()
+    bytes_in = models.BigIntegerField()
+    bytes_out = models.BigIntegerField()
+    bins = ArrayField(models.SmallIntegerField())
+    counts = ArrayField(models.IntegerField())
+
+    class Meta:
+        # Begins with the instant: a window is read, and what is old deleted, by it.
+        constraints = (models.UniqueConstraint(fields=("started_at", "upstream", "route", "method", "outcome", "reason"), name="one_row_of_traffic"),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route} {self.outcome}"

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from management_proxy import token_views
+from management_proxy import token_views, traffic_views
 
 app_name = "proxy-pages"
 urlpatterns = [
+    path("monitoring/proxy/", traffic_views.traffic, name="traffic"),
+    path("monitoring/policies/", traffic_views.policies, name="policies"),
     path("account/tokens/", token_views.tokens, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", token_views.revoke, name="revoke-token"),
 ]

@@ -22,6 +22,7 @@ from management_proxy.client import refusal_of
 from management_proxy.entry import too_large
 from management_proxy.errors import Banned, Blocked
 from management_proxy.exchange import AnswerTooBig, Attempt, AttemptFailed, BodyIncomplete, BodyTooBig, Outgoing, TookTooLong, attempt
+from management_proxy.metrics import in_flight
 from management_proxy.models import Upstream
 from management_proxy.policies import Mask, Policy
 from management_proxy.proxy_headers import header, headers_to_caller
@@ -93,6 +94,7 @@ def _take_slot(trip: Trip, held: ExitStack) -> None:
     except Full as error:
         raise Refusal(503, "BULKHEAD_FULL", "Too many calls to this upstream are in flight.", retry_after=1) from error
     held.callback(slots.give_back, trip.upstream.pk)
+    held.enter_context(in_flight(trip.upstream))
 
 
 def _answered(trip: Trip) -> Ready:

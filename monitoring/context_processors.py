@@ -33,6 +33,7 @@ NAVIGATION = (
         "Operations",
         (
             Entry("Monitoring", "monitoring:page", "monitoring", staff_only=True),
+            Entry("Proxy", "proxy-pages:traffic", "proxy", staff_only=True),
             Entry("Audit trail", "monitoring:audit", "trail", staff_only=True),
             Entry("Doctor", "monitoring:doctor", "doctor", staff_only=True),
             Entry("Administration", "admin:index", "admin", staff_only=True),
