@@ -5,7 +5,6 @@ answers are JSON.
 
     GET    /__control/state             counters: queue, requests by route and status, failed logins, faults in force
     POST   /__control/faults            a fault or a list of them (see below); GET lists, DELETE removes all
-                                        and ends the hangs in force
     POST   /__control/events            a JSON array: each element is queued as it is; with `Content-Type:
                                         application/x-ndjson` each line's bytes are an element, valid JSON or not
     POST   /__control/generate          {"events": N, "spread": seconds, "seed": S}: queue N generated events

@@ -92,7 +92,6 @@ class Faults:
         self._random = random.Random(seed)
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._removed = threading.Event()
         self.active: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
@@ -100,11 +99,8 @@ class Faults:
             self.active.append(fault)
 
     def clear(self) -> None:
-        """Remove them all, which also ends the hangs in force."""
         with self._lock:
             self.active.clear()
-            self._removed.set()
-            self._removed = threading.Event()
 
     def take(self, request: Request) -> Fault | None:
         """Return the fault that hits a request, and count the hit."""
@@ -124,7 +120,3 @@ class Faults:
 
     def delay(self, fault: Fault) -> None:
         self._sleep(0.1 if fault.seconds is None else fault.seconds)
-
-    def hang(self, seconds: float) -> None:
-        """Wait so long, or until the faults are removed."""
-        self._removed.wait(seconds)

@@ -99,7 +99,7 @@ class HttpSession(BaseHTTPRequestHandler):
             pass
 
     def _deliver(self, status: int, headers: list[tuple[str, str]], body: bytes, delivery: Delivery) -> None:
-        self.app.faults.hang(delivery.hang_before)
+        self.stopping.wait(delivery.hang_before)
         if delivery.reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         if delivery.reset or delivery.cut_after == -1:
@@ -111,7 +111,7 @@ class HttpSession(BaseHTTPRequestHandler):
             self.connection.sendall(b"".join((head, frame[0], body, frame[1])))
             return
         self.connection.sendall(head)
-        self.app.faults.hang(delivery.hang_after)
+        self.stopping.wait(delivery.hang_after)
         self.connection.sendall(frame[0])
         self._send_body(body, delivery)
         self.connection.sendall(frame[1])

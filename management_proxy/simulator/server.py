@@ -88,7 +88,6 @@ class SimulatorServer(socketserver.ThreadingTCPServer):
     def stop(self) -> None:
         """Stop accepting, end every hang, and close every connection."""
         self.stopping.set()
-        self.app.faults.clear()
         self.shutdown()
         self.server_close()
         for connection in list(self._connections):
