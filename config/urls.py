@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("providers.api_urls")),
     path("providers/accounts/", include("providers.account_urls")),
     path("providers/configuration/", include("providers.configuration_urls")),
+    path("providers/", include("providers.urls")),
     path("monitoring/", include("monitoring.urls")),
     path("monitoring/upstreams/", include("usage.upstream_urls")),
     path("metrics", metrics, name="metrics"),

@@ -42,7 +42,7 @@ NAVIGATION = (
 )
 
 # Pages with a navigation of their own stand in the sidebar as one.
-_SECTIONS = dict.fromkeys(("accounts", "custom-providers", "configuration"), "accounts:list")
+_SECTIONS = dict.fromkeys(("accounts", "custom-providers", "configuration", "providers"), "accounts:list")
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
