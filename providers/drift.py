@@ -19,9 +19,9 @@ from management_proxy.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams import client_for
 from providers.client_key_queries import listed_digests
-from providers.entries import is_same, meaningful
+from providers.entries import is_same, says_same
 from providers.families import FAMILIES
-from providers.models import ClientKey, CustomProvider, DriftCheck, Intent, ProviderKey
+from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
 from providers.provider_key_queries import ListedKey, listed_keys
 
 Kind = Literal["only here", "only there", "different"]
@@ -76,7 +76,6 @@ def remembered_client_keys(upstream: Upstream) -> dict[int, Intent]:
 def _provider_keys(upstream: Upstream, listed: Iterable[ListedKey], busy: set[str]) -> Iterator[Difference]:
     theirs = {(key.family.name, key.digest): key for key in listed}
     rows = {(row.family, bytes(row.digest)): row for row in ProviderKey.objects.filter(upstream=upstream).select_related("owner")}
-    custom = set(CustomProvider.objects.filter(upstream=upstream).values_list("name", flat=True))
     for identity, row in rows.items():
         key = theirs.get(identity)
         if identity[1].hex() in busy or row.state != ProviderKey.State.ACTIVE:
@@ -86,7 +85,8 @@ def _provider_keys(upstream: Upstream, listed: Iterable[ListedKey], busy: set[st
         elif (entry := row.entry) and not is_same(entry, key.entry):
             yield _of_row(row, "different", ", ".join(_differing(entry, key.entry)))
     for identity, key in theirs.items():
-        if identity not in rows and key.id not in busy and not (key.family.is_named and key.identity[0] in custom):
+        # Entries with a name are custom providers, which have a page and owners of their own.
+        if identity not in rows and key.id not in busy and not key.family.is_named:
             yield Difference(f"provider-key.{key.family.name}.{key.id}", "only there", "provider key", key.label)
 
 
@@ -97,7 +97,7 @@ def _of_row(row: ProviderKey, kind: Kind, detail: str) -> Difference:
 
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    return sorted(name for name in {*ours, *theirs} if meaningful(ours.get(name)) != meaningful(theirs.get(name)))
+    return sorted(name for name in {*ours, *theirs} if not says_same(ours.get(name), theirs.get(name)))
 
 
 def check_drift(upstream: Upstream) -> DriftCheck:

@@ -36,6 +36,11 @@ def meaningful(value: Any) -> Any:
     return value
 
 
+def says_same(one: Any, other: Any) -> bool:
+    """Whether two values of a field mean the same; nothing, empty and absent do."""
+    return bool(meaningful({"value": one}) == meaningful({"value": other}))
+
+
 def is_same(one: Entry, other: Entry) -> bool:
     """Whether two entries mean the same."""
     return bool(meaningful(one) == meaningful(other))

@@ -4,7 +4,7 @@ from typing import Any
 
 from providers.changes import Change, State, registered
 from providers.digests import provider_key_digest
-from providers.entries import EVERYTHING, Entry, find, identity_of, is_disabled, is_same, masked_entry, meaningful, merged
+from providers.entries import EVERYTHING, Entry, find, identity_of, is_disabled, is_same, masked_entry, merged, says_same
 from providers.errors import ChangeRefused
 from providers.families import FAMILIES, Family
 from providers.models import Intent, ProviderKey
@@ -108,7 +108,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
         if found is None:
             raise ChangeRefused(_GONE, "", "KEY_NOT_FOUND")
         for name in self.fields:
-            if meaningful(found.get(name)) != meaningful(self.opened.get(name)):
+            if not says_same(found.get(name), self.opened.get(name)):
                 raise ChangeRefused("somebody changed it meanwhile; look at it again", name, "CONFLICT")
         edited = merged(found, self.fields)
         others = [entry for entry in state if entry is not found]
@@ -224,8 +224,8 @@ class PutEntry(_OneEntry, frozen=True, kw_only=True):
 
 def _differing(found: Entry, wanted: Entry) -> list[str]:
     """Names of the fields that are not as wanted."""
-    return sorted(name for name, value in wanted.items() if meaningful(found.get(name)) != meaningful(value))
+    return sorted(name for name, value in wanted.items() if not says_same(found.get(name), value))
 
 
 def _agree(family: Family, one: Entry, other: Entry) -> bool:
-    return all(meaningful(one.get(name) or None) == meaningful(other.get(name) or None) for name in family.unique_by)
+    return all(says_same(one.get(name), other.get(name)) for name in family.unique_by)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core import signing
 
 from monitoring.masking import last4
-from providers.entries import EVERYTHING, Entry, meaningful
+from providers.entries import EVERYTHING, Entry, meaningful, says_same
 from providers.errors import ChangeRefused
 from providers.families import FAMILIES, Family
 
@@ -60,7 +60,7 @@ class EntryForm(forms.Form):
             "headers": self._headers(data["headers"]), **({"proxy-url": data["proxy_url"]} if "proxy_url" in data else {}),
         }  # fmt: skip
         asked |= {"api-key": data["key"].strip()} if data["key"].strip() else {}
-        changed = {name: value for name, value in asked.items() if meaningful(value) != meaningful(self.entry.get(name)) and (value or name in self.entry)}
+        changed = {name: value for name, value in asked.items() if not says_same(value, self.entry.get(name))}
         self._check_opened(changed)
         return {name: value if value not in ("", [], {}) else None for name, value in changed.items()}
 
@@ -121,5 +121,5 @@ def _fingerprints(entry: Entry) -> str:
 
 def _fingerprint(name: str, value: Any) -> str:
     """Keyed, since what it is of may be a secret."""
-    text = msgspec.json.encode([name, meaningful(value)], order="sorted")
+    text = msgspec.json.encode(meaningful({name: value}), order="sorted")
     return hmac.new(settings.USAGE_HASH_KEY.encode(), text, hashlib.sha256).hexdigest()[:16]

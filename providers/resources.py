@@ -11,7 +11,7 @@ from typing import Any
 from management_proxy import list_client
 from management_proxy.client import ManagementClient
 from providers.changes import Moved
-from providers.entries import Entry, identity_of, meaningful, without_index
+from providers.entries import Entry, identity_of, meaningful, says_same, without_index
 from providers.families import Family
 
 # What stands for "nothing" in a PATCH, where a missing field means "as it was".
@@ -83,7 +83,7 @@ class EntryList:
         if len(before) != len(after) or len(changed) != 1:
             return None
         old, new = before[changed[0]], after[changed[0]]
-        fields = {name for name in {*old, *new} if meaningful(old.get(name)) != meaningful(new.get(name))}
+        fields = {name for name in {*old, *new} if not says_same(old.get(name), new.get(name))}
         selector = self.family.identity[0]
         fits = fields and fields <= self.family.patched and all(name in new or name in _CLEARED for name in fields)
         if not fits or not old.get(selector) or self._count(before, (selector,), old) != 1:
