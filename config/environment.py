@@ -59,7 +59,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Comma-separated addresses or networks of reverse proxies that tell the client's address.",
     ),
     Variable("WEB_WORKERS", int, 2, "`2`", "Processes of the web server."),
-    Variable("WEB_THREADS", int, 8, "`8`", "Threads in each of them."),
+    Variable("WEB_THREADS", int, 16, "`16`", "Threads in each of them; calls to one upstream take at most half."),
     Variable("VAR_DIR", Path, None, "`var`", "Where the embedded database, the spool and generated secrets live."),
     Variable("SPOOL_DIR", Path, None, "`VAR_DIR/spool`", "Where popped bytes wait until they are stored; must survive a restart."),
     Variable("COLLECTOR_INTERVAL_SECONDS", float, 2.0, "`2`", "Seconds between two looks at an idle queue; must be well under the upstream's retention."),

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from management_proxy import breaker_rows
 from management_proxy.models import PersonalToken, Upstream
 from management_proxy.tokens import revoke_token
 from management_proxy.upstreams import allow_access
@@ -85,6 +86,7 @@ class UpstreamAdmin(admin.ModelAdmin):
         self._record(request, "upstream.callers_let_in", upstreams)
         for upstream in upstreams:
             allow_access(upstream)
+            breaker_rows.reset(upstream)
         self.message_user(request, "Callers may try again.", messages.SUCCESS)
 
     def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import yaml
 
 from management_proxy.policies import Mask
+from management_proxy.safe_yaml import BadYaml, read_yaml, write_yaml
 from monitoring.masking import last4
 
 MOST_NODES = 500_000
@@ -20,8 +20,6 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|authorization|cookie|credenti
 _MAPS_OF_SECRETS = frozenset({"headers", "header"})
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _VALUE_IN_LINE = re.compile(r"(?<=[?&])((?:value|[\w-]*(?:key|token|secret)[\w-]*)=)([^&\s\"]+)", re.IGNORECASE)
-_YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_YAML_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Unmaskable(Exception):
@@ -34,7 +32,7 @@ def masked_answer(mask: Mask, body: bytes) -> bytes:
         return body
     try:
         return _MASKS[mask](body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, yaml.YAMLError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadYaml, ValueError) as error:
         raise Unmaskable("the answer is not what the contract says") from error
 
 
@@ -44,9 +42,10 @@ def _json(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
 
 def _yaml(body: bytes) -> bytes:
     # Comments are lost on the way, and with them the keys that people comment out.
-    document = _Masker().named(yaml.load(body, Loader=_YAML_LOADER))  # noqa: S506 (a safe loader)
-    written: str = yaml.dump(document, Dumper=_YAML_DUMPER, sort_keys=False, allow_unicode=True)
-    return written.encode()
+    document = read_yaml(body)
+    if not isinstance(document, dict):
+        raise BadYaml("no mapping")
+    return write_yaml(_named(document))
 
 
 class _Masker:

@@ -12,10 +12,14 @@ class ManagementProxyConfig(AppConfig):
         from management_proxy import metrics, traffic
         from management_proxy.calls import on_finished
         from management_proxy.observation import examine_all
+        from management_proxy.proxy_health import check_breakers, proxy_context
         from monitoring import health
         from monitoring.metrics import register_gauges
+        from monitoring.panels import Panel, register
 
         health.register_examination("upstreams", examine_all)
+        health.register("breaker", check_breakers)
+        register(Panel("proxy", proxy_context, "monitoring/proxy.html"))
         on_finished(metrics.count)
         on_finished(traffic.note)
         register_gauges("proxy", metrics.upstream_gauges)

@@ -28,7 +28,7 @@ from management_proxy.policies import Mask, Policy
 from management_proxy.proxy_headers import header, headers_to_caller
 from management_proxy.refusals import Refusal
 from management_proxy.retry import GATEWAY_FAULTS, Outcome, RetryBudget, pause_before_next, retry_after_seconds
-from management_proxy.upstreams import record_block
+from management_proxy.upstreams import find_upstream, record_block
 from management_proxy.watched_network import CallerLeft, LimitPassed, Watch
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ def _answered(trip: Trip) -> Ready:
 
 
 def _admitted(trip: Trip, refusal: Refusal | None) -> breaker_rows.Admission:
+    if refusal is not None:
+        trip.upstream = find_upstream(trip.upstream.name)  # the attempt before may have opened the breaker
     try:
         return breaker_rows.admit(trip.upstream)
     except breaker_rows.BreakerOpen as error:
@@ -265,6 +267,7 @@ class AnswerStream:
     """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
 
     def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
+        trip.watch.be_patient_with_caller(trip.policy.limits.idle)
         self._trip, self._attempt, self._held = trip, ready.attempt, held
         self._first: bytes | None = ready.body
 

@@ -8,15 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import yaml
 
 from management_proxy.policies import BodyRule, Form
+from management_proxy.safe_yaml import BadYaml, read_yaml
 
 # Lists whose entries the upstream drops in silence when they have no base URL (contract 6.3).
 _DROPS_WITHOUT_URL = frozenset({"codex-api-key", "xai-api-key", "openai-compatibility"})
 # What a masked answer shows in place of a secret, come back (monitoring/masking.py), also as JSON and YAML escape it.
 _MASKED = re.compile(rb"(?:\xe2\x80\xa6|\\u2026)[^\"'\s]{0,4}[\"'\s,]|://(?:\xe2\x80\xa6|\\u2026)@", re.IGNORECASE)
-_YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class BadBody(Exception):
@@ -92,8 +91,8 @@ def _lower_names(value: Any, depth: int) -> Any:
 
 def _configuration(path: str, body: bytes) -> Form:
     try:
-        document = yaml.load(body, Loader=_YAML_LOADER)  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        document = read_yaml(body)
+    except BadYaml as error:
         raise BadBody("the configuration is no YAML") from error
     if not isinstance(document, dict) or not document:
         raise BadBody("the configuration is no mapping; an empty one would switch the upstream's management off")

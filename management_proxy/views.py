@@ -37,7 +37,7 @@ def management(request: HttpRequest) -> HttpResponseBase:
         return envelope(refusal, call)
     except CallerLeft:
         call.finish("caller_left", 499)
-        return HttpResponse(status=499)  # nobody reads it
+        return HttpResponse(status=499, reason="Client Closed Request")  # nobody reads it
 
 
 def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:

@@ -72,6 +72,11 @@ class Watch:
         if not ready and awaited is not None:
             raise LimitPassed("total" if time.monotonic() >= self.deadline else self._phase)
 
+    def be_patient_with_caller(self, seconds: float) -> None:
+        """Wait no longer than this for the caller to take each piece of the answer; the server makes the wait endless again."""
+        if self._caller is not None:
+            self._caller.settimeout(seconds)
+
     def sleep(self, seconds: float) -> None:
         """Do nothing for a while. Raises LimitPassed if the deadline would pass, CallerLeft as soon as the caller leaves."""
         if time.monotonic() + seconds >= self.deadline:

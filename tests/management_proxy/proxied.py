@@ -1,13 +1,18 @@
 """What the tests of the proxy share: a simulated upstream behind it, and people who call."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from management_proxy import breaker_rows, pass_through
 from management_proxy.exchange import close_pool
 from tests.factories import make_upstream, make_user
+from tests.web_server import WebServer
 
 TOKEN = "t" * 32
 URL = "/api/management/"
@@ -43,3 +48,22 @@ def fault(simulator: Any, kind: str, path: str = "*", **fields: Any) -> None:
 def asked(simulator: Any, text: str = "") -> int:
     """How many requests the upstream answered whose `METHOD path status` contains the text."""
     return int(simulator.app.tally.count(text))
+
+
+def browser(server: WebServer) -> httpx.Client:
+    """A signed-in member of staff, with all permissions."""
+    user = make_user(staff=True)
+    session = SessionStore()
+    session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    cookies = {"sessionid": session.session_key, "csrftoken": TOKEN}
+    return httpx.Client(base_url=server.url + URL, cookies=cookies, headers={"X-CSRFToken": TOKEN}, timeout=60)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Return as soon as the condition holds; fail if it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

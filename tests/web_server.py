@@ -1,0 +1,82 @@
+"""The real web server on the test's database, for what only it does: threads, workers, the caller's own connection."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from django.conf import settings
+from django.db import connection
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """A running gunicorn; its log is what it wrote on standard error."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log_path: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database_url() -> str:
+    """The present database, as a URL for another process."""
+    found = connection.settings_dict
+    host = found["HOST"]
+    at = f":{found['PORT']}/{host}/" if host.startswith("/") else f"{host}:{found['PORT']}/"
+    return f"postgresql://{found['USER']}@{at}{found['NAME']}"
+
+
+@contextmanager
+def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
+    """Serve until the block ends; one worker unless the environment says otherwise."""
+    port = free_port()
+    log_path = folder / "web.log"
+    changed = {
+        "DATABASE_URL": database_url(), "SECRET_KEY": settings.SECRET_KEY, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS), "VAR_DIR": str(folder / "var"), "HOST": "127.0.0.1", "PORT": str(port),
+        "WEB_WORKERS": "1", "CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": "", **environment,
+    }  # fmt: skip
+    with log_path.open("wb") as log:
+        command = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **changed}, stdout=log, stderr=log, start_new_session=True)
+    server = WebServer(f"http://127.0.0.1:{port}", process, log_path)
+    try:
+        _wait_until_it_answers(server)
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_until_it_answers(server: WebServer) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"{server.url}/login/", timeout=30)
+            return
+        except httpx.TransportError:
+            assert server.process.poll() is None, server.log()
+            assert time.monotonic() < deadline, server.log()
+            time.sleep(0.05)
