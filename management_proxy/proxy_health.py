@@ -22,7 +22,7 @@ def _door(upstream: Upstream, now: Any) -> dict[str, Any]:
     breaker = getattr(upstream, "breaker", None)
     state = breaker.state if breaker else State.CLOSED
     seconds = max(0.0, (breaker.until - now).total_seconds()) if breaker and state != State.CLOSED else 0.0
-    return {"upstream": upstream, "breaker": breaker, "state": state, "seconds": seconds}
+    return {"upstream": upstream, "breaker": breaker, "state": state, "seconds": seconds, "reason": breaker.reason if breaker else ""}
 
 
 def check_breakers() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from management_proxy import write_funnel
 from management_proxy.policies import rows_for_path
 from tests.factories import RECORDINGS, Recording, make_upstream, recordings_in
 from tests.management_proxy.proxied import URL, forget_everything, signed_in
@@ -24,6 +25,8 @@ NOT_SENT = {
     "config put empty map": "BODY_REFUSED",
     "compat put null": "CONFIRMATION_NEEDED",
     "oauth poll without state": "QUERY_INCOMPLETE",
+    "oauth poll bad state": "LOGIN_UNKNOWN",
+    "oauth callback unknown state": "LOGIN_UNKNOWN",
     "api call": "PATH_NOT_LISTED",
     "api call without url": "PATH_NOT_LISTED",
     "unknown GET no-such-route": "PATH_NOT_LISTED",
@@ -54,7 +57,8 @@ class Replay:
 
 
 @pytest.fixture
-def replay():
+def replay(monkeypatch):
+    monkeypatch.setattr(write_funnel, "_handlers", [])  # which answers for the upstream
     replay = Replay()
     with scripted_upstream(replay.script) as upstream:
         make_upstream(management_url=upstream.management_url)
@@ -95,7 +99,8 @@ def test_recorded_answers_pass_byte_for_byte(replay):
             matches &= not body or f'"code": "{NOT_SENT[exchange.name]}"'.encode() in body
         else:
             matches = (response.status_code, body, len(replay.asked)) == (exchange.status, exchange.body, 1)
-            matches &= replay.asked[0][1] == bodies[exchange.name] if replay.asked else False
+            is_rewritten = exchange.path.endswith("/oauth-callback")  # with the one state that was checked
+            matches &= is_rewritten or [body for _, body in replay.asked] == [bodies[exchange.name]]
             recorded = {name: value for name, value in exchange.headers if name in KEPT}
             matches &= all(response.headers.get(name) == value for name, value in recorded.items())
         if not matches:
