@@ -14,7 +14,7 @@ def lease_gauges() -> Iterator[Metric]:
     held = GaugeMetricFamily("monitoring_lease_held", "1 while somebody holds the lease.", labels=["lease"])
     token = GaugeMetricFamily("monitoring_lease_token", "Fencing token: one larger with every term.", labels=["lease"])
     for lease in Lease.with_state():
-        held.add_metric([lease.name], float(lease.is_held))  # type: ignore[attr-defined]
+        held.add_metric([lease.name], float(bool(lease.is_held)))  # type: ignore[attr-defined]
         token.add_metric([lease.name], lease.token)
     yield from (held, token)
 

@@ -18,7 +18,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from django.db import Error as DatabaseError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from prometheus_client.mmap_dict import MmapedDict
@@ -47,8 +46,8 @@ class _DatabaseGauges(Collector):
         for name, read in _sources.items():
             try:
                 found = list(read())
-            except DatabaseError:
-                logger.warning("Gauges could not be read", exc_info=True, extra={"source": name})
+            except Exception:  # whatever broke, the others are still worth reading
+                logger.exception("Gauges could not be read", extra={"source": name})
                 failed.add_metric([name], 1)
                 continue
             failed.add_metric([name], 0)

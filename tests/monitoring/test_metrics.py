@@ -59,9 +59,15 @@ def test_database_gauges_tell_of_leases_findings_and_collection():
     assert 'monitoring_source_failed{source="leases"} 0.0' in told
 
 
-def test_source_that_fails_hides_no_other(monkeypatch):
+def test_free_lease_is_told_as_not_held():
+    leases.release(leases.acquire("alerts", 30))
+    assert 'monitoring_lease_held{lease="alerts"} 0.0' in metrics.exposition().decode()
+
+
+@pytest.mark.parametrize("error", [DatabaseError, TypeError])
+def test_source_that_fails_hides_no_other(monkeypatch, error):
     def broken():
-        raise DatabaseError("gone")
+        raise error("gone")
 
     monkeypatch.setitem(metrics._sources, "broken", broken)
     told = metrics.exposition().decode()
