@@ -135,8 +135,8 @@ def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse 
 @_action
 def reset(request: HttpRequest, upstream: Upstream, name: str) -> None:
     """End its cooldown upstream."""
-    models = account_actions.reset_cooldown(upstream, user_of(request), name)
-    messages.success(request, f"The upstream tries it again at once ({len(models)} models were cooling)." if models else "Nothing was cooling down.")
+    account_actions.reset_cooldown(upstream, user_of(request), name)
+    messages.success(request, "The upstream tries it again at once.")
 
 
 @_action
