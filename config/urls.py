@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/management/", management, name="management-api"),
     path("api/", include("providers.api_urls")),
     path("providers/accounts/", include("providers.account_urls")),
+    path("providers/custom/", include("providers.custom_urls")),
     path("providers/configuration/", include("providers.configuration_urls")),
     path("providers/", include("providers.urls")),
     path("monitoring/", include("monitoring.urls")),

@@ -1,4 +1,4 @@
-"""What we know of custom providers beside the upstream: owner, sharing, group, order."""
+"""What we know of custom providers beside the upstream and their owners: sharing and groups."""
 
 from django.conf import settings
 from django.db import models
@@ -32,18 +32,12 @@ class ProviderGroup(models.Model):
         return self.name
 
 
-class CustomProvider(models.Model):
-    """Who an `openai-compatibility` entry of that name belongs to; one without a row, or without an owner, is staff's."""
+class Placement(models.Model):
+    """Where a custom provider that is managed here stands: who sees it, and in which group."""
 
-    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="custom_providers")
-    name = models.CharField(max_length=100)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="custom_providers")
+    provider_key = models.OneToOneField("providers.ProviderKey", on_delete=models.CASCADE, related_name="placement")
     is_shared = models.BooleanField(default=False, help_text="Everybody sees that it exists and which models it has.")
-    group = models.ForeignKey(ProviderGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="providers")
-
-    class Meta:
-        ordering = ("name",)
-        constraints = (models.UniqueConstraint(fields=("upstream", "name"), name="custom_provider_once_per_upstream"),)
+    group = models.ForeignKey(ProviderGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="placements")
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.provider_key)

@@ -12,7 +12,7 @@ from management_proxy.models import Upstream
 from providers.account_models import Account, AccountLogin
 from providers.changes import Change, change_of
 from providers.configuration_models import ConfigurationVersion
-from providers.custom_models import CustomProvider, ProviderGroup
+from providers.custom_models import Placement, ProviderGroup
 from providers.digests import last_four
 
 __all__ = [
@@ -21,9 +21,9 @@ __all__ = [
     "ClientKey",
     "ConfigurationVersion",
     "Credential",
-    "CustomProvider",
     "DriftCheck",
     "Intent",
+    "Placement",
     "ProviderGroup",
     "ProviderKey",
 ]

@@ -1,6 +1,6 @@
 """Accounts and configuration against a real CLIProxyAPI; only where `CLIPROXYAPI_BINARY` names one.
 
-    unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest tests/providers/test_real_upstream.py'
+unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest tests/providers/test_real_upstream.py'
 """
 
 import json
