@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from management_proxy import breaker_rows
-from management_proxy.models import PersonalToken, Upstream
+from management_proxy.client import release_of
+from management_proxy.models import CollectionMode, PersonalToken, Upstream
+from management_proxy.subscription import FIRST_WITH_PUSH
 from management_proxy.tokens import revoke_token
 from management_proxy.upstreams import allow_access
 from monitoring import audit
@@ -25,10 +27,11 @@ class UpstreamForm(forms.ModelForm):
 
     class Meta:
         model = Upstream
-        fields = ("name", "management_url", "is_enabled")
+        fields = ("name", "management_url", "is_enabled", "collection_mode")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["collection_mode"].required = False  # who does not say keeps it
         if self.instance.from_environment:
             del self.fields["management_key"]  # neither shown nor taken from a request that brings one
 
@@ -39,6 +42,13 @@ class UpstreamForm(forms.ModelForm):
         if not key and self.instance.key_encrypted and "management_url" in self.changed_data:
             raise forms.ValidationError("Enter the key again for another address: the stored one is not sent to a new place.")
         return key
+
+    def clean_collection_mode(self) -> str:
+        mode: str = self.cleaned_data["collection_mode"] or self.instance.collection_mode
+        version = release_of(self.instance.version)
+        if mode == CollectionMode.PUSH and version and version < FIRST_WITH_PUSH:
+            raise forms.ValidationError(f"This upstream is CLIProxyAPI {self.instance.version}; push needs 7.0.7 or newer.")
+        return mode
 
     def save(self, commit: bool = True) -> Upstream:
         if key := self.cleaned_data.get("management_key"):
@@ -52,12 +62,22 @@ class UpstreamAdmin(admin.ModelAdmin):
     """The environment's own upstream is configured there; its URL and key cannot be changed here."""
 
     form = UpstreamForm
-    list_display = ("name", "management_url", "is_enabled", "access", "version", "statistics_enabled", "retention_seconds", "from_environment")
+    list_display = (
+        "name",
+        "management_url",
+        "is_enabled",
+        "collection_mode",
+        "access",
+        "version",
+        "statistics_enabled",
+        "retention_seconds",
+        "from_environment",
+    )
     list_filter = ("is_enabled", "access")
     actions = ("pause", "resume", "let_callers_in")
 
     def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> Any:
-        shown = ["name", "management_url", "is_enabled"]
+        shown = ["name", "management_url", "is_enabled", "collection_mode"]
         return shown if obj and obj.from_environment else [*shown, "management_key"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Upstream | None = None) -> tuple[str, ...]:

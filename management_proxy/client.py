@@ -221,6 +221,12 @@ def version_of(headers: httpx.Headers) -> str:
     return value[1:] if re.match(r"v\d", value) else value
 
 
+def release_of(version: str) -> tuple[int, int, int] | None:
+    """The numbers of a version; None of `dev` and other words."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
 def effective_retention(seconds: int) -> int:
     """The retention that the upstream applies for a configured value (contract 2.3)."""
     return min(seconds, LONGEST_RETENTION_SECONDS) if seconds > 0 else DEFAULT_RETENTION_SECONDS

@@ -7,8 +7,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
+from management_proxy.encryption import UndecryptableError
 from management_proxy.errors import Banned, Blocked, KeyRejected
 from management_proxy.models import Access, Upstream
+from management_proxy.subscription import Subscription
 
 ENVIRONMENT_NAME = "default"
 # A ban whose end has passed is believed over.
@@ -42,9 +44,18 @@ def client_for(upstream: Upstream) -> ManagementClient:
     return ManagementClient(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
 
 
+def subscription_to(upstream: Upstream) -> Subscription:
+    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call, NotReached or Refused."""
+    check_access(upstream)
+    return Subscription(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
+
+
 def key_of(upstream: Upstream) -> str:
     """The upstream's management key. Raises KeyRejected without one: a request without it counts towards a ban."""
-    key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
+    try:
+        key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
+    except UndecryptableError as error:
+        raise KeyRejected("the stored management key cannot be decrypted: no encryption key fits it") from error
     if not key:
         raise KeyRejected("no management key is configured")
     return key

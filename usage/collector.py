@@ -96,11 +96,11 @@ def collect(
     run = Run(uuid4(), upstream, term, attribution or Attribution(upstream))
     try:
         with heartbeat(term):
-            _record_start(run, trigger, waited_since)
+            record_start(run, trigger, waited_since)
             status, failure_class, error = _drain_and_judge(run, should_stop)
             if status == Status.SUCCEEDED and not run.more_waiting:
                 measure_if_due(upstream, term)
-            return _record_end(run, status, failure_class, error)
+            return record_end(run, status, failure_class, error)
     finally:
         release(term)
 
@@ -114,7 +114,8 @@ def run_in_progress(upstream: Upstream) -> RunInProgress:
     return RunInProgress(run.id if run else None, lease.holder if lease else "", max(age, 0.0))
 
 
-def _record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) -> None:
+def record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) -> None:
+    """Write down that the run goes on; raises LeaseLost."""
     with around("run start"), transaction.atomic():
         if not fence(run.term):
             raise LeaseLost
@@ -130,8 +131,8 @@ def _record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) 
 
 def _drain_and_judge(run: Run, should_stop: Callable[[], bool]) -> tuple[CollectorRun.Status, str, str]:
     try:
-        _ingest_left_over(run)
-        _drain(run, should_stop)
+        ingest_left_over(run)
+        drain(run, should_stop)
     except UpstreamError as error:
         return Status.FAILED, error.failure_class, str(error)
     except spool.SpoolError as error:
@@ -141,13 +142,15 @@ def _drain_and_judge(run: Run, should_stop: Callable[[], bool]) -> tuple[Collect
     return Status.SUCCEEDED, "", ""
 
 
-def _ingest_left_over(run: Run) -> None:
+def ingest_left_over(run: Run) -> None:
+    """Store the pages that a dead process of this host left in the spool."""
     for file in spool.left_over(run.upstream.pk):
         run.total += ingest(file.read(), file.name, run.upstream, run.attribution)
         file.remove()
 
 
-def _drain(run: Run, should_stop: Callable[[], bool]) -> None:
+def drain(run: Run, should_stop: Callable[[], bool]) -> None:
+    """Pop and store pages until a short one. Raises UpstreamError, SpoolError, LeaseLost."""
     client = client_for(run.upstream)
     _observe_settings(run.upstream, client)
     budget_ends = run.started + settings.COLLECTOR_TIME_BUDGET_SECONDS
@@ -197,7 +200,8 @@ def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
     observe(upstream, client)
 
 
-def _record_end(run: Run, status: CollectorRun.Status, failure_class: str, error: str) -> CollectorRun:
+def record_end(run: Run, status: CollectorRun.Status, failure_class: str, error: str) -> CollectorRun:
+    """Write down how the run ended, if its term is still current."""
     duration = round((time.monotonic() - run.started) * 1000)
     counts = {
         "pages": run.pages, "popped": run.popped, "stored": run.total.stored,

@@ -34,7 +34,8 @@ def cause_of(upstream: Upstream, first: CounterSample, last: CounterSample, line
     if last.restarted:
         return Why(Cause.RESTARTED, "what was still queued went with it and cannot be counted")
     if broken := CollectorRun.objects.filter(_BREAKS | Q(status=Status.ABANDONED), upstream=upstream, ended_at__range=(first.taken_at, last.taken_at)).first():
-        return Why(Cause.BROKEN_POP, broken.error or "the collector died with a page on its way")
+        pushed = broken.trigger == CollectorRun.Trigger.PUSH
+        return Why(Cause.PUSH_DROPPED if pushed else Cause.BROKEN_POP, broken.error or "the collector died with a page on its way")
     if looks_stolen(lines, recently):
         who = "a collector that pops the same queue" if upstream.collection_mode == CollectionMode.PUSH else "a subscriber or a second collector"
         return Why(Cause.ANOTHER_CONSUMER, f"{who} takes events away")

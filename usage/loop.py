@@ -12,13 +12,14 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from management_proxy.models import Upstream
+from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams import ensure_environment_upstream
 from monitoring.periodic import PeriodicThread
 from usage.attribution import Attribution
 from usage.cadence import Cadence
-from usage.collector import RunInProgress, collect
+from usage.collector import LeaseLost, RunInProgress, collect
 from usage.models import CollectorRun
+from usage.push import Fallback, stream
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class UpstreamThread(threading.Thread):
         self._stop_this = threading.Event()
         self._cadence = Cadence(interval, upstream.retention_seconds)
         self._attribution = Attribution(upstream)
+        self._fallback = Fallback()
+        self._has_pulled = True
 
     def run(self) -> None:
         while not self._must_stop():
@@ -52,7 +55,12 @@ class UpstreamThread(threading.Thread):
         """Collect once; the seconds to wait before the next step."""
         try:
             self.upstream.refresh_from_db()
-            outcome = collect(self.upstream, CollectorRun.Trigger.LOOP, attribution=self._attribution, should_stop=self._must_stop)
+            if not self.upstream.is_enabled:
+                self.retire()
+                return 0.0
+            outcome = self._collect()
+        except LeaseLost:
+            return self._cadence.while_another_collects()
         except DatabaseError as error:
             logger.error("Database is out of reach", extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]})
             connection.close()
@@ -63,9 +71,23 @@ class UpstreamThread(threading.Thread):
         self._cadence.retention_seconds = self.upstream.retention_seconds
         if isinstance(outcome, RunInProgress):
             return self._cadence.while_another_collects()
+        if outcome.trigger == CollectorRun.Trigger.PUSH and self._fallback.pulls:
+            return 0.0
         if outcome.status != CollectorRun.Status.SUCCEEDED:
             return self._cadence.after_failure()
         return self._cadence.after_success(outcome.popped, getattr(outcome, "more_waiting", False))
+
+    def _collect(self) -> CollectorRun | RunInProgress:
+        """Pull once; or be pushed to, until that ends, in which case the next step pulls at once."""
+        if self.upstream.collection_mode == CollectionMode.PULL or self._fallback.pulls or not self._has_pulled:
+            self._has_pulled = True
+            return collect(self.upstream, CollectorRun.Trigger.LOOP, attribution=self._attribution, should_stop=self._must_stop)
+        started = time.monotonic()
+        outcome = stream(self.upstream, attribution=self._attribution, should_stop=self._must_stop)
+        if isinstance(outcome, CollectorRun):
+            self._has_pulled = False
+            self._fallback.note_end(time.monotonic() - started, outcome.status == CollectorRun.Status.FAILED)
+        return outcome
 
     def _must_stop(self) -> bool:
         return self._stop_all.is_set() or self._stop_this.is_set()

@@ -293,6 +293,7 @@ class CollectorRun(models.Model):
         LOOP = "loop", "loop"
         COMMAND = "command", "command"
         HTTP = "http", "HTTP"
+        PUSH = "push", "push"
 
     class Status(models.TextChoices):
         RUNNING = "running", "running"

@@ -113,3 +113,12 @@ def test_client_key_is_named_and_given_an_owner(staff):
     changed = ClientKey.objects.get()
     assert (changed.name, changed.owner) == ("Bob's laptop", bob)
     assert bytes(changed.digest) == bytes(key.digest)
+
+
+def test_push_is_chosen_in_the_admin_unless_the_version_cannot(staff):
+    new, old = make_upstream(version="7.2.140"), make_upstream(version="6.10.8")
+    for upstream in (new, old):
+        form = {"name": upstream.name, "management_url": upstream.management_url, "is_enabled": "on", "management_key": "", "collection_mode": "push"}
+        page = staff.post(f"{UPSTREAMS}{upstream.pk}/change/", form)
+    assert "push needs 7.0.7 or newer" in page.content.decode()
+    assert list(Upstream.objects.filter(collection_mode="push")) == [new]
