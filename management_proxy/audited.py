@@ -14,7 +14,11 @@ from management_proxy.refusals import Refusal
 from management_proxy.watched_network import CallerLeft
 from monitoring import audit
 from monitoring.audit import Outcome
+from monitoring.masking import last4
 from monitoring.models import AuditEntry
+
+# What names a key to delete is that key.
+_KEYS_IN_QUERIES = frozenset({"value", "api-key"})
 
 
 class Audited:
@@ -35,7 +39,7 @@ class Audited:
         self._policy = entry.policy
         if not entry.policy.audited and not entry.reveals:
             return
-        detail: dict[str, object] = {"query": dict(entry.target.query), "bytes": len(entry.content or b"")}
+        detail: dict[str, object] = {"query": self._query, "bytes": len(entry.content or b"")}
         if entry.policy.audits_body:
             detail["body"] = (entry.content or b"")[:200].decode(errors="replace")
         if entry.reveals:
@@ -51,13 +55,17 @@ class Audited:
             return
         if self._entry is None:
             if self._policy.audited and isinstance(error, Refusal):
-                detail = {"reason": error.code, "query": dict(self._target.query)}
+                detail = {"reason": error.code, "query": self._query}
                 audit.record(self._caller.user, self._action, self._named, upstream=self._target.upstream, outcome=Outcome.REFUSED, detail=detail)
         elif isinstance(error, Refusal):
             outcome = Outcome.UNKNOWN if error.outcome_is_unknown else Outcome.FAILED if error.status == 502 else Outcome.REFUSED
             self._finish(outcome, {"reason": error.code, "status": error.status})
         else:
             self._finish(Outcome.UNKNOWN, {"reason": "caller_left" if isinstance(error, CallerLeft) else type(error).__name__})
+
+    @property
+    def _query(self) -> dict[str, str]:
+        return {name: last4(value) if name in _KEYS_IN_QUERIES else value for name, value in self._target.query}
 
     @property
     def _named(self) -> str:

@@ -89,9 +89,8 @@ def _check_query(policy: Policy, target: Target) -> None:
         raise Refusal(400, "QUERY_INCOMPLETE", f"The query needs {', '.join(sorted(missing))}.")
 
 
-def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy) -> Entry:
+def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy, upstream: Upstream) -> Entry:
     """Everything else, in the order of cost. Raises Refusal."""
-    upstream = _upstream(target)
     _check_role(caller, policy, upstream)
     _check_intent(caller, policy)
     body = body_of(request, policy.request_bytes, policy.limits.total)
@@ -104,7 +103,8 @@ def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy)
     return Entry(caller, target, policy, upstream, body, content, _mask(request, caller, policy))
 
 
-def _upstream(target: Target) -> Upstream:
+def upstream_of(target: Target) -> Upstream:
+    """The upstream that the target names. Raises Refusal."""
     try:
         return find_upstream(target.upstream)
     except NoSuchUpstream as error:

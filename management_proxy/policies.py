@@ -49,6 +49,7 @@ class BodyRule(StrEnum):
     NONE = "no body"
     JSON = "JSON"
     KEY_LIST = "a key list"
+    KEY_PATCH = "a change of an entry"
     PROVIDER_MAP = "a map of providers"
     YAML = "YAML"
     ANY = "anything"
@@ -176,7 +177,7 @@ def _list_rows(path: str, selectors: tuple[str, ...], size: int) -> Iterator[Pol
     put = _write("PUT", path, size=size, body=BodyRule.KEY_LIST)
     yield put
     yield replace(put, form=Form.EMPTY, permission=EMPTY_LISTS, confirmation=f"empty {path}")
-    yield _write("PATCH", path, *(("base-url",) if path in ("gemini-api-key", "interactions-api-key") else ()), size=64 * KIB)
+    yield _write("PATCH", path, *(("base-url",) if path in ("gemini-api-key", "interactions-api-key") else ()), size=64 * KIB, body=BodyRule.KEY_PATCH)
     yield _delete(path, *selectors)
     yield _delete(path, "index", form=Form.INDEX, permission=DELETE_BY_INDEX, confirmation=f"delete {path} by index")
 
@@ -201,7 +202,9 @@ def _provider_maps() -> Iterator[Policy]:
 def _configuration() -> Iterator[Policy]:
     yield _read("config", seconds=15, size=16 * MIB, masks=Mask.NAMED)
     yield _read("config.yaml", seconds=15, size=8 * MIB, masks=Mask.YAML)
-    yield _write("PUT", "config.yaml", size=8 * MIB, body=BodyRule.YAML, limits=Limits.of(30))
+    put = _write("PUT", "config.yaml", size=8 * MIB, body=BodyRule.YAML, limits=Limits.of(30))
+    yield put
+    yield replace(put, form=Form.EMPTY, permission=EMPTY_LISTS, confirmation="empty api-keys")
     yield _read("latest-version", seconds=15, reaches_beyond=True)
     yield _read("model-definitions/{channel}", size=MIB)
 

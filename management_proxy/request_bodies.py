@@ -54,11 +54,13 @@ def form_of_body(rule: BodyRule, path: str, body: bytes) -> Form:
 
 def _key_list(path: str, body: bytes) -> Form:
     value = _decoded(body)
-    if isinstance(value, dict):  # what is wrapped may not be empty, says the upstream itself
-        return Form.PLAIN
-    if value is None or (isinstance(value, list) and not any(_is_kept(path, item) for item in value)):
-        return Form.EMPTY
-    return Form.PLAIN
+    # A wrapped list without any entry is refused by the upstream itself.
+    lists = [entries for entries in _members(value, "items") if entries] if isinstance(value, dict) else [value]
+    return Form.EMPTY if any(_is_emptied(path, entries) for entries in lists) else Form.PLAIN
+
+
+def _is_emptied(path: str, entries: Any) -> bool:
+    return entries is None or (isinstance(entries, list) and not any(_is_kept(path, entry) for entry in entries))
 
 
 def _is_kept(path: str, item: Any) -> bool:
@@ -66,13 +68,42 @@ def _is_kept(path: str, item: Any) -> bool:
         return bool(item.strip())
     if not isinstance(item, dict):
         return item is not None
-    filled = {name.lower() for name, value in item.items() if isinstance(value, str) and value.strip()}
-    return "base-url" in filled if path in _DROPS_WITHOUT_URL else bool(filled & {"api-key", "base-url"})
+    has_key, has_url = (any(not _is_blank(text) for text in _members(item, name)) for name in ("api-key", "base-url"))
+    return has_url if path in _DROPS_WITHOUT_URL else has_key or has_url
+
+
+def _key_patch(path: str, body: bytes) -> Form:
+    """A blank client key would let everybody in; an entry whose last telling member is blanked is removed in silence."""
+    value = _decoded(body)
+    if path == "api-keys":
+        if any(_says_blank(new) for name in ("new", "value") for new in _members(value, name)):
+            raise BadBody("a blank client key would let everybody in; delete the key instead")
+        return Form.PLAIN
+    for entry in _members(value, "value"):
+        key, url = _members(entry, "api-key"), _members(entry, "base-url")
+        blanks_key = any(map(_says_blank, key)) and all(map(_is_blank, url))
+        if blanks_key or (path in _DROPS_WITHOUT_URL and any(map(_says_blank, url))):
+            raise BadBody("the upstream would remove the entry; delete it instead")
+    return Form.PLAIN
+
+
+def _members(value: Any, name: str) -> list[Any]:
+    """Every member of that name, in any case and fold: the upstream takes the last of them, whichever that is."""
+    return [member for given, member in value.items() if given.casefold() == name] if isinstance(value, dict) else []
+
+
+def _is_blank(value: Any) -> bool:
+    return not isinstance(value, str) or not value.strip()
+
+
+def _says_blank(value: Any) -> bool:
+    """Whether it is a blank text; null leaves what there is."""
+    return isinstance(value, str) and not value.strip()
 
 
 def _provider_map(path: str, body: bytes) -> Form:
     value = _decoded(body)
-    if isinstance(value, dict) and [name.lower() for name in value] == ["items"]:
+    if isinstance(value, dict) and [name.casefold() for name in value] == ["items"]:
         (value,) = value.values()
     if not value:
         return Form.EMPTY
@@ -85,7 +116,7 @@ def _provider_map(path: str, body: bytes) -> Form:
 
 def _lower_names(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
-        return {name.lower(): _lower_names(item, depth - 1) for name, item in value.items()}
+        return {name.casefold(): _lower_names(item, depth - 1) for name, item in value.items()}
     return [_lower_names(item, depth - 1) for item in value] if isinstance(value, list) and depth else value
 
 
@@ -96,7 +127,8 @@ def _configuration(path: str, body: bytes) -> Form:
         raise BadBody("the configuration is no YAML") from error
     if not isinstance(document, dict) or not document:
         raise BadBody("the configuration is no mapping; an empty one would switch the upstream's management off")
-    return Form.PLAIN
+    # Without client keys the upstream serves everybody.
+    return Form.EMPTY if _is_emptied("api-keys", document.get("api-keys")) else Form.PLAIN
 
 
 def _decoded(body: bytes) -> Any:
@@ -108,6 +140,7 @@ def _decoded(body: bytes) -> Any:
 
 _RULES: dict[BodyRule, Callable[[str, bytes], Form]] = {
     BodyRule.KEY_LIST: _key_list,
+    BodyRule.KEY_PATCH: _key_patch,
     BodyRule.PROVIDER_MAP: _provider_map,
     BodyRule.YAML: _configuration,
 }

@@ -46,8 +46,9 @@ def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
     target, policy = checks.what_is_asked(request)
     call.route = policy.path
     with Audited(caller, call.method, target, policy) as audited:
-        entry = checks.let_in(request, caller, target, policy)
-        call.upstream = entry.upstream.name
+        upstream = checks.upstream_of(target)
+        call.upstream = upstream.name
+        entry = checks.let_in(request, caller, target, policy, upstream)
         audited.begin(entry)
         handed_over = _handed_over(request, entry, call) if entry.policy.writes_through_funnel else None
         response = handed_over or carry(_trip(request, entry, call))

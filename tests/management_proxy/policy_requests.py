@@ -12,9 +12,11 @@ BODIES = {
     BodyRule.JSON: b'{"value": true}',
     BodyRule.KEY_LIST: b'[{"api-key": "sk-a-key-that-is-secret", "base-url": "https://example.com"}]',
     BodyRule.PROVIDER_MAP: b"{}",
-    BodyRule.YAML: b"debug: false\n",
+    BodyRule.KEY_PATCH: b'{"index": 0, "value": "sk-a-key-that-is-secret"}',
+    BodyRule.YAML: b"api-keys: [sk-a-key-that-is-secret]\n",
     BodyRule.ANY: b"{}",
 }
+EMPTIED = {BodyRule.KEY_LIST: b"[]", BodyRule.PROVIDER_MAP: b"{}", BodyRule.YAML: b"debug: false\n"}
 EVERY_ROW = [(policy, method) for policy in POLICIES for method in policy.methods]
 
 
@@ -27,7 +29,7 @@ def path_of(policy: Policy, upstream: str) -> str:
 
 def send(client: Any, policy: Policy, method: str, upstream: str, **headers: str) -> Any:
     """What the row lets through, with whatever confirmation it asks for."""
-    body = {Form.EMPTY: b"[]" if policy.body is BodyRule.KEY_LIST else b"{}"}.get(policy.form, BODIES[policy.body])
+    body = EMPTIED[policy.body] if policy.form is Form.EMPTY else BODIES[policy.body]
     if policy.path == "oauth-callback":
         body = b'{"state": "1", "code": "1"}'
     if policy.body is BodyRule.PROVIDER_MAP and policy.form is Form.PLAIN:

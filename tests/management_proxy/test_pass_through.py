@@ -115,6 +115,11 @@ def test_several_upstreams_have_to_be_named(simulator, staff):
         ("PUT", "api-keys", b"[]", "empty api-keys"),
         ("PUT", "api-keys", b"null", "empty api-keys"),
         ("PUT", "api-keys", b'[""," "]', "empty api-keys"),
+        ("PUT", "api-keys", b'{"items":[""," "]}', "empty api-keys"),
+        ("PUT", "api-keys", b'{"items":["sk-a"],"ITEMS":[" "]}', "empty api-keys"),
+        ("PUT", "codex-api-key", b'{"items":[{"api-key":"k"}]}', "empty codex-api-key"),
+        ("PUT", "config.yaml", b"debug: true\n", "empty api-keys"),
+        ("PUT", "config.yaml", b"api-keys: ['', ' ']\n", "empty api-keys"),
         ("PUT", "claude-api-key", b"[]", "empty claude-api-key"),
         ("PUT", "codex-api-key", b'[{"api-key":"k"}]', "empty codex-api-key"),
         ("PUT", "oauth-excluded-models", b"{}", "empty oauth-excluded-models"),
@@ -153,6 +158,42 @@ def test_bodies_that_would_empty_or_garble_are_refused(simulator, staff, path, b
     response = staff.put(URL + path, body, content_type="application/octet-stream")
     assert (response.status_code, error(response)["code"]) == (400, "BODY_REFUSED")
     assert asked(simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("api-keys", b'{"old":"sk-only","new":" "}'),
+        ("api-keys", b'{"index":0,"value":""}'),
+        ("api-keys", b'{"index":0,"Value":""}'),
+        ("gemini-api-key", b'{"index":0,"value":{"api-key":""}}'),
+        ("gemini-api-key", b'{"index":0,"VALUE":{"API-KEY":" "}}'),
+        ("codex-api-key", b'{"match":"sk-a","value":{"base-url":""}}'),
+        ("claude-api-key", b"["),
+    ],
+)
+def test_patch_that_would_delete_or_open_is_refused(simulator, staff, path, body):
+    response = staff.patch(URL + path, body, content_type="application/json")
+    assert (response.status_code, error(response)["code"]) == (400, "BODY_REFUSED")
+    assert asked(simulator) == 0
+
+
+def test_patch_of_an_entry_passes(simulator, staff):
+    for path, body in (
+        ("claude-api-key", {"index": 0, "value": {"api-key": None, "base-url": "", "priority": 3}}),
+        ("api-keys", {"index": 0, "value": "sk-new"}),
+    ):
+        assert staff.patch(URL + path, body, content_type="application/json").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["api-keys?value=a-key-without-a-telling-look", "claude-api-key?api-key=a-key-without-a-telling-look"])
+def test_key_in_a_query_does_not_reach_the_trail(simulator, staff, path):
+    staff.delete(URL + path)
+    staff.delete(URL + path, headers={"X-CSRFToken": "x" * 32})
+    entries = list(AuditEntry.objects.values_list("outcome", "detail"))
+    assert len(entries) == 2
+    assert "telling" not in str(entries)
+    assert "look" in str(entries)
 
 
 def test_body_over_its_budget_is_refused(simulator, staff):

@@ -73,7 +73,11 @@ def test_every_destructive_form_needs_a_permission_and_a_confirmation():
     maps = [policy.path for policy in POLICIES if policy.body is BodyRule.PROVIDER_MAP and not policy.form]
     emptied = {(path, Form.EMPTY) for path in (*lists, *maps)}
     assert (len(lists), len(maps)) == (8, 3)
-    assert forms == {(p.path, p.form) for p in POLICIES if p.form} == {("auth-files", Form.ALL)} | emptied | {(path, Form.INDEX) for path in lists}
+    assert (
+        forms
+        == {(p.path, p.form) for p in POLICIES if p.form}
+        == {("auth-files", Form.ALL), ("config.yaml", Form.EMPTY)} | emptied | {(path, Form.INDEX) for path in lists}
+    )
 
 
 def test_a_row_that_streams_masks_nothing():

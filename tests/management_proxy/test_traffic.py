@@ -132,7 +132,7 @@ def test_call_through_the_proxy_is_counted_in_all_its_phases():
     assert counted("management_proxy_phase_seconds_count", upstream="counted", phase="first_byte") >= 1
     assert counted("management_proxy_attempts_total", upstream="counted") >= 1
     assert counted("management_proxy_bytes_total", upstream="counted", direction="out") >= len('{"debug":false}')
-    assert counted("management_proxy_rejections_total", reason="BODY_TOO_LARGE") >= 1
+    assert counted("management_proxy_rejections_total", upstream="counted", reason="BODY_TOO_LARGE") >= 1
     assert counted("management_proxy_in_flight", upstream="counted") == 0
     assert 'management_proxy_breaker{state="closed",upstream="counted"} 1.0' in exposition().decode()
 
