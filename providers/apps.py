@@ -10,9 +10,22 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         # Each kind of change registers itself, so that intents can be read again.
-        from monitoring import health
-        from providers import account_changes, checks, client_key_changes, configuration_changes, custom_changes, provider_key_changes  # noqa: F401
+        from management_proxy import write_funnel
+        from monitoring import health, periodic
+        from providers import (  # noqa: F401
+            account_changes,
+            checks,
+            client_key_changes,
+            configuration_changes,
+            custom_changes,
+            list_changes,
+            provider_key_changes,
+        )
         from providers.health import check_differences, check_unsettled
+        from providers.proxied_writes import handle
+        from providers.upkeep import TEND
 
         health.register("drift", check_differences)
         health.register("changes", check_unsettled)
+        periodic.register(TEND)
+        write_funnel.register(handle)

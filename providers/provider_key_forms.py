@@ -1,16 +1,13 @@
 """Forms of provider keys: what of an entry people edit, as text they can read; secrets can be set, never read."""
 
-import hashlib
-import hmac
 from typing import Any
 
-import msgspec
 from django import forms
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import signing
 
 from monitoring.masking import last4
+from providers.digests import value_digest
 from providers.entries import EVERYTHING, Entry, meaningful, says_same
 from providers.errors import ChangeRefused
 from providers.families import FAMILIES, Family
@@ -121,5 +118,4 @@ def _fingerprints(entry: Entry) -> str:
 
 def _fingerprint(name: str, value: Any) -> str:
     """Keyed, since what it is of may be a secret."""
-    text = msgspec.json.encode(meaningful({name: value}), order="sorted")
-    return hmac.new(settings.USAGE_HASH_KEY.encode(), text, hashlib.sha256).hexdigest()[:16]
+    return value_digest(meaningful({name: value}))[:16]

@@ -1,6 +1,6 @@
 """Bringing our belief and the upstream together: interrupted changes finished, differences mended in a chosen direction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -12,13 +12,13 @@ from management_proxy.client import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams import client_for
 from monitoring import audit
-from providers import client_keys, provider_keys
+from providers import provider_keys
 from providers.client_key_changes import AddClientKey, RemoveClientKey
 from providers.client_key_queries import listed_digests, note_listed
 from providers.drift import Difference, check_drift, compare, remembered_client_keys
 from providers.errors import ChangeRefused
 from providers.families import FAMILIES
-from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
+from providers.models import ClientKey, Intent, ProviderKey
 from providers.provider_key_changes import RemoveEntry
 from providers.provider_key_queries import find_listed, listed_keys
 from providers.upstream_writes import carry_out, finish_waiting, submit
@@ -155,20 +155,3 @@ def forget_changes() -> int:
     """Empty the secrets of verified changes that had their time; how many."""
     old = Intent.objects.filter(state=Intent.State.VERIFIED, settled_at__lt=timezone.now() - REMEMBERED_FOR).exclude(change_encrypted=b"")
     return old.update(change_encrypted=b"")
-
-
-def tend(upstreams: Iterable[Upstream]) -> list[str]:
-    """What is done by itself now and then: finish what waits, remove keys that are due, compare after an outage or a while."""
-    said = []
-    for upstream in upstreams:
-        finish_waiting(upstream, wait_seconds=1)
-        removed = client_keys.remove_due(upstream)
-        check = DriftCheck.objects.filter(upstream=upstream).first()
-        if check is None or check.error or check.checked_at < timezone.now() - COMPARED_EVERY:
-            check = check_drift(upstream)
-        said.append(f"{upstream.name}: {len(removed)} keys removed, {len(check.differences)} differences{f' ({check.error})' if check.error else ''}")
-    forget_changes()
-    return said
-
-
-COMPARED_EVERY = timedelta(minutes=10)

@@ -12,7 +12,8 @@ from providers.client_keys import create
 from providers.drift import check_drift, compare
 from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
 from providers.provider_keys import add, family_of
-from providers.reconcile import forget_changes, mend, reconcile, tend
+from providers.reconcile import forget_changes, mend, reconcile
+from providers.upkeep import tend
 from tests.factories import make_user
 from tests.providers.conftest import foreign, keys_of
 

@@ -1,0 +1,41 @@
+"""What is done by itself now and then: changes settled, keys removed that are due, upstreams compared, secrets forgotten."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from management_proxy.models import Upstream
+from monitoring.periodic import Task
+from providers.client_keys import remove_due
+from providers.drift import check_drift
+from providers.models import DriftCheck
+from providers.reconcile import forget_changes
+from providers.upstream_writes import finish_waiting
+
+COMPARED_EVERY = timedelta(minutes=10)
+
+
+def tend(upstreams: Iterable[Upstream]) -> str:
+    """Look after these upstreams; an outage that is over is followed by a comparison at once."""
+    said = [_tend_one(upstream) for upstream in upstreams]
+    forget_changes()
+    return "; ".join(said) or "No upstream is enabled."
+
+
+def _tend_one(upstream: Upstream) -> str:
+    finish_waiting(upstream, wait_seconds=1)
+    removed = remove_due(upstream)
+    check = DriftCheck.objects.filter(upstream=upstream).first()
+    if check is None or check.error or check.checked_at < timezone.now() - COMPARED_EVERY:
+        check = check_drift(upstream)
+    trouble = f" ({check.error})" if check.error else ""
+    return f"{upstream.name}: {len(removed)} keys removed, {len(check.differences)} differences{trouble}"
+
+
+TEND = Task(
+    "providers", "Settle changes, remove client keys that are due, compare with the upstreams",
+    lambda: tend(Upstream.objects.filter(is_enabled=True)), timedelta(minutes=1),
+    why="Changes may stay uncertain, and client keys may live on beyond their end or limit.",
+    mend="Look into the log for the reason; manage.py reconcile_providers --apply does the same by hand.",
+)  # fmt: skip
