@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock crash-matrix bench-drain bench-history
+.PHONY: help run test check lock crash-matrix bench-ingest bench-history
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -47,8 +47,8 @@ lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
 
-bench-drain: $(VENV)/dev.stamp ## Drain 50,000 queued events: events per second and memory
-	@$(BIN)/python -m tests.bench.drain
+bench-ingest: $(VENV)/dev.stamp ## Drain, sustained load, memory, idling and freshness of the collector (15 minutes)
+	@$(BIN)/python -m tests.bench.ingest
 
 bench-history: $(VENV)/dev.stamp ## Ask for 30 days over 100,000 events: p50, p95, p99
 	@$(BIN)/python -m tests.bench.history

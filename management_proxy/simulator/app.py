@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 from management_proxy.simulator import public
 from management_proxy.simulator.access import client_address, supplied_key
-from management_proxy.simulator.bulk import generate
+from management_proxy.simulator.bulk import MOST_TEMPLATES, Batch, Bulk, generate
+from management_proxy.simulator.clock import NANOSECONDS
 from management_proxy.simulator.control import PREFIX as CONTROL_PREFIX
 from management_proxy.simulator.control import Control
 from management_proxy.simulator.faults import Faults
@@ -40,7 +41,7 @@ class SimulatedUpstream:
         self.faults = Faults(self.options.seed, self.options.sleep)
         self.tally = Tally()
         self.rate = self.options.rate
-        self.latency = 0.0
+        self.bulk_rate = self.latency = 0.0
         self.control = Control(self)
         self.reset()
 
@@ -52,7 +53,8 @@ class SimulatedUpstream:
         self.legacy = LegacyUsage()
         self.faults.clear()
         self.tally = Tally()
-        self.rate, self.latency = self.options.rate, 0.0
+        self.rate, self.bulk_rate, self.latency = self.options.rate, 0.0, 0.0
+        self._bulk: Bulk | None = None
         if self.options.record_handed_out:
             self.state.queue.handed_out_log = []
 
@@ -177,9 +179,18 @@ class SimulatedUpstream:
         state = self.state
         chosen = state.shuffle_seed() if seed is None else seed
         batch = generate(state.refresh_traffic(), state.profile, events, self.options.clock(), spread, chosen)
-        state.queue.push(batch.payloads)
+        self._queue(batch)
+
+    def make_bulk(self, events: int) -> None:
+        """Queue so many events that ended just now, at little cost."""
+        if self._bulk is None:
+            self._bulk = Bulk(self.state.refresh_traffic(), self.state.profile, MOST_TEMPLATES, self.options.clock(), self.state.shuffle_seed())
+        self._queue(self._bulk.take(events, int(self.options.clock() * NANOSECONDS), 1000))
+
+    def _queue(self, batch: Batch) -> None:
+        self.state.queue.push(batch.payloads)
         for (index, failed), count in batch.outcomes.items():
-            state.results.count(index, 0 if failed else count, count if failed else 0)
+            self.state.results.count(index, 0 if failed else count, count if failed else 0)
 
 
 def request_of(environ: dict[str, Any]) -> Request:

@@ -44,11 +44,6 @@ def _cut(event: Event, profile: Profile, delay: int) -> Template:
     return Template(head, middle, tail, delay, event["auth_index"], event["failed"], is_counted(event))
 
 
-def _templates(traffic: Traffic, profile: Profile, count: int, base: int) -> list[list[Template]]:
-    requests = (traffic.request(base) for _ in range(count))
-    return [_cut_all(attempts, profile) for attempts in requests if attempts]
-
-
 def _cut_all(attempts: list[tuple[int, Event]], profile: Profile) -> list[Template]:
     """Return a request's templates; their delays count from its end, since events are queued when attempts are over."""
     last, event = attempts[-1]
@@ -56,23 +51,31 @@ def _cut_all(attempts: list[tuple[int, Event]], profile: Profile) -> list[Templa
     return [_cut(event, profile, instant - end) for instant, event in attempts]
 
 
+class Bulk:
+    """An endless supply of events that costs little: generated requests, repeated."""
+
+    def __init__(self, traffic: Traffic, profile: Profile, requests: int, now: float, seed: int) -> None:
+        generated = (traffic.request(int(now) * NANOSECONDS) for _ in range(min(requests, MOST_TEMPLATES)))
+        self._requests = [_cut_all(attempts, profile) for attempts in generated if attempts]
+        self._offset = traffic.offset_minutes
+        self._random = random.Random(seed)
+        self._position = 0
+
+    def take(self, events: int, start: int, step: int) -> Batch:
+        """Return exactly so many events of requests that ended at `start` and then every `step` nanoseconds."""
+        batch = Batch([], Counter())
+        while self._requests and len(batch.payloads) < events:
+            identity = b"%08x" % self._random.getrandbits(32)
+            for template in self._requests[self._position % len(self._requests)][: events - len(batch.payloads)]:
+                instant = go_timestamp(start + template.delay, self._offset)
+                batch.payloads.append(template.fill(instant.encode(), identity))
+                batch.outcomes[template.index, template.failed] += template.is_counted
+            self._position += 1
+            start += step
+        return batch
+
+
 def generate(traffic: Traffic, profile: Profile, events: int, now: float, spread: float, seed: int) -> Batch:
     """Return exactly so many events whose requests ended within the last `spread` seconds."""
-    requests = _templates(traffic, profile, min(events, MOST_TEMPLATES), int(now) * NANOSECONDS)
-    rng = random.Random(seed)
-    batch = Batch([], Counter())
-    start = int((now - spread) * NANOSECONDS)
     step = max(int(spread * NANOSECONDS) // max(events, 1), 1)
-    position = 0
-    while requests and len(batch.payloads) < events:
-        identity = b"%08x" % rng.getrandbits(32)
-        for template in requests[position % len(requests)]:
-            instant = go_timestamp(start + position * step + template.delay, traffic.offset_minutes)
-            batch.payloads.append(template.fill(instant.encode(), identity))
-            batch.outcomes[template.index, template.failed] += template.is_counted
-        position += 1
-    for _ in range(len(batch.payloads) - events):
-        batch.payloads.pop()
-        last = requests[(position - 1) % len(requests)].pop()
-        batch.outcomes[last.index, last.failed] -= last.is_counted
-    return batch
+    return Bulk(traffic, profile, events, now, seed).take(events, int((now - spread) * NANOSECONDS), step)

@@ -9,9 +9,9 @@ answers are JSON.
                                         application/x-ndjson` each line's bytes are an element, valid JSON or not
     POST   /__control/generate          {"events": N, "spread": seconds, "seed": S}: queue N generated events
     POST   /__control/hostile           {"kinds": ["nul", "big", ...], "bytes": N}: elements nobody should trust
-    POST   /__control/settings          any of retention, statistics, rate, latency, failure_rate, reload_window
-                                        (null: grows with the configuration), network, latest_version,
-                                        record_handed_out, oauth_seconds
+    POST   /__control/settings          any of retention, statistics, rate, bulk_rate (events per second at little
+                                        cost, for load), latency, failure_rate, reload_window (null: grows with the
+                                        configuration), network, latest_version, record_handed_out, oauth_seconds
     POST   /__control/subscriber        {"reading": bool, "count": N, "absorbs": N}: competing subscribers; one that does
                                         not read is dropped after its buffer and what the kernel absorbs are full;
                                         DELETE sends them away
@@ -167,7 +167,7 @@ class Control:
         app, state = self.app, self.app.state
         if name in CONFIG_SETTINGS:
             state.configure({CONFIG_SETTINGS[name]: value})
-        elif name in ("rate", "latency"):
+        elif name in ("rate", "bulk_rate", "latency"):
             setattr(app, name, float(value))
         elif name == "failure_rate":
             state.traffic.failure_rate = float(value)

@@ -31,17 +31,22 @@ class LiveTraffic:
         self._random = random.Random(app.options.seed ^ 0x11FE)
         self._last = time.monotonic()
         self._owed = 0.0
+        self._bulk_owed = 0.0
         self._world_at = 0.0
 
     def step(self) -> int:
-        """Make the requests that are due since the last step, and return how many."""
+        """Make the requests and the bulk of events that are due since the last step, and return how many."""
         now = time.monotonic()
         elapsed, self._last = min(now - self._last, LONGEST_STEP_SECONDS), now
         self._owed += self._app.rate * elapsed * self._random.uniform(0.7, 1.3)
         due, self._owed = int(self._owed), self._owed % 1
         if due:
             self._make(due, now)
-        return due
+        self._bulk_owed += self._app.bulk_rate * elapsed
+        bulk, self._bulk_owed = int(self._bulk_owed), self._bulk_owed % 1
+        if bulk:
+            self._app.make_bulk(bulk)
+        return due + bulk
 
     def _make(self, count: int, now: float) -> None:
         state = self._app.state

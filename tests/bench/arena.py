@@ -1,4 +1,4 @@
-"""A throw-away database on the embedded server, for benchmarks in real processes."""
+"""A throw-away database on the embedded server, empty or with the reference dataset, for benchmarks in real processes."""
 
 import os
 import sys
@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import django
+import psycopg
 
 ROOT = Path(__file__).parent.parent.parent
+NAME = "bench_tollgate"
 
 
 @contextmanager
-def arena() -> Iterator[dict[str, str]]:
-    """Set Django up on a new database; the environment under which child processes use the same one."""
+def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
+    """Set Django up on a new database; the environment under which child processes use the same one.
+
+    With reference events it is a copy of a database that holds so many of them, which is made at first and kept.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     sys.path.insert(0, str(ROOT))
     from django.conf import settings
@@ -27,15 +32,42 @@ def arena() -> Iterator[dict[str, str]]:
     from django.db import connection
     from django.test.runner import DiscoverRunner
 
-    runner = DiscoverRunner(verbosity=0, interactive=False)
+    connection.settings_dict["TEST"]["NAME"] = NAME
+    if reference_events:
+        _copy_reference(connection.settings_dict, reference_events)
+    runner = DiscoverRunner(verbosity=0, interactive=False, keepdb=bool(reference_events))
     databases = runner.setup_databases()
+    runner.keepdb = False
     try:
         with tempfile.TemporaryDirectory() as spool:
             yield _environment(connection.settings_dict, spool)
     finally:
-        runner.teardown_databases(databases)
+        connection.creation.destroy_test_db(databases[0][1], verbosity=0)
         if settings.EMBEDDED_POSTGRES:
             embedded_postgres.stop_if_unused(settings.VAR_DIR)
+
+
+def _copy_reference(database: dict[str, object], events: int) -> None:
+    template = f"bench_reference_{events}"
+    address = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"], "password": database["PASSWORD"]}
+    with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+        if server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
+            _make_reference(events)
+            server.execute(f"ALTER DATABASE {NAME} RENAME TO {template}")
+        server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template}")
+
+
+def _make_reference(events: int) -> None:
+    from django.core.management import call_command
+    from django.db import connection
+    from django.test.runner import DiscoverRunner
+
+    runner = DiscoverRunner(verbosity=0, interactive=False)
+    databases = runner.setup_databases()
+    call_command("seed_usage", events=events, days=90)
+    connection.close()
+    connection.settings_dict["NAME"] = databases[0][1]
 
 
 def _environment(database: dict[str, str], spool: str) -> dict[str, str]:
