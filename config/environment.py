@@ -63,7 +63,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("VAR_DIR", Path, None, "`var`", "Where the embedded database, the spool and generated secrets live."),
     Variable("SPOOL_DIR", Path, None, "`VAR_DIR/spool`", "Where popped bytes wait until they are stored; must survive a restart."),
     Variable("COLLECTOR_INTERVAL_SECONDS", float, 2.0, "`2`", "Seconds between two looks at an idle queue; must be well under the upstream's retention."),
-    Variable("COLLECTOR_PAGE_SIZE", int, 1000, "`1000`", "Events asked for in one pop, 1 to 10000."),
+    Variable("COLLECTOR_PAGE_SIZE", int, 5000, "`5000`", "Most events asked for in one pop, 1 to 10000; fewer if they are large."),
     Variable("COLLECTOR_TIME_BUDGET_SECONDS", float, 60.0, "`60`", "Longest a single run goes on draining."),
     Variable("COLLECTOR_LEASE_TTL_SECONDS", float, 30.0, "`30`", "Longest that a dead collector blocks the next."),
     Variable("WRITE_LEASE_TTL_SECONDS", float, 10.0, "`10`", "Longest that a process which died while changing an upstream blocks the next change."),

@@ -37,7 +37,7 @@ from monitoring.models import Lease
 from usage import spool
 from usage.attribution import Attribution
 from usage.completeness import measure_if_due
-from usage.fetching import Fetching, Page, fetch
+from usage.fetching import FIRST_COUNT, Fetching, Page, fetch
 from usage.ingest import Ingested, ingest, store
 from usage.models import CollectorRun
 
@@ -154,15 +154,15 @@ def drain(run: Run, should_stop: Callable[[], bool]) -> None:
     client = client_for(run.upstream)
     _observe_settings(run.upstream, client)
     budget_ends = run.started + settings.COLLECTOR_TIME_BUDGET_SECONDS
-    page_size = settings.COLLECTOR_PAGE_SIZE
-    fetch_page = partial(fetch, client, run.upstream.pk, page_size)
+    most = settings.COLLECTOR_PAGE_SIZE
+    fetch_page = partial(fetch, client, run.upstream.pk)
     if not _may_pop(run):
         raise LeaseLost
-    page = fetch_page()
+    page = fetch_page(min(FIRST_COUNT, most))
     while True:
-        run.more_waiting = page.elements >= page_size
+        run.more_waiting = page.is_full
         goes_on = run.more_waiting and not page.failure and not should_stop() and time.monotonic() < budget_ends
-        following = Fetching(fetch_page) if goes_on and _may_pop(run) else None
+        following = Fetching(partial(fetch_page, page.next_count(most))) if goes_on and _may_pop(run) else None
         _store_page(run, page, following)
         if following is None:
             if goes_on:

@@ -17,6 +17,13 @@ from monitoring.failpoints import around
 from usage import spool
 from usage.queue_entry import Entry, Reject, parse_page
 
+# A page of about so many bytes costs little for each event; two of them are in hand at most.
+PAGE_BYTES = 4 * 1024 * 1024
+# Asked for first, when nothing is known of how large events are, and at least.
+FIRST_COUNT, LEAST_COUNT = 1000, 50
+# No empty page is longer.
+SHORT = 64
+
 
 @dataclass
 class Page:
@@ -26,15 +33,26 @@ class Page:
     entries: list[Entry] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     failure: UpstreamError | spool.SpoolError | None = None
+    asked: int = 0
+    size_bytes: int = 0
 
     @property
     def elements(self) -> int:
         return len(self.entries) + len(self.rejects)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more is waiting, as far as one can know."""
+        return self.elements >= self.asked
+
+    def next_count(self, most: int) -> int:
+        """How many events to ask for next, so that the page is large enough to be quick and small enough for the memory."""
+        return max(min(most, self.elements * PAGE_BYTES // max(self.size_bytes, 1)), min(most, LEAST_COUNT))
+
 
 def fetch(client: ManagementClient, upstream_id: int, count: int) -> Page:
     """Pop a page of up to `count` events; what arrived is in it even if the answer broke. Raises SpoolError before a pop."""
-    page = Page(spool.new_file(upstream_id, count))
+    page = Page(spool.new_file(upstream_id, count), asked=count)
     try:
         _receive(page, client, upstream_id, count)
     except BaseException:
@@ -50,7 +68,8 @@ def _receive(page: Page, client: ManagementClient, upstream_id: int, count: int)
     except UpstreamError as error:
         page.failure = error
     received = page.file.read()
-    if received.strip() not in (b"", b"[]"):
+    page.size_bytes = len(received)
+    if len(received) > SHORT or received.strip() not in (b"", b"[]"):
         page.file.complete()
         with around("parse"):
             page.entries, page.rejects = parse_page(received, upstream_id, timezone.now())

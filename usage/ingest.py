@@ -6,13 +6,13 @@ Only the rows that were really new reach the rollups, so that replaying a page a
 page, it is halved until the element it refuses stands alone; that one becomes a dead letter and its neighbours are stored.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ from usage.attribution import Attribution, Belongs
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
 from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
-from usage.rollups import GRANULARITIES, add_sums_sql, calendar_zone, sums_sql
+from usage.rollups import GRANULARITIES, add_prepared_sql, calendar_zone, prepared_sql
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ _COLUMNS = (
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 # The names carry a version: behind a pooler a table may be one that an older release made in this session.
-_STAGING, _ADDED = "usage_staging_3", "usage_added_3"
+_STAGING, _ADDED = "usage_staging_4", "usage_added_4"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA;
-CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {sums_sql("usage_event")} WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {prepared_sql("usage_event")} WITH NO DATA;
 -- Only within a larger transaction is there anything.
 DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
 """
@@ -66,12 +66,12 @@ WITH placed AS (
             AND o.endpoint = placed.endpoint AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
     ))
     FROM placed ORDER BY "position"
-    ON CONFLICT (digest, "timestamp") DO NOTHING
+    ON CONFLICT ("timestamp", digest) DO NOTHING
     RETURNING *
-), added AS (INSERT INTO {_ADDED} {sums_sql("fresh")} RETURNING attempts)
-SELECT coalesce(sum(attempts), 0) FROM added
+)
+INSERT INTO {_ADDED} {prepared_sql("fresh")}
 """
-_ROLLUPS = [f"/* usage.ingest._add_to_rollups */ {add_sums_sql(granularity, _ADDED)}" for granularity in GRANULARITIES]
+_ROLLUPS = [f"/* usage.ingest._add_to_rollups */ {add_prepared_sql(granularity, _ADDED)}" for granularity in GRANULARITIES]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _store(rows: list[tuple[Any, ...]]) -> int:
                 copy.write_row(row)
         with around("insert"):
             cursor.execute(_INSERT, parameters)
-            stored = int(cursor.fetchone()[0])
+            stored: int = cursor.rowcount
         with around("rollups"):
             for statement in _ROLLUPS if stored else ():
                 cursor.execute(statement, parameters)
@@ -153,7 +153,7 @@ def _rows(entries: list[Entry], belongings: list[Belongs]) -> Iterator[tuple[Any
             t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
             reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
             reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
-            (r.fail.status_code or None) if r.failed else None, fail_body_of(r), json.dumps(details) if details else None, entry.position,
+            (r.fail.status_code or None) if r.failed else None, fail_body_of(r), msgspec.json.encode(details).decode() if details else None, entry.position,
         )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ except where contract 2.5 says how to complete it.
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,13 +26,15 @@ LARGEST_LEAD = timedelta(days=2)
 # A count beyond this is a fault of the upstream; sums of a thousand such still fit a 64-bit column.
 LARGEST_COUNT = 10**16
 FAIL_BODY_CHARACTERS = 4000
+DETAIL_CHARACTERS = 300
 
+# The values below hold no cycles; at a hundred thousand a second, looking for some would take half of the parsing's time.
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 # Hostile providers report negative counts; they are kept as reported (contract 2.11).
 ReportedCount = Annotated[int, msgspec.Meta(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
 
 
-class ReportedTokens(msgspec.Struct):
+class ReportedTokens(msgspec.Struct, gc=False):
     input_tokens: ReportedCount | None = None
     output_tokens: ReportedCount | None = None
     reasoning_tokens: ReportedCount | None = None
@@ -42,18 +44,18 @@ class ReportedTokens(msgspec.Struct):
     total_tokens: ReportedCount | None = None
 
 
-class InputBreakdown(msgspec.Struct):
+class InputBreakdown(msgspec.Struct, gc=False):
     uncached_tokens: Count
     cache_read_tokens: Count
     cache_write_tokens: Count
 
 
-class OutputBreakdown(msgspec.Struct):
+class OutputBreakdown(msgspec.Struct, gc=False):
     non_reasoning_tokens: Count
     reasoning_tokens: Count
 
 
-class TokenBreakdown(msgspec.Struct):
+class TokenBreakdown(msgspec.Struct, gc=False):
     quality: str
     total_tokens: Count
     input: InputBreakdown
@@ -61,12 +63,12 @@ class TokenBreakdown(msgspec.Struct):
     unclassified_tokens: Count
 
 
-class Failure(msgspec.Struct):
+class Failure(msgspec.Struct, gc=False):
     status_code: Annotated[int, msgspec.Meta(ge=-1, le=9999)] = 0
     body: str = ""
 
 
-class QueueEntry(msgspec.Struct):
+class QueueEntry(msgspec.Struct, gc=False):
     """The upstream's record of one attempt, as sent; every key that some served version omits has a default."""
 
     timestamp: str
@@ -97,8 +99,7 @@ class QueueEntry(msgspec.Struct):
     response_service_tier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True, gc=False):
     """What was used, by kind; None means not reported. The parts add up to `total`."""
 
     quality: str
@@ -111,8 +112,7 @@ class Tokens:
     unclassified: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One element that can be stored: when, what it is, its identity, and what it used."""
 
     position: int
@@ -124,8 +124,7 @@ class Entry:
     failure_class: FailureClass
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(msgspec.Struct, frozen=True, gc=False):
     """One element that cannot be stored, with the reason and a sentence without any of its content."""
 
     position: int
@@ -290,6 +289,19 @@ def mask_secrets(text: str, *known: str) -> str:
 _HARMLESS_HEADER = re.compile(r"(?i)ratelimit|rate-limit|request-id|retry-after|used-percent|reset-a|window-minutes|^cf-ray$|^content-type$")
 
 
+@lru_cache(maxsize=2048)
+def _kept_header(name: str) -> str:
+    """The name under which an answer's header is kept; empty if it is not."""
+    return storable_text(name, 100) if _HARMLESS_HEADER.search(name) else ""
+
+
+# Addresses, user agents and most headers come again and again.
+@lru_cache(maxsize=8192)
+def _masked(text: str, *secrets: str) -> str:
+    # Mask before cutting, so that no half of a secret is left at the edge.
+    return storable_text(mask_secrets(text, *secrets), DETAIL_CHARACTERS)
+
+
 def details_of(record: QueueEntry) -> dict[str, Any]:
     """The rest of a record that is worth keeping and harmless: no cookie, no key, every text cut."""
     secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
@@ -300,13 +312,13 @@ def details_of(record: QueueEntry) -> dict[str, Any]:
         "access_token_sha256": record.access_token_sha256,
         "response_service_tier": record.response_service_tier,
     }
-    details: dict[str, Any] = {name: storable_text(mask_secrets(value[:300], *secrets), 300) for name, value in kept.items() if value}
+    details: dict[str, Any] = {name: _masked(value[: DETAIL_CHARACTERS * 2], *secrets) for name, value in kept.items() if value}
     if not record.generate:
         details["generate"] = False
     headers = {
-        storable_text(name, 100): storable_text(mask_secrets(", ".join(values)[:300], *secrets), 300)
+        kept_name: _masked(", ".join(values)[: DETAIL_CHARACTERS * 2], *secrets)
         for name, values in (record.response_headers or {}).items()
-        if _HARMLESS_HEADER.search(name)
+        if (kept_name := _kept_header(name))
     }
     return {**details, "headers": headers} if headers else details
 

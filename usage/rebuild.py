@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from usage.partitions import events_since
-from usage.rollups import GRANULARITIES, MEASURES, Granularity, add_sql, calendar_zone, rows_sql, sums_sql
+from usage.rollups import GRANULARITIES, MEASURES, Granularity, add_sql, calendar_zone, prepared_sql, rows_sql
 
 # Hours that belong to a part begin or end at most so far outside of it.
 _OVERHANG = timedelta(days=1)
@@ -59,8 +59,9 @@ class _Part:
     @property
     def events_sql(self) -> str:
         # The outer limits let whole partitions be left out.
+        bucket = self.granularity.bucket_of.format('"timestamp"')
         limits = '"timestamp" >= %(earliest)s AND "timestamp" < %(latest)s'
-        return f"SELECT * FROM usage_event WHERE {limits} AND {self.granularity.bucket} BETWEEN {self.buckets_sql}"
+        return f"SELECT * FROM usage_event WHERE {limits} AND {bucket} BETWEEN {self.buckets_sql}"
 
 
 def rebuildable_since() -> datetime | None:
@@ -130,7 +131,7 @@ def _differences(part: _Part) -> list[Difference]:
         cursor.execute(
             f"""
             /* usage.rebuild.differences */
-            WITH events AS ({part.events_sql}), expected AS ({rows_sql(granularity, f"({sums_sql('events')})")}),
+            WITH events AS ({part.events_sql}), expected AS ({rows_sql(granularity, f"({prepared_sql('events')})")}),
             held AS (SELECT * FROM {granularity.table} WHERE bucket BETWEEN {part.buckets_sql})
             SELECT {key} FROM expected FULL JOIN held USING ({key}) WHERE ({expected}) IS DISTINCT FROM ({held}) ORDER BY {key}
             """,

@@ -1,10 +1,10 @@
 """Rollups: sums per series and bucket, added in the transaction that stores the events.
 
-    new events --sum per series, client key, credential, quarter and day--> sums --for each granularity: sum again, upsert--> rollup
+    new events --prepare: buckets, narrow series, bins of durations--> prepared rows --for each granularity: group, upsert--> rollup
 
-The events are summed once, whatever the number of rollups; each rollup is then added to from these few rows. The same SQL
-serves the ingest (from the new rows), a rebuild and any bulk load (from the events of a range). NULL sums mean that no
-event reported the count; adding keeps that apart from 0.
+What all rollups need of an event is worked out once, whatever their number. The same SQL serves the ingest (from the new
+rows), a rebuild and any bulk load (from the events of a range). NULL sums mean that no event reported the count; adding
+keeps that apart from 0.
 """
 
 from dataclasses import dataclass
@@ -15,36 +15,44 @@ from usage.histograms import BIN_SQL
 from usage.models import TOKEN_KINDS, RollupCalendar
 
 TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
-# What depends on how the attempts of a series `o` ended; with it, narrow rollups need not tell failure classes apart.
-_BY_OUTCOME = {
-    "failed": "CASE WHEN o.failed THEN p.attempts ELSE 0 END",
-    "generated_tokens": "CASE WHEN o.failed THEN 0 ELSE coalesce(p.non_reasoning_output_tokens, 0) + coalesce(p.reasoning_tokens, 0) END",
-    "generation_ms": "CASE WHEN o.failed THEN 0 ELSE p.latency_sum_ms END",
-}
-_COUNTS = ("attempts", "requests", *_BY_OUTCOME, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
-_MAXIMA = ("latency_max_ms", "ttft_max_ms")
 _DURATIONS = ("latency", "ttft")
-_HISTOGRAMS = tuple(f"{measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
+_PARTIES = ("client_key_id", "credential_id")
+_NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
+# Counts that are there for every event, by the SQL that sums them over prepared rows.
+_COUNTS = {
+    "attempts": "count(*)",
+    **{name: f"sum({name})::bigint" for name in ("requests", "failed", "generated_tokens", "generation_ms")},
+    "latency_count": "count(latency_ms)", "latency_sum_ms": "coalesce(sum(latency_ms), 0)::bigint",
+    "ttft_count": "count(ttft_ms)", "ttft_sum_ms": "coalesce(sum(ttft_ms), 0)::bigint",
+}  # fmt: skip
+_MAXIMA = {f"{name}_max_ms": f"coalesce(max({name}_ms), 0)" for name in _DURATIONS}
+_HISTOGRAMS = tuple(f"{name}_{part}" for name in _DURATIONS for part in ("bins", "counts"))
 MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
+# The bucket of an instant `{}` by its name; `%(zone)s` is the calendar's zone.
+BUCKETS = {
+    "quarter": "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')",
+    "hour": "date_trunc('hour', {}, 'UTC')",
+    "day": "({} AT TIME ZONE %(zone)s)::date",
+}
 
 
 @dataclass(frozen=True)
 class Granularity:
-    """One rollup table: the SQL of the bucket of an instant `{}`, which series of an event it sums, and which parties beside it.
+    """One rollup table: the name of its bucket, which series of an event it sums, and which parties beside it.
 
-    A bucket is a whole number of quarters of an hour, of one day of the calendar. `%(zone)s` is the calendar's zone. The
-    series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0 for none.
+    The series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0
+    for none.
     """
 
     table: str
-    bucket_of: str
+    bucket: str
     series: str = "series_id"
     parties: tuple[str, ...] = ()
 
     @property
-    def bucket(self) -> str:
-        """The bucket that an event falls into."""
-        return self.bucket_of.format('"timestamp"')
+    def bucket_of(self) -> str:
+        """The SQL of the bucket of an instant `{}`."""
+        return BUCKETS[self.bucket]
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -52,20 +60,17 @@ class Granularity:
         return ("bucket", *self.parties, "series_id")
 
 
-_QUARTER = "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')"
-_HOUR = "date_trunc('hour', {}, 'UTC')"
-_DAY = "({} AT TIME ZONE %(zone)s)::date"
-_KEY, _CREDENTIAL = "client_key_id", "credential_id"
+_KEY, _CREDENTIAL = _PARTIES
 
-QUARTER_HOURLY = Granularity("usage_usagequarterhourly", _QUARTER, "overall_id")
-HOURLY = Granularity("usage_usagehourly", _HOUR)
-HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", _HOUR, "by_upstream_id", (_KEY,))
-DAILY = Granularity("usage_usagedaily", _DAY, parties=(_KEY, _CREDENTIAL))
-DAILY_OVERALL = Granularity("usage_usagedailyoverall", _DAY, "overall_id")
-DAILY_BY_KEY = Granularity("usage_usagedailybykey", _DAY, "by_upstream_id", (_KEY,))
-DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", _DAY, "by_model_id")
-DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", _DAY, "by_model_id", (_KEY,))
-DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", _DAY, "by_account_id", (_CREDENTIAL,))
+QUARTER_HOURLY = Granularity("usage_usagequarterhourly", "quarter", "overall_id")
+HOURLY = Granularity("usage_usagehourly", "hour")
+HOURLY_BY_KEY = Granularity("usage_usagehourlybykey", "hour", "by_upstream_id", (_KEY,))
+DAILY = Granularity("usage_usagedaily", "day", parties=(_KEY, _CREDENTIAL))
+DAILY_OVERALL = Granularity("usage_usagedailyoverall", "day", "overall_id")
+DAILY_BY_KEY = Granularity("usage_usagedailybykey", "day", "by_upstream_id", (_KEY,))
+DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", "day", "by_model_id")
+DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", "day", "by_model_id", (_KEY,))
+DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", "day", "by_account_id", (_CREDENTIAL,))
 GRANULARITIES = (
     QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY,
     DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_MODEL, DAILY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
@@ -78,38 +83,52 @@ def calendar_zone() -> str:
     return zone or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
 
 
-def sums_sql(source: str) -> str:
-    """The events of `source` (a table or CTE) summed by series within the smallest part that every bucket is made of.
-
-    Of such a part, `timestamp` is any instant, so that its bucket can be told.
-    """
-    tokens = ", ".join(f"sum({name})::bigint AS {name}" for name in TOKEN_SUMS)
+def prepared_sql(source: str) -> str:
+    """The events of `source` (a table or CTE), each with all that rollups group and sum by."""
+    buckets = ", ".join(f"""{sql.format('e."timestamp"')} AS {name}""" for name, sql in BUCKETS.items())
+    series = ", ".join(f"o.{name}" for name in _NARROW)
+    parties = ", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _PARTIES)
+    tokens = ", ".join(f"e.{name}" for name in TOKEN_SUMS)
     durations = ", ".join(
-        f"count(*) FILTER (WHERE {m}_ms > 0) AS {m}_count, coalesce(sum({m}_ms) FILTER (WHERE {m}_ms > 0), 0)::bigint AS {m}_sum_ms, "
-        f"coalesce(max({m}_ms), 0) AS {m}_max_ms, "
-        # Not counted yet: an event adds 1 to its bin, and equal bins are counted when they are summed again.
-        f"coalesce(array_agg({BIN_SQL.format(m + '_ms')}) FILTER (WHERE {m}_ms > 0), '{{}}') AS {m}_bins, "
-        f"coalesce(array_agg(1) FILTER (WHERE {m}_ms > 0), '{{}}') AS {m}_counts"
-        for m in _DURATIONS
+        f"CASE WHEN e.{name}_ms > 0 THEN e.{name}_ms END AS {name}_ms, CASE WHEN e.{name}_ms > 0 THEN {BIN_SQL.format(f'e.{name}_ms')} END AS {name}_bin"
+        for name in _DURATIONS
     )
     return f"""
-        SELECT min("timestamp") AS "timestamp", series_id, client_key_id, credential_id,
-            {tokens}, count(*) AS attempts, count(*) FILTER (WHERE is_first_attempt) AS requests, {durations}
-        FROM {source} GROUP BY series_id, client_key_id, credential_id, {QUARTER_HOURLY.bucket}, {DAILY.bucket}"""
+        SELECT {buckets}, e.series_id, {series}, {parties}, {tokens}, {durations}, e.is_first_attempt::int AS requests, o.failed::int AS failed,
+            CASE WHEN o.failed THEN 0 ELSE coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0) END AS generated_tokens,
+            CASE WHEN o.failed THEN 0 ELSE e.latency_ms END AS generation_ms
+        FROM {source} AS e JOIN usage_usageseries AS o ON o.id = e.series_id"""
 
 
-def _summed_again(key: str, source: str) -> str:
-    """The rows of `source`, which has the columns of `sums_sql`, summed by the columns of a granularity's key."""
-    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in (*TOKEN_SUMS, *_COUNTS))
-    maxima = ", ".join(f"max({name}) AS {name}" for name in _MAXIMA)
-    return f"SELECT {key}, {sums}, {maxima} FROM {source} GROUP BY {key}"
+def rows_sql(granularity: Granularity, prepared: str) -> str:
+    """The rows that a rollup would have for prepared rows (a table or CTE of `prepared_sql`)."""
+    key = ", ".join(granularity.key)
+    tokens = ", ".join(f"sum({name})::bigint AS {name}" for name in TOKEN_SUMS)
+    counts = ", ".join(f"{sql} AS {name}" for name, sql in {**_COUNTS, **_MAXIMA}.items())
+    histograms = ", ".join(f"coalesce({name}.{part}, '{{}}') AS {name}_{part}" for name in _DURATIONS for part in ("bins", "counts"))
+    joined = " ".join(f"LEFT JOIN ({_histogram(granularity, name, prepared)}) AS {name} USING ({key})" for name in _DURATIONS)
+    return f"""
+    SELECT s.*, {histograms}
+    FROM (SELECT {_key_of(granularity)}, {tokens}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
+    {joined}"""
 
 
-def _histogram(key: str, measure: str, source: str) -> str:
+def _key_of(granularity: Granularity) -> str:
+    return ", ".join((f"{granularity.bucket} AS bucket", *granularity.parties, f"{granularity.series} AS series_id"))
+
+
+def _key_numbers(granularity: Granularity) -> str:
+    """The key's columns by their places, as names of the source's columns would hide them."""
+    return ", ".join(str(number + 1) for number in range(len(granularity.key)))
+
+
+def _histogram(granularity: Granularity, measure: str, prepared: str) -> str:
+    key, numbers = ", ".join(granularity.key), _key_numbers(granularity)
     return f"""
         SELECT {key}, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts FROM (
-            SELECT {key}, bin, sum(n)::int AS n FROM {source}, unnest({measure}_bins, {measure}_counts) AS h (bin, n) GROUP BY {key}, bin
-        ) AS bins GROUP BY {key}"""
+            SELECT {_key_of(granularity)}, {measure}_bin AS bin, count(*)::int AS n FROM {prepared} AS p WHERE {measure}_bin IS NOT NULL
+            GROUP BY {numbers}, {measure}_bin
+        ) AS bins GROUP BY {numbers}"""
 
 
 def _merged(measure: str) -> str:
@@ -133,40 +152,20 @@ def _merged(measure: str) -> str:
         ) AS many HAVING cardinality({new_bins}) > 1)"""
 
 
-def rows_sql(granularity: Granularity, source: str) -> str:
-    """The rows that a rollup would have for `source`, which has the columns of `sums_sql`."""
-    key, placed = ", ".join(granularity.key), f"({_placed(granularity, source)}) AS placed"
-    histograms = ", ".join(f"coalesce({measure}.{part}, '{{}}') AS {measure}_{part}" for measure in _DURATIONS for part in ("bins", "counts"))
-    return f"""
-    SELECT s.*, {histograms}
-    FROM ({_summed_again(key, placed)}) AS s
-    LEFT JOIN ({_histogram(key, "latency", placed)}) AS latency USING ({key})
-    LEFT JOIN ({_histogram(key, "ttft", placed)}) AS ttft USING ({key})"""
-
-
-def add_sums_sql(granularity: Granularity, source: str) -> str:
-    """An upsert that adds the rows of `source`, which has the columns of `sums_sql`, to a rollup."""
+def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
+    """An upsert that adds prepared rows to a rollup."""
     key = ", ".join(granularity.key)
     tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
     counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
     maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
     return f"""
     INSERT INTO {granularity.table} AS held ({key}, {", ".join(MEASURES)})
-    {rows_sql(granularity, source)}
+    {rows_sql(granularity, prepared)}
     ORDER BY {key}
     ON CONFLICT ({key}) DO UPDATE SET {tokens}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
     """
 
 
-def _placed(granularity: Granularity, source: str) -> str:
-    """The rows of `source` with the key of a granularity."""
-    series = "p.series_id" if granularity.series == "series_id" else f"o.{granularity.series}"
-    parties = "".join(f"coalesce(p.{party}, 0) AS {party}, " for party in granularity.parties)
-    measures = ", ".join(f"{_BY_OUTCOME.get(name, f'p.{name}')} AS {name}" for name in MEASURES)
-    bucket = granularity.bucket_of.format('p."timestamp"')
-    return f"SELECT {bucket} AS bucket, {series} AS series_id, {parties}{measures} FROM {source} AS p JOIN usage_usageseries AS o ON o.id = p.series_id"
-
-
 def add_sql(granularity: Granularity, source: str) -> str:
     """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a rollup."""
-    return add_sums_sql(granularity, f"({sums_sql(source)})")
+    return add_prepared_sql(granularity, f"({prepared_sql(source)})")

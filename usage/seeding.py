@@ -169,7 +169,7 @@ def _store_sql() -> str:
     return f"""
     /* usage.seeding */
     WITH fresh AS (
-        INSERT INTO usage_event ({_NAMES}) SELECT {_NAMES} FROM usage_seed_staging ON CONFLICT (digest, "timestamp") DO NOTHING RETURNING *
+        INSERT INTO usage_event ({_NAMES}) SELECT {_NAMES} FROM usage_seed_staging ON CONFLICT ("timestamp", digest) DO NOTHING RETURNING *
     ), {rollups}
     SELECT count(*) FROM fresh
     """

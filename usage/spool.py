@@ -37,7 +37,7 @@ from monitoring.failpoints import around
 PART = ".part"
 PAGE = ".page"
 # Where an event is larger on the average, the rest of its page has to find room when it comes.
-RESERVED_BYTES_PER_EVENT = 4096
+RESERVED_BYTES_PER_EVENT = 2048
 
 
 class SpoolError(Exception):
@@ -97,6 +97,7 @@ class SpoolFile:
                 self.path.rename(final)
                 self.path = final
                 _sync_directory(final.parent)
+                self._received.clear()
 
     @contextlib.contextmanager
     def _noting_errors(self) -> Iterator[None]:
