@@ -68,6 +68,8 @@ def replay(monkeypatch):
 
 def ask(staff: Any, exchange: Recording, body: bytes, **headers: str) -> Any:
     target = exchange.path.removeprefix("/v0/management/")
+    if target == "config.yaml":  # the recorded ones are too short to hold client keys
+        headers["X-Tollgate-Confirm"] = "empty api-keys"
     kind = exchange.request_headers.get("Content-Type", "application/json")
     return staff.generic(exchange.method, URL + target, body, content_type=kind, headers=headers)
 
