@@ -1,8 +1,14 @@
-"""Runs and dead letters in the admin, to look at."""
+"""Runs in the admin, to look at; dead letters, to replay or discard."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
 
 from monitoring.read_only_admin import ReadOnlyAdmin
+from monitoring.roles import user_of
+from usage import dead_letters
 from usage.models import CollectorRun, DeadLetter
 
 
@@ -21,9 +27,33 @@ class CollectorRunAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    """What could not be stored; the payload stays encrypted and is not shown."""
+    """What could not be stored: looked at with its secrets masked, replayed, or discarded with a reason."""
 
-    list_display = ("created_at", "upstream", "reason", "detail", "payload_bytes", "batch", "position", "state")
+    list_display = ("created_at", "upstream", "reason", "detail", "payload_bytes", "batch", "position", "state", "resolution")
     list_filter = ("state", "reason", "upstream")
     list_select_related = ("upstream",)
-    search_fields = ("detail", "batch")
+    search_fields = ("detail", "batch", "resolution")
+    fields = ("upstream", "reason", "detail", "state", "resolution", "resolved_at", "created_at", "batch", "position", "payload_bytes", "payload")
+    readonly_fields = ("payload",)
+    actions = ("replay", "discard")
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may replay and discard."""
+        return request.user.has_perm("usage.change_deadletter")
+
+    @admin.display(description="payload (secrets masked)")
+    def payload(self, letter: DeadLetter) -> str:
+        return format_html('<pre class="payload" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', dead_letters.shown(letter))
+
+    @admin.action(description="Replay", permissions=["resolve"])
+    def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
+        replayed = dead_letters.replay(letters.order_by("pk"), user_of(request))
+        self.message_user(request, f"{replayed}.", messages.WARNING if replayed.still_dead else messages.SUCCESS)
+
+    @admin.action(description="Discard…", permissions=["resolve"])
+    def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
+        if reason := request.POST.get("reason", "").strip():
+            self.message_user(request, f"{dead_letters.discard(letters, reason, user_of(request))} discarded.", messages.SUCCESS)
+            return None
+        context = {**self.admin_site.each_context(request), "title": "Discard for what reason?", "letters": letters, "opts": self.model._meta}
+        return TemplateResponse(request, "monitoring/discard_dead_letters.html", context)

@@ -360,6 +360,7 @@ class DeadLetter(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=300, blank=True, help_text="Who replayed or discarded it, and why.")
 
     class Meta:
         ordering = ("-pk",)
