@@ -20,10 +20,6 @@ from management_proxy.upstreams import ensure_environment_upstream
 from usage import completeness_report, status
 from usage.collector import RunInProgress
 from usage.collector import collect as collect_once
-from usage.conditional import answered
-from usage.forms import WindowForm
-from usage.history import Scope
-from usage.history import history as history_of
 from usage.models import CollectorRun
 from usage.presentation import run_summary
 
@@ -45,6 +41,11 @@ def invalid_query(form: forms.Form) -> JsonResponse:
     return error(400, code, message, fields=missing or fields)
 
 
+def invalid_fields(fields: dict[str, str]) -> JsonResponse:
+    """400 naming each field, for what only turns out when the question is asked."""
+    return error(400, "VALIDATION_ERROR", "; ".join(f"{name}: {text}" for name, text in fields.items()), fields=fields)
+
+
 def signed_in(view: View) -> View:
     """401 in JSON for anonymous callers, instead of a redirect to a page."""
 
@@ -55,17 +56,6 @@ def signed_in(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return checked
-
-
-@require_GET
-@signed_in
-def history(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=[&tz=]`: dashboard contract in usage/history.py."""
-    form = WindowForm(request.GET)
-    if not form.is_valid():
-        return invalid_query(form)
-    window, scope = form.window(), Scope.of(request.user)
-    return answered(request, "history", window, scope, lambda: history_of(window, scope))
 
 
 @require_GET

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
-from usage.history import Scope
 from usage.remembered import remembered
+from usage.scope import Scope
 from usage.status import slowest_collected_at
 
 _VOLATILE = ("asOf", "lagSeconds", "collectorStatus")

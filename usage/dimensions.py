@@ -152,9 +152,12 @@ class Filters:
         """The same with some dimensions unrestricted."""
         return Filters({d: accepted for d, accepted in self.values.items() if d not in dimensions})
 
-    def sql(self, parties: str = EVENT_PARTIES) -> str:
-        """A condition over `usage_usageseries AS s` and the alias of the table that holds client key and credential."""
-        return " AND ".join(_condition(d, accepted, parties) for d, accepted in self.values.items()) or "TRUE"
+    def sql(self, parties: str = EVENT_PARTIES, nobody: str = "IS NULL") -> str:
+        """A condition over `usage_usageseries AS s` and the alias of the table that holds client key and credential.
+
+        `nobody` is how that table says that there is none: events have NULL there, rollups 0.
+        """
+        return " AND ".join(_condition(d, accepted, parties, nobody) for d, accepted in self.values.items()) or "TRUE"
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -174,20 +177,20 @@ _SERIES_CONDITIONS = {
 }
 
 
-def _condition(dimension: Dimension, accepted: tuple[Value, ...], parties: str) -> str:
+def _condition(dimension: Dimension, accepted: tuple[Value, ...], parties: str, nobody: str) -> str:
     if dimension in _SERIES_CONDITIONS:
         return _SERIES_CONDITIONS[dimension]
     if dimension is Dimension.USER:
-        return _of_user(accepted, f"{parties}.client_key_id")
+        return _of_user(accepted, f"{parties}.client_key_id", nobody)
     column = {Dimension.KEY: f"{parties}.client_key_id", Dimension.CREDENTIAL: f"{parties}.credential_id"}.get(dimension, f"s.{dimension.value}")
     kind = "bigint" if dimension.is_identity else "text"
     condition = f"{column} = ANY(%(filter_{dimension.value})s::{kind}[])"
-    return f"({condition} OR {column} IS NULL)" if None in accepted else condition
+    return f"({condition} OR {column} {nobody})" if None in accepted else condition
 
 
-def _of_user(accepted: tuple[Value, ...], key: str) -> str:
+def _of_user(accepted: tuple[Value, ...], key: str, nobody: str) -> str:
     condition = f"{key} IN (SELECT id FROM providers_clientkey WHERE owner_id = ANY(%(filter_user)s::bigint[]))"
     if None not in accepted:
         return condition
     # Nobody's: no key at all, or a key that nobody owns.
-    return f"({condition} OR {key} IS NULL OR {key} IN (SELECT id FROM providers_clientkey WHERE owner_id IS NULL))"
+    return f"({condition} OR {key} {nobody} OR {key} IN (SELECT id FROM providers_clientkey WHERE owner_id IS NULL))"

@@ -10,8 +10,8 @@ from django.db import connection
 from usage.dimensions import Filters
 from usage.event_fields import JOINS, fields_for, select_list
 from usage.event_pages import EventQuestion, page_of_events
-from usage.history import Scope
 from usage.ingest import REQUEST_WINDOW
+from usage.scope import Scope
 
 _REPORTED = {
     "reportedInputTokens": "e.reported_input_tokens",

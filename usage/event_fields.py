@@ -5,7 +5,7 @@ includes the cache and `outputTokens` the reasoning, whatever the provider (cont
 """
 
 from usage.dimensions import UNATTRIBUTED
-from usage.history import Scope
+from usage.scope import Scope
 
 JOINS = """
     JOIN usage_usageseries AS s ON s.id = e.series_id

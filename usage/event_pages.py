@@ -20,7 +20,7 @@ from django.db import connection
 
 from usage.dimensions import Dimension, Filters, Outcome
 from usage.event_fields import JOINS, fields_for, select_list
-from usage.history import Scope
+from usage.scope import Scope
 
 WALK = 3000
 LARGEST_PAGE = 500

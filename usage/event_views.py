@@ -15,7 +15,7 @@ from usage.event_details import find_event
 from usage.event_pages import page_of_events
 from usage.filter_bar import filter_bar
 from usage.forms import EventListForm
-from usage.history import Scope
+from usage.scope import Scope
 from usage.status import collector_status
 
 PAGE_SIZES = (50, 100, 200, 500)

@@ -14,7 +14,7 @@ from usage.event_pages import Cursor, page_of_events
 from usage.export import MOST_AT_ONCE
 from usage.export import export as export_of
 from usage.forms import EventForm, ExportForm
-from usage.history import Scope
+from usage.scope import Scope
 
 
 @require_GET

@@ -14,7 +14,7 @@ from providers.models import ClientKey, Credential
 from usage.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.failures import FailureClass
 from usage.forms import RANGES, HistoryForm
-from usage.history import Scope
+from usage.scope import Scope
 
 MOST_CHOICES = 500
 # Beside filters and time; the pages of a list belong to what was asked before.

@@ -12,7 +12,7 @@ from django.utils import timezone
 from usage.dimensions import Dimension, Filters, InvalidQuery
 from usage.event_pages import LARGEST_PAGE, Cursor, EventQuestion
 from usage.export import Format
-from usage.history import Scope
+from usage.scope import Scope
 from usage.windows import Window
 
 RANGES = (("today", "Today"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("custom", "Custom"))
@@ -64,13 +64,15 @@ class WindowForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        first, last = cleaned.get("from"), cleaned.get("to")
+        self._check_range(cleaned.get("from"), cleaned.get("to"))
+        return cleaned
+
+    def _check_range(self, first: Any, last: Any) -> None:
         if first and last:
             if first > last:
                 self.add_error("from", f"expected a day not after `to` ({last}), got {first}")
             elif (last - first).days >= settings.HISTORY_MAX_DAYS:
                 self.add_error("from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {(last - first).days + 1}")
-        return cleaned
 
     def window(self) -> Window:
         """The window of a valid form."""

@@ -1,156 +1,143 @@
-"""Reading usage: who used what, how much, how fast, what failed. Exact over all rows, at the cost of rollups.
+"""Sums and percentiles of usage: any period, filters, up to two groups and buckets, exact over all rows, at the cost of rollups.
 
-A window is covered by the narrowest rollup that answers exactly: a daily one in the calendar's own zone, else the events
-themselves. All have the same columns after `_SOURCES`, so the questions are asked once.
+    question --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum, rank, name the rest--> rows
+
+Every row stands for one interval (numbered from 0) and one group; the groups beyond the `top` are summed in one row with
+rank `top` + 1. Group values are texts: an id, a text of the event or an outcome, and '' for what was not reported or is
+nobody's. Where nothing happened there is no row.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import connection
+from usage.dimensions import Dimension, Filters, InvalidQuery
+from usage.partitions import events_since
+from usage.planner import EVENTS, Piece, Source, plan
+from usage.reading import Row, rows
+from usage.rollups import calendar_zone
+from usage.scope import Scope
+from usage.source_sql import MAXIMA, SUMS, Part
+from usage.windows import Interval, midnight
 
-from usage.histograms import BIN_SQL
-from usage.rollups import TOKEN_SUMS, calendar_zone
-from usage.windows import Window
+PERCENTILES = (50, 90, 95, 99)
+_EVERY_GROUP = 2**31 - 2
 
-_MEASURES = ("attempts", "requests", *TOKEN_SUMS)
-_HISTOGRAM_COLUMNS = "latency_count, latency_sum_ms, latency_max_ms, latency_bins, latency_counts, ttft_count, ttft_sum_ms, ttft_max_ms, ttft_bins, ttft_counts"
-
-
-def _event_columns() -> str:
-    durations = ", ".join(
-        f"(coalesce({m}_ms, 0) > 0)::int AS {m}_count, coalesce({m}_ms, 0) AS {m}_sum_ms, coalesce({m}_ms, 0) AS {m}_max_ms, "
-        f"CASE WHEN {m}_ms > 0 THEN ARRAY[{BIN_SQL.format(m + '_ms')}] ELSE '{{}}' END AS {m}_bins, "
-        f"CASE WHEN {m}_ms > 0 THEN ARRAY[1] ELSE '{{}}' END AS {m}_counts"
-        for m in ("latency", "ttft")
-    )
-    return f"1 AS attempts, is_first_attempt::int AS requests, {', '.join(TOKEN_SUMS)}, {durations}"
-
-
-_ROLLUP_COLUMNS = f"{', '.join(_MEASURES)}, {_HISTOGRAM_COLUMNS}"
-_DAILY = "SELECT bucket AS day, series_id, {key} AS client_key_id, {columns} FROM {table} WHERE bucket BETWEEN %(first)s AND %(last)s"
-_SOURCES = {
-    "daily_overall": _DAILY.format(key="NULL::bigint", columns=_ROLLUP_COLUMNS, table="usage_usagedailyoverall"),
-    "daily": _DAILY.format(key="nullif(client_key_id, 0)", columns=_ROLLUP_COLUMNS, table="usage_usagedaily"),
-    "events": f'SELECT ("timestamp" AT TIME ZONE %(zone)s)::date AS day, series_id, client_key_id, {_event_columns()} '
-    'FROM usage_event WHERE "timestamp" >= %(start)s AND "timestamp" < %(end)s',
-}
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Whose usage may be seen: everybody's, or that of one user's own client keys."""
-
-    owner_id: int | None
-    sees_everything: bool
-
-    @classmethod
-    def of(cls, user: AbstractBaseUser | AnonymousUser) -> "Scope":
-        """Staff see everything, other users what their own client keys used; the one place that decides."""
-        return cls(owner_id=user.pk, sees_everything=bool(getattr(user, "is_staff", False)))
-
-    @property
-    def sql(self) -> str:
-        """A condition on the events or rollup rows `u`."""
-        return self.over("u")
-
-    def over(self, table: str) -> str:
-        """A condition on the events or rollup rows of a table with this name, with the parameter `owner`."""
-        return "TRUE" if self.sees_everything else f"{table}.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
+_ID = "coalesce(nullif({}, 0)::text, '')"
+_TOLD = {
+    # Filters know upstreams by name.
+    Dimension.UPSTREAM: "(SELECT o.name FROM management_proxy_upstream AS o WHERE o.id = {})",
+    Dimension.USER: _ID, Dimension.KEY: _ID, Dimension.CREDENTIAL: _ID,
+    Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
+}  # fmt: skip
+_SUMS = ", ".join([*(f"sum({name})::bigint AS {name}" for name in SUMS), *(f"max({name}) AS {name}" for name in MAXIMA)])
 
 
 @dataclass(frozen=True)
 class Question:
-    """A window and a scope, with the SQL that answers it."""
+    """What is asked: intervals that follow one another, whose usage, restricted by filters and told apart by groups."""
 
-    window: Window
+    intervals: Sequence[Interval]
     scope: Scope
+    filters: Filters = field(default_factory=Filters)
+    groups: tuple[Dimension, ...] = ()
+
+    def sums(self, top: int = _EVERY_GROUP, order: str = "attempts") -> list[Row]:
+        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for), `SUMS` and `MAXIMA`, by number and rank.
+
+        Groups are ranked by the sum of `order` over all intervals, then by their values. Raises InvalidQuery where events
+        are needed that were pruned.
+        """
+        names = ", ".join(self._names)
+        shown = ", ".join(f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names)
+        return self._answer(
+            "sums",
+            Part.sums_sql,
+            f"""
+            grouped AS (SELECT number, {self._told}, {_SUMS} FROM parts GROUP BY number, {self._positions(2)}),
+            ranks AS (SELECT {names}, row_number() OVER (ORDER BY sum({order}) DESC NULLS LAST, {names}) AS rank FROM grouped GROUP BY {names})
+            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups, {_SUMS}
+            FROM grouped JOIN ranks USING ({names}) GROUP BY number, 2, {self._positions(3)} ORDER BY number, 2
+            """,
+            {"top": top},
+        )
+
+    def percentiles(self, measure: str, shown: Sequence[Sequence[str]] = (("",),)) -> list[Row]:
+        """The bins of `PERCENTILES` of `latency` or `ttft` as `p50`..., by `number` and `rank`.
+
+        `shown` are the values of the groups that have a rank of their own, from 1; all others are told together.
+        """
+        names = ", ".join(self._names)
+        values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
+        places = ", ".join(f"min(bin) FILTER (WHERE seen * 100 >= n * {p}) AS p{p}" for p in PERCENTILES)
+        return self._answer(
+            "percentiles",
+            lambda part: part.bins_sql(measure),
+            f"""
+            told AS (SELECT number, {self._told}, bin, n FROM parts),
+            bins AS (
+                SELECT number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, sum(n) AS n
+                FROM told LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names}) GROUP BY 1, 2, 3
+            ),
+            counted AS (
+                SELECT number, rank, bin, sum(n) OVER (PARTITION BY number, rank) AS n, sum(n) OVER (PARTITION BY number, rank ORDER BY bin) AS seen
+                FROM bins
+            )
+            SELECT number, rank, {places} FROM counted GROUP BY number, rank
+            """,
+            {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
+        )
 
     @property
-    def source(self) -> str:
-        """The name of the rollup that answers exactly, by key and model, at the least cost."""
-        return "daily" if self.window.zone.key == calendar_zone() else "events"
+    def dimensions(self) -> frozenset[Dimension]:
+        """Every dimension that a source must have to answer."""
+        own = frozenset() if self.scope.sees_everything else frozenset({Dimension.KEY})
+        return self.filters.dimensions | frozenset(self.groups) | own
 
     @property
-    def overall_source(self) -> str:
-        """The same where only the sum of everything in scope is wanted."""
-        source = self.source
-        return "daily_overall" if source == "daily" and self.scope.sees_everything else source
+    def _names(self) -> list[str]:
+        """Without groups there is one, whose value is ''."""
+        return [f"group_{n + 1}" for n in range(len(self.groups) or 1)]
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of every statement."""
-        w = self.window
-        return {"first": w.first, "last": w.last, "start": w.start, "end": w.end, "zone": w.zone.key, "owner": self.scope.owner_id}
+    def _told(self) -> str:
+        told = [f"{_TOLD.get(group, '{}').format(name)} AS {name}" for name, group in zip(self._names, self.groups, strict=False)]
+        return ", ".join(told or ["''::text AS group_1"])
 
-    def rows(self, sql: str, name: str, source: str = "", **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of a statement in which `{used}` stands for the window's rows joined with their series as `u` and `s`."""
-        used = f"({_SOURCES[source or self.source]}) AS u JOIN usage_usageseries AS s ON s.id = u.series_id"
-        statement = f"/* usage.history.{name} */ " + sql.replace("{used}", used).replace("{scope}", self.scope.sql)
-        with connection.cursor() as cursor:
-            cursor.execute(statement, {**self.parameters, **parameters})
-            columns = [column.name for column in cursor.description or ()]
-            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    def _positions(self, first: int) -> str:
+        return ", ".join(str(first + n) for n in range(len(self._names)))
 
-
-_SUMS = ", ".join(f"sum(u.{name})::bigint AS {name}" for name in _MEASURES)
-_OUTCOMES = "coalesce(sum(u.attempts) FILTER (WHERE s.failed), 0)::bigint AS failed"
-
-
-def grouped_sums(question: Question) -> list[dict[str, Any]]:
-    """Sums per client key (id, name, owner) and model, per day, and per failure class, in one pass over the rollup."""
-    return question.rows(
-        f"""
-        SELECT grouped.*, k.name AS key_name, k.last_four, k.owner_id, a.username FROM (
-            SELECT grouping(u.day) = 0 AS is_day, grouping(s.failure_class) = 0 AS is_class,
-                u.day, u.client_key_id, s.model, s.failure_class, {_SUMS}, {_OUTCOMES}
-            FROM {{used}} WHERE {{scope}}
-            GROUP BY GROUPING SETS ((u.day), (u.client_key_id, s.model), (s.failure_class))
-        ) AS grouped
-        LEFT JOIN providers_clientkey AS k ON k.id = grouped.client_key_id
-        LEFT JOIN auth_user AS a ON a.id = k.owner_id
-        """,
-        "grouped_sums",
-    )
+    def _answer(self, name: str, of_part: Callable[[Part], str], rest: str, parameters: dict[str, Any]) -> list[Row]:
+        calendar = ZoneInfo(calendar_zone())
+        planned = plan(self.intervals, self.dimensions, calendar)
+        _refuse_pruned(planned, calendar)
+        parts = [Part(source, pieces, calendar, self.scope, self.filters, self.groups) for source, pieces in planned.items()]
+        parameters |= {"owner": self.scope.owner_id, **self.filters.parameters}
+        for part in parts:
+            parameters |= part.parameters
+        found = rows(f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(map(of_part, parts))}), {rest}", parameters)
+        # A pruning meanwhile may have taken events away.
+        _refuse_pruned(planned, calendar)
+        return found
 
 
-def durations(question: Question, measure: str) -> dict[str, Any]:
-    """Count, sum, maximum and histogram (ascending pairs of bin and count) of `latency` or `ttft`."""
-    rows = question.rows(
-        f"SELECT sum(u.{measure}_count)::bigint AS n, sum(u.{measure}_sum_ms)::bigint AS total, max(u.{measure}_max_ms) AS largest "
-        "FROM {used} WHERE {scope}",
-        "durations",
-        question.overall_source,
-    )
-    bins = question.rows(
-        f"SELECT bin, sum(n)::bigint AS n FROM {{used}}, unnest(u.{measure}_bins, u.{measure}_counts) AS h (bin, n) WHERE {{scope}} GROUP BY 1 ORDER BY 1",
-        "histogram",
-        question.overall_source,
-    )
-    return {**rows[0], "histogram": [(row["bin"], row["n"]) for row in bins]}
+def _refuse_pruned(planned: dict[Source, list[Piece]], calendar: ZoneInfo) -> None:
+    """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were any."""
+    pieces = planned.get(EVENTS)
+    since = events_since() if pieces else None
+    if not pieces or since is None or pieces[0].start >= since:
+        return
+    first = _first_day()
+    if first and any(piece.start < since and piece.end > midnight(first, calendar) for piece in pieces):
+        raise InvalidQuery({"from": f"expected not before {_told(since)}, as older events were dropped and what is kept of them cannot answer this exactly: "
+                            f"ask for whole days in {calendar.key}, or by fewer dimensions"})  # fmt: skip
 
 
-_EVENT_COLUMNS = """
-    u.id, u."timestamp", u.latency_ms, u.ttft_ms, u.total_tokens, u.uncached_input_tokens, u.cache_read_tokens, u.cache_write_tokens,
-    u.non_reasoning_output_tokens, u.reasoning_tokens, u.unclassified_tokens, u.fail_status, u.request_id,
-    u.client_key_id, s.model, s.alias, s.provider, s.endpoint, s.failed, s.failure_class,
-    k.name AS key_name, k.last_four, a.username, c.label AS credential
-"""
-_EVENT_JOINS = """
-    JOIN usage_usageseries AS s ON s.id = u.series_id
-    LEFT JOIN providers_clientkey AS k ON k.id = u.client_key_id
-    LEFT JOIN auth_user AS a ON a.id = k.owner_id
-    LEFT JOIN providers_credential AS c ON c.id = u.credential_id
-"""
+def _first_day() -> Any:
+    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[0]["day"]
 
 
-def newest_events(question: Question, limit: int, *, with_latency: bool = False) -> list[dict[str, Any]]:
-    """The newest events of the window, newest first, ties by id; optionally only those with a latency."""
-    condition = "AND u.latency_ms > 0" if with_latency else ""
-    return question.rows(
-        f'SELECT {_EVENT_COLUMNS} FROM usage_event AS u {_EVENT_JOINS} WHERE u."timestamp" >= %(start)s AND u."timestamp" < %(end)s '
-        f'AND {{scope}} {condition} ORDER BY u."timestamp" DESC, u.id DESC LIMIT %(limit)s',
-        "newest_events",
-        limit=limit,
-    )
+def _told(instant: datetime) -> str:
+    return instant.isoformat(timespec="minutes").replace("+00:00", "Z")

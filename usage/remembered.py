@@ -28,7 +28,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
-from usage.history import Scope
+from usage.scope import Scope
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from monitoring.health import findings, troubles
 from usage.charts import page_charts
 from usage.filter_bar import filter_bar
 from usage.forms import HistoryForm
-from usage.history import Scope, history
+from usage.history import history
 from usage.page import page_figures
+from usage.scope import Scope
 
 
 @require_GET

@@ -13,8 +13,8 @@ from tests.factories import make_client_key, make_event, make_upstream, make_use
 from usage import event_pages
 from usage.dimensions import Filters
 from usage.event_pages import Cursor, EventQuestion, page_of_events
-from usage.history import Scope
 from usage.models import UsageEvent
+from usage.scope import Scope
 
 EVERYTHING = Scope(None, sees_everything=True)
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)

@@ -18,8 +18,8 @@ from tests.factories import make_client_key, make_event, make_upstream, make_use
 from usage.dimensions import Filters
 from usage.event_pages import EventQuestion
 from usage.export import MOST_AT_ONCE, Format, export
-from usage.history import Scope
 from usage.models import UsageEvent
+from usage.scope import Scope
 
 EXPORT = "/api/usage/export"
 MANY = 60_000

@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django.db import connection
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
-from usage.history import Scope
 from usage.models import CollectorRun
 from usage.remembered import remembered
+from usage.scope import Scope
 
 EVERYTHING = Scope(1, sees_everything=True)
 HISTORY = "/api/usage/history?from=2026-11-18&to=2026-11-20"

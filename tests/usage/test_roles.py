@@ -16,7 +16,7 @@ OTHERS = ("others-laptop", "othersname", "others-model", "others-account@example
 # Only triggers, or tells the state of collection: nobody's usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
 # Beside `from` and `to`.
-QUERIES = {"usage-api:breakdown": {"by": ["key", "model"]}}
+QUERIES = {"usage-api:breakdown": {"group_by": ["key", "model"]}, "usage-api:series": {"group_by": "key,user"}}
 ROUTES = [(f"{conf.app_name}:{pattern.name}", pattern) for conf in (api_urls, urls) for pattern in conf.urlpatterns]
 
 
