@@ -22,9 +22,11 @@ HEAVIEST = 1_000_000
 LONGEST_NOTE = 500
 
 
-def upload(upstream: Upstream, user: User, name: str, content: bytes, *, twin_accepted: bool = False) -> Intent:
+def upload(upstream: Upstream, user: User, name: str, content: bytes, *, provider: str = "", twin_accepted: bool = False) -> Intent:
     """Write a new auth file, whose uploader owns it. Raises ChangeRefused naming what is wrong, and UpstreamError."""
     file = checked_upload(name, content)
+    if provider not in ("", file.provider):
+        raise ChangeRefused(f"The file is of {file.provider}, not of {provider}.", "file")
     present = [auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))]
     if any(other.name.lower() == file.name.lower() for other in present):
         raise ChangeRefused("A file of that name exists upstream; rename yours, or delete the other first.", "file", "ALREADY_EXISTS")

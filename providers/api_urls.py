@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from providers import change_api, client_key_api, provider_key_api
+from providers import account_api, change_api, client_key_api, configuration_api, custom_api, login_api, provider_key_api
 
 app_name = "providers-api"
 urlpatterns = [
@@ -14,4 +14,23 @@ urlpatterns = [
     path("client-keys", client_key_api.collection, name="client-keys"),
     path("client-keys/<int:key_id>", client_key_api.one, name="client-key"),
     path("client-keys/<int:key_id>/rotate", client_key_api.rotate, name="client-key-rotate"),
+    path("providers/oauth", account_api.collection, name="accounts"),
+    path("providers/oauth/import", account_api.import_file, name="account-import"),
+    path("providers/oauth/claim", account_api.claim, name="account-claim"),
+    path("providers/oauth/logins", login_api.collection, name="logins"),
+    path("providers/oauth/logins/<int:login_id>", login_api.one, name="login"),
+    path("providers/oauth/logins/<int:login_id>/callback", login_api.callback, name="login-callback"),
+    path("providers/oauth/reset/<path:name>", account_api.reset, name="account-reset"),
+    path("providers/oauth/<path:name>", account_api.one, name="account"),
+    path("custom-providers", custom_api.collection, name="custom-providers"),
+    path("custom-providers/reorder", custom_api.reorder, name="custom-provider-order"),
+    path("custom-providers/fetch-models", custom_api.fetch_models, name="custom-provider-models"),
+    path("custom-providers/<slug:key_id>", custom_api.one, name="custom-provider"),
+    path("provider-groups", custom_api.groups, name="provider-groups"),
+    path("provider-groups/<int:group_id>", custom_api.group, name="provider-group"),
+    path("providers/configuration", configuration_api.file, name="configuration"),
+    path("providers/configuration/settings", configuration_api.settings, name="configuration-settings"),
+    path("providers/configuration/versions", configuration_api.versions, name="configuration-versions"),
+    path("providers/configuration/versions/<int:version_id>", configuration_api.version, name="configuration-version"),
+    path("providers/configuration/versions/<int:version_id>/roll-back", configuration_api.roll_back, name="configuration-roll-back"),
 ]

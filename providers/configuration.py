@@ -12,6 +12,7 @@ from django.db import transaction
 
 from management_proxy import config_client
 from management_proxy.client import CONFIGURATION, json_object
+from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
 from management_proxy.upstreams import client_for
 from providers.config_text import InvalidText, check_replacement, hidden, marked, restored
@@ -53,6 +54,10 @@ def find_version(upstream: Upstream, version_id: int | str) -> ConfigurationVers
     found = ConfigurationVersion.objects.filter(upstream=upstream, pk=version_id).first() if str(version_id).isdecimal() and len(str(version_id)) < 19 else None
     if found is None:
         raise ChangeRefused("There is no such version.", "opened", "RESOURCE_NOT_FOUND")
+    try:
+        found.text  # noqa: B018
+    except UndecryptableError as error:
+        raise ChangeRefused(f"The version cannot be read: {error}.", "opened") from error
     return found
 
 

@@ -12,7 +12,7 @@ from management_proxy.discovery import DiscoveryFailed, discover_models
 from management_proxy.models import Upstream
 from monitoring import audit
 from providers import provider_keys
-from providers.custom_changes import FAMILY, MoveProvider, SwitchProviders
+from providers.custom_changes import FAMILY, MoveProvider, OrderProviders, SwitchProviders
 from providers.custom_providers import CustomRow, custom_rows
 from providers.digests import provider_key_digest
 from providers.entries import Entry
@@ -90,6 +90,13 @@ def move(upstream: Upstream, user: User, row: CustomRow, *, up: bool) -> Intent:
         raise ChangeRefused("It stands there already.", "name")
     before = names[place - 1] if up else names[place + 2] if place + 2 < len(names) else ""
     return perform(upstream, MoveProvider(name=row.name, before=before), user)
+
+
+def order(upstream: Upstream, user: User, names: list[str]) -> Intent:
+    """Put some first in the upstream's list, for staff. Raises ChangeRefused."""
+    if not user.is_staff:
+        raise ChangeRefused("Only staff may change the order.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+    return perform(upstream, OrderProviders(names=names), user)
 
 
 def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place) -> None:

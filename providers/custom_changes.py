@@ -91,3 +91,30 @@ class MoveProvider(_CustomProviders, frozen=True, kw_only=True):
 
     def shown(self, state: State) -> Any:
         return [str(entry.get("name")) for entry in state]
+
+
+@registered
+class OrderProviders(_CustomProviders, frozen=True, kw_only=True):
+    """Some providers at the front of the list, in an order; the others keep theirs behind them."""
+
+    kind = "custom_providers.ordered"
+    joins = False
+    names: list[str]
+
+    @property
+    def subject(self) -> str:
+        return "order"
+
+    @property
+    def title(self) -> str:
+        return f"Put {', '.join(self.names)} first"[:200]
+
+    def next(self, state: State) -> State:
+        places = {name: place for place, name in enumerate(self.names)}
+        return sorted(state, key=lambda entry: places.get(str(entry.get("name")), len(places)))
+
+    def holds(self, state: State) -> bool:
+        return bool(self.next(state) == state)
+
+    def shown(self, state: State) -> Any:
+        return [str(entry.get("name")) for entry in state]
