@@ -14,11 +14,13 @@ import pytest
 
 from management_proxy import auth_file_client, config_client
 from management_proxy.client import ManagementClient
-from providers import account_actions, configuration, logins
+from providers import account_actions, configuration, custom_actions, logins
 from providers.auth_files import Health, auth_file_of
 from providers.config_text import value_at
 from providers.configuration_changes import SetSwitch
 from providers.configuration_settings import SETTINGS
+from providers.custom_actions import Place
+from providers.custom_providers import custom_rows, find_custom
 from providers.errors import ChangeRefused
 from providers.models import Account, AccountLogin, Intent
 from providers.upstream_writes import perform
@@ -166,6 +168,33 @@ def test_refusal_of_a_file_tells_why(upstream, line, told):
     intent = configuration.save(upstream, make_user(staff=True), before, text)
     assert intent.state == Intent.State.FAILED
     assert told in intent.error
+
+
+def test_custom_provider_from_adding_to_removal(upstream, client, settings):
+    settings.PRIVATE_PROVIDER_NETWORKS = ["127.0.0.1"]
+    ada = make_user(staff=True)
+    fields = {
+        "name": "mine", "base-url": "http://127.0.0.1:9/v1", "api-key-entries": [{"api-key": "sk-mine-0123456789", "weight": 2}, {"api-key": "sk-mine-abcdefghij"}],
+        "models": [{"name": "m-1", "alias": "one"}], "headers": {"X-Team": "blue"}, "prefix": "team",
+    }  # fmt: skip
+    done(custom_actions.create(upstream, ada, fields))
+    row = find_custom(upstream, ada, "mine")
+    assert row.listed.is_loaded
+    done(custom_actions.edit(upstream, ada, row, {"prefix": None, "models": [{"name": "m-1", "alias": "uno"}, {"name": "m-2"}], "priority": 4}))
+    row = find_custom(upstream, ada, "mine")
+    assert (row.models[0]["alias"], row.listed.entry["priority"], row.listed.entry["headers"]) == ("uno", 4, {"X-Team": "blue"})
+    group = custom_actions.save_group(upstream, ada, "both", "blue")
+    for name in ("mine", "relay"):
+        custom_actions.place_provider(upstream, ada, find_custom(upstream, ada, name), Place(group=group, group_given=True))
+    for disabled in (True, False):
+        done(custom_actions.switch_group(upstream, ada, group, disabled=disabled))
+        assert {row.listed.is_disabled for row in custom_rows(upstream, ada)} == {disabled}
+    done(custom_actions.move(upstream, ada, find_custom(upstream, ada, "mine"), up=True))
+    assert [row.name for row in custom_rows(upstream, ada)] == ["mine", "relay"]
+    done(custom_actions.order(upstream, ada, ["relay"]))
+    assert [row.name for row in custom_rows(upstream, ada)] == ["relay", "mine"]
+    done(custom_actions.remove(upstream, ada, find_custom(upstream, ada, "mine")))
+    assert [row.name for row in custom_rows(upstream, ada)] == ["relay"]
 
 
 @pytest.mark.parametrize("flow", ["anthropic", "codex", "antigravity"])

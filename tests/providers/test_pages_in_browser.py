@@ -1,0 +1,109 @@
+"""The providers' pages in a real browser: nothing overflows, nothing is blocked, forms do what they show."""
+
+import os
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from management_proxy import config_client, list_client
+from providers.models import AccountLogin
+from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.factories import make_user
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"),
+]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+FILE = "claude-carol@example.com.json"
+PAGES = (
+    "/providers/accounts/", f"/providers/accounts/account/?name={FILE}", "/providers/custom/", "/providers/custom/provider/", "/providers/custom/provider/?name=openrouter",
+    "/providers/configuration/", "/providers/configuration/file/", "/providers/configuration/versions/",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an asynchronous view.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, live_server, upstream):
+    """Opens a page as staff; `complaints` collects what the console says."""
+    client = Client()
+    client.force_login(make_user("ada", staff=True))
+    contexts = []
+
+    def opened(path, **options):
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        host = urlsplit(live_server.url).hostname
+        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "domain": host, "path": "/"}])
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_no_page_overflows_or_breaks_the_content_policy(open_page, viewport):
+    page = open_page(PAGES[0], viewport=viewport)
+    for path in PAGES:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        assert page.complaints == [], path
+
+
+def test_file_is_edited_reviewed_and_saved(open_page, client):
+    page = open_page("/providers/configuration/file/")
+    area = page.locator("textarea[name=text]")
+    assert page.locator(".gutter").inner_text().startswith("1\n2\n3")
+    area.fill(area.input_value().replace("debug: false", "debug: true"))
+    page.click("button[value=review]")
+    assert "debug: true" in page.locator(".diff .added").inner_text()
+    page.click("button[value=save]")
+    assert "is saved" in page.locator(".banner-success").inner_text()
+    assert config_client.read_switch(client, "debug") is True
+
+
+def test_row_is_added_and_sent(open_page, client):
+    page = open_page("/providers/custom/provider/?name=relay")
+    page.click("[data-add-row=models]")
+    page.locator(".rows-models .entry-row").last.locator("input:not([type=hidden])").first.fill("added-model")
+    page.click("button[value=save]")
+    entry = next(entry for entry in list_client.read_entries(client, "openai-compatibility") if entry["name"] == "relay")
+    assert [model["name"] for model in entry["models"]] == ["glm-4.7", "added-model"]
+
+
+def test_login_page_follows_the_login_to_its_end(open_page, simulator):
+    page = open_page("/providers/accounts/")
+    page.click("#connect-menu summary")
+    page.click("button[value=codex]")
+    page.wait_for_selector("#login-steps .paste")
+    state = AccountLogin.objects.get().state
+    page.fill("input[name=callback]", f"http://localhost:1455/auth/callback?code=good&state={state}")
+    page.click(".paste button")
+    page.wait_for_selector("#region .badge.good", timeout=15_000)
+    assert "is connected and yours" in page.locator("#region").inner_text()
+    assert page.locator(".paste").count() == 0
+    # The thread that looks after it ends with it, so that nothing outlives the test.
+    import threading
+
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("login ")]:
+        thread.join(10)
