@@ -22,6 +22,7 @@ class Variable:
 
 VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_URL", str, "", "embedded PostgreSQL", "`postgresql://user:password@host:port/name`, PostgreSQL 15 or newer."),
+    Variable("DATABASE_REPLICA_URL", str, "", "unset", "A streaming replica of that database, which history is read from while it is fresh."),
     Variable("CLIPROXYAPI_MANAGEMENT_URL", str, "", "simulated upstream", "Management API of the upstream, e.g. `http://cliproxyapi:8317/v0/management`."),
     Variable("MANAGEMENT_API_KEY", str, "", "unset", "Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored.", secret=True),
     Variable("COLLECTOR_API_KEY", str, "", "unset: sessions only", "Bearer key for `POST /api/usage/collect`, at least 16 characters.", secret=True),
@@ -81,6 +82,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Cache of answers about usage: `dbcache://tollgate_cache` or `redis://host:6379/0` where several instances share it.",
     ),
     Variable("HISTORY_CACHE_SECONDS", float, 5.0, "`5`", "Longest that a remembered answer about usage is told again; 0 remembers none."),
+    Variable("HISTORY_REPLICA_MAX_LAG_SECONDS", float, 10.0, "`10`", "Furthest that the replica may be behind to be read."),
     Variable("DJANGO_SUPERUSER_USERNAME", str, "admin", "`admin`", "Name of the first administrator."),
     Variable("DJANGO_SUPERUSER_PASSWORD", str, "", "generated and printed once", "Password of the first administrator.", secret=True),
     Variable("DJANGO_SUPERUSER_EMAIL", str, "", "unset", "E-mail address of the first administrator."),

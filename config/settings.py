@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -47,16 +48,26 @@ PRIVATE_PROVIDER_NETWORKS: list[str] = environment["PRIVATE_PROVIDER_NETWORKS"]
 DATABASE_URL: str = environment["DATABASE_URL"]
 EMBEDDED_POSTGRES = not DATABASE_URL
 
-DATABASES = {
-    "default": {
-        **(embedded_postgres.connection_settings(VAR_DIR) if EMBEDDED_POSTGRES else environ.Env.db_url_config(DATABASE_URL)),
+DATABASE_REPLICA_URL: str = environment["DATABASE_REPLICA_URL"]
+
+
+def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
+    return {
+        **address,
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode
-        "OPTIONS": {"connect_timeout": 5, "options": "-c timezone=UTC"},
+        "OPTIONS": {"connect_timeout": connect_timeout, "options": "-c timezone=UTC"},
     }
+
+
+DATABASES = {
+    "default": _database(embedded_postgres.connection_settings(VAR_DIR) if EMBEDDED_POSTGRES else environ.Env.db_url_config(DATABASE_URL), connect_timeout=5)
 }
+if DATABASE_REPLICA_URL:
+    # Whoever waits for it could have asked the primary.
+    DATABASES["replica"] = _database(environ.Env.db_url_config(DATABASE_REPLICA_URL), connect_timeout=2) | {"TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Cache -------------------------------------------------------------------------------------------
@@ -65,6 +76,7 @@ if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
     # An answer about hundreds of client keys takes some 100 kB.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100}
 HISTORY_CACHE_SECONDS: float = environment["HISTORY_CACHE_SECONDS"]
+HISTORY_REPLICA_MAX_LAG_SECONDS: float = environment["HISTORY_REPLICA_MAX_LAG_SECONDS"]
 
 
 # Secrets -----------------------------------------------------------------------------------------

@@ -5,25 +5,27 @@ which are HTML, keep their size.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 _WIDEST_BAR = 9.0
-_DAY_LABELS = 7
+_LABELS = 7
 _SPARKLINE_POINTS = 30
+
+Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One colour of a stacked chart: the field of a day, its name and the CSS class that colours it."""
+    """One colour of a chart: the name of its column, what people call it and the CSS class that colours it."""
 
-    field: str
+    column: str
     label: str
     css: str
 
 
-ATTEMPTS = (Series("success", "Succeeded", "succeeded"), Series("failure", "Failed", "failed"))
+ATTEMPTS = (Series("succeeded", "Succeeded", "succeeded"), Series("failed", "Failed", "failed"))
 TOKENS = (
     Series("uncachedInputTokens", "Input", "kind-input"),
     Series("cacheReadTokens", "Cache read", "kind-cache-read"),
@@ -32,6 +34,17 @@ TOKENS = (
     Series("reasoningTokens", "Reasoning", "kind-reasoning"),
     Series("unclassifiedTokens", "Unclassified", "kind-unclassified"),
 )
+PERCENTILES = (Series("p99Ms", "p99", "line-p99"), Series("p95Ms", "p95", "line-p95"), Series("p50Ms", "p50", "line-p50"))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One bucket of the time axis: its name, a label (empty for one that needs none), where it leads, and whether it is not over yet."""
+
+    name: str
+    short: str
+    href: str
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,15 +58,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bar:
-    """One day: place, parts from the bottom up, and what it says when pointed at."""
+    """One bucket: place, parts from the bottom up, and what it says when pointed at."""
 
-    day: str
+    slot: Slot
     x: float
     width: float
     middle: float
     label: str
     title: str
-    is_unfinished: bool
     segments: list[Segment]
 
 
@@ -66,65 +78,78 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One series as lines, broken where there is no value, in points as SVG wants them."""
+
+    series: Series
+    pieces: list[str]
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A stacked bar chart with its legend and axis, and the same figures as rows of a table."""
+    """Stacked bars or lines with legend and axes, and the same figures as rows of a table."""
 
     bars: list[Bar]
     ticks: list[Tick]
     series: list[Series]
-    rows: list[tuple[str, list[int | None]]]
+    rows: list[tuple[Slot, list[int | None]]]
+    lines: list[Line]
 
 
-@dataclass(frozen=True)
-class Dot:
-    """One attempt: earlier is left, slower is higher."""
+def bar_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...]) -> Chart:
+    """One bar a bucket with a part for each series; a series without any figure is left out, None counts as nothing."""
+    drawn = [s for s in series if any(columns[s.column])] or [series[0]]
+    rows = [(slot, [columns[s.column][number] for s in drawn]) for number, slot in enumerate(slots)]
+    scale = axis(max([sum(value or 0 for value in values) for _, values in rows] or [0]))
 
-    x: float
-    y: float
-    point: dict[str, Any]
+    def segments(values: list[int | None]) -> list[Segment]:
+        return _stacked([(s.css, 100 * (value or 0) / scale[-1]) for s, value in zip(drawn, values, strict=True)])
 
-
-@dataclass(frozen=True)
-class LatencyChart:
-    """Attempts in order over a logarithmic axis of time, with the percentiles of the whole range as lines."""
-
-    dots: list[Dot]
-    ticks: list[Tick]
-    lines: list[tuple[str, Tick]]
-
-
-def page_charts(data: dict[str, Any], today: date) -> dict[str, Any]:
-    """Every chart of the usage page."""
-    days = data["dailyBreakdown"]
-    return {
-        "attempts_chart": daily_chart(days, ATTEMPTS, today),
-        "tokens_chart": daily_chart(days, TOKENS, today),
-        "latency_chart": latency_chart(data["latencySeries"], data["latencySummary"]),
-        "sparklines": _sparklines(data),
-    }
-
-
-def daily_chart(days: list[dict[str, Any]], series: tuple[Series, ...], today: date) -> Chart:
-    """One bar a day with a part for each series; a series without any figure is left out, None counts as nothing."""
-    drawn = [s for s in series if any(day[s.field] for day in days)] or [series[0]]
-    scale = axis(max([sum(day[s.field] or 0 for s in drawn) for day in days] or [0]))
-    every = math.ceil(len(days) / _DAY_LABELS) or 1
-    # Counted from the newest, so that the last bar always has its label.
-    labelled = {day["date"] for day in days[::-1][::every]}
-    slot = 100 / max(len(days), 1)
-    bars = [_bar(day, drawn, slot * number, slot, scale[-1], day["date"] in labelled, today) for number, day in enumerate(days)]
+    bars = _bars(rows, drawn, [segments(values) for _, values in rows], "")
     ticks = [Tick(round(100 - 100 * value / scale[-1], 2), value) for value in scale]
-    return Chart(bars, ticks, drawn, [(day["date"], [day[s.field] for s in drawn]) for day in days])
+    return Chart(bars, ticks, drawn, rows, [])
 
 
-def _bar(day: dict[str, Any], series: list[Series], x: float, slot: float, top: float, is_labelled: bool, today: date) -> Bar:
-    width = min(slot * 0.76, _WIDEST_BAR)
-    middle = x + slot / 2
-    is_unfinished = day["date"] == today.isoformat()
-    title = day["date"] + (" (so far)" if is_unfinished else "") + "".join(f"\n{s.label}: {_told(day[s.field])}" for s in series)
-    label = "" if not is_labelled else "today" if is_unfinished else day["date"][5:]
-    segments = _stacked([(s.css, 100 * (day[s.field] or 0) / top) for s in series])
-    return Bar(day["date"], round(middle - width / 2, 3), round(width, 3), round(middle, 3), label, title, is_unfinished, segments)
+def line_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...], unit: str = " ms") -> Chart:
+    """One line a series over a logarithmic axis that spans the whole decades it needs; nothing is drawn where a value is 0."""
+    drawn = list(series)
+    rows = [(slot, [columns[s.column][number] or None for s in drawn]) for number, slot in enumerate(slots)]
+    shown = [value for _, values in rows for value in values if value] or [1, 10]
+    low = math.floor(math.log10(min(shown)))
+    high = max(math.ceil(math.log10(max(shown))), low + 1)
+
+    def y(value: float) -> float:
+        return round(100 - 100 * (math.log10(value) - low) / (high - low), 2)
+
+    bars = _bars(rows, drawn, [[] for _ in rows], unit)
+    lines = [Line(s, _pieces([(bar.middle, values[n]) for bar, (_, values) in zip(bars, rows, strict=True)], y)) for n, s in enumerate(drawn)]
+    return Chart(bars, [Tick(y(10**power), 10**power) for power in range(low, high + 1)], drawn, rows, lines)
+
+
+def _pieces(points: list[tuple[float, int | None]], y: Any) -> list[str]:
+    pieces: list[list[str]] = [[]]
+    for x, value in points:
+        if value:
+            pieces[-1].append(f"{x} {y(value)}")
+        elif pieces[-1]:
+            pieces.append([])
+    # A line needs two ends, also where it is a point.
+    return [f"M{piece[0]}L{' '.join(piece)}" for piece in pieces if piece]
+
+
+def _bars(rows: list[tuple[Slot, list[int | None]]], series: list[Series], segments: list[list[Segment]], unit: str) -> list[Bar]:
+    named = [number for number, (slot, _) in enumerate(rows) if slot.short]
+    # Counted from the newest, so that the last one always has its label.
+    labelled = set(named[::-1][:: math.ceil(len(named) / _LABELS) or 1])
+    slot_width = 100 / max(len(rows), 1)
+    width = min(slot_width * 0.76, _WIDEST_BAR)
+    bars = []
+    for number, (slot, values) in enumerate(rows):
+        middle = slot_width * (number + 0.5)
+        title = slot.name + (" (so far)" if slot.is_unfinished else "") + "".join(f"\n{s.label}: {_told(v, unit)}" for s, v in zip(series, values, strict=True))
+        label = slot.short if number in labelled else ""
+        bars.append(Bar(slot, round(middle - width / 2, 3), round(width, 3), round(middle, 3), label, title, segments[number]))
+    return bars
 
 
 def _stacked(heights: list[tuple[str, float]]) -> list[Segment]:
@@ -151,33 +176,6 @@ def nice_ceiling(value: float) -> float:
     return next(step * factor for factor in factors if step * factor >= value)
 
 
-def latency_chart(points: list[dict[str, Any]], summary: dict[str, Any]) -> LatencyChart:
-    """Newest attempts, oldest first; the axis spans the whole decades that the points and percentiles need."""
-    lines = [(f"p{p}", summary[f"p{p}Ms"]) for p in (50, 95)]
-    shown = [max(ms, 1) for ms in (*(p["latencyMs"] for p in points), *(ms for _, ms in lines))]
-    low = math.floor(math.log10(min(shown)))
-    high = max(math.ceil(math.log10(max(shown))), low + 1)
-
-    def y(ms: float) -> float:
-        return round(100 - 100 * (math.log10(max(ms, 1)) - low) / (high - low), 2)
-
-    dots = [Dot(round(100 * (number + 0.5) / len(points), 2), y(point["latencyMs"]), point) for number, point in enumerate(points)]
-    ticks = [Tick(y(10**power), 10**power) for power in range(low, high + 1)]
-    return LatencyChart(dots, ticks, [(name, Tick(y(ms), ms)) for name, ms in lines])
-
-
-def _sparklines(data: dict[str, Any]) -> dict[str, str]:
-    days, newest = data["dailyBreakdown"], data["requestEvents"][::-1]
-    return {
-        "requests": sparkline([day["clientRequests"] for day in days]),
-        "failures": sparkline([day["failure"] for day in days]),
-        "tokens": sparkline([day["tokens"] for day in days]),
-        "cache": sparkline([(day["cacheReadTokens"] or 0) / day["inputTokens"] for day in days if day["inputTokens"]]),
-        "latency": sparkline([point["latencyMs"] for point in data["latencySeries"]]),
-        "ttft": sparkline([event["ttftMs"] for event in newest if event["ttftMs"] is not None]),
-    }
-
-
 def sparkline(values: list[float]) -> str:
     """The points of a small line over a box of 100 x 24; empty for fewer than two values, which make no line.
 
@@ -192,5 +190,5 @@ def sparkline(values: list[float]) -> str:
     return " ".join(f"{step * number:.1f},{22 - 20 * value / top:.1f}" for number, value in enumerate(values))
 
 
-def _told(value: int | None) -> str:
-    return "not reported" if value is None else f"{value:,}"
+def _told(value: int | None, unit: str) -> str:
+    return "not reported" if value is None else f"{value:,}{unit}"

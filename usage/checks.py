@@ -61,6 +61,7 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         "WRITE_LEASE_TTL_SECONDS": (1, 600),
         "HISTORY_MAX_DAYS": (1, 3660),
         "HISTORY_CACHE_SECONDS": (0, 300),
+        "HISTORY_REPLICA_MAX_LAG_SECONDS": (1, 3600),
         "EVENT_RETENTION_MONTHS": (0, 1200),
     }
     for name, (least, most) in bounds.items():

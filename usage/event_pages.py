@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from usage.dimensions import Dimension, Filters, Outcome
 from usage.event_fields import JOINS, fields_for, select_list
+from usage.reading import Row, rows
 from usage.scope import Scope
 
 WALK = 3000
@@ -28,8 +27,6 @@ _FIRST_PART, _GROWTH = timedelta(hours=2), 6
 _INSTANT = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED = struct.Struct(">Bqq")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -277,7 +274,4 @@ class _Search:
         return f'e."timestamp" {direction}, e.id {direction}'
 
     def _fetch(self, name: str, sql: str, **parameters: Any) -> list[Row]:
-        with connection.cursor() as db:
-            db.execute(f"/* usage.event_pages.{name} */ {sql}", {**self.question.parameters, **parameters})
-            columns = [column.name for column in db.description or ()]
-            return [dict(zip(columns, row, strict=True)) for row in db.fetchall()]
+        return rows(f"event_pages.{name}", sql, {**self.question.parameters, **parameters})

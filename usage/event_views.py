@@ -15,6 +15,7 @@ from usage.event_details import find_event
 from usage.event_pages import page_of_events
 from usage.filter_bar import filter_bar
 from usage.forms import EventListForm
+from usage.replica import read
 from usage.scope import Scope
 from usage.status import collector_status
 
@@ -32,9 +33,10 @@ def events(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "usage/events_page.html", context | filter_bar(request, form), status=400)
     window = form.window()
-    context |= {"data": {**freshness(timezone.now()), "collectorStatus": collector_status()}, "window": window, "size": form.cleaned_data["limit"]}
-    context |= {"page": page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]), "cursor": form.cleaned_data["cursor"]}
-    if not context["page"].rows and request.user.is_staff and not form.filters:
+    cursor, size = form.cleaned_data["cursor"], form.cleaned_data["limit"]
+    page, where = read(lambda: page_of_events(form.question(), cursor, size))
+    context |= {"data": freshness(where.as_of) | {"collectorStatus": collector_status()}, "window": window, "page": page, "cursor": cursor, "size": size}
+    if not page.rows and request.user.is_staff and not form.filters:
         context["findings"] = troubles(findings())
     context |= {} if is_region else filter_bar(request, form)
     with timezone.override(window.zone):

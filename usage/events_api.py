@@ -14,6 +14,7 @@ from usage.event_pages import Cursor, page_of_events
 from usage.export import MOST_AT_ONCE
 from usage.export import export as export_of
 from usage.forms import EventForm, ExportForm
+from usage.replica import read
 from usage.scope import Scope
 
 
@@ -24,14 +25,13 @@ def events(request: HttpRequest) -> HttpResponse:
 
     `next` and `previous` are the cursors of the pages beside this one, null at the ends; the `Link` header has their addresses.
     """
-    as_of = timezone.now()
     form = EventForm(request.GET, scope=Scope.of(request.user))
     if not form.is_valid():
         return invalid_query(form)
-    page = page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"])
+    page, where = read(lambda: page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]))
     cursors = {"next": page.next, "prev": page.previous}
     body = {"events": page.rows, "next": page.next and str(page.next), "previous": page.previous and str(page.previous)}
-    response = answered_once(request, body, as_of)
+    response = answered_once(request, body, where.as_of)
     if links := [f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor]:
         response.headers["Link"] = ", ".join(links)
     return response

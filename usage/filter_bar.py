@@ -53,7 +53,7 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
     """The context of `usage/filter_bar.html`."""
     menus = _menus(form.scope)
     names = {menu.name: dict(menu.choices) for menu in menus}
-    asked = [(name, value) for name, values in request.GET.lists() if name not in _LEFT_BEHIND for value in values if value]
+    asked = asked_pairs(request)
     filters = form.filters.query if form.is_valid() else []
     return {
         "ranges": RANGES,
@@ -62,10 +62,16 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
         "menus": menus,
         "chips": [Chip(Dimension(name).label, names.get(name, {}).get(value, value), _without(asked, (name, value))) for name, value in filters],
         "kept": filters,
-        "time": [pair for pair in asked if pair[0] in ("range", "from", "to", "tz")],
+        "cut": [pair for pair in asked if pair[0] in ("bucket", "by", "and_by")],
+        "time": [pair for pair in asked if pair[0] in ("range", "from", "to", "tz", "bucket", "by", "and_by")],
         "query": urlencode(asked),
         "query_without_filters": urlencode([pair for pair in asked if pair not in filters]),
     }
+
+
+def asked_pairs(request: HttpRequest) -> list[Choice]:
+    """The query string that says what the page shows, without empty parameters."""
+    return [(name, value) for name, values in request.GET.lists() if name not in _LEFT_BEHIND for value in values if value]
 
 
 def _without(asked: Iterable[Choice], left_out: Choice) -> str:

@@ -12,14 +12,17 @@ from django.utils import timezone
 from usage.dimensions import Dimension, Filters, InvalidQuery
 from usage.event_pages import LARGEST_PAGE, Cursor, EventQuestion
 from usage.export import Format
+from usage.page import PageQuestion
 from usage.scope import Scope
-from usage.windows import Window
+from usage.windows import Bucket, Window, fitting_bucket
 
 RANGES = (("today", "Today"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("custom", "Custom"))
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 EARLIEST_DAY = date(2020, 1, 1)
 LATEST_DAY = date(2099, 12, 31)
 DEFAULT_PAGE = 100
+MOST_HOURS = timedelta(days=14)
+_DIMENSIONS = [(dimension.value, dimension.label) for dimension in Dimension]
 # How far the clock of an upstream may run ahead.
 _AHEAD = timedelta(days=2)
 
@@ -154,7 +157,7 @@ class EventForm(PagedFields, FilteredForm):
 
 def _event_question(form: FilteredForm) -> EventQuestion:
     window = form.window()
-    return EventQuestion(window.start, window.end, form.scope, form.filters, form.cleaned_data["request_id"])
+    return EventQuestion(window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", ""))
 
 
 class ExportForm(EventForm):
@@ -209,4 +212,40 @@ class EventListForm(PagedFields, HistoryForm):
 
     def question(self) -> EventQuestion:
         """The question of a valid form."""
+        return _event_question(self)
+
+
+class UsageForm(HistoryForm):
+    """The usage page: the filter bar, how finely its charts are cut, and by which one or two dimensions it is broken down."""
+
+    bucket = forms.ChoiceField(choices=[(bucket.value, bucket.value.capitalize()) for bucket in Bucket], required=False)
+    by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
+    and_by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        for name in ("by", "and_by"):
+            if (value := cleaned.get(name)) and Dimension(value).is_for_staff and not self.scope.sees_everything:
+                self.add_error(name, f"expected no dimension that only staff may ask by, got {value!r}")
+        if self.errors:
+            return cleaned
+        period = self.window().period
+        cleaned["bucket"] = bucket = Bucket(cleaned["bucket"]) if cleaned["bucket"] else fitting_bucket(period)
+        if bucket is Bucket.HOUR and period.end - period.start > MOST_HOURS:
+            self.add_error("bucket", f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)} days")
+        return cleaned
+
+    def refuse(self, wrong: InvalidQuery) -> None:
+        """Add what only turned out when the question was asked."""
+        for name, text in wrong.fields.items():
+            self.add_error(name, text)
+
+    def page_question(self) -> PageQuestion:
+        """The question of a valid form."""
+        c = self.cleaned_data
+        groups = dict.fromkeys(Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name)
+        return PageQuestion(self.window(), self.scope, self.filters, c["bucket"], tuple(groups))
+
+    def event_question(self) -> EventQuestion:
+        """The events of the window."""
         return _event_question(self)

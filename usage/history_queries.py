@@ -17,7 +17,7 @@ from usage.dimensions import Dimension, Filters, InvalidQuery
 from usage.partitions import events_since
 from usage.planner import EVENTS, Piece, Source, plan
 from usage.reading import Row, rows
-from usage.rollups import calendar_zone
+from usage.rollups import readers_calendar_zone
 from usage.scope import Scope
 from usage.source_sql import MAXIMA, SUMS, Part
 from usage.windows import Interval, midnight
@@ -110,7 +110,7 @@ class Question:
         return ", ".join(str(first + n) for n in range(len(self._names)))
 
     def _answer(self, name: str, of_part: Callable[[Part], str], rest: str, parameters: dict[str, Any]) -> list[Row]:
-        calendar = ZoneInfo(calendar_zone())
+        calendar = ZoneInfo(readers_calendar_zone())
         planned = plan(self.intervals, self.dimensions, calendar)
         _refuse_pruned(planned, calendar)
         parts = [Part(source, pieces, calendar, self.scope, self.filters, self.groups) for source, pieces in planned.items()]

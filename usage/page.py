@@ -1,40 +1,59 @@
-"""Figures of the usage page that follow from the history answer."""
+"""What the usage page asks: totals, the same by bucket, the time before, and two breakdowns."""
 
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from usage.dimensions import Dimension, Filters
+from usage.history_queries import Question
+from usage.measures import DURATIONS, NOTHING, counted
+from usage.reading import one_instant
+from usage.scope import Scope
+from usage.summaries import Asked, breakdown, series, summary
+from usage.windows import Bucket, Interval, Window
+
 ROWS_SHOWN = 50
-
-_KINDS = (
-    ("uncachedInputTokens", "Input", "input"),
-    ("cacheReadTokens", "Cache read", "cache-read"),
-    ("cacheWriteTokens", "Cache write", "cache-write"),
-    ("nonReasoningOutputTokens", "Output", "output"),
-    ("reasoningTokens", "Reasoning", "reasoning"),
-    ("unclassifiedTokens", "Unclassified", "unclassified"),
-)
+_QUARTER = timedelta(minutes=15)
 
 
-def share(part: float, whole: float) -> float:
-    """A percentage, 0 of nothing."""
-    return 100 * part / whole if whole else 0.0
+@dataclass(frozen=True)
+class PageQuestion:
+    """The window and filters of the page, how finely its charts are cut, and what its first table is broken down by."""
+
+    window: Window
+    scope: Scope
+    filters: Filters
+    bucket: Bucket
+    groups: tuple[Dimension, ...]
+
+    @property
+    def beside(self) -> Dimension:
+        """What the second table is broken down by."""
+        return Dimension.KEY if self.groups == (Dimension.MODEL,) else Dimension.MODEL
+
+    def before(self, now: datetime) -> Interval:
+        """As many days before the window, up to the same time of day where the window is not over."""
+        days = timedelta(days=len(self.window.days))
+        earlier = Window(self.window.first - days, self.window.last - days, self.window.zone)
+        elapsed = now.astimezone(UTC) - self.window.start
+        # Whole quarters are summed already.
+        return Interval(earlier.start, min(earlier.end, earlier.start + elapsed - elapsed % _QUARTER) if elapsed > _QUARTER else earlier.end)
 
 
-def page_figures(data: dict[str, Any]) -> dict[str, Any]:
-    """Rates, kinds of tokens with their shares, and the ranked tables."""
-    totals = data["totals"]
-    return {
-        "success_rate": share(totals["successCount"], totals["totalRequests"]),
-        "cache_rate": share(totals["cacheReadTokens"] or 0, totals["inputTokens"]),
-        "kinds": [{"label": label, "css": css, "count": totals[name], "share": share(totals[name] or 0, totals["totalTokens"])} for name, label, css in _KINDS],
-        "keys": [_ranked(key, totals) | {"id": key_id} for key_id, key in list(data["keys"].items())[:ROWS_SHOWN]],
-        "models": [_ranked(model, totals) for model in data["modelBreakdown"][:ROWS_SHOWN]],
-        "failures": [f | {"share": share(f["count"], totals["failureCount"])} for f in data["failureBreakdown"]],
-    }
+def page_data(question: PageQuestion, now: datetime) -> dict[str, Any]:
+    """Everything that the page shows of rollups, as of one instant. Raises InvalidQuery where it would need pruned events."""
+    asked = Asked(question.window.period, question.scope, question.filters, question.bucket, top=ROWS_SHOWN)
+    with one_instant():
+        return {
+            **summary(asked)["data"],
+            "before": _before(question, now),
+            "courses": series(replace(asked, percentiles=("latency",), top=1))["data"]["groups"],
+            "breakdown": breakdown(replace(asked, groups=question.groups, percentiles=DURATIONS))["data"],
+            "beside": breakdown(replace(asked, groups=(question.beside,)))["data"],
+            "failures": breakdown(replace(asked, groups=(Dimension.FAILURE_CLASS,)))["data"]["groups"],
+        }
 
 
-def _ranked(entry: dict[str, Any], totals: dict[str, Any]) -> dict[str, Any]:
-    return entry | {
-        "share": share(entry["totalRequests"], totals["totalRequests"]),
-        "success_rate": share(entry["successCount"], entry["totalRequests"]),
-        "cache_rate": share(entry["cacheReadTokens"] or 0, entry["inputTokens"]),
-    }
+def _before(question: PageQuestion, now: datetime) -> dict[str, Any]:
+    found = Question([question.before(now)], question.scope, question.filters).sums()
+    return counted(found[0] if found else NOTHING)

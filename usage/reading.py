@@ -1,17 +1,22 @@
-"""Reading for history: rows of a statement as dictionaries, and several statements that see the same instant."""
+"""Reading for history: rows of a statement as dictionaries, and several statements that see the same instant.
+
+Where usage/replica.py says so, both come from the replica.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
+
+from usage.replica import connection
 
 Row = dict[str, Any]
 
 
 def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
     """The rows of a statement; `name` stands in a comment, so that it is recognised in `pg_stat_activity`."""
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(f"/* usage.{name} */ {sql}", parameters)
         columns = [column.name for column in cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
@@ -20,10 +25,10 @@ def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
 @contextmanager
 def one_instant() -> Iterator[None]:
     """Within it all statements see the data of one instant, so that what one sums the others sum too."""
-    if connection.in_atomic_block:  # whoever opened it has decided what is seen
+    if connection().in_atomic_block:  # whoever opened it has decided what is seen
         yield
         return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
+    with transaction.atomic(using=connection().alias):
+        with connection().cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield

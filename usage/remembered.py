@@ -26,8 +26,8 @@ from typing import Any, Generic, TypeVar
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.utils import timezone
 
+from usage.replica import read
 from usage.scope import Scope
 
 logger = logging.getLogger(__name__)
@@ -46,10 +46,11 @@ class Answer(Generic[T]):
 
 
 def remembered(name: str, question: object, scope: Scope, ask: Callable[[], T], *, afresh: bool = False) -> Answer[T]:
-    """The answer to a question of this name, whose `repr` says all about it; `ask` gives it if it is not known."""
+    """The answer to a question of this name, whose `repr` says all about it; `ask` reads it, maybe from the replica, if it is not known."""
 
     def asked() -> Answer[T]:
-        answer = Answer(as_of=timezone.now(), told=ask())
+        told, where = read(ask)
+        answer = Answer(told, where.as_of)
         _keep(key, answer)
         return answer
 

@@ -78,9 +78,17 @@ GRANULARITIES = (
 
 
 def calendar_zone() -> str:
-    """The IANA zone in which the daily rollup counts its days."""
-    zone = RollupCalendar.objects.values_list("zone", flat=True).filter(pk=1).first()
-    return zone or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
+    """The IANA zone in which the daily rollup counts its days; who writes the first ones decides it."""
+    return _decided_zone() or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
+
+
+def readers_calendar_zone() -> str:
+    """The same without deciding anything, as readers may not write; before the first event it makes no difference."""
+    return _decided_zone() or settings.TIME_ZONE
+
+
+def _decided_zone() -> str | None:
+    return RollupCalendar.objects.values_list("zone", flat=True).filter(pk=1).first()
 
 
 def prepared_sql(source: str) -> str:

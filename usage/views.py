@@ -10,12 +10,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
-from usage.charts import page_charts
-from usage.filter_bar import filter_bar
-from usage.forms import HistoryForm
-from usage.history import history
-from usage.page import page_figures
+from usage.conditional import asks_afresh, freshness
+from usage.dimensions import InvalidQuery
+from usage.event_pages import page_of_events
+from usage.filter_bar import asked_pairs, filter_bar
+from usage.forms import UsageForm
+from usage.page import page_data
+from usage.page_figures import page_figures
+from usage.remembered import remembered
+from usage.replica import read
 from usage.scope import Scope
+from usage.status import collector_status
+
+EVENTS_SHOWN = 20
 
 
 @require_GET
@@ -23,17 +30,29 @@ from usage.scope import Scope
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region when htmx asks."""
-    scope = Scope.of(request.user)
-    form = HistoryForm(request.GET, scope=scope)
-    context: dict[str, Any] = {"form": form, **filter_bar(request, form), "menus": [], "chips": [], "data": None, "findings": []}
+    form = UsageForm(request.GET, scope=Scope.of(request.user))
+    is_region = bool(request.htmx)  # type: ignore[attr-defined]
+    context = {"form": form, "data": None, "findings": troubles(findings()) if request.user.is_staff else []}
+    if form.is_valid():
+        try:
+            context |= _answer(request, form)
+        except InvalidQuery as wrong:
+            form.refuse(wrong)
+    context |= {} if is_region and form.is_valid() else filter_bar(request, form)
     if not form.is_valid():
         return render(request, "usage/page.html", context, status=400)
-    window = form.window()
-    data = history(window, scope)["data"]
-    if request.user.is_staff:
-        context["findings"] = troubles(findings())
-    today = timezone.now().astimezone(window.zone).date()
-    context |= {"window": window, "data": data, "figures": page_figures(data), **page_charts(data, today)}
-    template = "usage/page.html#region" if request.htmx else "usage/page.html"  # type: ignore[attr-defined]
-    with timezone.override(window.zone):  # instants stand beside days of the same zone
-        return render(request, template, context)
+    with timezone.override(form.window().zone):  # instants stand beside days of the same zone
+        return render(request, "usage/page.html#region" if is_region else "usage/page.html", context)
+
+
+def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
+    question, now = form.page_question(), timezone.now()
+    answer = remembered("page", question, question.scope, lambda: page_data(question, now), afresh=asks_afresh(request))
+    events, _ = read(lambda: page_of_events(form.event_question(), None, EVENTS_SHOWN).rows)
+    return {
+        "data": answer.told | freshness(answer.as_of) | {"collectorStatus": collector_status()},
+        "window": question.window,
+        "question": question,
+        "events": events,
+        **page_figures(question, answer.told, asked_pairs(request), now),
+    }

@@ -37,6 +37,12 @@ def percent(value: float | None) -> str:
 
 
 @register.filter
+def signed_percent(value: float) -> str:
+    """▲ 12 %, ▼ 3 %, ± 0 %."""
+    return "± 0 %" if abs(value) < 0.5 else f"{'▲' if value > 0 else '▼'} {abs(value):,.0f} %"
+
+
+@register.filter
 def duration(milliseconds: float | None) -> str:
     """340 ms, 1.2 s, 3 min 20 s."""
     if milliseconds is None:

@@ -1,57 +1,54 @@
 """The geometry of charts: everything inside the plot, heights that add up, axes that people can read."""
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.charts import ATTEMPTS, TOKENS, axis, daily_chart, latency_chart, sparkline
-
-TODAY = date(2026, 11, 24)
+from usage.charts import ATTEMPTS, PERCENTILES, TOKENS, Slot, axis, bar_chart, line_chart, sparkline
 
 
-def day(number: int, **fields):
-    return {"date": f"2026-11-{number:02}", "success": 0, "failure": 0, **fields}
+def slots(count, **fields):
+    return [Slot(f"day {n}", f"{n:02}", f"?n={n}", **fields) for n in range(count)]
+
+
+def attempts(succeeded, failed=None):
+    return {"succeeded": succeeded, "failed": failed or [0] * len(succeeded)}
 
 
 def test_parts_of_a_bar_stand_on_each_other():
-    chart = daily_chart([day(1, success=3, failure=1)], ATTEMPTS, TODAY)
-    lower, upper = chart.bars[0].segments
+    lower, upper = bar_chart(slots(1), attempts([3], [1]), ATTEMPTS).bars[0].segments
     assert lower.y + lower.height == 100
     assert upper.y + upper.height == lower.y
     assert lower.height == 3 * upper.height
 
 
-def test_a_day_without_figures_has_no_parts_but_a_place():
-    empty = daily_chart([day(1), day(2, success=1)], ATTEMPTS, TODAY).bars[0]
+def test_a_bucket_without_figures_has_no_parts_but_a_place():
+    empty, _ = bar_chart(slots(2), attempts([0, 1]), ATTEMPTS).bars
     assert empty.segments == []
     assert "Succeeded: 0" in empty.title
 
 
 def test_not_reported_is_told_as_such():
-    fields = {series.field: None for series in TOKENS} | {"uncachedInputTokens": 5}
-    chart = daily_chart([{"date": "2026-11-01", **fields}, {"date": "2026-11-02", **fields, "reasoningTokens": 1}], TOKENS, TODAY)
+    columns = {series.column: [None, None] for series in TOKENS} | {"uncachedInputTokens": [5, None], "reasoningTokens": [None, 1]}
+    chart = bar_chart(slots(2), columns, TOKENS)
     assert [series.label for series in chart.series] == ["Input", "Reasoning"]
     assert "Reasoning: not reported" in chart.bars[0].title
 
 
-def test_the_unfinished_day_is_marked_and_labelled():
-    *_, yesterday, today = daily_chart([day(n, success=n) for n in range(1, 25)], ATTEMPTS, TODAY).bars
-    assert not yesterday.is_unfinished
-    assert today.is_unfinished
-    assert today.label == "today"
+def test_the_unfinished_bucket_says_so():
+    assert "(so far)" in bar_chart(slots(1, is_unfinished=True), attempts([1]), ATTEMPTS).bars[0].title
 
 
-@pytest.mark.parametrize("days", [1, 2, 7, 30, 90, 366])
-def test_labels_never_crowd(days):
-    chart = daily_chart([day(1, success=1)] * days, ATTEMPTS, TODAY)
-    assert 1 <= len({bar.label for bar in chart.bars} - {""}) <= 7
-    assert all(bar.x >= 0 and bar.x + bar.width <= 100.01 for bar in chart.bars)
+@pytest.mark.parametrize("count", [1, 2, 7, 30, 90, 366])
+def test_labels_never_crowd_and_the_newest_has_one(count):
+    bars = bar_chart(slots(count), attempts([1] * count), ATTEMPTS).bars
+    assert 1 <= sum(bool(bar.label) for bar in bars) <= 7
+    assert bars[-1].label
+    assert all(bar.x >= 0 and bar.x + bar.width <= 100.01 for bar in bars)
 
 
-def test_no_days_make_an_empty_chart():
-    assert daily_chart([], ATTEMPTS, TODAY).bars == []
+def test_no_buckets_make_an_empty_chart():
+    assert bar_chart([], attempts([]), ATTEMPTS).bars == []
 
 
 @given(st.floats(0, 1e15))
@@ -62,12 +59,15 @@ def test_axis_reaches_the_largest_value_in_few_whole_steps(largest):
     assert all(value == int(value) for value in values)
 
 
-@given(st.lists(st.integers(0, 10**8), max_size=120))
-def test_latencies_stay_inside_the_plot(latencies):
-    summary = {"p50Ms": latencies[0] if latencies else 0, "p95Ms": max(latencies, default=0)}
-    chart = latency_chart([{"latencyMs": ms} for ms in latencies], summary)
-    assert all(0 <= dot.x <= 100 and 0 <= dot.y <= 100 for dot in chart.dots)
+@given(st.lists(st.tuples(*[st.integers(0, 10**8)] * 3), max_size=60))
+def test_lines_stay_inside_the_plot_and_break_where_nothing_was_measured(points):
+    columns = {series.column: [point[n] for point in points] for n, series in enumerate(PERCENTILES)}
+    chart = line_chart(slots(len(points)), columns, PERCENTILES)
+    drawn = [tuple(map(float, part.split()[-2:])) for line in chart.lines for piece in line.pieces for part in piece.replace("M", "L").split("L")[1:]]
+    assert all(0 <= number <= 100 for point in drawn for number in point)
     assert len(chart.ticks) >= 2
+    for n, line in enumerate(chart.lines):
+        assert len(line.pieces) == sum(bool(p[n]) and not (k and points[k - 1][n]) for k, p in enumerate(points))
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=400))

@@ -106,9 +106,23 @@ def test_bar_leads_to_its_day(open_page, usage):
     page = open_page("/usage/?range=7d&tz=Europe/Berlin", viewport=WIDE)
     page.locator("#table-attempts summary").click()
     page.locator("#table-attempts a").first.click()
-    first = page.locator("[name=from]").input_value()
-    assert first == page.locator("[name=to]").input_value()
-    assert page.locator("[name=tz]").input_value() == "Europe/Berlin"
+    first = page.locator("[type=date][name=from]").input_value()
+    assert first == page.locator("[type=date][name=to]").input_value()
+    assert page.locator("[type=text][name=tz]").input_value() == "Europe/Berlin"
+
+
+def test_filter_is_chosen_and_left_out_again(open_page, usage):
+    page = open_page("/usage/?range=30d", viewport=WIDE)
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_label("Outcome").select_option("failed")
+    page.wait_for_url("**outcome=failed**")
+    assert "model=" not in page.url
+    assert "range=30d" in page.url
+    page.get_by_role("link", name="Events", exact=True).last.click()
+    assert page.locator(".events .badge.good").count() == 0
+    assert page.locator(".events .badge.bad").count() > 0
+    page.get_by_role("link", name="Leave out Outcome Failed").click()
+    assert page.locator(".events .badge.good").count() > 0
 
 
 def test_chosen_theme_outlives_the_page(open_page):

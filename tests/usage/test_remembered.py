@@ -183,6 +183,13 @@ def test_history_says_how_fresh_it_is_and_is_not_sent_twice(client):
     assert client.get(HISTORY + "&tz=Asia/Kolkata").headers["ETag"] != etag
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", [HISTORY, "/api/usage/summary", "/usage/"])
+def test_new_installation_can_be_read_before_anything_is_written(client, address):
+    client.force_login(make_user(staff=True))
+    assert client.get(address).status_code == 200
+
+
 @pytest.mark.django_db
 def test_only_staff_may_ask_afresh(client, monkeypatch):
     seen = []
