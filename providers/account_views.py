@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -27,6 +28,7 @@ from providers.errors import ChangeRefused
 from providers.models import AccountLogin
 from providers.page_support import back_to, chosen_upstream, tell, upstreams
 
+ROWS_A_PAGE = 100
 Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
 
 
@@ -44,9 +46,10 @@ def accounts(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     try:
         rows = account_rows(upstream, user) if upstream else []
-        context |= {"rows": matching(rows, **chosen), "all_count": len(rows), "counts": counted(rows), "trouble": ""}
+        page = Paginator(matching(rows, **chosen), ROWS_A_PAGE).get_page(request.GET.get("page"))
+        context |= {"page": page, "all_count": len(rows), "counts": counted(rows), "trouble": ""}
     except UpstreamError as error:
-        context |= {"rows": [], "all_count": 0, "counts": counted([]), "trouble": str(error)}
+        context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
     return render(request, "providers/accounts.html#region" if request.htmx else "providers/accounts.html", context)  # type: ignore[attr-defined]
 
 

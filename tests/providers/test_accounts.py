@@ -254,6 +254,16 @@ def test_bad_paste_is_told_on_the_login_page(upstream, as_user, bob):
     )
 
 
+def test_long_list_comes_in_pages(upstream, as_user, ada, monkeypatch):
+    from providers import account_views
+
+    monkeypatch.setattr(account_views, "ROWS_A_PAGE", 4)
+    pages = [as_user(ada).get(f"{LIST}?page={number}").content.decode() for number in (1, 2, 3)]
+    names = [name for page in pages for name in ("ivan@", "alice@", "dana@") if f">{name}" in page]
+    assert names == ["ivan@", "alice@", "dana@"]
+    assert as_user(ada).get(f"{LIST}?page=nonsense").status_code == 200
+
+
 def test_list_asks_the_database_little(upstream, as_user, ada, django_assert_max_num_queries):
     browser = as_user(ada)
     browser.get(LIST)

@@ -1,9 +1,12 @@
 """Connecting OAuth accounts: who gets which, and what does not end a login."""
 
+import threading
+import time
 from datetime import timedelta
 
 import httpx
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from management_proxy import auth_file_client
@@ -83,6 +86,35 @@ def test_two_people_connecting_at_once_each_get_their_own(upstream):
     owners = {login.account_name: login.user for login in AccountLogin.objects.all()}
     assert {account.name: account.owner for account in Account.objects.all()} == owners
     assert len(owners) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream):
+    begun = [begin(upstream, make_user(name), session=name) for name in ("ada", "bob", "eve", "dan")]
+    barrier, told = threading.Barrier(len(begun)), []
+
+    def complete(login):
+        barrier.wait(10)
+        try:
+            for _ in range(200):
+                try:
+                    login = settled(logins.deliver(login, address(login)))
+                    break
+                except ChangeRefused as busy:
+                    told.append(busy.code)
+                    time.sleep(0.02)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=complete, args=(login,)) for login in begun]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert set(told) <= {"BUSY"}
+    finished = AccountLogin.objects.filter(status=Status.CONNECTED)
+    assert finished.count() == len(begun)
+    assert {(a.owner_id, a.name) for a in Account.objects.all()} == {(login.user_id, login.account_name) for login in finished}
 
 
 def test_two_device_logins_done_one_after_the_other_are_told_apart(upstream, simulator):
