@@ -49,7 +49,13 @@ class Call:
         self.total_seconds = time.monotonic() - self._started
         self._log()
         for listener in _listeners:
+            self._tell(listener)
+
+    def _tell(self, listener: "Listener") -> None:
+        try:
             listener(self)
+        except Exception:  # figures about a call are never worth the call
+            logger.exception("A call was not counted")
 
     def _log(self) -> None:
         level = logging.INFO if self.outcome == "passed" else logging.WARNING

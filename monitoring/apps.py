@@ -9,10 +9,11 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from monitoring import audit_signals, checks, gauges, health, periodic  # noqa: F401
+        from monitoring import audit, audit_signals, checks, gauges, health, periodic  # noqa: F401
         from monitoring.metrics import register_gauges
 
         audit_signals.connect()
+        health.register("audit trail", audit.check_pending)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)
         health.register("periodic tasks", periodic.check_tasks)

@@ -13,7 +13,7 @@ Secrets are masked here whatever the caller did (`monitoring/masking.py`). Whate
 that is being answered: its id, the client's address, how it was authenticated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -21,10 +21,13 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 from django.utils import timezone
 
+from monitoring.health import Action, Finding, Level
 from monitoring.masking import masked, masked_text
 from monitoring.models import AuditEntry
 from monitoring.request_context import current_request
 
+# Longer than any call through the proxy, and any wait for the funnel.
+LONGEST_ACT = timedelta(minutes=15)
 Outcome = AuditEntry.Outcome
 Via = AuditEntry.Via
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -72,6 +75,20 @@ def finish(entry: AuditEntry, outcome: str, detail: Mapping[str, object] | None 
     """Give a pending entry its outcome; `detail` is added to what it had. A finished one stays as it is."""
     pending = AuditEntry.objects.filter(pk=entry.pk, outcome=Outcome.PENDING)
     pending.update(outcome=outcome, detail={**entry.detail, **masked(detail or {})})
+
+
+def check_pending() -> Iterator[Finding]:
+    """Acts of the last day whose outcome nobody wrote down, though nothing takes this long."""
+    since, until = timezone.now() - timedelta(days=1), timezone.now() - LONGEST_ACT
+    count = AuditEntry.objects.filter(outcome=Outcome.PENDING, at__gt=since, at__lt=until).count()
+    if count:
+        yield Finding(
+            Level.NOTICE,
+            f"{count} acts of the last day have no outcome in the audit trail.",
+            "The process died between sending a change and learning what became of it.",
+            "Look in the audit trail for the outcome “pending”, and upstream whether each took effect.",
+            action=Action("Show them", "monitoring:audit", is_link=True),
+        )
 
 
 def prune(older_than: timedelta) -> int:

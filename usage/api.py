@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from management_proxy.models import Upstream
 from management_proxy.token_access import token_of
 from management_proxy.upstreams import ensure_environment_upstream
+from monitoring import audit
 from usage import completeness_report, status
 from usage.collector import RunInProgress
 from usage.collector import collect as collect_once
@@ -79,6 +80,9 @@ def collect(request: HttpRequest) -> HttpResponse:
     if name := request.GET.get("upstream"):
         chosen = chosen.filter(name=name)
     upstreams = list(chosen)
+    if request.user.is_authenticated:  # who calls with the collector's key does so all the time
+        target = ", ".join(u.name for u in upstreams) or "no upstream"
+        audit.record(request.user, "collection.triggered", target, outcome=audit.Outcome.SUCCEEDED if upstreams else audit.Outcome.REFUSED)
     if not upstreams:
         return error(503, "CONFIG_ERROR", f"No enabled upstream is named {name[:60]!r}." if name else "No upstream is configured or enabled.")
     return _collect_answer([(u, collect_once(u, CollectorRun.Trigger.HTTP)) for u in upstreams])

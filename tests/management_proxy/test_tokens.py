@@ -95,6 +95,7 @@ def test_writing_token_of_staff_collects_without_a_csrf_token(client):
     _, secret = create_token(make_user("ada", staff=True), "cron", "write")
     client.handler.enforce_csrf_checks = True
     assert client.post(COLLECT, headers=bearer(secret)).status_code == 503  # no upstream, but allowed
+    assert AuditEntry.objects.get(action="collection.triggered").via == "token"
 
 
 def test_token_never_grants_more_than_its_user_has_now(client):

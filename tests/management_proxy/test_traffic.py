@@ -137,6 +137,14 @@ def test_call_through_the_proxy_is_counted_in_all_its_phases():
     assert 'management_proxy_breaker{state="closed",upstream="counted"} 1.0' in exposition().decode()
 
 
+def test_call_that_cannot_be_counted_passes(monkeypatch):
+    def full(_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("management_proxy.calls._listeners", [full])
+    assert signed_in().get(URL + "nothing").status_code == 404
+
+
 def test_labels_stay_closed_whatever_is_asked(client):
     for method, path in (("GET", "sk-secret-path"), ("BREW", "debug"), ("GET", "@sk-secret-upstream/debug"), ("GET", "debug?sk-secret=1")):
         signed_in().generic(method, URL + path)

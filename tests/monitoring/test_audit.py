@@ -124,6 +124,14 @@ def test_trail_is_walked_by_indexes():
         assert "audit_actor" in str(cursor.fetchall())
 
 
+def test_act_without_an_outcome_is_found(monkeypatch):
+    audit.begin(None, "proxy.put", "debug")
+    assert list(audit.check_pending()) == []
+    monkeypatch.setattr(audit, "LONGEST_ACT", timedelta(seconds=-1))
+    (found,) = audit.check_pending()
+    assert "no outcome" in found.summary
+
+
 def test_command_that_prunes_leaves_word_of_it(capsys):
     AuditEntry.objects.create(at="2020-01-01T00:00:00Z", actor="ada", via="command", action="x", target="y", outcome="succeeded")
     call_command("prune_audit", "--older-than-days", "365")
