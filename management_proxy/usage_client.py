@@ -12,7 +12,7 @@ from management_proxy.client import CONFIGURATION, SMALL, ManagementClient, json
 from management_proxy.errors import AnswerTooLarge, NotFound, Unintelligible
 from management_proxy.models import UsageInterface
 
-_SWITCH = "usage-statistics-enabled"
+STATISTICS_SWITCH = "usage-statistics-enabled"
 # A provider's name in events; the counters give the bare name from the configuration.
 COMPATIBLE_PREFIX = "openai-compatible-"
 
@@ -38,11 +38,6 @@ def usage_interface(client: ManagementClient) -> UsageInterface:
     except AnswerTooLarge:  # the sums come with every request since the start
         legacy = 200
     return UsageInterface.AGGREGATES if legacy == 200 else UsageInterface.RESP_ONLY
-
-
-def set_statistics(client: ManagementClient, enabled: bool) -> None:
-    """Turn the usage statistics on or off; the upstream applies it within a second."""
-    client.call("PUT", _SWITCH, SMALL, json={"value": enabled})
 
 
 def file_account(auth_index: str) -> str:

@@ -2,23 +2,33 @@
 
 from django.contrib.auth.models import User
 
-from management_proxy.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.observation import examine
-from management_proxy.upstreams import allow_access, client_for
-from management_proxy.usage_client import set_statistics
+from management_proxy.upstreams import allow_access
+from management_proxy.usage_client import STATISTICS_SWITCH
 from monitoring import audit
+from providers.configuration_changes import SetSwitch
+from providers.errors import QueueFull
+from providers.models import Intent
+from providers.upstream_writes import perform
+
+# How long somebody who pressed the button waits.
+WAIT_SECONDS = 10.0
 
 
 def switch_statistics_on(upstream: Upstream, actor: User) -> str:
-    """Turn the upstream's usage statistics on and learn its settings again; what went wrong, or nothing."""
-    entry = audit.begin(actor, "upstream.statistics_switched_on", upstream.name, upstream=upstream.name)
+    """Turn the upstream's usage statistics on and learn its settings again; what went wrong, or nothing.
+
+    It goes through the funnel like every write, since the upstream rewrites its configuration for it.
+    """
     try:
-        set_statistics(client_for(upstream), True)
-    except UpstreamError as error:
-        audit.finish(entry, audit.Outcome.FAILED, {"error": str(error)})
+        intent = perform(upstream, SetSwitch(path=STATISTICS_SWITCH, value=True), actor, "the doctor's advice", wait_seconds=WAIT_SECONDS)
+    except QueueFull as error:
         return str(error)
-    audit.finish(entry, audit.Outcome.SUCCEEDED)
+    if intent.is_waiting:
+        return "other changes of this upstream are still ahead; it is switched on as soon as they are done"
+    if intent.state != Intent.State.VERIFIED:
+        return intent.error or f"the change ended as “{intent.get_state_display()}”"
     examine(upstream)
     return ""
 

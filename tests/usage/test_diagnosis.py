@@ -134,7 +134,7 @@ def test_button_switches_statistics_on_and_is_audited(simulated, client):
     upstream.refresh_from_db()
     assert upstream.statistics_enabled
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.outcome) == ("ada", "upstream.statistics_switched_on", "succeeded")
+    assert (entry.actor, entry.action, entry.outcome) == ("ada", "configuration.switched", "succeeded")
 
 
 def test_buttons_are_for_staff(simulated, client):
