@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from management_proxy.encryption import UndecryptableError
-from management_proxy.models import Access, Upstream, UsageInterface
+from management_proxy.models import Access, CollectionMode, Upstream, UsageInterface
 from monitoring.health import Action, Finding, Level
 from monitoring.templatetags.figures import collected_share
 from usage import spool_health
@@ -200,6 +200,21 @@ def judge_success(state: UpstreamState) -> Finding | None:
     )  # fmt: skip
 
 
+def judge_push(state: UpstreamState) -> Finding | None:
+    """Whether an upstream that should push does."""
+    upstream, run = state.upstream, state.last_run
+    if upstream.collection_mode != CollectionMode.PUSH or run is None:
+        return None
+    if run.trigger == CollectorRun.Trigger.PUSH and run.status != Status.FAILED:
+        return Finding(Level.OK, "Events are pushed.", subject=upstream.name)
+    failed = CollectorRun.objects.filter(upstream=upstream, trigger=CollectorRun.Trigger.PUSH, status=Status.FAILED).first()
+    return Finding(
+        Level.NOTICE, f"Events are pulled for now{f': {failed.error}' if failed else ''}.", "Nothing is lost by that; they show some seconds later.",
+        "Nothing if the upstream was restarted: it is subscribed to again by itself. If it happens often, set it to pull.",
+        subject=upstream.name, action=settings_of(upstream),
+    )  # fmt: skip
+
+
 def judge_completeness(state: UpstreamState) -> Finding | None:
     """Events that the upstream counted and that never came, and who takes them."""
     lost = lost_recently(state.upstream)
@@ -238,7 +253,7 @@ def judge_spool(state: UpstreamState) -> Finding | None:
 
 
 JUDGEMENTS: tuple[Judgement, ...] = (
-    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_success, judge_completeness,
+    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_success, judge_push, judge_completeness,
     judge_spool,
 )  # fmt: skip
 

@@ -76,6 +76,18 @@ def test_missing_collector_and_failed_run_are_told():
     assert "No collector" not in summaries(Level.ERROR)
 
 
+def test_push_that_has_fallen_back_to_pulling_is_told():
+    upstream = well(collection_mode="push")
+    now = timezone.now()
+    CollectorRun.objects.update(started_at=now - timedelta(seconds=1))
+    CollectorRun.objects.create(
+        upstream=upstream, trigger="push", holder="h", token=2, started_at=now - timedelta(seconds=9), ended_at=now, status="failed", error="cut off"
+    )
+    assert "pulled for now: cut off" in summaries(Level.NOTICE)
+    CollectorRun.objects.create(upstream=upstream, trigger="push", holder="h", token=3, started_at=now, ended_at=now, status="succeeded")
+    assert "Events are pushed" in summaries(Level.OK)
+
+
 def test_lease_spool_and_dead_letters_are_told():
     upstream = well()
     leases.acquire(upstream.collect_lease, 30)
