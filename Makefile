@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock crash-matrix bench-ingest bench-history
+.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-providers
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -52,3 +52,6 @@ bench-ingest: $(VENV)/dev.stamp ## Drain, sustained load, memory, idling and fre
 
 bench-history: $(VENV)/dev.stamp ## Ask for 30 days over 100,000 events: p50, p95, p99
 	@$(BIN)/python -m tests.bench.history
+
+bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
+	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))

@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import timedelta
 
-from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
@@ -28,6 +28,8 @@ MOST_TOGETHER = 200
 # Nobody waits longer because more than so many came later and were served earlier.
 MOST_OVERTAKEN = 2
 MOST_ATTEMPTS = 5
+# How often a whole list may turn out to have been changed between reading and putting it.
+MOST_MOVES = 50
 # A reload lasts up to twice what the write took (contract 6.5); the margin covers the smallest ones.
 SETTLE_FACTOR = 2.5
 SETTLE_MARGIN_SECONDS = 0.02
@@ -38,6 +40,8 @@ UNKNOWN_REST = timedelta(seconds=20)
 EXPIRY = timedelta(minutes=10)
 
 Pair = tuple[Intent, Change]
+# Nobody's change is at fault.
+_OUT_OF_REACH = (LeaseLost, OperationalError, InterfaceError)
 
 
 def take_turn(upstream: Upstream, term: Term) -> bool:
@@ -48,14 +52,28 @@ def take_turn(upstream: Upstream, term: Term) -> bool:
         return False
     try:
         _Turn(upstream, term, pairs).run()
-    except (LeaseLost, DatabaseError):
+    except _OUT_OF_REACH:
         raise
     except Exception:
-        logger.exception("A change broke", extra={"upstream": upstream.name, "intents": [intent.pk for intent, _ in pairs]})
+        logger.exception("Changes broke", extra={"upstream": upstream.name, "intents": [intent.pk for intent, _ in pairs]})
         for intent, change in pairs:
-            if intent.is_waiting:
-                _give_up(term, intent, change, "internal error; the log tells more")
+            _alone(upstream, term, intent, change, is_first_try=len(pairs) == 1)
     return True
+
+
+def _alone(upstream: Upstream, term: Term, intent: Intent, change: Change, *, is_first_try: bool) -> None:
+    """Find out which one of several is broken; it stays uncertain, and the others are not held up by it."""
+    intent.refresh_from_db()
+    try:
+        if intent.is_waiting and not is_first_try:
+            _Turn(upstream, term, [(intent, change)]).run()
+    except _OUT_OF_REACH:
+        raise
+    except Exception:
+        logger.exception("A change broke", extra={"upstream": upstream.name, "intent": intent.pk})
+        intent.refresh_from_db()
+    if intent.is_waiting:
+        _give_up(term, intent, change, "internal error; the log tells more")
 
 
 def requeue_interrupted(upstream: Upstream, term: Term) -> None:
@@ -120,6 +138,8 @@ class _Turn:
         self.pairs = pairs
         self.resource = pairs[0][1].resource
         self.sent = 0
+        # Whether the record says that they are about to be sent; what moves the list costs no time for another one.
+        self.is_marked = False
 
     def run(self) -> None:
         try:
@@ -132,13 +152,15 @@ class _Turn:
         self._bring_about(client, state)
 
     def _bring_about(self, client: ManagementClient, state: State) -> None:
-        for _ in range(MOST_ATTEMPTS):
+        moved = 0
+        while self.sent < MOST_ATTEMPTS and moved < MOST_MOVES:
             after = self._plan(state)
             if not self.pairs:
                 return
             sent_before = self.sent
             if not self._send(client, state, after):
                 return
+            moved += self.sent == sent_before
             try:
                 with around("read back"):
                     state = self.resource.read(client)
@@ -146,7 +168,11 @@ class _Turn:
                 self._leave_all_unknown(f"sent, and could not be read back: {error}")
                 return
             self._verify(state, is_last_word=self.sent > max(sent_before, 1))
-        self._leave_all_unknown(f"accepted and gone again {MOST_ATTEMPTS} times: somebody else writes at the same time")
+        for pair in self.pairs if not self.sent else ():
+            self._take_back_mark(pair[0])
+            _give_up(self.term, *pair, "the list is being changed by somebody else all the time; nothing was sent")
+        if self.sent:
+            self._leave_all_unknown(f"accepted and gone again {self.sent} times: somebody else writes at the same time")
 
     def _plan(self, state: State) -> State:
         """The state to bring about; settles what need not or must not be sent and keeps the rest."""
@@ -177,7 +203,9 @@ class _Turn:
 
     def _send(self, client: ManagementClient, before: State, after: State) -> bool:
         """Whether to read back: it was accepted, and the upstream's reload has certainly passed; or the state had moved."""
-        mark_applied(self.term, [intent for intent, _ in self.pairs], [change.shown(before) for _, change in self.pairs])
+        if not self.is_marked:
+            mark_applied(self.term, [intent for intent, _ in self.pairs], [change.shown(before) for _, change in self.pairs])
+            self.is_marked = True
         started = time.monotonic()
         try:
             with around("upstream write"):
@@ -197,6 +225,7 @@ class _Turn:
         else:
             self._wait(time.monotonic() - started)
             self.sent += 1
+            self.is_marked = False
             return True
         return False
 
@@ -206,14 +235,18 @@ class _Turn:
 
     def _verify(self, state: State, *, is_last_word: bool = False) -> None:
         """Settle what the state holds, also what it holds but for fields that it discards each time; the rest stays."""
-        gone = []
+        held, gone = [], []
         for intent, change in self.pairs:
             if change.holds(state):
-                self._verified(intent, change, state)
+                held.append((intent, change, ""))
             elif is_last_word and (discarded := change.partly(state)):
-                self._verified(intent, change, state, f"the upstream does not keep {discarded}")
+                held.append((intent, change, f"the upstream does not keep {discarded}"))
             else:
                 gone.append((intent, change))
+        # One commit for all: 64 of them take a tenth of the time.
+        with transaction.atomic():
+            for intent, change, note in held:
+                self._verified(intent, change, state, note)
         self.pairs = gone
 
     def _verified(self, intent: Intent, change: Change, state: State, note: str = "") -> None:
@@ -221,9 +254,13 @@ class _Turn:
 
     def _not_sent(self, error: str) -> None:
         for intent, change in self.pairs:
-            intent.attempts -= 1  # this time certainly nothing went out
-            intent.save(update_fields=["attempts"])
+            self._take_back_mark(intent)
             _give_up(self.term, intent, change, f"nothing was sent: {error}")
+
+    @staticmethod
+    def _take_back_mark(intent: Intent) -> None:
+        intent.attempts -= 1  # this time certainly nothing went out
+        intent.save(update_fields=["attempts"])
 
     def _refused(self, error: Refused) -> None:
         """A refusal of several at once is nobody's in particular: each is tried alone."""

@@ -57,7 +57,9 @@ from providers.turns import take_turn
 
 LONGEST_QUEUE = 256
 DEFAULT_WAIT_SECONDS = 20.0
+# How often a process looks whether the lease is free, and a thread whether its change is settled by another process.
 _LOOK_SECONDS = 0.05
+_THREAD_LOOK_SECONDS = 0.3
 _local_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -86,7 +88,7 @@ def carry_out(intent: Intent, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Int
     deadline = time.monotonic() + wait_seconds
     lock = _local_locks[intent.upstream_id]
     while intent.is_waiting and time.monotonic() < deadline:
-        if lock.acquire(timeout=_LOOK_SECONDS):
+        if lock.acquire(timeout=_THREAD_LOOK_SECONDS):
             try:
                 _serve_until_done(intent)
             finally:

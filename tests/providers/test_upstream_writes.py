@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
@@ -223,6 +223,21 @@ def test_nobody_is_overtaken_by_more_than_two(upstream):
     overtaken = [sum(other > pk for other in settled[: settled.index(pk)]) for pk in settled]
     assert max(overtaken) <= 2
     assert len(set(Intent.objects.values_list("applied_at", flat=True))) < len(lists), "some shared a write"
+
+
+def test_a_broken_change_holds_up_no_neighbour(upstream, client, monkeypatch):
+    intents = [submit(upstream, add_key(upstream, f"sk-team-{n:020d}")) for n in range(3)]
+    real = AddClientKey.confirmed
+
+    def confirmed(self, intent):
+        if intent.pk == intents[1].pk:
+            raise IntegrityError("broken")
+        real(self, intent)
+
+    monkeypatch.setattr(AddClientKey, "confirmed", confirmed)
+    carry_out(intents[0])
+    assert list(Intent.objects.order_by("pk").values_list("state", flat=True)) == ["verified", "unknown", "verified"]
+    assert len(keys_of(client)) == 5
 
 
 def add_entry(key):
