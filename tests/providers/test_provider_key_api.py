@@ -192,3 +192,32 @@ def test_a_key_is_tried_through_the_upstream(api, simulator):
     simulator.control("api-call", {"url": "https://api.anthropic.com", "status": 401, "body": "{}"})
     key_id = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
     assert api("POST", f"{URL}/{key_id}/test").json()["data"] == {"ok": False, "status": 401, "message": "the provider rejects the key"}
+
+
+def test_a_duplicate_of_somebody_elses_key_leaves_his_row_and_key(api, client, upstream):
+    api("POST", URL, {"provider": "claude", "apiKey": KEY})
+    assert Caller(make_user("bob"))("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 409
+    assert ProviderKey.objects.get().owner.username == "ada"
+    assert len(read_entries(client, "claude-api-key")) == 1
+
+
+def test_a_key_whose_row_is_gone_is_removed_all_the_same(api, client):
+    key_id = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
+    ProviderKey.objects.all().delete()
+    assert api("DELETE", f"{URL}/{key_id}").status_code == 200
+    assert read_entries(client, "claude-api-key") == []
+
+
+def test_an_answer_without_the_list_is_an_error_of_the_upstream(api, simulator):
+    simulator.control("faults", {"kind": "garbage", "path": "*claude-api-key", "body": '{"claude-api-key": 7}', "count": 2})
+    assert api("GET", URL).status_code == 502
+    assert api("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 502
+    assert not ProviderKey.objects.exists()
+
+
+def test_a_deleted_user_leaves_a_key_that_staff_still_see(api, client, upstream):
+    bob = make_user("bob")
+    Caller(bob)("POST", URL, {"provider": "claude", "apiKey": KEY})
+    bob.delete()
+    (key,) = api.listed()
+    assert (key["ownerUsername"], ProviderKey.objects.get().owner) == (None, None)
