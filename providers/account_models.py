@@ -77,7 +77,7 @@ class AccountLogin(models.Model):
     class Meta:
         ordering = ("-pk",)
         constraints = (
-            models.UniqueConstraint(fields=("upstream", "state"), name="login_once_per_state"),
+            models.UniqueConstraint(fields=("upstream", "state"), condition=Q(settled_at=None), name="one_open_login_per_state"),
             # One code of a kind is exchanged at a time, so that the file which appears is this login's.
             models.UniqueConstraint(
                 fields=("upstream", "flow"), condition=Q(status__in=("delivered", "finished"), mode="paste"), name="one_code_exchanged_at_a_time"

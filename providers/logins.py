@@ -69,6 +69,8 @@ def begin(upstream: Upstream, user: User, session_key: str, flow_name: str, *, b
     client = client_for(upstream)
     before = _files(client, flow)
     started = oauth_client.start_login(client, flow, browser_is_on_upstream=browser_is_on_upstream)
+    for older in AccountLogin.objects.filter(upstream=upstream, state=started.state, settled_at=None):
+        _settle(older, Status.FAILED, "The upstream began anew and gave the login's name to another.")
     lifetime = min(started.expires_in or flow.minutes * 60, 30 * 60)
     login = AccountLogin.objects.create(
         upstream=upstream, user=user, session_digest=digest, flow=flow.name, mode=mode, state=started.state, url=started.url,

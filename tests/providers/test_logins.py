@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from management_proxy import auth_file_client
+from management_proxy import auth_file_client, oauth_client
 from management_proxy.errors import UpstreamError
 from management_proxy.oauth_client import FLOWS
 from monitoring.models import AuditEntry
@@ -237,6 +237,15 @@ def test_restarted_upstream_ends_it_with_a_reason(upstream, simulator):
     login = settled(login)
     assert login.status == Status.FAILED
     assert "Start again" in login.detail
+
+
+def test_state_that_a_restarted_upstream_hands_out_again_names_the_newer_login(upstream, monkeypatch):
+    first = begin(upstream, make_user("ada"), session="a")
+    again = oauth_client.StartedLogin(first.state, first.url, "", None)
+    monkeypatch.setattr(oauth_client, "start_login", lambda *args, **kwargs: again)
+    second = begin(upstream, make_user("bob"), session="b")
+    first.refresh_from_db()
+    assert (first.status, second.status) == (Status.FAILED, Status.WAITING)
 
 
 def test_deadline_ends_it(upstream, simulator):
