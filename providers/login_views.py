@@ -55,13 +55,10 @@ def begin(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def show(request: HttpRequest, login_id: int) -> HttpResponse:
-    """The steps and how it stands; the polled region says stop when it is over."""
+    """The steps and how it stands; once it is over, the region is polled no more."""
     login = logins.look(own_login(request, login_id))
     context = {"login": login, "flow": FLOWS[login.flow]}
-    answer = render(request, "providers/login.html#region" if request.htmx else "providers/login.html", context)  # type: ignore[attr-defined]
-    if not login.is_open:
-        answer.headers["HX-Poll"] = "stop"
-    return answer
+    return render(request, "providers/login.html#region" if request.htmx else "providers/login.html", context)  # type: ignore[attr-defined]
 
 
 @require_POST
