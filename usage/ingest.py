@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -49,7 +50,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {prepared_sql("usage_event")} WITH NO DATA;
 -- Only within a larger transaction is there anything.
-DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
+DELETE FROM {_STAGING}; DELETE FROM {_ADDED};
+-- A process that is frozen here must not hold its locks for longer than its lease.
+SET LOCAL idle_in_transaction_session_timeout = %(patience)s
 """
 _INSERT = f"""
 /* usage.ingest._insert */
@@ -129,7 +132,7 @@ def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, u
 
 
 def _store(rows: list[tuple[Any, ...]]) -> int:
-    parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
+    parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW, "patience": f"{settings.COLLECTOR_LEASE_TTL_SECONDS}s"}
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING, parameters)
         with around("copy"), connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:

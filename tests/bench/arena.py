@@ -36,7 +36,7 @@ def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
     if reference_events:
         _copy_reference(connection.settings_dict, reference_events)
     runner = DiscoverRunner(verbosity=0, interactive=False, keepdb=bool(reference_events))
-    databases = runner.setup_databases()
+    databases = runner.setup_databases(serialized_aliases=set())
     runner.keepdb = False
     try:
         with tempfile.TemporaryDirectory() as spool:
@@ -64,7 +64,7 @@ def _make_reference(events: int) -> None:
     from django.test.runner import DiscoverRunner
 
     runner = DiscoverRunner(verbosity=0, interactive=False)
-    databases = runner.setup_databases()
+    databases = runner.setup_databases(serialized_aliases=set())
     call_command("seed_usage", events=events, days=90)
     connection.close()
     connection.settings_dict["NAME"] = databases[0][1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams import ensure_environment_upstream
@@ -52,7 +53,11 @@ class Command(BaseCommand):
     def _once(self, options: dict[str, Any]) -> None:
         code = 0
         for upstream in _upstreams(options["upstream"]):
-            outcome = collect(upstream, CollectorRun.Trigger.COMMAND)
+            try:
+                outcome = collect(upstream, CollectorRun.Trigger.COMMAND)
+            except DatabaseError as error:
+                reason = str(error).split("\n")[0]
+                raise CommandError(f"the database is out of reach; what was popped waits in the spool: {reason}", returncode=EXIT_FAILED) from error
             self._print(outcome, upstream, options["json"])
             if isinstance(outcome, RunInProgress):
                 code = max(code, EXIT_IN_PROGRESS)
