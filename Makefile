@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-providers
+.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-providers prove-history
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -50,7 +50,10 @@ lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 bench-ingest: $(VENV)/dev.stamp ## Drain, sustained load, memory, idling and freshness of the collector (15 minutes)
 	@$(BIN)/python -m tests.bench.ingest
 
-bench-history: $(VENV)/dev.stamp ## Ask for 30 days over 100,000 events: p50, p95, p99
+prove-history: $(VENV)/dev.stamp ## A million random questions about history against plain SQL (hours; tests ask some hundred)
+	@$(BIN)/python -m tests.bench.prove_history
+
+bench-history: $(VENV)/dev.stamp ## Questions about history on the reference dataset (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.history
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)

@@ -1,115 +1,209 @@
-"""How long `GET /api/usage/history` takes over 30 days with 100,000 events, nothing cached: `make bench-history`.
+"""How long questions about history take on the reference dataset: `make bench-history`.
 
-Real gunicorn, real HTTP, one client; every question differs from the one before.
+Real gunicorn (two workers), real HTTP, the embedded database, all on one machine; every question is asked afresh unless said.
+`python -m tests.bench.history [parts] --events N` measures some parts, or on another size. With 32,057,400 events, ten times the reference,
+the seeding alone takes hours; `growth` compares with a tenth of the events instead.
 """
 
+import argparse
 import random
-import socket
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import httpx
+from tests.bench.arena import arena, percentile
+from tests.bench.asking import AFRESH, Query, last_days, make_staff, once, signed_in, timed, together, workers_memory
+from tests.bench.report import table, write_section
+from tests.bench.watch import web_server
 
-from tests.bench.arena import ROOT, arena, percentile
-
-EVENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-DAYS = 30
-QUESTIONS = 200
-
-
-def fill() -> None:
-    """Put generated history through the real ingest."""
-    from management_proxy.simulator import running_simulator
-    from management_proxy.upstreams import client_for
-    from tests.factories import make_upstream
-    from usage.attribution import Attribution
-    from usage.ingest import ingest
-
-    with running_simulator(retention=3600, statistics=True) as simulator:
-        upstream = make_upstream(management_url=simulator.management_url)
-        upstream.store_key(simulator.key)
-        upstream.save()
-        body = {"events": EVENTS, "spread": DAYS * 86_400}
-        httpx.post(f"{simulator.url}/__control/generate", json=body, timeout=300).raise_for_status()
-        attribution, client = Attribution(upstream), client_for(upstream)
-        while True:
-            chunks: list[bytes] = []
-            client.pop_usage(5000, chunks.append)
-            page = b"".join(chunks)
-            if page.strip() == b"[]":
-                return
-            ingest(page, str(time.monotonic()), upstream, attribution)
+PARTS = ("cold", "answers", "clients", "bare", "today", "memory", "growth")
+Row = list[object]
 
 
-def ask(url: str) -> list[float]:
-    from django.contrib.auth.models import User
+def days(count: int, **more: str) -> Callable[[random.Random], Query]:
+    return lambda chance: last_days(count, chance, **more)
 
-    User.objects.create_superuser("bench", "", "bench-password")
-    chance = random.Random(1)
+
+def of_a_key(count: int) -> Callable[[random.Random], Query]:
+    from providers.models import ClientKey
+
+    keys = list(ClientKey.objects.values_list("pk", flat=True))
+    return lambda chance: last_days(count, chance, key=str(chance.choice(keys)))
+
+
+def cases() -> list[tuple[str, str, Callable[[random.Random], Query], int | None]]:
+    """What is asked, and its target for p95 in milliseconds."""
+    return [
+        ("history, 7 days", "history", days(7), 50),
+        ("history, 30 days", "history", days(30), 80),
+        ("history, 90 days", "history", days(90), 120),
+        ("history, 30 days in Europe/Berlin", "history", days(30, tz="Europe/Berlin"), None),
+        ("summary with series, 30 days", "summary", days(30), 40),
+        ("summary with series, 30 days of one key", "summary", of_a_key(30), 25),
+        ("percentiles by model, 30 days", "breakdown", days(30, group_by="model", percentiles="latency"), 80),
+        ("breakdown by key and model, 30 days", "breakdown", days(30, group_by="key,model", top="1000"), None),
+        ("breakdown by credential and model, 30 days", "breakdown", days(30, group_by="credential,model"), None),
+        ("series of ten models by day, 30 days", "series", days(30, group_by="model"), None),
+        ("failures by credential, 30 days", "breakdown", days(30, group_by="credential", outcome="failed"), None),
+    ]
+
+
+def cold(url: str, _: argparse.Namespace) -> list[Row]:
+    """The first questions after a start, each by a session that was there before."""
+    rows: list[Row] = []
+    with signed_in(url) as http:
+        for name, path, query, target in cases()[1:5:3]:
+            took = once(http, f"/api/usage/{path}", query(random.Random(1)), AFRESH)
+            rows.append([f"first after the start: {name}", "", f"{took:.0f}", "", f"{3 * (target or 0)} ms"])
+    return rows
+
+
+def answers(url: str, options: argparse.Namespace) -> list[Row]:
+    rows = []
+    with signed_in(url) as http:
+        for name, path, query, target in cases():
+            rows.append(_row(name, timed(http, f"/api/usage/{path}", query, options.questions), target))
+        same = last_days(30, random.Random(1))
+        rows.append(_row("history, 30 days, remembered", timed(http, "/api/usage/history", lambda _: same, options.questions, {}), 8))
+    return rows
+
+
+def clients(url: str, options: argparse.Namespace) -> list[Row]:
+    rows = []
+    for name, path in (("history, 30 days", "history"), ("summary with series, 30 days", "summary")):
+        took, rate = together(url, 8, f"/api/usage/{path}", days(30), options.questions)
+        rows.append([f"8 clients: {name}", *_percentiles(took), f"{rate:.0f}/s (at least 40/s)"])
+    return rows
+
+
+def bare(url: str, options: argparse.Namespace) -> list[Row]:
+    """The statements of `history` on the rollups alone, without the rest of the answer."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        _history(30)
+    statements = [query["sql"] for query in captured if "/* usage.history" in query["sql"]]
     took = []
-    with httpx.Client(base_url=url, timeout=60) as http:
-        token = http.get("/login/").cookies["csrftoken"]
-        http.post("/login/", data={"username": "bench", "password": "bench-password", "csrfmiddlewaretoken": token})
-        today = datetime.now(UTC).date()
-        for number in range(QUESTIONS + 5):
-            last = today - timedelta(days=chance.randrange(3))
-            started = time.perf_counter()
-            answer = http.get("/api/usage/history", params={"from": str(last - timedelta(days=DAYS - 1)), "to": str(last)})
-            if number >= 5:
-                took.append((time.perf_counter() - started) * 1000)
-            assert answer.status_code == 200, answer.text
-    return took
+    for _ in range(60):
+        started = time.perf_counter()
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                cursor.fetchall()
+        took.append((time.perf_counter() - started) * 1000)
+    with signed_in(url) as http:
+        whole = timed(http, "/api/usage/history", days(30), 60)
+    ratio = percentile(whole, 50) / percentile(took, 50)
+    return [[f"bare SQL of history, 30 days ({len(statements)} statements)", *_percentiles(took), f"HTTP answer {ratio:.1f} times that (at most 3)"]]
+
+
+def today(url: str, options: argparse.Namespace) -> list[Row]:
+    """The present dashboard's way on the same data: fetch the rows with their joins, at most 25,000, and add them up in a loop."""
+    with signed_in(url) as http:
+        ours = percentile(timed(http, "/api/usage/history", days(30), 60), 50)
+    rows = []
+    for name, limit in (("25,000 rows, as it does", 25_001), ("all rows, as an exact answer needs", 10**9)):
+        started = time.perf_counter()
+        read = _fetch_and_loop(limit)
+        took = (time.perf_counter() - started) * 1000
+        rows.append([f"fetch the rows and loop, 30 days: {name} ({read:,})", f"{took:,.0f}", "", "", f"{took / ours:,.0f} times ours"])
+    return rows
+
+
+def _fetch_and_loop(limit: int) -> int:
+    from django.db import connection, transaction
+
+    end = datetime.now(UTC)
+    sums: dict[Any, list[int]] = {}
+    read = 0
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(
+            'SELECT e."timestamp", k.id, k.name, s.model, e.latency_ms, e.total_tokens, s.failed FROM usage_event AS e '
+            "JOIN usage_usageseries AS s ON s.id = e.series_id LEFT JOIN providers_clientkey AS k ON k.id = e.client_key_id "
+            'WHERE e."timestamp" >= %s AND e."timestamp" < %s ORDER BY e."timestamp" DESC LIMIT %s',
+            [end - timedelta(days=30), end, limit],
+        )
+        for at, key, _name, model, latency, tokens, failed in cursor:
+            read += 1
+            for group in (("day", at.date()), ("key", key), ("model", model), ("pair", key, model)):
+                held = sums.setdefault(group, [0, 0, 0, 0])
+                held[0] += 1
+                held[1] += tokens or 0
+                held[2] += failed
+                held[3] += latency
+    return read
+
+
+def memory(url: str, options: argparse.Namespace) -> list[Row]:
+    held = []
+    for count in (500, options.calls - 500):
+        together(url, 8, "/api/usage/history", days(30), count)
+        held.append(workers_memory())
+    growth = 100 * (held[1] / held[0] - 1)
+    return [
+        [
+            f"memory of two workers after 500 and {options.calls:,} history calls",
+            f"{held[0] / 2**20:.0f} and {held[1] / 2**20:.0f} MiB",
+            "",
+            "",
+            f"{growth:+.1f} % (at most 5 %)",
+        ]
+    ]
+
+
+def growth(url: str, options: argparse.Namespace) -> list[Row]:
+    """p95 of history here, against that on a tenth of the events, which `main` has measured before."""
+    with signed_in(url) as http:
+        took = percentile(timed(http, "/api/usage/history", days(30), options.questions), 95)
+    return [["history, 30 days: ten times the events", "", f"{took:.1f} after {options.before:.1f}", "", f"{took / options.before:.2f} times (at most 1.3)"]]
+
+
+def _history(count: int) -> None:
+    from zoneinfo import ZoneInfo
+
+    from usage.history import history
+    from usage.scope import Scope
+    from usage.windows import Window
+
+    last = datetime.now(UTC).date()
+    history(Window(last - timedelta(days=count - 1), last, ZoneInfo("UTC")), Scope(None, sees_everything=True))
+
+
+def _row(name: str, took: list[float], target: int | None) -> Row:
+    return [name, *_percentiles(took), f"{target} ms" if target else ""]
+
+
+def _percentiles(took: list[float]) -> list[str]:
+    return [f"{percentile(took, p):.1f}" for p in (50, 95, 99)]
+
+
+def measure(parts: list[str], events: int, options: argparse.Namespace) -> list[Row]:
+    with arena(events) as environment:
+        make_staff()
+        with web_server(environment) as url:
+            return [row for part in parts for row in globals()[part](url, options)]
 
 
 def main() -> None:
-    with arena() as environment:
-        fill()
-        from django.db import connection
-
-        from usage.models import UsageDaily, UsageEvent
-
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-        counts = UsageEvent.objects.count(), UsageDaily.objects.count()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "config.wsgi",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--worker-class",
-            "gthread",
-            "--threads",
-            "8",
-            "--log-level",
-            "error",
-        ]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment)
-        try:
-            wait_for(port)
-            took = ask(f"http://127.0.0.1:{port}")
-        finally:
-            server.terminate()
-            server.wait()
-    print("| events | daily rollup rows | questions | p50 ms | p95 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- |")
-    print(f"| {counts[0]:,} | {counts[1]:,} | {len(took)} | {percentile(took, 50):.1f} | {percentile(took, 95):.1f} | {percentile(took, 99):.1f} |")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
+    parser.add_argument("--events", type=int, default=3_205_740)
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--calls", type=int, default=10_000)
+    options = parser.parse_args()
+    if "growth" in options.parts:
+        (row,) = measure(["tenth"], options.events // 10, options)
+        options.before = float(str(row[2]))
+    rows = measure(options.parts, options.events, options)
+    body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
+    write_section("History", "make bench-history", f"{options.events:,} events of 90 days.\n\n{body}")
 
 
-def wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit("the web server did not start")
+def tenth(url: str, options: argparse.Namespace) -> list[Row]:
+    with signed_in(url) as http:
+        return [_row("history, 30 days", timed(http, "/api/usage/history", days(30), options.questions), None)]
 
 
 if __name__ == "__main__":
