@@ -108,6 +108,12 @@ def test_nothing_is_told_as_nothing(staff, name):
     assert (data["totals"]["attempts"] if "totals" in data else data["groups"]) in (0, [])
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["history", "summary", "series", "breakdown"])
+def test_a_new_installation_answers_in_a_transaction_that_may_not_write(staff, name):
+    assert ask(staff, name)["period"]["from"] == "2026-11-19T00:00:00.000Z"
+
+
 @pytest.mark.parametrize("name", ["summary", "series", "breakdown"])
 def test_users_see_what_their_own_keys_used(client, owner, name):
     client.force_login(owner)
