@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.models import Upstream
-from management_proxy.token_access import token_of
+from management_proxy.token_access import honours_token_upstreams, token_of
 from management_proxy.upstreams import ensure_environment_upstream
 from monitoring import audit
 from usage import completeness_report, status
@@ -57,6 +57,23 @@ def signed_in(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return checked
+
+
+def filtered_by_upstream(view: View) -> View:
+    """For a view with the filter `upstream`: a token of some upstreams has to ask for them, and for no others (403)."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        token = token_of(request)
+        if token and not token.any_upstream:
+            reached = set(token.upstreams.values_list("name", flat=True))
+            asked = set(filter(None, request.GET.getlist("upstream")))
+            if not asked or asked - reached:
+                names = ", ".join(sorted(reached)) or "none any more"
+                return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", f"The token reaches {names}: ask for these by the filter `upstream`.")
+        return view(request, *args, **kwargs)
+
+    return honours_token_upstreams(checked)
 
 
 @require_GET

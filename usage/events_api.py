@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from usage.api import error, invalid_query, signed_in
+from usage.api import error, filtered_by_upstream, invalid_query, signed_in
 from usage.conditional import answered_once
 from usage.event_details import find_event
 from usage.event_pages import Cursor, page_of_events
@@ -20,6 +20,7 @@ from usage.scope import Scope
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def events(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&limit=&cursor=&request_id=` and a filter per dimension, all optional: newest first, at most 500 a page.
 
@@ -50,6 +51,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def export(request: HttpRequest) -> HttpResponseBase:
     """`?format=csv|jsonl` and what `events` takes but for pages: all events of the window as a file, oldest first."""
     form = ExportForm(request.GET, scope=Scope.of(request.user))

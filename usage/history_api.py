@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from usage.api import invalid_fields, invalid_query, signed_in
+from usage.api import filtered_by_upstream, invalid_fields, invalid_query, signed_in
 from usage.conditional import answered
 from usage.dimensions import InvalidQuery
 from usage.forms import FilteredForm
@@ -24,6 +24,7 @@ _TOP_OF_SERIES = (10, 50)
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def history(request: HttpRequest) -> HttpResponse:
     """`?from=&to=[&tz=]` and a filter per dimension: dashboard contract in usage/history.py."""
     scope = Scope.of(request.user)
@@ -36,6 +37,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def summary(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&bucket=&compare=previous` and filters: totals with percentiles, and a series."""
     return _answer(request, "summary", summary_of, max_groups=0)
@@ -43,6 +45,7 @@ def summary(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def series(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&bucket=&group_by=&top=&order_by=&percentiles=` and filters: measures by bucket and group."""
     return _answer(request, "series", series_of, top=_TOP_OF_SERIES)
@@ -50,6 +53,7 @@ def series(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
+@filtered_by_upstream
 def breakdown(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&group_by=&top=&order_by=&percentiles=` and filters: measures by group."""
     return _answer(request, "breakdown", breakdown_of)

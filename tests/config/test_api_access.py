@@ -31,7 +31,10 @@ ADDRESSES = sorted(set(addresses()))
 
 
 def statuses(client: Client, methods: tuple[str, ...], addresses: list[str] = ADDRESSES) -> dict[str, int]:
-    return {f"{method} {address}": client.generic(method, address).status_code for address in addresses for method in methods}
+    answers = {f"{method} {address}": client.generic(method, address) for address in addresses for method in methods}
+    for answer in answers.values():
+        answer.close()
+    return {name: answer.status_code for name, answer in answers.items()}
 
 
 def bearer(user, scope: str, **limits) -> Client:

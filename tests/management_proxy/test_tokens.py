@@ -110,6 +110,19 @@ def test_token_of_one_upstream_enters_no_view_that_serves_all(client):
     assert client.post(COLLECT, headers=bearer(secret)).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["history", "summary", "series", "breakdown", "events", "export"])
+@pytest.mark.parametrize(
+    ("asked", "allowed"), [("upstream=east", True), ("upstream=west", False), ("", False), ("upstream=", False), ("upstream=east&upstream=west", False)]
+)
+def test_token_of_one_upstream_reads_its_usage_only(client, path, asked, allowed):
+    east, _ = make_upstream(name="east"), make_upstream(name="west")
+    _, secret = create_token(make_user("ada", staff=True), "east only", "read", upstreams=[east])
+    query = f"from=2026-11-20&to=2026-11-21&group_by=model&format=csv&{asked}"
+    answer = client.get(f"/api/usage/{path}?{query}", headers=bearer(secret))
+    assert (answer.status_code == 403) is not allowed
+    assert answer.getvalue()  # an export is over only when it has been read
+
+
 def test_token_that_lost_its_upstreams_reaches_none():
     east, west = make_upstream(name="east"), make_upstream(name="west")
     token, _ = create_token(make_user("ada"), "east only", "read", upstreams=[east])
