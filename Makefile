@@ -58,3 +58,10 @@ bench-history: $(VENV)/dev.stamp ## Questions about history on the reference dat
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
+
+.PHONY: bench-proxy fuzz-proxy
+bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands (4 minutes); writes docs/benchmarks.md
+	@$(BIN)/python -m tests.bench.proxy
+
+fuzz-proxy: $(VENV)/dev.stamp ## Send the management proxy 100,000 hostile requests
+	@FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/management_proxy/test_fuzz.py -q

@@ -20,13 +20,11 @@ Scope = PersonalToken.Scope
 class Caller:
     """Somebody signed in, or the token of somebody.
 
-    `has_intent` says that the request cannot have been forged by another site's page; `binding` names the session or the
-    token, to which the logins that it starts belong.
+    `binding` names the session or the token, to which the logins that it starts belong.
     """
 
     user: User
     via: str
-    has_intent: bool
     binding: str
     token: PersonalToken | None = None
 
@@ -47,8 +45,8 @@ def caller_of(request: HttpRequest) -> Caller | None:
     if not isinstance(request.user, User):
         return None
     if token := token_of(request):
-        return Caller(request.user, Via.TOKEN, True, f"token {token.pk}", token)
-    return Caller(request.user, Via.SESSION, _has_csrf_token(request), f"session {request.session.session_key}")
+        return Caller(request.user, Via.TOKEN, f"token {token.pk}", token)
+    return Caller(request.user, Via.SESSION, f"session {request.session.session_key}")
 
 
 def reason_against(caller: Caller, policy: Policy, upstream: Upstream) -> str:
@@ -75,8 +73,13 @@ def scope_needed(policy: Policy) -> PersonalToken.Scope:
     return Scope.READ if policy.effect is Effect.READ else Scope.WRITE
 
 
-def _has_csrf_token(request: HttpRequest) -> bool:
-    """Whether header, cookie and origin agree. The body is left alone, for it is streamed: the header alone counts."""
+def has_intent(request: HttpRequest, caller: Caller) -> bool:
+    """Whether the request cannot have been forged by another site's page: a token, or CSRF header, cookie and origin agree.
+
+    The body is left alone, for it is streamed: only the header counts.
+    """
+    if caller.token:
+        return True
     bodiless = WSGIRequest({**request.META, "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()})
     middleware = CsrfViewMiddleware(lambda _: HttpResponse())
     middleware.process_request(bodiless)

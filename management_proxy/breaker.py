@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-WINDOW_SECONDS = 20.0
+WINDOW_SECONDS = 10.0
 FEWEST_ATTEMPTS = 10
 FAILURE_SHARE = 0.5
 FIRST_OPEN_SECONDS = 5.0

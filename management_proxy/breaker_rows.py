@@ -34,9 +34,9 @@ class Admission:
 
 
 def circuit_of(upstream: Upstream) -> Circuit:
-    """The state as the row says that was read with the upstream; closed without one."""
-    row = getattr(upstream, "breaker", None)
-    return Circuit(State(row.state), row.until.timestamp(), row.strikes) if row else Circuit()
+    """The state as `find_upstream` read it with the upstream; closed if there was no row."""
+    state: str | None = getattr(upstream, "breaker_state", None)
+    return Circuit(State(state), upstream.breaker_until.timestamp(), upstream.breaker_strikes) if state else Circuit()  # type: ignore[attr-defined]
 
 
 def admit(upstream: Upstream) -> Admission:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest
 
-from management_proxy.access import Caller, caller_of, reason_against
+from management_proxy.access import Caller, caller_of, has_intent, reason_against
 from management_proxy.caller_bodies import CallerBody, body_of
 from management_proxy.exchange import BodyIncomplete, BodyTooBig
 from management_proxy.models import Upstream
@@ -92,7 +92,7 @@ def _check_query(policy: Policy, target: Target) -> None:
 def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy, upstream: Upstream) -> Entry:
     """Everything else, in the order of cost. Raises Refusal."""
     _check_role(caller, policy, upstream)
-    _check_intent(caller, policy)
+    _check_intent(request, caller, policy)
     body = body_of(request, policy.request_bytes, policy.limits.total)
     content = _content(policy, body)
     policy = _row_of_body(policy, request.method or "", target.path, content)
@@ -116,8 +116,8 @@ def _check_role(caller: Caller, policy: Policy, upstream: Upstream) -> None:
         raise Refusal(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
 
 
-def _check_intent(caller: Caller, policy: Policy) -> None:
-    if policy.effect is not Effect.READ and not caller.has_intent:
+def _check_intent(request: HttpRequest, caller: Caller, policy: Policy) -> None:
+    if policy.effect is not Effect.READ and not has_intent(request, caller):
         raise Refusal(403, "AUTH_FAILED", "The CSRF token is missing or wrong; send it as X-CSRFToken.")
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.client import ManagementClient
@@ -81,30 +81,32 @@ class NoSuchUpstream(Exception):
     """None has that name, or none is the default one; the message says what to do."""
 
 
+# Every proxied call asks this; composing it anew each time would cost more than answering it.
+_FIND = """
+/* management_proxy.upstreams.find_upstream */
+SELECT upstream.*, breaker.state AS breaker_state, breaker.until AS breaker_until, breaker.strikes AS breaker_strikes
+FROM management_proxy_upstream AS upstream LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
+WHERE %(name)s IN ('', upstream.name)
+ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
+"""
+
+
 def find_upstream(name: str = "") -> Upstream:
-    """The upstream of that name; without one the environment's, else the only one. Raises NoSuchUpstream."""
-    upstreams = Upstream.objects.select_related("breaker")
-    if name:
-        found = upstreams.filter(name=name).first()
-        if found is None:
-            raise NoSuchUpstream("There is no upstream of that name.")
-        return found
-    return _from_environment(upstreams) or _only(upstreams)
+    """The upstream of that name; without one the environment's, else the only one. One query. Raises NoSuchUpstream."""
+    found = list(Upstream.objects.raw(_FIND, {"name": name}))
+    if name and not found:
+        raise NoSuchUpstream("There is no upstream of that name.")
+    return found[0] if name else _default(found)
 
 
-def _from_environment(upstreams: models.QuerySet[Upstream]) -> Upstream | None:
-    found = upstreams.filter(from_environment=True).first()
-    if settings.CLIPROXYAPI_MANAGEMENT_URL and (found is None or found.management_url != settings.CLIPROXYAPI_MANAGEMENT_URL):
-        ensure_environment_upstream()
-        found = upstreams.filter(from_environment=True).first()
-    return found
-
-
-def _only(upstreams: models.QuerySet[Upstream]) -> Upstream:
-    found = list(upstreams[:2])
+def _default(found: list[Upstream]) -> Upstream:
+    """The default one of the first two upstreams, of which the environment's is the first."""
+    url = settings.CLIPROXYAPI_MANAGEMENT_URL
+    if url and not (found and found[0].from_environment and found[0].management_url == url):
+        return ensure_environment_upstream() or _default([])
     if not found:
         raise NoSuchUpstream("No upstream is configured.")
-    if len(found) > 1:
+    if len(found) > 1 and not found[0].from_environment:
         raise NoSuchUpstream("There are several upstreams; name one, as in /api/management/@<upstream>/<path>.")
     return found[0]
 
