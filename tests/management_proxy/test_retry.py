@@ -99,10 +99,10 @@ def test_write_is_sent_once(simulator, kind, fields):
     staff = signed_in()
     for _ in range(20):
         staff.get(URL + "debug")
-    fault(simulator, kind, "debug", count=None, **fields)
-    response = staff.put(URL + "debug", {"value": True}, content_type="application/json")
+    fault(simulator, kind, "reset-quota", count=None, **fields)
+    response = staff.post(URL + "reset-quota", {"auth_index": "x"}, content_type="application/json")
     assert (response.status_code, response.json()["error"]["attempts"]) == (502, 1)
-    assert asked(simulator, "PUT") == 1
+    assert asked(simulator, "POST") == 1
 
 
 def test_spent_budget_leaves_one_attempt_each(simulator):
