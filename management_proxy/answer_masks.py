@@ -83,7 +83,7 @@ def _keys_in_names(document: Any) -> Any:
     """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are told apart by a number."""
     if not isinstance(document, dict):
         return _named(document)
-    return {provider: _renamed(entries) if isinstance(entries, dict) else _named(entries) for provider, entries in document.items()}
+    return {name: _renamed(entries) if isinstance(entries, dict) else _Masker().named(entries, name) for name, entries in document.items()}
 
 
 def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
@@ -102,8 +102,8 @@ def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
 def _log_lines(document: Any) -> Any:
     """The upstream masks queries in its log, but for `value=` (contract 1.5)."""
     if isinstance(document, dict) and isinstance(lines := document.get("lines"), list):
-        return document | {"lines": [_masked_line(line) for line in lines]}
-    return document
+        return _named(document) | {"lines": [_masked_line(line) for line in lines]}
+    return _named(document)
 
 
 def _masked_line(line: Any) -> Any:

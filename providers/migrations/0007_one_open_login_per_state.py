@@ -5,20 +5,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('management_proxy', '0006_proxy_traffic'),
-        ('providers', '0006_place_custom_providers_by_their_key'),
+        ("management_proxy", "0006_proxy_traffic"),
+        ("providers", "0006_place_custom_providers_by_their_key"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='accountlogin',
-            name='login_once_per_state',
+            model_name="accountlogin",
+            name="login_once_per_state",
         ),
         migrations.AddConstraint(
-            model_name='accountlogin',
-            constraint=models.UniqueConstraint(condition=models.Q(('settled_at', None)), fields=('upstream', 'state'), name='one_open_login_per_state'),
+            model_name="accountlogin",
+            constraint=models.UniqueConstraint(condition=models.Q(("settled_at", None)), fields=("upstream", "state"), name="one_open_login_per_state"),
         ),
     ]

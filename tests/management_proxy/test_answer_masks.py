@@ -33,6 +33,11 @@ def test_keys_in_names_are_masked_and_stay_apart():
     assert masked(Mask.KEYS_IN_NAMES, before) == {"claude": {"http://h|…1111": {"success": 1}, "http://h|…1111 (2)": {"success": 2}}}
 
 
+@pytest.mark.parametrize("mask", [Mask.NAMED, Mask.CLIENT_KEYS, Mask.KEYS_IN_NAMES, Mask.LOG_LINES])
+def test_secret_where_the_contract_has_none_is_masked_too(mask):
+    assert masked(mask, {"api-keys": ["sk-client-key-0001"], "lines": []}) == {"api-keys": ["…0001"], "lines": []}
+
+
 def test_values_in_log_lines_are_masked():
     before = {"lines": ['200 | DELETE "/v0/management/api-keys?value=sk-client-secret-1"', "GET /x?a=1"], "line-count": 2}
     after = {"lines": ['200 | DELETE "/v0/management/api-keys?value=…et-1"', "GET /x?a=1"], "line-count": 2}
