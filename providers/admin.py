@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from providers.models import ClientKey, Credential
+from monitoring.read_only_admin import ReadOnlyAdmin
+from providers.models import ClientKey, Credential, Intent
 
 
 @admin.register(ClientKey)
@@ -40,3 +41,12 @@ class CredentialAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Credential | None = None) -> bool:
         return False
+
+
+@admin.register(Intent)
+class IntentAdmin(ReadOnlyAdmin):
+    """Changes of the upstreams, to look at; Providers, Changes is the better place."""
+
+    list_display = ("pk", "title", "state", "upstream", "actor_name", "attempts", "requested_at", "settled_at")
+    list_filter = ("state", "upstream", "kind")
+    search_fields = ("title", "actor_name", "reason")

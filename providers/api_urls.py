@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from providers import account_api, change_api, client_key_api, configuration_api, custom_api, login_api, provider_key_api
+from providers import account_api, change_api, client_key_api, configuration_api, custom_api, drift_api, login_api, provider_key_api
 
 app_name = "providers-api"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("providers/keys/<slug:key_id>/test", provider_key_api.trial, name="provider-key-test"),
     path("providers/changes", change_api.collection, name="changes"),
     path("providers/changes/<int:intent_id>", change_api.one, name="change"),
+    path("providers/drift", drift_api.drift, name="drift"),
     path("client-keys", client_key_api.collection, name="client-keys"),
     path("client-keys/<int:key_id>", client_key_api.one, name="client-key"),
     path("client-keys/<int:key_id>/rotate", client_key_api.rotate, name="client-key-rotate"),

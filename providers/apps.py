@@ -12,6 +12,7 @@ class ProvidersConfig(AppConfig):
         # Each kind of change registers itself, so that intents can be read again.
         from management_proxy import write_funnel
         from monitoring import health, periodic
+        from monitoring.metrics import register_gauges
         from providers import (  # noqa: F401
             account_changes,
             checks,
@@ -21,10 +22,13 @@ class ProvidersConfig(AppConfig):
             list_changes,
             provider_key_changes,
         )
+        from providers.gauges import change_gauges, drift_gauges
         from providers.health import check_differences, check_unsettled
         from providers.proxied_writes import handle
         from providers.upkeep import TEND
 
+        register_gauges("changes", change_gauges)
+        register_gauges("drift", drift_gauges)
         health.register("drift", check_differences)
         health.register("changes", check_unsettled)
         periodic.register(TEND)

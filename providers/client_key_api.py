@@ -12,7 +12,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams import client_for
 from providers import client_keys as keys
 from providers.api_support import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
-from providers.client_key_queries import ShownKey, listed_digests, shown_keys, visible_rows
+from providers.client_key_queries import ShownKey, listed_digests, note_listed, shown_keys, visible_rows
 from providers.client_keys import MadeKey, Terms
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
@@ -41,6 +41,7 @@ def _made(made: MadeKey) -> HttpResponse:
 def _shown(request: HttpRequest, upstream: Upstream) -> list[ShownKey]:
     try:
         listed = listed_digests(client_for(upstream))
+        note_listed(upstream, listed)
     except UpstreamError:
         listed = None
     return shown_keys(visible_rows(caller(request), upstream), listed)

@@ -70,6 +70,8 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
             return back_to("providers:client-keys", upstream=row.upstream.name)
         except ChangeRefused as refusal:
             form.refuse(refusal)
+        except UpstreamError as error:
+            form.add_error(None, f"The upstream cannot be asked whether it lists this key: {error}")
     return _key_page(request, row, form)
 
 

@@ -11,9 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.models import Upstream
+from management_proxy.upstreams import client_for
 from monitoring import audit
 from providers.client_key_changes import AddClientKey, RemoveClientKey
 from providers.client_key_limits import must_go
+from providers.client_key_queries import listed_digests
 from providers.consumption import consumption_of
 from providers.digests import client_key_digest, last_four
 from providers.entry_rules import checked_key
@@ -132,10 +134,14 @@ def revoke(row: ClientKey, actor: User | None, reason: str = "") -> Intent:
 
 
 def adopt(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms | None = None) -> None:
-    """Manage a key that stands upstream: name, owner, terms. The upstream is not asked. Raises ChangeRefused."""
-    if row.state in (State.REQUESTED, State.REVOKED):
-        raise ChangeRefused("only a key that the upstream lists can be adopted", "", "CONFLICT")
+    """Name a key that was only seen, and manage it from now on if the upstream lists it. Raises ChangeRefused, UpstreamError.
+
+    One that is known from usage alone gets a name and an owner, which is all that there is to manage.
+    """
+    listed = bytes(row.digest) in listed_digests(client_for(row.upstream))
     edit(row, actor, owner=owner, name=name, terms=terms or Terms(), action="client_key.adopted")
+    if listed:
+        ClientKey.objects.filter(pk=row.pk, state=State.SEEN).update(state=State.ACTIVE)
 
 
 def edit(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms, action: str = "client_key.edited") -> None:
@@ -143,8 +149,7 @@ def edit(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: T
     check_may_manage(actor, row.owner_id)
     if terms.expires_at != row.expires_at:
         terms.check()
-    state = State.ACTIVE if row.state == State.SEEN else row.state
-    ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, state=state, **terms.fields)
+    ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, **terms.fields)
     detail = {"owner": owner.get_username() if owner else None, **{field: str(value) for field, value in terms.fields.items()}}
     audit.record(actor, action, name or row.display_name, upstream=row.upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
 

@@ -10,12 +10,15 @@ from django.utils import timezone
 from management_proxy.list_client import read_entries
 from providers.client_keys import create
 from providers.drift import check_drift, compare
+from providers.gauges import change_gauges, drift_gauges
 from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
 from providers.provider_keys import add, family_of
 from providers.reconcile import forget_changes, mend, reconcile
 from providers.upkeep import tend
+from providers.upstream_writes import submit
 from tests.factories import make_user
-from tests.providers.conftest import foreign, keys_of
+from tests.providers.conftest import add_key, foreign, keys_of
+from tests.providers.test_provider_key_api import Caller
 
 pytestmark = pytest.mark.django_db
 KEY = "sk-ant-0123456789abcdef"
@@ -150,3 +153,23 @@ def test_after_an_outage_it_is_compared_at_once(upstream, client, simulator, man
     tend([upstream])
     check = DriftCheck.objects.get()
     assert (check.error, [d["kind"] for d in check.differences]) == ("", ["only here"])
+
+
+def test_the_api_tells_and_mends_for_staff_only(upstream, client, simulator, managed, ada):
+    foreign(simulator, claude_api_key=[])
+    assert Caller(make_user("bob"))("GET", "/api/providers/drift").status_code == 403
+    staff = Caller(ada)
+    (difference,) = staff("GET", "/api/providers/drift").json()["data"]["differences"]
+    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "up"}).status_code == 400
+    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}).status_code == 200
+    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}).status_code == 409
+    assert compare(upstream, client) == []
+
+
+def test_gauges_tell_of_drift_and_of_what_waits(upstream, simulator, managed):
+    foreign(simulator, claude_api_key=[])
+    check_drift(upstream)
+    submit(upstream, add_key(upstream, "sk-waits-for-its-turn-1"))
+    samples = {(s.name, *s.labels.values()): s.value for metric in (*change_gauges(), *drift_gauges()) for s in metric.samples}
+    assert samples["providers_drift_differences", upstream.name, "only_here"] == 1
+    assert samples["providers_changes_unsettled", upstream.name, "requested"] == 1
