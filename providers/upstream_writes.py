@@ -43,7 +43,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import transaction
+from django.db import connection, transaction
 
 from management_proxy.models import Upstream
 from monitoring import audit
@@ -60,6 +60,8 @@ DEFAULT_WAIT_SECONDS = 20.0
 # How often a process looks whether the lease is free, and a thread whether its change is settled by another process.
 _LOOK_SECONDS = 0.05
 _THREAD_LOOK_SECONDS = 0.3
+# Names the advisory locks under which places in a queue are taken.
+_PLACES = 7_464
 _local_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -67,8 +69,6 @@ Actor = AbstractBaseUser | AnonymousUser | None
 
 def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str = "", *, actor_name: str = "") -> Intent:
     """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises QueueFull."""
-    if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count() >= LONGEST_QUEUE:
-        raise QueueFull(f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute", code="QUEUE_FULL")
     user_id = actor.pk if isinstance(actor, AbstractBaseUser) else None
     intent = Intent(upstream=upstream, reason=reason[:300], actor_id=user_id)
     intent.actor_name = (actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name)[:150]
@@ -76,8 +76,17 @@ def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str 
     with transaction.atomic():
         entry = audit.begin(actor, change.kind, change.title, upstream=upstream.name, detail={"reason": reason}, actor_name=actor_name)
         intent.audit_entry = entry.pk
+        _take_place(upstream)
         intent.save()
     return intent
+
+
+def _take_place(upstream: Upstream) -> None:
+    """Make ids follow the order in which rows become visible, until the transaction ends. Raises QueueFull."""
+    with connection.cursor() as cursor:
+        cursor.execute("/* providers.upstream_writes.place */ SELECT pg_advisory_xact_lock(%s, %s)", [_PLACES, upstream.pk])
+    if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count() >= LONGEST_QUEUE:
+        raise QueueFull(f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute", code="QUEUE_FULL")
 
 
 def carry_out(intent: Intent, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Intent:

@@ -242,7 +242,7 @@ def run_simulated(environment: dict[str, str], sites: list[str], rounds: int) ->
 def run_real(environment: dict[str, str], sites: list[str], rounds: int, addresses: list[str]) -> str:
     bursts, alone = [], []
     for label, _, url in (address.partition("=") for address in addresses):
-        with bench(label, url, os.environ["MANAGEMENT_API_KEY"], environment, sites) as one:
+        with bench(label.replace("_", " "), url, os.environ["MANAGEMENT_API_KEY"], environment, sites) as one:
             bursts += [burst_row(one) for _ in range(rounds)]
             alone.append(alone_row(one))
     return f"{CHANGES} keys at once, from {WEB} web processes and {COMMANDS} commands:\n\n{table(HEAD, bursts)}\n\nOne change and nobody else:\n\n{table(ALONE_HEAD, alone)}"
