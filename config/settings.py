@@ -75,6 +75,9 @@ CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}
 if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
     # An answer about hundreds of client keys takes some 100 kB.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100}
+elif CACHES["default"]["BACKEND"].endswith(".RedisCache"):
+    # Whoever waits for it could have asked the database.
+    CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": 0.3, "socket_timeout": 0.3}
 HISTORY_CACHE_SECONDS: float = environment["HISTORY_CACHE_SECONDS"]
 HISTORY_REPLICA_MAX_LAG_SECONDS: float = environment["HISTORY_REPLICA_MAX_LAG_SECONDS"]
 

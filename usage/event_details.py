@@ -54,7 +54,7 @@ def find_event(event_id: int, scope: Scope) -> EventDetails | None:
         at, details, *values = found
         fields = dict(zip([column.name for column in db.description or ()][2:], values, strict=True))
     fields["details"] = _visible(details, scope)
-    return EventDetails(fields, _attempts(fields["requestId"], at, scope))
+    return EventDetails(fields, _attempts(fields, at, scope))
 
 
 def _visible(details: str | dict[str, Any] | None, scope: Scope) -> dict[str, Any]:
@@ -62,8 +62,10 @@ def _visible(details: str | dict[str, Any] | None, scope: Scope) -> dict[str, An
     return found if scope.sees_everything else {name: found[name] for name in _EVERYBODYS_DETAILS if name in found}
 
 
-def _attempts(request_id: str, at: datetime, scope: Scope) -> list[dict[str, Any]]:
-    if not request_id:
+def _attempts(event: dict[str, Any], at: datetime, scope: Scope) -> list[dict[str, Any]]:
+    """Attempts with the same request id, upstream, endpoint and client key within an hour, as the id alone says little (contract 2.6)."""
+    if not event["requestId"]:
         return []
-    asked = EventQuestion(at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), request_id)
-    return page_of_events(asked, None, _MOST_ATTEMPTS).rows
+    asked = EventQuestion(at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), event["requestId"])
+    rows = page_of_events(asked, None, _MOST_ATTEMPTS).rows
+    return [row for row in rows if all(row[name] == event[name] for name in ("upstream", "endpoint", "keyId"))]

@@ -87,6 +87,7 @@ def test_one_event_with_all_that_is_known_of_it(staff):
         make_upstream(),
         *[make_event(request_id="7f3a91c2", latency_ms=n, failed=n == 1, response_headers={"Retry-After": ["7"], "Set-Cookie": ["a=b"]}) for n in (1, 2)],
     )
+    store(make_upstream(), make_event(request_id="7f3a91c2", api_key="sk-another-key-0001", latency_ms=3))
     failed = UsageEvent.objects.get(latency_ms=1)
     body = staff.get(f"{EVENTS}/{failed.id}").json()
     assert body["event"]["failBody"] == "upstream failed"
