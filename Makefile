@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-providers prove-history
+.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-events bench-providers prove-history
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ prove-history: $(VENV)/dev.stamp ## A million random questions about history aga
 
 bench-history: $(VENV)/dev.stamp ## Questions about history on the reference dataset (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.history
+
+bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)
+	@$(BIN)/python -m tests.bench.events
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))

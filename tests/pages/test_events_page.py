@@ -85,8 +85,8 @@ def test_bad_query_is_named_on_the_page(staff, query):
 
 def test_one_event_shows_what_is_known_and_no_secret(staff):
     body = '{"error":{"message":"bad key sk-secret-provider-key-123456"}}'
-    some_events(1, request_id="7f3a91c2", failed=True, fail={"status_code": 429, "body": body}, latency_ms=7)
-    some_events(1, request_id="7f3a91c2")
+    upstream = some_events(1, request_id="7f3a91c2", failed=True, fail={"status_code": 429, "body": body}, latency_ms=7)
+    store(upstream, make_event(timestamp=datetime.now(UTC), request_id="7f3a91c2"))
     page = staff.get(f"{EVENTS}{UsageEvent.objects.get(latency_ms=7).id}/").content.decode()
     for text in ("rate_limited 429", "bad key [masked]", "alice@example.com", "10.0.0.12", "Attempts at this request"):
         assert text in page

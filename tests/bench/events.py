@@ -1,0 +1,89 @@
+"""How long a page of events takes anywhere in the list, and how fast and flat an export is: `make bench-events`.
+
+Real gunicorn (two workers), real HTTP, the embedded database with the reference dataset, all on one machine. Pages hold 50
+events, as those of the field's best collector that were measured; each begins somewhere else.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from tests.bench.arena import arena, percentile
+from tests.bench.asking import Query, last_days, make_staff, signed_in, timed, workers_memory
+from tests.bench.report import table, write_section
+from tests.bench.watch import web_server
+
+EVENTS = "/api/usage/events"
+PAGE, DAYS = "50", 90
+Row = list[object]
+
+
+def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Random], Query]:
+    """A page that begins at any time of the dataset, and leads to older or newer ones."""
+    from usage.event_pages import Cursor
+
+    now = datetime.now(UTC)
+
+    def query(chance: random.Random) -> Query:
+        at = now - timedelta(seconds=chance.uniform(0, DAYS * 86_400))
+        return {"limit": PAGE, "cursor": str(Cursor(at, 1, is_newer=chance.random() < 0.3)), **choose(chance)}
+
+    return query
+
+
+def pages(http: httpx.Client, questions: int) -> list[Row]:
+    from providers.models import ClientKey, Credential
+
+    keys, credentials = (list(model.objects.values_list("pk", flat=True)) for model in (ClientKey, Credential))
+    cases: dict[str, Callable[[random.Random], Query]] = {
+        "unfiltered": lambda chance: {},
+        "failed only": lambda chance: {"outcome": "failed"},
+        "of a failure class": lambda chance: {"failure_class": "auth"},
+        "of one client key": lambda chance: {"key": str(chance.choice(keys))},
+        "of one model": lambda chance: {"model": f"model-{chance.randrange(50):02}"},
+        "of one credential": lambda chance: {"credential": str(chance.choice(credentials))},
+        "of one client key, failed only": lambda chance: {"key": str(chance.choice(keys)), "outcome": "failed"},
+        "500 a page": lambda chance: {"limit": "500"},
+    }
+    return [_row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), questions), "30 ms") for name, choose in cases.items()]
+
+
+def remembered(http: httpx.Client, questions: int) -> list[Row]:
+    took = timed(http, "/api/usage/history", lambda chance: last_days(30, random.Random(1)), questions, headers={})
+    return [_row("history of 30 days, remembered", took, "8 ms")]
+
+
+def export(http: httpx.Client, file_format: str) -> Row:
+    started, lines, largest = time.perf_counter(), 0, 0
+    with http.stream("GET", "/api/usage/export", params={"format": file_format}) as answer:
+        for number, chunk in enumerate(answer.iter_raw()):
+            lines += chunk.count(b"\n")
+            if number % 200 == 0:
+                largest = max(largest, workers_memory())
+    rate = lines / (time.perf_counter() - started)
+    return [f"export of {lines:,} lines, {file_format}", f"{rate:,.0f} lines/s", f"{largest / 2**20 / 2:.0f} MiB a worker", "", "50,000 lines/s, 120 MiB"]
+
+
+def _row(name: str, took: list[float], target: str) -> Row:
+    return [name, *(f"{percentile(took, p):.1f}" for p in (50, 95, 99)), target]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=3_205_740)
+    parser.add_argument("--questions", type=int, default=200)
+    options = parser.parse_args()
+    with arena(options.events) as environment:
+        make_staff()
+        with web_server(environment) as url, signed_in(url) as http:
+            rows = [*pages(http, options.questions), *remembered(http, options.questions), *(export(http, name) for name in ("csv", "jsonl"))]
+    body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
+    write_section("Events and export", "make bench-events", f"{options.events:,} events of 90 days.\n\n{body}")
+
+
+if __name__ == "__main__":
+    main()
