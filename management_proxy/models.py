@@ -97,9 +97,11 @@ class Upstream(models.Model):
 
     @property
     def clock_ahead_seconds(self) -> float | None:
-        """By how much its clock is ahead of ours, half a second or better; None if it was not learnt."""
+        """By how much its clock is ahead of ours, half a second or better; 0 if they may agree, None if it was not learnt."""
         if self.clock_ahead_least is None or self.clock_ahead_most is None:
             return None
+        if self.clock_ahead_least <= 0 <= self.clock_ahead_most:
+            return 0.0
         return (self.clock_ahead_least + self.clock_ahead_most) / 2
 
     @property

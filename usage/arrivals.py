@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -13,21 +13,25 @@ from providers.models import Credential
 from usage.models import UsageEvent
 from usage.reconciliation import Line, Lines, added
 
+# From the end of an attempt to its arrival, while all works. What took longer was queued late, and counted late as well.
+LONGEST_LAG = timedelta(seconds=15)
+# Ended earlier than that, and in no interval: it was counted before anything was measured.
+LONGEST_SESSION = timedelta(minutes=10)
+
 
 @dataclass(frozen=True)
 class Window:
-    """Events with ids in (`after_id`, `to_id`] of one upstream; `ended_by` is the last sample, `closed_by` the one before."""
+    """Events with ids in (`after_id`, `to_id`] of one upstream; `ended_by` is the last sample."""
 
     upstream: Upstream
     after_id: int
     to_id: int
     ended_by: datetime
-    closed_by: datetime | None
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Arrivals that ended after `ended_by`, between both instants, and before: those by the interval they belong to."""
+    """Arrivals that ended after `ended_by`, or were counted then; just before it; and long before, by the interval they ended in."""
 
     after: Lines = field(default_factory=dict)
     within: Lines = field(default_factory=dict)
@@ -64,7 +68,7 @@ WITH came AS (
 ), placed AS (
     SELECT came.*, CASE
         WHEN ended_at > %(ended_by)s THEN 'after'
-        WHEN %(closed_by)s::timestamptz IS NULL OR ended_at > %(closed_by)s THEN 'within'
+        WHEN ended_at > %(ended_by)s - %(lag)s THEN 'within'
         ELSE 'late' END AS place
     FROM came
 )
@@ -74,7 +78,7 @@ SELECT p.place, i.id, p.credential_id,
 FROM placed AS p
 LEFT JOIN usage_completenessinterval AS i
     ON p.place = 'late' AND i.upstream_id = %(upstream)s AND p.ended_at > i.started_at AND p.ended_at <= i.ended_at
-WHERE p.place <> 'late' OR i.id IS NOT NULL
+WHERE p.place <> 'late' OR i.id IS NOT NULL OR p.ended_at > %(ended_by)s - %(longest)s
 GROUP BY 1, 2, 3
 """
 
@@ -83,7 +87,7 @@ def arrivals(window: Window, counted_accounts: Collection[str]) -> Arrivals:
     """Count the window's events of accounts that have counters, by one query whose cost follows the number of new events."""
     parameters: dict[str, Any] = {
         "after_id": window.after_id, "to_id": window.to_id, "upstream": window.upstream.pk, "ended_by": window.ended_by,
-        "closed_by": window.closed_by, "ahead": window.upstream.clock_ahead_seconds or 0.0,
+        "longest": LONGEST_SESSION, "ahead": window.upstream.clock_ahead_seconds or 0.0, "lag": LONGEST_LAG,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_ARRIVALS, parameters)
@@ -93,7 +97,7 @@ def arrivals(window: Window, counted_accounts: Collection[str]) -> Arrivals:
     for place, interval_id, credential_id, success, failed, may_count_tokens in rows:
         if accounts[credential_id] not in counted_accounts:
             continue
-        lines = found.late.setdefault(interval_id, {}) if place == "late" else found.after if place == "after" else found.within
+        lines = found.within if place == "within" else found.late.setdefault(interval_id, {}) if interval_id else found.after
         line = Line(stored_success=success, stored_failed=failed, may_count_tokens=may_count_tokens)
         lines.update(added(lines, {accounts[credential_id]: line}))
     return found

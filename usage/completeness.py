@@ -69,13 +69,11 @@ def _take(upstream: Upstream, read: dict[str, list[int]], taken_at: datetime) ->
     if before:
         counted = counted_between(before.counters, read)
         sample.counted, sample.reset_accounts, sample.restarted = as_json(counted.lines), counted.reset_accounts, counted.restarted
-        window = Window(upstream, before.last_event_id, sample.last_event_id, before.taken_at, samples[1].taken_at if len(samples) > 1 else None)
+        window = Window(upstream, before.last_event_id, sample.last_event_id, before.taken_at)
         came = arrivals(window, read.keys())
-        sample.arrived = as_json(came.after)
         if len(samples) > 1:
             sample.carried = _close(upstream, samples[1], before, added(from_json(before.arrived), came.within))
-        for interval_id, lines in came.late.items():
-            _count_late(interval_id, lines)
+        sample.arrived = as_json(added(came.after, *(_count_late(interval_id, lines) for interval_id, lines in came.late.items())))
     sample.save()
     CounterSample.objects.filter(upstream=upstream, taken_at__lt=taken_at - SAMPLES_KEPT_FOR).delete()
 
@@ -130,18 +128,24 @@ def _give_back(interval: CompletenessInterval, given_back: dict[str, int]) -> No
     _settle(interval)
 
 
-def _count_late(interval_id: int, lines: Lines) -> None:
-    """Count events into the interval that they ended in, long after it was closed."""
+def _count_late(interval_id: int, lines: Lines) -> Lines:
+    """Count events that an interval lacks into it, long after it was closed; those that it does not lack.
+
+    The latter ended earlier than they were counted, as the turns of a session may.
+    """
     interval = CompletenessInterval.objects.select_for_update().get(pk=interval_id)
-    held = from_json(interval.accounts)
-    for account, line in added(held, {a: line for a, line in lines.items() if a in held}).items():
-        found = line.stored - held[account].stored
-        numbers = line.values()
-        numbers[4] = max(line.missing - found, 0)
-        interval.missing -= line.missing - numbers[4]
-        interval.stored += found
-        interval.accounts[account] = numbers
+    held, rest = from_json(interval.accounts), {}
+    for account, line in lines.items():
+        lacked = min(held[account].missing, line.stored) if account in held else 0
+        found, rest[account] = line.split(lacked)
+        if lacked:
+            numbers = (held[account] + found).values()
+            numbers[4] -= lacked
+            interval.accounts[account] = numbers
+            interval.missing -= lacked
+            interval.stored += lacked
     _settle(interval)
+    return rest
 
 
 def _settle(interval: CompletenessInterval) -> None:

@@ -45,6 +45,14 @@ class Line:
         """The fields in order, as JSON keeps them."""
         return [self.counted_success, self.counted_failed, self.stored_success, self.stored_failed, self.missing, self.may_count_tokens]
 
+    def split(self, count: int) -> tuple["Line", "Line"]:
+        """So many of its stored events, and the others."""
+        success, tokens = min(self.stored_success, count), min(self.may_count_tokens, count)
+        part = Line(stored_success=success, stored_failed=count - success, may_count_tokens=tokens)
+        return part, Line(
+            stored_success=self.stored_success - success, stored_failed=self.stored_failed - part.stored_failed, may_count_tokens=self.may_count_tokens - tokens
+        )
+
     @property
     def counted(self) -> int:
         return self.counted_success + self.counted_failed
@@ -102,6 +110,11 @@ def counted_between(before: Mapping[str, list[int]], now: Mapping[str, list[int]
     return Counted(lines, sorted(fell), bool(fell) and not stood)
 
 
+# So many events of an account may be ahead of its counter at an instant, or this share of an interval's, whichever is more.
+LARGEST_LEAD = 5
+LARGEST_LEAD_SHARE = 0.1
+
+
 @dataclass(frozen=True)
 class Reconciled:
     """An interval's lines with what is missing; what the one before had too many of; and the surplus left for the next."""
@@ -114,20 +127,22 @@ class Reconciled:
 def reconcile(
     counted: Mapping[str, Line], stored: Mapping[str, Line], before: Mapping[str, Line], carried: Mapping[str, int], reset: Iterable[str]
 ) -> Reconciled:
-    """Match an interval's counts; `before` is the interval before, `carried` the surplus that it left."""
+    """Match an interval's counts; `before` is the interval before, `carried` the surplus that it left.
+
+    A surplus is bounded, and forgotten once an account is idle, so that events which are never counted hide no later loss.
+    """
     lines, given_back, surplus = added(counted, stored), {}, {}
     reset = set(reset)
     for account, line in lines.items():
-        difference = line.counted - line.stored
-        if difference >= 0:
-            missing = difference if account in reset else max(difference - carried.get(account, 0), 0)
-            lines[account] = replace(line, missing=missing)
+        balance = line.counted - line.stored - (0 if account in reset else carried.get(account, 0))
+        if balance >= 0:
+            lines[account] = replace(line, missing=balance)
         elif account not in reset:
-            lacked = min(before[account].missing, -difference) if account in before else 0
+            lacked = min(before[account].missing, -balance) if account in before else 0
             if lacked:
                 given_back[account] = lacked
-            if -difference > lacked:
-                surplus[account] = -difference - lacked
+            if left := min(-balance - lacked, max(LARGEST_LEAD, int(line.stored * LARGEST_LEAD_SHARE))):
+                surplus[account] = left
     return Reconciled(lines, given_back, surplus)
 
 

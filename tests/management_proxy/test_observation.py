@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from management_proxy.models import UsageInterface
+from management_proxy.models import Upstream, UsageInterface
 from management_proxy.observation import ClockReading, clock_reading, narrowed, observe
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams import client_for
@@ -40,3 +40,8 @@ def test_interface_of_each_version_is_recognised(profile, interface):
         assert upstream.usage_interface == interface
         assert upstream.statistics_enabled
         assert upstream.clock_ahead_seconds == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize(("least", "most", "ahead"), [(-0.1, 0.9, 0.0), (29.5, 30.5, 30.0), (None, None, None)])
+def test_clocks_that_may_agree_are_taken_to_agree(least, most, ahead):
+    assert Upstream(clock_ahead_least=least, clock_ahead_most=most).clock_ahead_seconds == ahead

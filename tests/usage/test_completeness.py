@@ -149,6 +149,17 @@ def test_page_that_was_stored_late_heals_its_interval(world):
     assert (missed.missing, missed.cause, missed.stored) == (0, Cause.NONE, missed.counted)
 
 
+def test_sessions_that_are_counted_when_they_are_over_are_no_loss(world):
+    """A simulated session's turns ended minutes before all of them are counted and queued."""
+    for _ in range(6):
+        world.ahead += 30
+        world.simulator.app.generate(120, 0.0, None)
+        world.ahead += 30
+        world.look()
+    world.looks(3)
+    assert not any(interval.is_loss for interval in world.intervals())
+
+
 def test_nothing_is_written_under_a_lost_lease(world, monkeypatch):
     from monitoring.leases import force_release
 

@@ -1,5 +1,7 @@
 """Comparing counters with stored events, on figures alone."""
 
+from itertools import pairwise
+
 import pytest
 
 from usage.reconciliation import Line, counted_between, looks_stolen, reconcile
@@ -32,10 +34,18 @@ def test_event_that_came_in_the_next_interval_is_given_back_to_the_one_before():
     assert (first.lines["a"].missing, second.given_back, second.carried) == (1, {"a": 1}, {})
 
 
-def test_surplus_hides_no_later_loss():
-    first = match({"a": 10}, {"a": 15})
-    second = match({"a": 10}, {"a": 10}, first.lines, first.carried)
-    assert match({"a": 10}, {"a": 5}, second.lines, second.carried).lines["a"].missing == 5
+def test_surplus_is_bounded_and_forgotten_once_the_account_is_idle():
+    first = match({"a": 10}, {"a": 40})
+    assert first.carried == {"a": 5}
+    idle = match({}, {}, first.lines, first.carried)
+    assert match({"a": 10}, {"a": 5}, idle.lines, idle.carried).lines["a"].missing == 5
+
+
+def test_steady_flow_of_events_counted_one_interval_late_is_no_loss():
+    late, result = [2, 3, 1, 4, 0], match({"a": 8}, {"a": 10})
+    for before, now in pairwise(late):
+        result = match({"a": 10 + before}, {"a": 10 + now}, result.lines, result.carried)
+        assert result.lines["a"].missing == 0
 
 
 def test_counters_that_all_fell_mean_a_restart():
@@ -89,3 +99,9 @@ def test_thefts_too_few_for_one_interval_show_over_the_hour():
 def test_failures_before_anything_was_sent_are_no_theft():
     line = Line(counted_success=100, counted_failed=20, stored_success=100, missing=20)
     assert not looks_stolen({"a": line}, {})
+
+
+def test_line_is_split_into_events_without_losing_any():
+    line = Line(stored_success=3, stored_failed=2, may_count_tokens=4)
+    part, rest = line.split(4)
+    assert (part.stored, rest.stored, part + rest) == (4, 1, line)
