@@ -23,7 +23,7 @@ Invariants
 
 import hashlib
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -31,7 +31,7 @@ from django.utils import timezone
 
 from management_proxy import auth_file_client, oauth_client
 from management_proxy.client import ManagementClient
-from management_proxy.errors import NotFound, Refused, UpstreamError
+from management_proxy.errors import NotFound, NotReached, Refused, UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.oauth_client import FLOWS, Flow, LoginStatus
 from management_proxy.upstreams import client_for
@@ -46,6 +46,8 @@ MOST_OPEN_PER_USER = 5
 LOOK_SECONDS = 1.5
 # A written file shows up in the list within about a second (contract 5.8).
 FILE_PATIENCE = timedelta(seconds=20)
+# Longer than any exchange takes.
+ARRIVAL_PATIENCE = timedelta(seconds=60)
 LONGEST_PASTE = 8000
 
 
@@ -92,6 +94,9 @@ def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
             return _settle(login, Status.FAILED, str(refused))
         _back_to_waiting(login)
         raise ChangeRefused(f"The upstream does not take it: {refused}", "callback") from refused
+    except NotReached:
+        _back_to_waiting(login)
+        raise
     except UpstreamError as trouble:
         # It may have arrived; the next look tells.
         AccountLogin.objects.filter(pk=login.pk).update(trouble=str(trouble)[:300])
@@ -106,8 +111,10 @@ def _read_paste(login: AccountLogin, pasted: str) -> tuple[str, str]:
     if not text or len(text) > LONGEST_PASTE or not text.isprintable():
         raise ChangeRefused("Paste the address that the browser shows after you agreed.", "callback")
     if "://" in text:
-        query = parse_qs(urlsplit(text).query)
+        address, _, behind = text.partition("#")
+        query = parse_qs(address.partition("?")[2])
         code, state, error = (query.get(name, [""])[0] for name in ("code", "state", "error"))
+        state = state or behind
     else:
         code, _, state = text.partition("#")  # as Claude's page shows it for copying
         error = ""
@@ -178,6 +185,8 @@ def _ask(login: AccountLogin, client: ManagementClient) -> None:
             _settle(login, Status.FAILED, "The upstream no longer knows this login; it may have been restarted. Start again.")
     elif login.seconds_left == 0:
         _settle(login, Status.EXPIRED)
+    elif login.delivered_at and timezone.now() - login.delivered_at > ARRIVAL_PATIENCE:
+        _back_to_waiting(login)  # its answer was lost, and so was the code: it may be handed over again
 
 
 def _finish(login: AccountLogin) -> None:

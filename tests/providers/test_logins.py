@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from management_proxy import auth_file_client, oauth_client
-from management_proxy.errors import UpstreamError
+from management_proxy.errors import AnswerTimeout, NotReached, UpstreamError
 from management_proxy.oauth_client import FLOWS
 from monitoring.models import AuditEntry
 from providers import logins
@@ -70,8 +70,9 @@ def test_device_code_connects_the_account(upstream, simulator, flow):
 
 
 def test_code_as_a_page_shows_it_for_copying(upstream):
-    login = begin(upstream, make_user(), "anthropic")
-    assert settled(logins.deliver(login, f" good#{login.state}\n")).status == Status.CONNECTED
+    for pasted in (" good#{}\n", "http://localhost:54545/callback?code=good#{}"):
+        login = begin(upstream, make_user(), "anthropic")
+        assert settled(logins.deliver(login, pasted.format(login.state))).status == Status.CONNECTED
 
 
 def test_two_people_connecting_at_once_each_get_their_own(upstream):
@@ -143,7 +144,8 @@ def test_address_of_another_login_is_refused(upstream):
 
 
 @pytest.mark.parametrize(
-    "pasted", ["", "   ", "http://localhost:1455/auth/callback", "http://localhost:1455/?code=x", "x" * 9000, "a\x00b", "code-without-state"]
+    "pasted",
+    ["", "   ", "http://localhost:1455/auth/callback", "http://localhost:1455/?code=x", "x" * 9000, "a\x00b", "code-without-state", "http://[/?code=x&state=y"],
 )
 def test_useless_paste_is_refused_and_the_login_goes_on(upstream, pasted):
     login = begin(upstream, make_user())
@@ -216,6 +218,30 @@ def test_answer_lost_while_handing_over_the_code_is_no_end(upstream, simulator):
     login = logins.deliver(login, address(login))
     assert login.trouble
     assert settled(login).status == Status.CONNECTED
+
+
+def test_code_that_could_not_be_sent_may_be_sent_again(upstream, monkeypatch):
+    login = begin(upstream, make_user())
+    with monkeypatch.context() as patch:
+        patch.setattr(oauth_client, "deliver_code", lambda *args: (_ for _ in ()).throw(NotReached("cannot connect")))
+        with pytest.raises(NotReached):
+            logins.deliver(login, address(login))
+    login.refresh_from_db()
+    assert login.status == Status.WAITING
+    assert settled(logins.deliver(login, address(login))).status == Status.CONNECTED
+
+
+def test_code_that_never_arrived_may_be_sent_again(upstream, monkeypatch):
+    login = begin(upstream, make_user())
+    with monkeypatch.context() as patch:
+        patch.setattr(oauth_client, "deliver_code", lambda *args: (_ for _ in ()).throw(AnswerTimeout("no answer")))
+        login = logins.deliver(login, address(login))
+    assert logins.look(login).status == Status.DELIVERED
+    AccountLogin.objects.update(delivered_at=timezone.now() - logins.ARRIVAL_PATIENCE)
+    login.refresh_from_db()
+    login = logins.look(login)
+    assert login.status == Status.WAITING
+    assert settled(logins.deliver(login, address(login))).status == Status.CONNECTED
 
 
 def test_cancel_ends_it_here_and_upstream(upstream, simulator):
