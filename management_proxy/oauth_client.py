@@ -96,10 +96,13 @@ def poll_login(client: ManagementClient, state: str) -> Poll:
         raise Unintelligible("the upstream told an unknown status of a login", 200) from unknown
 
 
-def deliver_code(client: ManagementClient, state: str, code: str, error: str = "") -> None:
-    """Hand over what the provider sent back. Accepted means only that polling goes on. Raises Refused with the reason, NotFound for a forgotten state."""
+def deliver_code(client: ManagementClient, flow: Flow, state: str, code: str, error: str = "") -> None:
+    """Hand over what the provider sent back; older upstreams want to be told the kind of login as well.
+
+    Accepted means only that polling goes on. Raises Refused with the reason, NotFound for a forgotten state.
+    """
     _require(state)
-    client.call("POST", "oauth-callback", SMALL, json={"state": state, "code": code, "error": error})
+    client.call("POST", "oauth-callback", SMALL, json={"provider": flow.name, "state": state, "code": code, "error": error})
 
 
 def cancel_login(client: ManagementClient, state: str) -> bool:

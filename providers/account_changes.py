@@ -141,13 +141,18 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
         cleared = {"priority": 0, "weight": None}.get(name, "")
         return cleared if value is None else value
 
+    def _amiss(self, content: dict[str, Any]) -> list[str]:
+        """Names of the fields that are not as asked for; only of a weight does 0 say something."""
+        return [
+            name for name, value in self.fields.items() if (content.get(name) != value if name == "weight" else (content.get(name) or None) != (value or None))
+        ]
+
     def holds(self, state: State) -> bool:
-        content = state["content"]
-        return (
-            content is not None
-            and all((content.get(name) or None) == (value or None) for name, value in self.fields.items() if name != "weight")
-            and ("weight" not in self.fields or content.get("weight") == self.fields["weight"])
-        )
+        return state["content"] is not None and not self._amiss(state["content"])
+
+    def partly(self, state: State) -> str:
+        # Older upstreams know fewer fields.
+        return ", ".join(self._amiss(state["content"])) if state["content"] is not None else ""
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         auth_file_client.set_auth_file_fields(client, self.name, {name: self._sent(name) for name in self.fields})

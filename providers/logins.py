@@ -88,7 +88,7 @@ def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
     client = client_for(login.upstream)
     _claim_exchange(login, client)
     try:
-        oauth_client.deliver_code(client, login.state, code, error)
+        oauth_client.deliver_code(client, FLOWS[login.flow], login.state, code, error)
     except Refused as refused:
         if isinstance(refused, NotFound) or refused.status == 409:
             return _settle(login, Status.FAILED, str(refused))
