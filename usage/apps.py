@@ -17,7 +17,7 @@ class UsageConfig(AppConfig):
         from monitoring.metrics import register_gauges
         from monitoring.panels import Panel, register
         from providers import consumption
-        from usage import checks, diagnosis, gauges, panels, upkeep  # noqa: F401
+        from usage import checks, diagnosis, gauges, panels, replica, upkeep  # noqa: F401
         from usage.consumption import consumption_of
 
         post_migrate.connect(make_cache_table, sender=self)
@@ -27,6 +27,7 @@ class UsageConfig(AppConfig):
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", diagnosis.check_spool)
         health.register("dead letters", diagnosis.check_dead_letters)
+        health.register("replica", replica.check)
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)
         register_gauges("completeness", gauges.completeness_gauges)

@@ -13,7 +13,7 @@ Only what `read` asks through `connection()` comes from the replica; all else, a
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,8 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from monitoring.health import Finding, Level
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,21 @@ def read(ask: Callable[[], T]) -> tuple[T, Read]:
             _watch.leave_alone(error)
     now = datetime.now(UTC)
     return _read_from(PRIMARY, ask), Read(PRIMARY, now)
+
+
+def check() -> Iterator[Finding]:
+    """What the doctor says of the replica; nothing where none is configured."""
+    if REPLICA not in connections.databases:
+        return
+    if _watch.complete_at():
+        yield Finding(Level.OK, "The replica is fresh, and history is read from it.")
+        return
+    yield Finding(
+        Level.WARNING,
+        f"The replica cannot be reached, is no standby, or is more than {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
+        why="History is read from the primary meanwhile, which then has that load as well.",
+        mend="Look at pg_stat_replication on the primary and at the log of the standby; check DATABASE_REPLICA_URL.",
+    )
 
 
 def _read_from(alias: str, ask: Callable[[], T]) -> T:

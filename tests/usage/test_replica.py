@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 
 from config import embedded_postgres
+from monitoring.health import Level
 from tests.config.processes import eventually
 from usage import replica
 
@@ -104,6 +105,7 @@ def test_fresh_replica_is_read_and_says_how_fresh_it_is(pair):
     before = datetime.now(UTC)
     pair.write("INSERT INTO t VALUES (1)")
     eventually(lambda: replica.read(count)[0] == 1, 60)
+    assert [finding.level for finding in replica.check()] == [Level.OK]
     _, where = replica.read(count)
     assert where.alias == "pair_standby"
     assert before < where.as_of <= datetime.now(UTC)
@@ -149,6 +151,7 @@ def test_killed_replica_is_replaced_by_the_primary_in_the_middle_of_a_question(p
     assert replica.read(ask)[0] == 0
     assert asked == ["pair_standby", "pair_primary"]
     assert alias_read() == "pair_primary"
+    assert [finding.level for finding in replica.check()] == [Level.WARNING]
     pair.start()
     eventually(lambda: alias_read() == "pair_standby", 60)
 
@@ -161,6 +164,7 @@ def test_another_primary_is_no_replica(pair, monkeypatch):
 def test_without_a_replica_the_primary_is_read(monkeypatch):
     monkeypatch.setattr(replica, "REPLICA", "nowhere")
     assert alias_read() == "pair_primary"
+    assert list(replica.check()) == []
 
 
 def test_error_of_the_question_itself_is_no_reason_to_ask_again():
