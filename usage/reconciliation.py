@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Without any loss, counters and events of a real server differ by up to 0.5 % (contract 12), and by a few at the edges.
-STOLEN_SHARE = 0.02
+# Without any loss, counters and events of a real server differ by up to 0.5 % (contract 12), and by a few at the edges of short
+# intervals; a second consumer takes a large share. Nobody is accused on less than this.
+STOLEN_SHARE = 0.05
 FEWEST_STOLEN = 5
 # So many attempts without a single event are no accident.
 FEWEST_COUNTED = 10
