@@ -24,9 +24,9 @@ from management_proxy.upstreams import client_for
 from management_proxy.usage_client import counters
 from monitoring.leases import Term, fence
 from usage.arrivals import Window, arrivals, known_accounts, newest_event_id
-from usage.completeness_causes import cause_of
+from usage.completeness_causes import WITHOUT_EVENT, cause_of
 from usage.completeness_models import CompletenessInterval, CounterSample
-from usage.reconciliation import Lines, added, as_json, counted_between, from_json, reconcile
+from usage.reconciliation import Lines, added, as_json, counted_between, from_json, looks_stolen, reconcile
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +149,9 @@ def _count_late(interval_id: int, lines: Lines) -> Lines:
 
 
 def _settle(interval: CompletenessInterval) -> None:
+    """Keep what has turned up; a verdict that no longer holds is taken back."""
     if interval.missing == 0 and interval.cause != Cause.RESTARTED:
         interval.cause, interval.detail = Cause.NONE, ""
+    elif interval.cause == Cause.ANOTHER_CONSUMER and not looks_stolen(from_json(interval.accounts), {}):
+        interval.cause, interval.detail = WITHOUT_EVENT
     interval.save(update_fields=["accounts", "stored", "missing", "cause", "detail"])

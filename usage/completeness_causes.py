@@ -25,6 +25,9 @@ class Why(NamedTuple):
     detail: str
 
 
+WITHOUT_EVENT = Why(Cause.WITHOUT_EVENT, "token counting and streams cut short are counted, but make no event")
+
+
 def cause_of(upstream: Upstream, first: CounterSample, last: CounterSample, lines: Lines, recently: Lines) -> Why:
     """Why something is missing between two samples; `recently` are the lines of a harmless stretch just before."""
     if not (first.statistics_enabled and last.statistics_enabled):
@@ -39,7 +42,7 @@ def cause_of(upstream: Upstream, first: CounterSample, last: CounterSample, line
     if looks_stolen(lines, recently):
         who = "a collector that pops the same queue" if upstream.collection_mode == CollectionMode.PUSH else "a subscriber or a second collector"
         return Why(Cause.ANOTHER_CONSUMER, f"{who} takes events away")
-    return Why(Cause.WITHOUT_EVENT, "token counting and streams cut short are counted, but make no event")
+    return WITHOUT_EVENT
 
 
 def _longest_silence(upstream: Upstream, start: datetime, end: datetime) -> Why | None:

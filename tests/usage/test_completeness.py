@@ -149,6 +149,20 @@ def test_page_that_was_stored_late_heals_its_interval(world):
     assert (missed.missing, missed.cause, missed.stored) == (0, Cause.NONE, missed.counted)
 
 
+def test_verdict_is_taken_back_when_most_of_it_turns_up(world):
+    world.serve(60)
+    queue = world.simulator.app.state.queue
+    page = b"[" + b",".join(queue.pop(30)[:28]) + b"]"
+    world.look()
+    world.looks()
+    [stolen] = world.intervals(Cause.ANOTHER_CONSUMER)
+    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(page)
+    world.looks(1)
+    stolen.refresh_from_db()
+    assert not stolen.is_loss
+    assert stolen.missing <= 3
+
+
 def test_sessions_that_are_counted_when_they_are_over_are_no_loss(world):
     """A simulated session's turns ended minutes before all of them are counted and queued."""
     for _ in range(6):
