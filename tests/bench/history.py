@@ -9,6 +9,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,7 @@ def cases() -> list[tuple[str, str, Callable[[random.Random], Query], int | None
 def cold(url: str, _: argparse.Namespace) -> list[Row]:
     """The first questions after a start, each by a session that was there before."""
     rows: list[Row] = []
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         for name, path, query, target in cases()[1:5:3]:
             took = once(http, f"/api/usage/{path}", query(random.Random(1)), AFRESH)
             rows.append([f"first after the start: {name}", "", f"{took:.0f}", "", f"{3 * (target or 0)} ms"])
@@ -61,7 +62,7 @@ def cold(url: str, _: argparse.Namespace) -> list[Row]:
 
 def answers(url: str, options: argparse.Namespace) -> list[Row]:
     rows = []
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         for name, path, query, target in cases():
             rows.append(_row(name, timed(http, f"/api/usage/{path}", query, options.questions), target))
         same = last_days(30, random.Random(1))
@@ -93,7 +94,7 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
                 cursor.execute(statement)
                 cursor.fetchall()
         took.append((time.perf_counter() - started) * 1000)
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         whole = timed(http, "/api/usage/history", days(30), 60)
     ratio = percentile(whole, 50) / percentile(took, 50)
     return [[f"bare SQL of history, 30 days ({len(statements)} statements)", *_percentiles(took), f"HTTP answer {ratio:.1f} times that (at most 3)"]]
@@ -101,7 +102,7 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
 
 def today(url: str, options: argparse.Namespace) -> list[Row]:
     """The present dashboard's way on the same data: fetch the rows with their joins, at most 25,000, and add them up in a loop."""
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         ours = percentile(timed(http, "/api/usage/history", days(30), 60), 50)
     rows = []
     for name, limit in (("25,000 rows, as it does", 25_001), ("all rows, as an exact answer needs", 10**9)):
@@ -155,7 +156,7 @@ def memory(url: str, options: argparse.Namespace) -> list[Row]:
 
 def growth(url: str, options: argparse.Namespace) -> list[Row]:
     """p95 of history here, against that on a tenth of the events, which `main` has measured before."""
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         took = percentile(timed(http, "/api/usage/history", days(30), options.questions), 95)
     return [["history, 30 days: ten times the events", "", f"{took:.1f} after {options.before:.1f}", "", f"{took / options.before:.2f} times (at most 1.3)"]]
 
@@ -183,7 +184,12 @@ def measure(parts: list[str], events: int, options: argparse.Namespace) -> list[
     with arena(events) as environment:
         make_staff()
         with web_server(environment) as url:
-            return [row for part in parts for row in globals()[part](url, options)]
+            rows = []
+            for part in parts:
+                print(f"{part} ...", flush=True)
+                rows += globals()[part](url, options)
+                print(table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows), flush=True)
+            return rows
 
 
 def main() -> None:
@@ -202,7 +208,7 @@ def main() -> None:
 
 
 def tenth(url: str, options: argparse.Namespace) -> list[Row]:
-    with signed_in(url) as http:
+    with closing(signed_in(url)) as http:
         return [_row("history, 30 days", timed(http, "/api/usage/history", days(30), options.questions), None)]
 
 
