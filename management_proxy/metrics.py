@@ -63,7 +63,7 @@ def phases_of(call: Call) -> dict[str, float]:
     """Seconds of each phase that the call went through."""
     ours = {"ours": call.own_seconds}
     if not call.attempts:
-        return ours
+        return ours | ({"waited": call.waited_seconds} if call.waited_seconds else {})
     theirs = {"waited": call.waited_seconds, "connect": call.connect_seconds, "first_byte": call.first_byte_seconds, "body": call.body_seconds}
     return ours | theirs
 

@@ -1,5 +1,7 @@
 """`ANY /api/management/<path>`: the upstream's management API without its key. Policies decide what passes."""
 
+import time
+
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -79,8 +81,9 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
 def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse | None:
     """The funnel's answer; None if the write is to be sent as it is."""
     reason = request.headers.get(REASON, "")[:300]
-    target = entry.target
+    target, started = entry.target, time.monotonic()
     answer = hand_over(entry.upstream, entry.caller.user, call.method, target.path, target.query, entry.content or b"", reason)
+    call.waited_seconds += time.monotonic() - started
     if answer is None:
         return None
     if isinstance(answer, FunnelRefusal):

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,9 @@ from management_proxy.policies import POLICIES
 from management_proxy.simulator import running_simulator
 from management_proxy.traffic import BINS, GROWTH, Recorder, bin_of, seconds_of
 from management_proxy.traffic_report import REASONS, report
+from management_proxy.write_funnel import ProxiedAnswer
 from monitoring.metrics import exposition, summed
-from tests.factories import make_user
+from tests.factories import make_upstream, make_user
 from tests.management_proxy.proxied import URL, forget_everything, signed_in, upstream_of
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +145,17 @@ def test_call_that_cannot_be_counted_passes(monkeypatch):
 
     monkeypatch.setattr("management_proxy.calls._listeners", [full])
     assert signed_in().get(URL + "nothing").status_code == 404
+
+
+def test_time_in_the_funnel_is_not_ours(monkeypatch):
+    make_upstream(name="east", management_url="http://127.0.0.1:9/v0/management")
+    ended: list[Call] = []
+    monkeypatch.setattr("management_proxy.calls._listeners", [ended.append])
+    monkeypatch.setattr("management_proxy.views.hand_over", lambda *_: time.sleep(0.05) or ProxiedAnswer(200, b"{}"))
+    signed_in().put(URL + "debug", {"value": True}, content_type="application/json")
+    (call,) = ended
+    assert metrics.phases_of(call)["waited"] >= 0.05
+    assert metrics.phases_of(call)["ours"] <= call.total_seconds - 0.05
 
 
 def test_labels_stay_closed_whatever_is_asked(client):
