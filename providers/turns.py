@@ -188,6 +188,10 @@ class _Turn:
                     after = change.next(after)
                     remaining.append((intent, change))
                 except ChangeRefused as refusal:
+                    if self.sent and intent.attempts and (discarded := change.partly(state)):
+                        # Sent a moment ago and here but for these: an older upstream knows fewer fields.
+                        self._verified(intent, change, state, f"the upstream does not keep {discarded}")
+                        continue
                     outcome = Intent.State.COMPENSATED if intent.attempts else Intent.State.FAILED
                     settle(self.term, intent, change, outcome, refusal=refusal)
         self.pairs = remaining

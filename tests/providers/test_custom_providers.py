@@ -187,6 +187,20 @@ def test_name_that_is_taken_is_refused(upstream, client, as_user, bob, public):
     assert not ProviderKey.objects.exists()
 
 
+def test_provider_of_which_the_upstream_discards_a_field_keeps_its_owner(upstream, client, bob, public, monkeypatch):
+    from providers import resources
+
+    read = list_client.read_entries
+
+    def without_headers(*args):
+        return [{name: value for name, value in entry.items() if name != "headers"} for entry in read(*args)]
+
+    monkeypatch.setattr(resources.list_client, "read_entries", without_headers)
+    intent = custom_actions.create(upstream, bob, {"name": "mine", "base-url": BASE, "headers": {"X-Team": "a"}})
+    assert (intent.state, intent.error) == (Intent.State.VERIFIED, "the upstream does not keep headers")
+    assert ProviderKey.objects.get().owner == bob
+
+
 def test_edit_over_a_newer_change_is_refused(upstream, client, ada):
     row = find_custom(upstream, ada, "relay")
     list_client.patch_entry(client, ROUTE, {"name": "relay"}, {"prefix": "theirs"})
