@@ -1,40 +1,32 @@
 """One call on its way to an upstream and back: a slot, attempts, and the answer as its caller gets it."""
 
-import errno
 import logging
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar
 
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from management_proxy import breaker_rows
-from management_proxy.answer_masks import Unmaskable, masked_answer
+from management_proxy.answers import Ready, Trip, streamed_response, whole_response
 from management_proxy.bulkhead import Bulkhead, Full
-from management_proxy.caller_bodies import CallerBody
 from management_proxy.calls import Call
 from management_proxy.client import refusal_of
 from management_proxy.entry import too_large
 from management_proxy.errors import Banned, Blocked
-from management_proxy.exchange import AnswerTooBig, Attempt, AttemptFailed, BodyIncomplete, BodyTooBig, Outgoing, TookTooLong, attempt
+from management_proxy.exchange import AnswerTooBig, Attempt, AttemptFailed, BodyIncomplete, BodyTooBig, TookTooLong, attempt
 from management_proxy.metrics import in_flight
-from management_proxy.models import Upstream
-from management_proxy.policies import Mask, Policy
-from management_proxy.proxy_headers import header, headers_to_caller
+from management_proxy.policies import Mask
+from management_proxy.proxy_headers import header
 from management_proxy.refusals import Refusal
 from management_proxy.retry import GATEWAY_FAULTS, Outcome, RetryBudget, pause_before_next, retry_after_seconds
 from management_proxy.upstreams import find_upstream, record_block
-from management_proxy.watched_network import CallerLeft, LimitPassed, Watch
+from management_proxy.watched_network import CallerLeft, LimitPassed
 
 logger = logging.getLogger(__name__)
 
 REFUSAL_BYTES = 64 * 1024
-R = TypeVar("R", bound=HttpResponseBase)
 
 
 @lru_cache(maxsize=1)
@@ -49,29 +41,6 @@ def retry_budget(upstream: int) -> RetryBudget:
     return RetryBudget()
 
 
-@dataclass
-class Trip:
-    """Everything about one call that was let in."""
-
-    call: Call
-    policy: Policy
-    upstream: Upstream
-    outgoing: Outgoing
-    watch: Watch
-    mask: Mask
-    body: CallerBody
-    held: ExitStack = field(default_factory=ExitStack)
-
-
-@dataclass
-class Ready:
-    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest to come."""
-
-    attempt: Attempt
-    body: bytes = b""
-    is_whole: bool = True
-
-
 def carry(trip: Trip) -> HttpResponseBase:
     """Bring the upstream's answer. Raises Refusal, or CallerLeft if nobody waits for it any more."""
     with trip.held as held:
@@ -79,11 +48,11 @@ def carry(trip: Trip) -> HttpResponseBase:
         ready = _answered(trip)
         response: HttpResponseBase
         if ready.is_whole:
-            response = _whole_response(trip, ready)
+            response = whole_response(trip, ready)
             trip.call.bytes_out = ready.attempt.received
             trip.call.finish("passed", ready.attempt.status)
         else:
-            response = _streamed_response(trip, ready, held.pop_all())
+            response = streamed_response(trip, ready, held.pop_all())
         return response
 
 
@@ -234,71 +203,3 @@ def _count(call: Call, answer: Attempt) -> None:
     call.connect_seconds += answer.timings.connect
     call.first_byte_seconds += answer.timings.first_byte
     call.body_seconds += answer.timings.body
-
-
-def _whole_response(trip: Trip, ready: Ready) -> HttpResponse:
-    headers = headers_to_caller(ready.attempt.headers)
-    body = ready.body
-    if trip.mask is not Mask.NOTHING:
-        try:
-            body = masked_answer(trip.mask, body)
-        except Unmaskable as error:
-            raise Refusal(502, "UPSTREAM_UNINTELLIGIBLE", "The upstream's answer cannot be read, so that its secrets cannot be masked.") from error
-        headers = {name: value for name, value in headers.items() if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")}
-    return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
-
-
-def _streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHttpResponse:
-    headers = headers_to_caller(ready.attempt.headers)
-    if ready.attempt.length is not None:
-        headers["Content-Length"] = str(ready.attempt.length)
-    stream = AnswerStream(trip, ready, held)
-    return _with_type(StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers)
-
-
-def _with_type(response: R, headers: dict[str, str]) -> R:
-    # Django would invent a type for an answer that has none.
-    if "Content-Type" not in headers:
-        del response.headers["Content-Type"]
-    return response
-
-
-class AnswerStream:
-    """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
-
-    def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
-        trip.watch.be_patient_with_caller(trip.policy.limits.idle)
-        self._trip, self._attempt, self._held = trip, ready.attempt, held
-        self._first: bytes | None = ready.body
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk, self._first = self._first, None
-        if chunk is None and (chunk := self._next_chunk()) is None:
-            self._trip.call.bytes_out = self._attempt.received
-            self._trip.call.finish("passed", self._attempt.status)
-            raise StopIteration
-        return chunk
-
-    def _next_chunk(self) -> bytes | None:
-        """The next chunk. Whatever hinders it cuts the caller's connection: the status has been sent already."""
-        before = self._attempt.timings.body
-        try:
-            return self._attempt.next_chunk()
-        except CallerLeft as error:
-            self._trip.call.finish("caller_left", self._attempt.status)
-            raise ConnectionResetError(errno.ECONNRESET, "the caller left") from error
-        except AttemptFailed as error:
-            self._trip.call.finish("cut", self._attempt.status, str(error))
-            raise ConnectionResetError(errno.ECONNRESET, f"cut: {error}") from error
-        finally:
-            self._trip.call.body_seconds += self._attempt.timings.body - before
-
-    def close(self) -> None:
-        """Called by the server at the end, also when the caller left or the connection was cut."""
-        self._trip.call.bytes_out = self._attempt.received
-        self._trip.call.finish("caller_left", self._attempt.status)
-        self._attempt.close()
-        self._held.close()

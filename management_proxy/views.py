@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from management_proxy import entry as checks
+from management_proxy.answers import Trip
 from management_proxy.audited import Audited
 from management_proxy.caller_bodies import socket_of
 from management_proxy.calls import Call
@@ -14,7 +15,7 @@ from management_proxy.entry import Entry
 from management_proxy.errors import Blocked
 from management_proxy.exchange import Outgoing
 from management_proxy.oauth_binding import remember_login
-from management_proxy.pass_through import Trip, blocked, carry
+from management_proxy.pass_through import blocked, carry
 from management_proxy.policies import Effect
 from management_proxy.proxy_headers import headers_upstream
 from management_proxy.refusals import Refusal, envelope
