@@ -8,6 +8,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -79,7 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     with arena(options.events) as environment:
         make_staff()
-        with web_server(environment) as url, signed_in(url) as http:
+        with web_server(environment) as url, closing(signed_in(url)) as http:
             rows = [*pages(http, options.questions), *remembered(http, options.questions), *(export(http, name) for name in ("csv", "jsonl"))]
     body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
     write_section("Events and export", "make bench-events", f"{options.events:,} events of 90 days.\n\n{body}")
