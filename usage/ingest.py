@@ -63,10 +63,14 @@ WITH placed AS (
 ), fresh AS (
     INSERT INTO usage_event ({_NAMES}, is_first_attempt)
     SELECT {_NAMES}, request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
-        SELECT 1 FROM usage_event AS e JOIN usage_usageseries AS o ON o.id = e.series_id
-        WHERE e.request_id = placed.request_id AND e.request_id <> '' AND o.upstream_id = placed.upstream_id
-            AND e."timestamp" BETWEEN placed."timestamp" - %(window)s AND placed."timestamp" + %(window)s
-            AND o.endpoint = placed.endpoint AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
+        -- OFFSET 0 keeps the few attempts with this request id first: from the series side, it would be many times the work.
+        SELECT 1 FROM (
+            SELECT e.series_id FROM usage_event AS e
+            WHERE e.request_id = placed.request_id AND e.request_id <> '' AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
+                AND e."timestamp" BETWEEN placed."timestamp" - %(window)s AND placed."timestamp" + %(window)s
+            OFFSET 0
+        ) AS e JOIN usage_usageseries AS o ON o.id = e.series_id
+        WHERE o.upstream_id = placed.upstream_id AND o.endpoint = placed.endpoint
     ))
     FROM placed ORDER BY "position"
     ON CONFLICT ("timestamp", digest) DO NOTHING
