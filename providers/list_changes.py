@@ -55,7 +55,7 @@ class ReplaceList(Change, frozen=True, kw_only=True):
 
     def partly(self, state: State) -> str:
         family = self.family
-        if family is None or {identity_of(family, entry) for entry in state} != {identity_of(family, entry) for entry in self.items}:
+        if family is None or self.holds(state) or {identity_of(family, entry) for entry in state} != {identity_of(family, entry) for entry in self.items}:
             return ""
         return "some fields of the entries, or entries that agree in everything"
 

@@ -139,6 +139,8 @@ class Intent(models.Model):
         COMPENSATED = "compensated", "compensated"
 
     UNSETTLED = (State.REQUESTED, State.APPLIED, State.UNKNOWN)
+    # What the upstream discarded though it kept the rest; told to `confirmed`, not stored.
+    discarded: str = ""
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="intents")
     kind = models.CharField(max_length=60)

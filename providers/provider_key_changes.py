@@ -68,8 +68,8 @@ class AddEntry(_OneEntry, frozen=True, kw_only=True):
         return [*state, self.entry]
 
     def holds(self, state: State) -> bool:
-        found = find(self.family, state, self.identity)
-        return found is not None and not _differing(found, self.entry)
+        # Fields that an old upstream discards do not come with a second try; `partly` names them.
+        return find(self.family, state, self.identity) is not None
 
     def partly(self, state: State) -> str:
         found = find(self.family, state, self.identity)
@@ -79,7 +79,7 @@ class AddEntry(_OneEntry, frozen=True, kw_only=True):
         row = self.row(intent).first()
         if row:
             row.state = ProviderKey.State.ACTIVE
-            row.store_entry(self.entry)
+            row.store_entry(_kept(self.entry, intent))
             row.save(update_fields=["state", "entry_encrypted", "base_url"])
 
     def undone(self, intent: Intent) -> None:
@@ -132,7 +132,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
         row = self.row(intent).first()
         if row:
             row.digest = provider_key_digest(self.family.route, self.new_identity)
-            row.store_entry(merged(row.entry or dict(zip(self.family.identity, self.identity, strict=True)), self.fields))
+            row.store_entry(merged(row.entry or dict(zip(self.family.identity, self.identity, strict=True)), _kept(self.fields, intent)))
             row.save(update_fields=["digest", "entry_encrypted", "base_url", "last_four"])
 
 
@@ -220,6 +220,11 @@ class PutEntry(_OneEntry, frozen=True, kw_only=True):
 
     def confirmed(self, intent: Intent) -> None:
         self.row(intent).update(state=ProviderKey.State.ACTIVE)
+
+
+def _kept(fields: Entry, intent: Intent) -> Entry:
+    """The fields but for those that the upstream discarded, so that they are not taken for drift."""
+    return {name: value for name, value in fields.items() if name not in intent.discarded.split(", ")}
 
 
 def _differing(found: Entry, wanted: Entry) -> list[str]:

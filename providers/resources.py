@@ -10,6 +10,7 @@ from typing import Any
 
 from management_proxy import list_client
 from management_proxy.client import ManagementClient
+from management_proxy.errors import NotFound
 from providers.changes import Moved
 from providers.entries import Entry, identity_of, meaningful, says_same, without_index
 from providers.families import Family
@@ -58,7 +59,10 @@ class EntryList:
         return self.family.route
 
     def read(self, client: ManagementClient) -> list[Entry]:
-        return [without_index(entry) for entry in list_client.read_entries(client, self.name)]
+        try:
+            return [without_index(entry) for entry in list_client.read_entries(client, self.name)]
+        except NotFound as error:
+            raise NotFound(f"this upstream does not serve {self.name}: it is too old for it, or management is switched off", error.status) from error
 
     def write(self, client: ManagementClient, before: list[Entry], after: list[Entry]) -> None:
         if (gone := self._single_removal(before, after)) is not None:

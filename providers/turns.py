@@ -242,18 +242,20 @@ class _Turn:
         held, gone = [], []
         for intent, change in self.pairs:
             if change.holds(state):
-                held.append((intent, change, ""))
+                held.append((intent, change, change.partly(state)))
             elif is_last_word and (discarded := change.partly(state)):
-                held.append((intent, change, f"the upstream does not keep {discarded}"))
+                held.append((intent, change, discarded))
             else:
                 gone.append((intent, change))
         # One commit for all: 64 of them take a tenth of the time.
         with transaction.atomic():
-            for intent, change, note in held:
-                self._verified(intent, change, state, note)
+            for intent, change, discarded in held:
+                self._verified(intent, change, state, discarded)
         self.pairs = gone
 
-    def _verified(self, intent: Intent, change: Change, state: State, note: str = "") -> None:
+    def _verified(self, intent: Intent, change: Change, state: State, discarded: str = "") -> None:
+        intent.discarded = discarded
+        note = f"the upstream does not keep {discarded}" if discarded else ""
         settle(self.term, intent, change, Intent.State.VERIFIED, after=change.shown(state), error=note)
 
     def _not_sent(self, error: str) -> None:

@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 
 from management_proxy.list_client import read_entries
+from management_proxy.simulator import key_lists
+from providers.drift import compare
 from providers.families import FAMILIES
 from providers.models import Intent, ProviderKey
 from providers.provider_key_queries import listed_keys
@@ -221,3 +223,12 @@ def test_a_deleted_user_leaves_a_key_that_staff_still_see(api, client, upstream)
     bob.delete()
     (key,) = api.listed()
     assert (key["ownerUsername"], ProviderKey.objects.get().owner) == (None, None)
+
+
+def test_what_an_old_upstream_discards_is_told_and_is_no_drift(api, client, upstream, simulator, monkeypatch):
+    real = key_lists.read_entry
+    monkeypatch.setattr("management_proxy.simulator.key_lists.read_entry", lambda *given: {k: v for k, v in real(*given).items() if k != "weight"})
+    answer = api("POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"weight": 5, "prefix": "team"}})
+    assert (answer.status_code, answer.json()["data"]["change"]["error"]) == (201, "the upstream does not keep weight")
+    assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
+    assert [d for d in compare(upstream, client) if d.kind == "different"] == []
