@@ -6,6 +6,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import migrations
 
+from usage.migrations._rollups import plan_for_all_rows, series_found_in
+
 DIMENSIONS = (
     "provider", "model", "alias", "endpoint", "auth_type", "executor_type",
     "service_tier", "reasoning_effort", "failure_class", "failed",
@@ -34,6 +36,15 @@ ROLLUPS = (
     ("usage_usageweeklybykeyandmodel", WEEK, "o.by_model_id", "client_key_id"),
     ("usage_usagedailybycredential", DAY, "o.by_account_id", "credential_id"),
 )
+REFERENCES = [("usage_usageseries", column) for column in ("by_model_id", "by_account_id", "overall_id", "key_and_model_id")]
+# As the migrations 0002 and 0003 made them.
+INDEXES = {
+    "usage_event_newest": '("timestamp" DESC, id DESC)',
+    "usage_event_newest_of_series": '(series_id, "timestamp" DESC)',
+    "usage_event_request": """(request_id, "timestamp") WHERE request_id <> ''""",
+    "usage_event_newest_of_key": '(client_key_id, "timestamp" DESC)',
+    "usage_event_newest_of_credential": '(credential_id, "timestamp" DESC)',
+}
 # usage.histograms.BIN_SQL as it was.
 BIN = "ceil(ln({}::float8) / 0.040005334613699206::float8)::smallint"
 
@@ -43,18 +54,30 @@ def move(apps, schema_editor):
         cursor.execute("SELECT count(*) FROM usage_usageseries")
         if not cursor.fetchone()[0]:
             return
-        make_series(cursor)
-        cursor.execute(
-            "UPDATE usage_event AS e SET series_id = m.new_id, client_key_id = o.client_key_id, credential_id = o.credential_id "
-            "FROM moved_series AS m JOIN usage_usageseries AS o ON o.id = m.old_id WHERE e.series_id = m.old_id"
-        )
-        cursor.execute("TRUNCATE usage_usagehourly, usage_usagedaily, usage_usagedailybymodel, usage_usagedailyoverall")
-        cursor.execute("DELETE FROM usage_usageseries WHERE id NOT IN (SELECT id FROM kept_series)")
+        with series_found_in(cursor, REFERENCES):
+            make_series(cursor)
+            move_events(cursor)
+            cursor.execute("TRUNCATE usage_usagehourly, usage_usagedaily, usage_usagedailybymodel, usage_usagedailyoverall")
+            cursor.execute("DELETE FROM usage_usageseries WHERE id NOT IN (SELECT id FROM kept_series)")
+        plan_for_all_rows(cursor, "usage_event", "usage_usageseries")
         cursor.execute("SELECT zone FROM usage_rollupcalendar WHERE id = 1")
         row = cursor.fetchone()
         for rollup in ROLLUPS:
             cursor.execute(fill_sql(*rollup), {"zone": row[0] if row else settings.TIME_ZONE})
         cursor.execute("DROP TABLE moved_series, kept_series")
+
+
+def move_events(cursor):
+    """Every event changes, so that making the indexes again takes less than keeping them."""
+    for name in INDEXES:
+        cursor.execute(f"DROP INDEX {name}")
+    plan_for_all_rows(cursor, "usage_event", "usage_usageseries", "moved_series")
+    cursor.execute(
+        "UPDATE usage_event AS e SET series_id = m.new_id, client_key_id = o.client_key_id, credential_id = o.credential_id "
+        "FROM moved_series AS m JOIN usage_usageseries AS o ON o.id = m.old_id WHERE e.series_id = m.old_id"
+    )
+    for name, definition in INDEXES.items():
+        cursor.execute(f"CREATE INDEX {name} ON usage_event {definition}")
 
 
 def make_series(cursor):

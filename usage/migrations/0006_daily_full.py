@@ -3,11 +3,12 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from usage.migrations._rollups import DAY, fill_sql, rollup
+from usage.migrations._rollups import DAY, fill_sql, plan_for_all_rows, rollup
 
 
 def fill(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
+        plan_for_all_rows(cursor, "usage_event", "usage_usageseries")
         cursor.execute("SELECT zone FROM usage_rollupcalendar WHERE id = 1")
         row = cursor.fetchone()
         zone = row[0] if row else settings.TIME_ZONE

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import migrations
 
-from usage.migrations._rollups import OUTCOME_SUMS, TOKENS
+from usage.migrations._rollups import OUTCOME_SUMS, TOKENS, plan_for_all_rows, series_found_in
 
 DIMENSIONS = (
     "provider", "model", "alias", "endpoint", "auth_type", "executor_type",
@@ -29,6 +29,7 @@ NARROWED = (
     ("usage_usagedailybycredential", "usage_usagedailybycredential", "account", ("provider", "auth_type"), "credential_id"),
     ("usage_usagedailybymodel", "usage_usagedaily", "model", ("model",), ""),
 )
+REFERENCES = [("usage_usageseries", column) for column in NARROW] + [(table, "series_id") for table in (*HELD, "usage_usagedaily", "usage_usagedailybymodel")]
 COUNTS = ("attempts", "requests", *OUTCOME_SUMS, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
 MAXIMA = ("latency_max_ms", "ttft_max_ms")
 
@@ -38,6 +39,7 @@ def move(apps, schema_editor):
         cursor.execute("SELECT count(*) FROM usage_usageseries")
         if not cursor.fetchone()[0]:
             return
+        plan_for_all_rows(cursor, "usage_usageseries")
         for table in HELD:
             cursor.execute(outcome_sql(table))
         cursor.execute("ALTER TABLE usage_usagedaily ADD COLUMN failed bigint, ADD COLUMN generated_tokens bigint, ADD COLUMN generation_ms bigint")
@@ -45,8 +47,10 @@ def move(apps, schema_editor):
         kept = name_narrow_series(cursor)
         for narrowed in NARROWED:
             narrow(cursor, *narrowed)
-        # Full series may not be dropped, narrow ones that nothing names any more may.
-        cursor.execute("DELETE FROM usage_usageseries WHERE level IN ('model', 'account') AND id <> ALL(%s)", [kept])
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with series_found_in(cursor, REFERENCES):
+            # Full series may not be dropped, narrow ones that nothing names any more may.
+            cursor.execute("DELETE FROM usage_usageseries WHERE level IN ('model', 'account') AND id <> ALL(%s)", [kept])
 
 
 def outcome_sql(table):

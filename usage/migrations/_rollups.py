@@ -1,5 +1,7 @@
 """Making and filling rollup tables in migrations: the measures and the SQL as they were when the first of them was written."""
 
+from contextlib import contextmanager
+
 import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
@@ -54,6 +56,25 @@ def rollup(name, verbose_name_plural, bucket, parties=(), *, outcome=False):
         ],
         options={"verbose_name_plural": verbose_name_plural},
     )
+
+
+def plan_for_all_rows(cursor, *tables):
+    """Until the transaction ends: statements read whole tables, whose statistics may be missing or those of a small one."""
+    cursor.execute("SET LOCAL enable_nestloop = off")
+    cursor.execute("SET LOCAL work_mem = '128MB'")
+    cursor.execute(f"ANALYZE {', '.join(tables)}")
+
+
+@contextmanager
+def series_found_in(cursor, columns):
+    """Index what refers to series, (table, column): each that is deleted is looked up in all of these, which has no index to offer."""
+    for number, (table, column) in enumerate(columns):
+        cursor.execute(f"CREATE INDEX series_for_now_{number} ON {table} ({column})")
+    yield
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # an index goes only when nothing is left to check
+    for number in range(len(columns)):
+        cursor.execute(f"DROP INDEX series_for_now_{number}")
+    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def fill_sql(table, bucket, series, parties=()):
