@@ -55,7 +55,8 @@ def _copy_reference(database: dict[str, object], events: int) -> None:
         if server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
             _make_reference(events)
             server.execute(f"ALTER DATABASE {NAME} RENAME TO {template}")
-        server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template}")
+        # The default way writes all of it to the log as well.
+        server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template} STRATEGY FILE_COPY")
 
 
 def _make_reference(events: int) -> None:

@@ -1,7 +1,7 @@
 """What collecting costs and how fast it is: `make bench-ingest`.
 
 Everything on one machine: the embedded database, a simulated upstream (in this process) and a collector of its own.
-`python -m tests.bench.ingest drain --events 20000` measures one part, smaller.
+Each part has its section, written as it ends; `python -m tests.bench.ingest drain --events 20000` is one part, smaller.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from tests.bench.watch import Watched, collector_loop, web_server
 
 Row = list[object]
 PARTS = ("drain", "memory", "visible", "idle", "sustained")
+IDLE_SECONDS = 30
 
 
 @contextmanager
@@ -127,14 +128,14 @@ def _until_visible(http: httpx.Client, simulator: RunningSimulator, count: int) 
         time.sleep(0.02)
 
 
-def idle(options: argparse.Namespace) -> list[Row]:
-    """CPU and statements of a collector whose upstream is silent; the first minute tells of a pause, the second of a silence."""
+def idle(_options: argparse.Namespace) -> list[Row]:
+    """CPU and statements of a collector whose upstream is silent; the first half of a minute tells of a pause, the second of a silence."""
     rows: list[Row] = []
     with stage() as (environment, _), _statements_logged() as statements, collector_loop(environment) as collector:
         time.sleep(5)
         for name in ("just fallen silent", "silent for long"):
             cpu, asked, started = collector.cpu_seconds, statements(), time.monotonic()
-            time.sleep(options.seconds / 10)
+            time.sleep(IDLE_SECONDS)
             elapsed = time.monotonic() - started
             busy, queries = (collector.cpu_seconds - cpu) / elapsed, (statements() - asked) / elapsed
             rows.append([f"idle collector, {name}", f"{busy:.2%} of a core, {queries:.1f} queries/s", "1 %, 1 query/s"])
@@ -165,15 +166,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="backlog to drain; five times as many for the memory")
     parser.add_argument("--stored", type=int, default=3_205_740, help="events stored before the sustained load")
     parser.add_argument("--rate", type=int, default=3000)
-    parser.add_argument("--seconds", type=float, default=300, help="of the sustained load; a tenth of it for each idle measurement")
+    parser.add_argument("--seconds", type=float, default=300, help="of the sustained load")
     parser.add_argument("--samples", type=int, default=40, help="of the way from upstream to history")
     options = parser.parse_args()
-    rows = [row for part in (options.parts or PARTS) for row in globals()[part](options)]
-    body = table(["figure", "measured", "wanted"], rows)
-    if options.parts:
-        print(body)
-    else:
-        write_section("Ingest", " ".join(["python -m tests.bench.ingest", *sys.argv[1:]]), body)
+    command = " ".join(["python -m tests.bench.ingest", *sys.argv[1:]]) if sys.argv[1:] else "make bench-ingest"
+    for part in options.parts or PARTS:
+        write_section(f"Ingest: {part}", command, table(["figure", "measured", "wanted"], globals()[part](options)))
 
 
 if __name__ == "__main__":
