@@ -32,7 +32,8 @@ test: $(VENV)/dev.stamp ## Run the whole suite
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 crash-matrix: $(VENV)/dev.stamp ## Kill, freeze and starve real collectors at every step; the suite does so at a few
-	@$(BIN)/python -m pytest -m "matrix or not matrix" -q tests/usage/test_crashes.py tests/providers/test_write_crashes.py
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -m "matrix or not matrix" -q \
+		tests/usage/test_crashes.py tests/usage/test_disasters.py tests/providers/test_write_crashes.py
 
 check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from management_proxy.simulator.usage_queue import as_page
 from tests.config.processes import eventually
 from tests.crashing import nursery
 from tests.usage.conftest import KEY, environment
-from tests.usage.world import BAD, PAGE, World
+from tests.usage.world import PAGE, World
 from usage.models import CollectorRun, UsageEvent
 from usage.queue_entry import split_page
 from usage.rollups import GRANULARITIES
@@ -123,6 +123,7 @@ def test_rebuilding_while_collecting_leaves_every_sum_right(world: World):
 
 
 @pytest.mark.matrix
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGQUIT], ids=["orderly", "at once"])
 def test_database_stopped_and_started_in_the_middle_costs_nothing(tmp_path: Path, blow: int):
     """A server of its own; the collector goes on by itself, and what it popped meanwhile lies in the spool."""
@@ -133,22 +134,24 @@ def test_database_stopped_and_started_in_the_middle_costs_nothing(tmp_path: Path
         running_simulator(key=KEY, retention=3600, statistics=True, record_handed_out=True) as simulator,
         nursery(environment(f"postgresql://postgres@:5432/{host}/tollgate"), tmp_path / "log") as workers,
     ):
+        queue = simulator.app.state.queue
         assert workers.run("migrate") == 0
-        settings = {"CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url, "MANAGEMENT_API_KEY": KEY, "SPOOL_DIR": str(tmp_path / "spool")}
-        loop = workers.start("collect_usage", "--loop", "--interval", "0.1", settings={**settings, "COLLECTOR_PAGE_SIZE": 50})
-        for _ in range(3):
-            simulator.control("generate", {"events": 2000, "spread": 7200})
-            eventually(lambda: 0 < len(simulator.app.state.queue) < 1900, seconds=30)
-            os.kill(embedded_postgres.server_pid(home), blow)
-            eventually(lambda: embedded_postgres.server_pid(home) is None)
-            embedded_postgres.ensure_running(home)
+        address = {"CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url, "MANAGEMENT_API_KEY": KEY, "SPOOL_DIR": str(tmp_path / "spool")}
+        # The lease that could not be released is waited for each time.
+        settings = {**address, "COLLECTOR_PAGE_SIZE": 50, "COLLECTOR_LEASE_TTL_SECONDS": TTL}
+        loop = workers.start("collect_usage", "--loop", "--interval", "0.1", settings=settings)
         try:
+            for _ in range(3):
+                simulator.control("generate", {"events": 2000, "spread": 7200})
+                eventually(lambda: 0 < len(queue) < 1900, seconds=30)
+                os.kill(embedded_postgres.server_pid(home), blow)
+                eventually(lambda: embedded_postgres.server_pid(home) is None)
+                embedded_postgres.ensure_running(home)
             with psycopg.connect(host=host, user="postgres", dbname="tollgate", autocommit=True) as database:
-                eventually(lambda: database.execute("SELECT count(*) FROM usage_event").fetchone() == (6000,), seconds=90)
+                eventually(lambda: database.execute("SELECT count(*) FROM usage_event").fetchone() == (6000,), seconds=60)
                 sums = [database.execute(f"SELECT sum(attempts) FROM {granularity.table}").fetchone() for granularity in GRANULARITIES]
             assert sums == [(6000,)] * len(GRANULARITIES)
-            assert len(simulator.app.state.queue.handed_out_log) == 6000
-            assert BAD not in simulator.app.state.queue.handed_out_log
+            assert len(queue.handed_out_log) == 6000
         finally:
             os.kill(loop, signal.SIGTERM)
             workers.wait(loop)
