@@ -123,7 +123,7 @@ def _until_visible(http: httpx.Client, simulator: RunningSimulator, count: int) 
     while True:
         answer = http.get("/api/usage/history", params={"from": today, "to": today})
         assert answer.status_code == 200, answer.text
-        if answer.json()["totals"]["totalRequests"] > count:
+        if answer.json()["data"]["totals"]["totalRequests"] > count:
             return time.monotonic() - started
         time.sleep(0.02)
 
