@@ -31,6 +31,7 @@ from management_proxy.errors import (
     Unintelligible,
     UpstreamError,
 )
+from management_proxy.trust import trusted_authorities
 
 CONNECT_SECONDS = 5.0
 DEFAULT_RETENTION_SECONDS = 60
@@ -175,7 +176,7 @@ class ManagementClient:
 @lru_cache(maxsize=1)
 def _shared_http() -> httpx.Client:
     # Redirects are never followed: they could carry the key elsewhere. The environment's proxies do not apply.
-    return httpx.Client(follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=64, keepalive_expiry=8))
+    return httpx.Client(verify=trusted_authorities(), follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=64, keepalive_expiry=8))
 
 
 def refusal_of(status: int, body: bytes, now: datetime) -> UpstreamError:

@@ -22,6 +22,7 @@ import httpcore
 
 from management_proxy.policies import Limits
 from management_proxy.proxy_headers import RawHeaders, header
+from management_proxy.trust import trusted_authorities
 from management_proxy.watched_network import LimitPassed, Watch, WatchedBackend, watched
 
 # The upstream closes a connection that says nothing within 10 s of its beginning (contract 1.1).
@@ -152,7 +153,9 @@ class Attempt:
 @lru_cache(maxsize=1)
 def _pool() -> httpcore.ConnectionPool:
     # Apart from the client's: calls through the proxy and our own never wait for each other's connections.
-    return httpcore.ConnectionPool(max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=WatchedBackend())
+    return httpcore.ConnectionPool(
+        trusted_authorities(), max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=WatchedBackend()
+    )
 
 
 def close_pool() -> None:

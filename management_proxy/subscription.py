@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
@@ -135,7 +136,8 @@ def _connection(management_url: str, key: str) -> Connection:
     }  # fmt: skip
     if parts.scheme != "https":
         return Connection(**options)
-    return SSLConnection(**options, ssl_cert_reqs=ssl.CERT_REQUIRED, ssl_check_hostname=True)
+    # With these it trusts whom `management_proxy/trust.py` trusts.
+    return SSLConnection(**options, ssl_cert_reqs=ssl.CERT_REQUIRED, ssl_check_hostname=True, ssl_ca_certs=certifi.where())
 
 
 def refusal_of(text: str, now: datetime) -> UpstreamError:

@@ -3,13 +3,16 @@
 import socket
 import ssl
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from management_proxy import errors
+from management_proxy import client, errors
 from management_proxy.simulator import running_simulator
 from management_proxy.subscription import Subscription, refusal_of
+from tests.config.processes import eventually
+from tests.tls import behind_tls, make_certificate
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -93,6 +96,7 @@ def test_nothing_that_came_is_lost_by_leaving(simulator):
     subscription = subscribe(simulator)
     simulator.app.generate(100, 0.0, None)
     assert len(subscription.leave()) == 100
+    eventually(lambda: simulator.control("state")["subscribers"] == 0)
     simulator.app.generate(5, 0.0, None)
     assert len(simulator.app.state.queue.pop(10)) == 5
 
@@ -123,6 +127,48 @@ def test_certificate_of_a_stranger_is_refused():
         with pytest.raises(errors.NotReached):
             Subscription(f"https://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print)
         thread.join(10)
+
+
+def test_events_come_over_tls_from_an_authority_that_this_host_trusts(simulator, tmp_path, monkeypatch):
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    with behind_tls(simulator.port, certificate) as port:
+        subscription = Subscription(f"https://127.0.0.1:{port}/v0/management", simulator.key, print)
+        simulator.app.generate(120, 0.0, None)
+        assert len(received(subscription)) == 120
+        simulator.app.generate(7, 0.0, None)
+        assert len(subscription.leave()) == 7
+
+
+def test_key_never_leaves_for_an_authority_that_this_host_does_not_trust(simulator, tmp_path):
+    told: list[errors.Blocked] = []
+    with behind_tls(simulator.port, make_certificate(tmp_path)) as port, pytest.raises(errors.NotReached, match="certificate"):
+        Subscription(f"https://127.0.0.1:{port}/v0/management", "a wrong key", told.append)
+    assert simulator.control("state")["failed_logins"] == len(told) == 0
+
+
+def test_certificate_of_another_name_is_refused(simulator, tmp_path, monkeypatch):
+    certificate = make_certificate(tmp_path, "127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    with behind_tls(simulator.port, certificate) as port, pytest.raises(errors.NotReached, match="certificate"):
+        Subscription(f"https://127.0.0.1:{port}/v0/management", simulator.key, print)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_asking_trusts_the_same_authorities(simulator, tmp_path, monkeypatch, is_trusted):
+    certificate = make_certificate(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    simulator.app.generate(3, 0.0, None)
+    chunks: list[bytes] = []
+    client._shared_http.cache_clear()
+    try:
+        with behind_tls(simulator.port, certificate) as port, nullcontext() if is_trusted else pytest.raises(errors.NotReached):
+            client.ManagementClient(f"https://127.0.0.1:{port}/v0/management", simulator.key).pop_usage(10, chunks.append)
+        assert (b"".join(chunks).count(b'"timestamp"') == 3) is is_trusted
+    finally:
+        client._shared_http().close()
+        client._shared_http.cache_clear()
 
 
 @pytest.mark.parametrize(
