@@ -189,6 +189,16 @@ def judge_collector(state: UpstreamState) -> Finding | None:
     )  # fmt: skip
 
 
+def judge_first_run(state: UpstreamState) -> Finding | None:
+    """The very first run, before whose first page nothing can be shown."""
+    if state.last_success_at or state.last_run is None or not state.is_held or state.last_run.status != Status.RUNNING:
+        return None
+    return Finding(
+        Level.NOTICE, "The first run is in progress.", "Events show as soon as its first page is stored.", "Nothing: look again in a few seconds.",
+        subject=state.upstream.name,
+    )  # fmt: skip
+
+
 def judge_success(state: UpstreamState) -> Finding | None:
     """Runs that end badly for another reason than the upstream."""
     run = state.last_run
@@ -253,8 +263,8 @@ def judge_spool(state: UpstreamState) -> Finding | None:
 
 
 JUDGEMENTS: tuple[Judgement, ...] = (
-    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_success, judge_push, judge_completeness,
-    judge_spool,
+    judge_access, judge_reach, judge_interface, judge_statistics, judge_retention, judge_clock, judge_collector, judge_first_run, judge_success, judge_push,
+    judge_completeness, judge_spool,
 )  # fmt: skip
 
 

@@ -57,6 +57,15 @@ def test_usage_page_without_data_says_what_to_check(staff):
     assert "No upstream is configured" in staff.get("/usage/").content.decode()
 
 
+def test_usage_page_says_that_the_first_run_is_in_progress(staff):
+    upstream = make_upstream()
+    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at=datetime.now(UTC), status="running")
+    leases.acquire(upstream.collect_lease, 30)
+    page = staff.get("/usage/").content.decode()
+    assert "The first run is in progress" in page
+    assert "nothing was found wrong" not in page
+
+
 def test_ordinary_user_sees_own_usage_only(client):
     upstream, user = some_usage(api_key="sk-other-key-1111"), make_user("bob")
     client.force_login(user)

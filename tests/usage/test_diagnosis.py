@@ -64,6 +64,16 @@ def test_trouble_is_named(fields, level, words):
     assert words in summaries(level)
 
 
+def test_first_run_is_told_until_it_has_ended():
+    upstream = well()
+    CollectorRun.objects.update(status="running", ended_at=None)
+    leases.acquire(upstream.collect_lease, 30)
+    assert "The first run is in progress" in summaries(Level.NOTICE)
+    CollectorRun.objects.update(status="succeeded", ended_at=timezone.now())
+    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=2, started_at=timezone.now(), status="running")
+    assert health.troubles(health.findings()) == []
+
+
 def test_missing_collector_and_failed_run_are_told():
     upstream = well()
     CollectorRun.objects.update(started_at=timezone.now() - timedelta(hours=2), ended_at=timezone.now() - timedelta(hours=2))
