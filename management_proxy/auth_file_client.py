@@ -42,7 +42,7 @@ def auth_file_content(client: ManagementClient, name: str) -> dict[str, Any] | N
         content = msgspec.json.decode(download_auth_file(client, name))
     except NotFound:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unintelligible("the auth file is no JSON", 200) from error
     if not isinstance(content, dict):
         raise Unintelligible("the auth file is no object", 200)

@@ -198,7 +198,7 @@ def _error_text(body: bytes) -> str:
     try:
         answer = msgspec.json.decode(body)
         told = [text for text in (answer.get("error"), answer.get("message")) if isinstance(text, str)]
-    except (msgspec.DecodeError, AttributeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, AttributeError, UnicodeDecodeError, RecursionError):
         return ""
     # Go quotes the value that it could not read in backticks, and that may be a key.
     return re.sub(r"`[^`]*`", "`…`", ": ".join(told))[:300]
@@ -244,7 +244,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     """The object that an answer's body holds. Raises Unintelligible."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unintelligible("the answer is no JSON", 200) from error
     if not isinstance(value, dict):
         raise Unintelligible("the answer is no JSON object", 200)

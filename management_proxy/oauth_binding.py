@@ -85,7 +85,7 @@ def _state_of_address(address: str) -> str:
 def _state_of_start(answer: bytes) -> str:
     try:
         told: Any = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     state = told.get("state") if isinstance(told, dict) else ""
     return state if isinstance(state, str) else ""

@@ -104,7 +104,7 @@ def body_of(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, Any]:
         raise ChangeRefused(f"a body has at most {LARGEST_BODY // 1024} KiB", "", "BODY_TOO_LARGE")
     try:
         body = msgspec.json.decode(request.body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ChangeRefused(f"the body is no JSON: {problem}") from problem
     if not isinstance(body, dict):
         raise ChangeRefused("the body is no JSON object")

@@ -93,7 +93,7 @@ def _switch_value(path: str, value: Any) -> Any:
 def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ChangeRefused("the body is no JSON") from error
 
 

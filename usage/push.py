@@ -133,7 +133,7 @@ def page_of(events: list[bytes]) -> bytes:
 def _element(event: bytes) -> bytes:
     try:
         msgspec.json.decode(event, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return msgspec.json.encode(event.decode("utf-8", "replace"))
     return event
 

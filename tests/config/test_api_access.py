@@ -50,6 +50,14 @@ def test_strangers_get_nothing_anywhere():
     assert wrong == {}
 
 
+def test_endlessly_nested_body_is_a_clear_refusal_anywhere():
+    make_upstream(from_environment=True)
+    script = bearer(make_user(staff=True), "write")
+    sent = [(method, address) for method in ("POST", "PUT", "PATCH") for address in ADDRESSES]
+    answers = {name: script.generic(*name, "[" * 100_000, content_type="application/json").status_code for name in sent}
+    assert {name: status for name, status in answers.items() if not 400 <= status < 500 and status != 503} == {}
+
+
 def test_reading_token_changes_nothing_anywhere():
     script = bearer(make_user(staff=True), "read")
     wrong = {name: status for name, status in statuses(script, ("POST", "PUT", "PATCH", "DELETE")).items() if status not in (403, 404, 405)}

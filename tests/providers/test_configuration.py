@@ -159,6 +159,7 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
     [
         (lambda text: "", "empty"),
         (lambda text: text + "\nx: [", "no valid YAML"),
+        (lambda text: text + "\nx: " + "[" * 100_000, "nested deeper"),
         (lambda text: text + "\nhost: hidden-1…\n", "twice"),
         (lambda text: re.sub(r"(?m)^api-keys:\n(?:- .*\n)+", "api-keys: []\n", text), "api-keys is empty"),
         (lambda text: text.replace("hidden-2", "hidden-999"), "stands for nothing"),
@@ -232,6 +233,14 @@ def test_text_caught_while_it_is_written_is_no_version(upstream, simulator):
     with pytest.raises(ChangeRefused):
         configuration.opened_version(upstream)
     assert not ConfigurationVersion.objects.exists()
+
+
+@pytest.mark.parametrize(("path", "body"), [("*config.yaml", "host: " + "[" * 100_000), ("*config", '{"host": ' + "[" * 100_000)])
+def test_deeply_nested_answer_is_an_error_and_not_the_end(upstream, staff, simulator, path, body):
+    fault = {"kind": "garbage", "body": body, "path": path, "count": None}
+    httpx.post(f"{simulator.url}/__control/faults", json=fault).raise_for_status()
+    for page in ("", "file/", "versions/"):
+        assert staff.get(ROOT + page).status_code in (200, 502, 503)
 
 
 def test_lost_answer_of_a_save_is_resolved_by_reading(upstream, client, simulator):
