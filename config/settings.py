@@ -54,7 +54,7 @@ DATABASE_REPLICA_URL: str = environment["DATABASE_REPLICA_URL"]
 def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
     return {
         **address,
-        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode

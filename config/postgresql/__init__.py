@@ -1,0 +1,1 @@
+"""The database backend: Django's for PostgreSQL with metrics, whose health check costs no round trip."""

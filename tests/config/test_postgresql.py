@@ -1,0 +1,38 @@
+"""The health check of a database connection: free while all is well, and right when it is not."""
+
+import pytest
+from django.db import connection
+
+
+@pytest.fixture
+def other(transactional_db):
+    """A second connection, as it is at the beginning of a request."""
+    copy = connection.copy(alias="other")
+    with copy.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    copy.health_check_enabled = True
+    copy.close_if_unusable_or_obsolete()
+    yield copy
+    copy.close()
+
+
+def backend(of):
+    with of.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+def test_a_living_connection_is_kept_without_a_question(other, monkeypatch):
+    before = other.connection
+    monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.is_usable", lambda self: pytest.fail("asked"))
+    backend(other)
+    assert other.connection is before
+
+
+def test_a_connection_that_the_server_closed_is_replaced(other):
+    before = other.connection
+    pid = before.info.backend_pid
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        assert cursor.fetchone()[0]
+    assert backend(other) != pid
