@@ -1,6 +1,7 @@
 """What may be asked of history, as forms: bounds, defaults and the conversion to a window."""
 
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -44,12 +45,18 @@ class DayField(forms.Field):
         return day
 
 
+@cache
+def _zone_names() -> frozenset[str]:
+    # The library walks its folders at each call, which takes longer than many an answer.
+    return frozenset(available_timezones())
+
+
 class ZoneField(forms.Field):
     """An IANA time zone; empty means the configured one."""
 
     def to_python(self, value: Any) -> ZoneInfo:
         name = value or settings.TIME_ZONE
-        if name not in available_timezones():
+        if name not in _zone_names():
             raise ValidationError(f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}")
         return ZoneInfo(name)
 
