@@ -17,10 +17,12 @@ import httpx
 import pytest
 
 from management_proxy.models import CollectionMode, Upstream
+from management_proxy.observation import examine
 from management_proxy.upstreams import client_for
 from management_proxy.usage_client import counters
+from monitoring.health import findings
 from tests.config.processes import eventually
-from tests.factories import make_upstream
+from tests.factories import make_upstream, make_user
 from usage import completeness
 from usage.completeness_models import CompletenessInterval, CounterSample
 from usage.loop import UpstreamThread
@@ -166,3 +168,20 @@ def test_pushed_and_pulled_in_turn_with_a_restart_in_between(server, upstream):
     before = UsageEvent.objects.count()
     server.chat(30)
     eventually(lambda: UsageEvent.objects.count() == before + counted(upstream) == before + 30, 60)
+
+
+@pytest.mark.usefixtures("collecting")
+def test_statistics_that_are_off_are_told_and_switched_on_by_the_button(server, upstream, client):
+    def told() -> list[str]:
+        return [f.action.url for f in findings() if "switched off upstream" in f.summary and f.action]
+
+    httpx.put(f"{server.url}/v0/management/usage-statistics-enabled", headers={"X-Management-Key": KEY}, json={"value": False}).raise_for_status()
+    time.sleep(2)  # the server reads its file again within a second, and nothing says when
+    server.chat(3)
+    assert examine(upstream)
+    (button,) = told()
+    client.force_login(make_user("ada", staff=True))
+    assert "Usage statistics are on" in client.post(button, follow=True).content.decode()
+    assert told() == []
+    server.chat(5)
+    eventually(lambda: UsageEvent.objects.count() == 5, 30)
