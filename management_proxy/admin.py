@@ -1,15 +1,19 @@
-"""Upstreams in the admin: add, pause, resume, let callers in again; and everybody's personal tokens, to revoke."""
+"""Upstreams in the admin: add, pause, resume, let callers in again, remove; and everybody's personal tokens, to revoke."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 
 from management_proxy import breaker_rows
 from management_proxy.client import release_of
 from management_proxy.models import CollectionMode, PersonalToken, Upstream
+from management_proxy.removal import reasons_against, remove
 from management_proxy.subscription import FIRST_WITH_PUSH
 from management_proxy.tokens import revoke_token
 from management_proxy.upstreams import allow_access
@@ -74,7 +78,7 @@ class UpstreamAdmin(admin.ModelAdmin):
         "from_environment",
     )
     list_filter = ("is_enabled", "access")
-    actions = ("pause", "resume", "let_callers_in")
+    actions = ("pause", "resume", "let_callers_in", "remove")
 
     def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> Any:
         shown = ["name", "management_url", "is_enabled", "collection_mode"]
@@ -88,8 +92,32 @@ class UpstreamAdmin(admin.ModelAdmin):
         kwargs["fields"] = [name for name in self.get_fields(request, obj) if name != "management_key"]
         return super().get_form(request, obj, change, **kwargs)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Upstream | None = None) -> bool:
-        return False  # its history would go with it: pause it instead
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask, then remove; the row stays for the sake of its history."""
+        upstream = self.get_object(request, object_id)
+        if upstream is None:
+            raise Http404
+        if not self.has_delete_permission(request, upstream):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._remove(request, upstream)
+        context = {**self.admin_site.each_context(request), "title": f"Remove {upstream.name}?", "upstream": upstream, "opts": self.opts}
+        return TemplateResponse(request, "management_proxy/remove_upstream.html", {**context, "reasons": reasons_against(upstream)})
+
+    def _remove(self, request: HttpRequest, upstream: Upstream) -> HttpResponse:
+        name = upstream.name
+        if reasons := remove(upstream, user_of(request)):
+            self.message_user(request, f"The upstream {name} was not removed: {' '.join(reasons)}", messages.ERROR)
+            return redirect("admin:management_proxy_upstream_delete", upstream.pk)
+        self.message_user(request, f"The upstream {name} was removed. Its usage stays, under the name “{upstream.name}”.", messages.SUCCESS)
+        return redirect("admin:management_proxy_upstream_changelist")
+
+    @admin.action(description="Remove…", permissions=["delete"])
+    def remove(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> HttpResponse | None:
+        if len(upstreams) == 1:
+            return redirect("admin:management_proxy_upstream_delete", upstreams[0].pk)
+        self.message_user(request, "Upstreams are removed one at a time: choose one.", messages.WARNING)
+        return None
 
     @admin.action(description="Pause collection", permissions=["change"])
     def pause(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:

@@ -49,8 +49,18 @@ class UsageInterface(models.TextChoices):
     NONE = "none", "none"
 
 
+class PresentUpstreams(models.Manager["Upstream"]):
+    """All but the removed ones: what is listed, served, collected from and judged."""
+
+    def get_queryset(self) -> models.QuerySet["Upstream"]:
+        return super().get_queryset().filter(removed_at=None)
+
+
 class Upstream(models.Model):
-    """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted."""
+    """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted.
+
+    A removed one stays as a row, under another name, so that its history is somebody's (`management_proxy/removal.py`).
+    """
 
     name = models.CharField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")])
     management_url = models.CharField(max_length=500, validators=[validate_management_url], help_text="For instance http://cliproxyapi:8317/v0/management")
@@ -77,12 +87,19 @@ class Upstream(models.Model):
     clock_ahead_most = models.FloatField(null=True, blank=True, editable=False, help_text="The same, at most.")
     examined_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the doctor last asked it.")
     examination_error = models.CharField(max_length=300, blank=True, editable=False)
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = PresentUpstreams()
+    with_removed: "models.Manager[Upstream]" = models.Manager()
 
     class Meta:
         ordering = ("name",)
         constraints = (
             models.UniqueConstraint(fields=("from_environment",), condition=Q(from_environment=True), name="one_upstream_from_environment"),
             models.CheckConstraint(condition=Q(from_environment=False) | Q(key_encrypted=b""), name="environment_key_never_stored"),
+            models.CheckConstraint(
+                condition=Q(removed_at=None) | Q(key_encrypted=b"", is_enabled=False, from_environment=False), name="removed_upstream_is_inert"
+            ),
         )
         permissions = (
             ("read_secrets", "Can read secrets through the management proxy"),

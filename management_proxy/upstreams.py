@@ -62,13 +62,15 @@ def key_of(upstream: Upstream) -> str:
 
 
 def check_access(upstream: Upstream) -> None:
-    """Raise what stops every caller: KeyRejected until an operator acts, Banned until its end."""
-    upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until"])
+    """Raise what stops every caller: KeyRejected until an operator acts or once it was removed, Banned until its end."""
+    upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until", "removed_at"])
     raise_if_blocked(upstream)
 
 
 def raise_if_blocked(upstream: Upstream) -> None:
     """What `check_access` does, for an upstream that was read just now."""
+    if upstream.removed_at:
+        raise KeyRejected("the upstream was removed")
     if upstream.access == Access.KEY_REJECTED:
         raise KeyRejected(f"stopped until an operator lets callers in again: {upstream.access_detail}")
     if upstream.access == Access.BANNED and upstream.blocked_until:
@@ -86,7 +88,7 @@ _FIND = """
 /* management_proxy.upstreams.find_upstream */
 SELECT upstream.*, breaker.state AS breaker_state, breaker.until AS breaker_until, breaker.strikes AS breaker_strikes
 FROM management_proxy_upstream AS upstream LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
-WHERE %(name)s IN ('', upstream.name)
+WHERE upstream.removed_at IS NULL AND %(name)s IN ('', upstream.name)
 ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
 """
 

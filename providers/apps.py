@@ -10,7 +10,7 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         # Each kind of change registers itself, so that intents can be read again.
-        from management_proxy import write_funnel
+        from management_proxy import removal, write_funnel
         from monitoring import health, periodic
         from monitoring.metrics import register_gauges
         from providers import (  # noqa: F401
@@ -25,6 +25,7 @@ class ProvidersConfig(AppConfig):
         from providers.gauges import change_gauges, drift_gauges
         from providers.health import check_differences, check_unsettled
         from providers.proxied_writes import handle
+        from providers.removal import forget, waiting_changes
         from providers.upkeep import TEND
 
         register_gauges("changes", change_gauges)
@@ -33,3 +34,4 @@ class ProvidersConfig(AppConfig):
         health.register("changes", check_unsettled)
         periodic.register(TEND)
         write_funnel.register(handle)
+        removal.register(waiting_changes, forget)

@@ -50,7 +50,7 @@ from monitoring import audit
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import acquire, heartbeat, release
 from providers.changes import Change
-from providers.errors import QueueFull
+from providers.errors import ChangeRefused, QueueFull
 from providers.intents import LeaseLost
 from providers.models import Intent
 from providers.turns import take_turn
@@ -68,7 +68,7 @@ Actor = AbstractBaseUser | AnonymousUser | None
 
 
 def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str = "", *, actor_name: str = "") -> Intent:
-    """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises QueueFull."""
+    """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises QueueFull, or ChangeRefused if the upstream was removed."""
     user_id = actor.pk if isinstance(actor, AbstractBaseUser) else None
     intent = Intent(upstream=upstream, reason=reason[:300], actor_id=user_id)
     intent.actor_name = (actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name)[:150]
@@ -81,10 +81,17 @@ def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str 
     return intent
 
 
-def _take_place(upstream: Upstream) -> None:
-    """Make ids follow the order in which rows become visible, until the transaction ends. Raises QueueFull."""
+def hold_places(upstream: Upstream) -> None:
+    """Let nobody join the upstream's queue until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("/* providers.upstream_writes.place */ SELECT pg_advisory_xact_lock(%s, %s)", [_PLACES, upstream.pk])
+
+
+def _take_place(upstream: Upstream) -> None:
+    """Make ids follow the order in which rows become visible, until the transaction ends. Raises QueueFull, ChangeRefused."""
+    hold_places(upstream)
+    if not Upstream.objects.filter(pk=upstream.pk).exists():
+        raise ChangeRefused(f"{upstream.name} was removed", code="RESOURCE_NOT_FOUND")
     if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count() >= LONGEST_QUEUE:
         raise QueueFull(f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute", code="QUEUE_FULL")
 

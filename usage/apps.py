@@ -13,15 +13,17 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
+        from management_proxy import removal
         from monitoring import health, periodic
         from monitoring.metrics import register_gauges
         from monitoring.panels import Panel, register
         from providers import consumption
-        from usage import checks, diagnosis, gauges, panels, replica, upkeep  # noqa: F401
+        from usage import checks, diagnosis, gauges, panels, replica, spool_health, upkeep  # noqa: F401
         from usage.consumption import consumption_of
 
         post_migrate.connect(make_cache_table, sender=self)
         consumption.register(consumption_of)
+        removal.register(spool_health.unstored)
         register(Panel("collection", panels.collection_context, "monitoring/collection.html"))
         register(Panel("completeness", panels.completeness_context, "monitoring/completeness.html"))
         health.register("upstream", diagnosis.check_upstreams)

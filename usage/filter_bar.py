@@ -97,7 +97,7 @@ def _everybodys_choices() -> dict[Dimension, list[Choice]]:
     nobody = (UNATTRIBUTED, "Nobody's")
     owners = get_user_model().objects.filter(client_keys__isnull=False).distinct().order_by("username")[:MOST_CHOICES]
     return {
-        Dimension.UPSTREAM: [(name, name) for name in Upstream.objects.values_list("name", flat=True)],
+        Dimension.UPSTREAM: [(name, name) for name in Upstream.with_removed.values_list("name", flat=True)],
         Dimension.USER: [*((str(user.pk), user.get_username()) for user in owners), nobody],
         Dimension.KEY: [*((str(key.pk), key.display_name) for key in ClientKey.objects.all()[:MOST_CHOICES]), (UNATTRIBUTED, "No key")],
         Dimension.CREDENTIAL: [*((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]), (UNATTRIBUTED, "No credential")],

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from management_proxy.models import Upstream
+
 
 def waiting(upstream_id: int) -> int:
     """How many pages of the upstream no living process works on; 0 as well where the spool cannot be read."""
@@ -16,6 +18,15 @@ def waiting(upstream_id: int) -> int:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             count += 1
     return count
+
+
+def unstored(upstream: Upstream) -> str:
+    """What stands against removing an upstream while pages of it wait here: nobody would store them any more."""
+    count = waiting(upstream.pk)
+    if not count:
+        return ""
+    pages = "pages wait" if count != 1 else "page waits"
+    return f"{count} popped {pages} in the spool of this host: resume collection or start a collector here, which stores {'them' if count != 1 else 'it'}."
 
 
 def refusal() -> str:

@@ -106,6 +106,15 @@ def test_upstream_added_paused_resumed_and_removed_in_the_admin_takes_effect_wit
     client.post(UPSTREAMS, {"action": "resume", "_selected_action": [first.pk]})
     eventually(lambda: stored_of(first) == 10, 30)
 
+    client.post(f"{UPSTREAMS}{second.pk}/delete/")
+    assert list(Upstream.objects.all()) == [first]
+    eventually(lambda: not CollectorRun.objects.filter(upstream=second, status="running").exists())
+    simulators[1].app.generate(3, 0.0, None)
+    simulators[0].app.generate(1, 0.0, None)
+    eventually(lambda: stored_of(first) == 11, 30)
+    assert len(simulators[1].app.state.queue) == 3
+    assert stored_of(second) == 8
+
 
 def test_upstream_switched_to_push_and_back_goes_on_without_a_gap(simulators, loop):
     upstream = upstream_of(simulators[0], "pushed")
