@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
@@ -66,6 +67,8 @@ def ensure_partitions(months: Iterable[date]) -> None:
     wanted = set(months) - set(existing_partitions().values())
     for month in sorted(wanted):
         with transaction.atomic(), connection.cursor() as cursor:
+            # A process that is frozen here must not hold up the others for longer than its lease.
+            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [f"{settings.COLLECTOR_LEASE_TTL_SECONDS}s"])
             # IF NOT EXISTS alone lets two creators collide on the catalogue.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             cursor.execute(
