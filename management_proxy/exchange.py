@@ -12,6 +12,7 @@ BodyTooBig            the caller's body exceeds its budget
 BodyIncomplete        the caller stopped in the middle of its body
 """
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -150,8 +151,17 @@ class Attempt:
             self.response.close()
 
 
-@lru_cache(maxsize=1)
+_making = threading.Lock()
+
+
 def _pool() -> httpcore.ConnectionPool:
+    # A cache lets threads that come first together make one each, of which all but the last are lost with their connections.
+    with _making:
+        return _made_pool()
+
+
+@lru_cache(maxsize=1)
+def _made_pool() -> httpcore.ConnectionPool:
     # Apart from the client's: calls through the proxy and our own never wait for each other's connections.
     return httpcore.ConnectionPool(
         trusted_authorities(), max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=WatchedBackend()
@@ -160,9 +170,10 @@ def _pool() -> httpcore.ConnectionPool:
 
 def close_pool() -> None:
     """Close every connection, for tests and before a fork."""
-    if _pool.cache_info().currsize:
-        _pool().close()
-        _pool.cache_clear()
+    with _making:
+        if _made_pool.cache_info().currsize:
+            _made_pool().close()
+            _made_pool.cache_clear()
 
 
 def attempt(outgoing: Outgoing, limits: Limits, budget: int, watch: Watch) -> Attempt:
