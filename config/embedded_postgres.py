@@ -135,10 +135,20 @@ def server_pid(var_dir: Path) -> int | None:
     try:
         pid = int((data / "postmaster.pid").read_text().split()[0])
         # The command line, as in a container even root may not read another user's working directory.
-        command = psutil.Process(pid).cmdline()
+        command = _command_line(pid)
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
-    return pid if str(data) in command and Path(command[0]).name == "postgres" else None
+    return pid if command and str(data) in command and Path(command[0]).name == "postgres" else None
+
+
+def _command_line(pid: int) -> list[str]:
+    # A busy system may show it empty for a moment; a process without one for longer is none of ours.
+    process = psutil.Process(pid)
+    for _ in range(20):
+        if command := process.cmdline():
+            return command
+        time.sleep(0.05)
+    return []
 
 
 def _hold(var_dir: Path) -> None:

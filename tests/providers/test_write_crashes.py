@@ -7,11 +7,13 @@ import os
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from management_proxy.client import ManagementClient
 from management_proxy.simulator import running_simulator
 from providers.models import ClientKey, Intent
+from tests.config.processes import eventually
 from tests.crashing import Nursery, nursery
 from tests.factories import make_upstream
 from tests.providers.processes import World, environment
@@ -58,6 +60,7 @@ def test_a_killed_change_is_finished_or_undone(world: World, action: str, failpo
 
 def test_a_frozen_holder_neither_records_nor_blocks(world: World):
     frozen = world.start("client_keys", "create", "Frozen", at="before applied", signal=signal.SIGSTOP)
+    eventually(lambda: psutil.Process(frozen).status() == psutil.STATUS_STOPPED)
     assert world.run("client_keys", "create", "Second") == 0
     assert Intent.objects.filter(state="verified").count() == 2, "the second one carries out the first, too"
     os.kill(frozen, signal.SIGCONT)
