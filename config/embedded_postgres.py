@@ -145,7 +145,8 @@ def _command_line(pid: int) -> list[str]:
     # A busy system may show it empty for a moment; a process without one for longer is none of ours.
     process = psutil.Process(pid)
     for _ in range(20):
-        if command := process.cmdline():
+        command: list[str] = process.cmdline()
+        if command:
             return command
         time.sleep(0.05)
     return []
