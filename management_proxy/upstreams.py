@@ -1,5 +1,6 @@
 """Which upstreams there are, how to call them, and who may: the state that all processes share."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -32,6 +33,12 @@ def ensure_environment_upstream() -> Upstream | None:
     return upstream
 
 
+def heeds_environment(upstreams: Iterable[Upstream]) -> bool:
+    """Whether these, which are all there are, hold the upstream of the environment as it is told there."""
+    told = (settings.CLIPROXYAPI_MANAGEMENT_URL, settings.UPSTREAM_IS_SIMULATED)
+    return not told[0] or any(u.from_environment and (u.management_url, u.is_simulated) == told for u in upstreams)
+
+
 def _free_name() -> str:
     taken = set(Upstream.objects.values_list("name", flat=True))
     candidates = [ENVIRONMENT_NAME, *(f"{ENVIRONMENT_NAME}-{n}" for n in range(2, len(taken) + 3))]
@@ -41,6 +48,12 @@ def _free_name() -> str:
 def client_for(upstream: Upstream) -> ManagementClient:
     """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and KeyRejected without a key."""
     check_access(upstream)
+    return client_of(upstream)
+
+
+def client_of(upstream: Upstream) -> ManagementClient:
+    """What `client_for` gives, for an upstream that was read just now. Raises what it raises."""
+    raise_if_blocked(upstream)
     return ManagementClient(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
 
 

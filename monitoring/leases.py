@@ -39,6 +39,7 @@ from monitoring.models import Lease
 # A holder stops trusting its lease this share of the TTL before the database would let it expire.
 TRUST_MARGIN = 0.1
 HEARTBEATS_PER_TTL = 3
+JUST_SECONDS = 0.1
 
 _process_mark = (0, "")
 
@@ -60,11 +61,18 @@ class Term:
     holder: str
     ttl: float
     trusted_until: float = field(repr=False)
+    # Who held it before and never gave it up: dead, or frozen past its time.
+    taken_from: str = ""
 
     @property
     def is_trusted(self) -> bool:
         """Whether, by this process's monotonic clock, the lease can be relied upon."""
         return time.monotonic() < self.trusted_until
+
+    @property
+    def was_just_renewed(self) -> bool:
+        """Whether the database has just confirmed it, which need not be asked again at once."""
+        return self.trusted_until - time.monotonic() > self.ttl * (1 - TRUST_MARGIN) - JUST_SECONDS
 
     def extend(self, since: float) -> None:
         self.trusted_until = since + self.ttl * (1 - TRUST_MARGIN)
@@ -73,29 +81,43 @@ class Term:
         self.trusted_until = 0.0
 
 
+# Each returns a row if it did what it says; they may stand in a WITH of a statement that does more in one go.
+ACQUIRE_SQL = """
+INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
+VALUES (%(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(ttl)s))
+ON CONFLICT (name) DO UPDATE SET
+    token = lease.token + 1, holder = excluded.holder, acquired_at = excluded.acquired_at,
+    renewed_at = excluded.renewed_at, expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+WHERE lease.expires_at IS NULL OR lease.expires_at <= clock_timestamp()
+-- The row as it was before this statement.
+RETURNING token, coalesce((SELECT before.holder FROM monitoring_lease AS before WHERE before.name = lease.name), '') AS taken_from
+"""
+RENEW_SQL = """
+UPDATE monitoring_lease SET renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp()
+RETURNING token, '' AS taken_from
+"""
+RELEASE_SQL = """
+UPDATE monitoring_lease SET holder = '', acquired_at = NULL, renewed_at = NULL, expires_at = NULL
+WHERE name = %(name)s AND token = %(token)s AND holder <> ''
+RETURNING token
+"""
+
+
 def acquire(name: str, ttl: float) -> Term | None:
     """A new term of `ttl` seconds, or None while somebody else holds the lease."""
     started = time.monotonic()
     holder = holder_name()
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            /* monitoring.leases.acquire */
-            INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
-            VALUES (%(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(ttl)s))
-            ON CONFLICT (name) DO UPDATE SET
-                token = lease.token + 1, holder = excluded.holder, acquired_at = excluded.acquired_at,
-                renewed_at = excluded.renewed_at, expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
-            WHERE lease.expires_at IS NULL OR lease.expires_at <= clock_timestamp()
-            RETURNING token
-            """,
-            {"name": name, "holder": holder, "ttl": ttl},
-        )
+        cursor.execute(f"/* monitoring.leases.acquire */ {ACQUIRE_SQL}", {"name": name, "holder": holder, "ttl": ttl})
         row = cursor.fetchone()
-    if row is None:
-        return None
-    term = Term(name, row[0], holder, ttl, 0.0)
-    term.extend(started)
+    return new_term(name, row[0], holder, ttl, started, row[1]) if row else None
+
+
+def new_term(name: str, token: int, holder: str, ttl: float, since: float, taken_from: str) -> Term:
+    """The term that `ACQUIRE_SQL` made, begun no later than `since` on the monotonic clock."""
+    term = Term(name, token, holder, ttl, 0.0, taken_from)
+    term.extend(since)
     return term
 
 
@@ -103,14 +125,7 @@ def renew(term: Term) -> bool:
     """Extend this very term by its TTL from now; False if it has expired or was taken away."""
     started = time.monotonic()
     with around("lease renewal"), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            /* monitoring.leases.renew */
-            UPDATE monitoring_lease SET renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %s)
-            WHERE name = %s AND token = %s AND expires_at > clock_timestamp()
-            """,
-            [term.ttl, term.name, term.token],
-        )
+        cursor.execute(f"/* monitoring.leases.renew */ {RENEW_SQL}", {"name": term.name, "token": term.token, "ttl": term.ttl})
         renewed: bool = cursor.rowcount == 1
     if renewed:
         term.extend(started)

@@ -93,8 +93,8 @@ def _last_time(hour: int, now: datetime) -> datetime:
 
 def run_due() -> list[str]:
     """Do every task that is due and that nobody else is doing; the names of those done. Raises django.db.Error."""
-    rows = {row.name: row for row in PeriodicTask.objects.all()}
-    now = _database_now()
+    rows = {row.name: row for row in PeriodicTask.objects.annotate(now=Now())}
+    now = next((row.now for row in rows.values()), None) or _database_now()
     return [task.name for task in tasks() if is_due(task, rows.get(task.name), now) and run(task)]
 
 

@@ -17,7 +17,7 @@ class CollectorRunAdmin(ReadOnlyAdmin):
     """One pass of the collector a row."""
 
     list_display = (
-        "started_at", "upstream", "trigger", "status", "popped", "stored", "duplicates",
+        "started_at", "upstream", "trigger", "status", "looks", "popped", "stored", "duplicates",
         "dead_lettered", "pages", "duration_ms", "lock_wait_ms", "failure_class", "error",
     )  # fmt: skip
     list_filter = ("status", "trigger", "failure_class", "upstream")

@@ -3,7 +3,7 @@
 States of a run: running -> succeeded | failed | lease_lost; `abandoned` is what the next holder calls a run whose process
 died. A run exists only under a lease; its row is written only in transactions that first fence the lease's token, so a
 holder that was frozen past its TTL can neither overwrite the state nor pop again. What it had popped is stored all the
-same: events are idempotent and need no fence.
+same: events are idempotent and need no fence. The loop's looks are recorded once they find something (`usage/watch.py`).
 
 Order within a page, each step before the next
     1. the lease is trusted and renewed, which also proves that the database answers: we never pop what we cannot store
@@ -13,11 +13,13 @@ A broken answer (step 2) leaves what arrived in the spool; it is stored at once,
 While a page is in step 3, steps 1 and 2 of the next go on in a thread; no more than these two pages are ever in hand.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -32,7 +34,7 @@ from management_proxy.models import Upstream
 from management_proxy.observation import observe
 from management_proxy.upstreams import client_for
 from monitoring.failpoints import around
-from monitoring.leases import Term, acquire, fence, heartbeat, holder_name, release, renew
+from monitoring.leases import Term, acquire, fence, heartbeat, release, renew
 from monitoring.models import Lease
 from usage import spool
 from usage.attribution import Attribution
@@ -59,15 +61,26 @@ class RunInProgress:
     age_seconds: float
 
 
+class Ending(NamedTuple):
+    """How a run ended, and why if it did not succeed."""
+
+    status: CollectorRun.Status
+    failure_class: str = ""
+    error: str = ""
+
+
 @dataclass
 class Run:
     """A pass as it goes: counts so far, and whether the last page was full, so that more is waiting."""
 
-    id: UUID
     upstream: Upstream
     term: Term
     attribution: Attribution
+    trigger: CollectorRun.Trigger
+    id: UUID = field(default_factory=uuid4)
     started: float = field(default_factory=time.monotonic)
+    lock_wait_ms: int = 0
+    is_recorded: bool = False
     pages: int = 0
     popped: int = 0
     total: Ingested = field(default_factory=Ingested)
@@ -78,13 +91,7 @@ class LeaseLost(Exception):
     """The lease ran out or was taken away; expected, and never shown to anybody."""
 
 
-def collect(
-    upstream: Upstream,
-    trigger: CollectorRun.Trigger,
-    *,
-    attribution: Attribution | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> CollectorRun | RunInProgress:
+def collect(upstream: Upstream, trigger: CollectorRun.Trigger) -> CollectorRun | RunInProgress:
     """Drain the queue of one upstream once; a caller who finds a run in progress is told so.
 
     Upstream and spool failures end in the run's status, class and error. Raises django.db.Error if the database is gone.
@@ -93,16 +100,17 @@ def collect(
     term = acquire(upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS)
     if term is None:
         return run_in_progress(upstream)
-    run = Run(uuid4(), upstream, term, attribution or Attribution(upstream))
+    run = Run(upstream, term, Attribution(upstream), trigger, lock_wait_ms=round((time.monotonic() - waited_since) * 1000))
     try:
         with heartbeat(term):
-            record_start(run, trigger, waited_since)
-            status, failure_class, error = _drain_and_judge(run, should_stop)
-            if status == Status.SUCCEEDED and not run.more_waiting:
+            record_start(run)
+            ending = drain_and_judge(run, client_for)
+            if ending.status == Status.SUCCEEDED and not run.more_waiting:
                 measure_if_due(upstream, term)
-            return record_end(run, status, failure_class, error)
+            record_end(run, ending)
     finally:
         release(term)
+    return CollectorRun.objects.get(pk=run.id)
 
 
 def run_in_progress(upstream: Upstream) -> RunInProgress:
@@ -114,32 +122,45 @@ def run_in_progress(upstream: Upstream) -> RunInProgress:
     return RunInProgress(run.id if run else None, lease.holder if lease else "", max(age, 0.0))
 
 
-def record_start(run: Run, trigger: CollectorRun.Trigger, waited_since: float) -> None:
+def record_start(run: Run) -> None:
     """Write down that the run goes on; raises LeaseLost."""
     with around("run start"), transaction.atomic():
         if not fence(run.term):
             raise LeaseLost
-        # Whoever left a run behind is dead or fenced off.
-        CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING).update(
-            status=Status.ABANDONED, ended_at=_NOW, failure_class="internal", error="the process that ran it ended or lost its lease"
-        )
+        _record_abandoned(run)
         CollectorRun.objects.create(
-            id=run.id, upstream=run.upstream, trigger=trigger, holder=holder_name(), token=run.term.token,
-            started_at=Now(), lock_wait_ms=round((time.monotonic() - waited_since) * 1000),
+            id=run.id, upstream=run.upstream, trigger=run.trigger, holder=run.term.holder, token=run.term.token,
+            started_at=Now(), lock_wait_ms=run.lock_wait_ms,
+        )  # fmt: skip
+    run.is_recorded = True
+
+
+def _record_abandoned(run: Run) -> None:
+    """Whoever left a run or its lease behind is dead or fenced off; a look of the loop may have had no row yet."""
+    abandoned = {"status": Status.ABANDONED, "failure_class": "internal", "error": "the process that ran it ended or lost its lease"}
+    left = CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING).update(**abandoned, ended_at=_NOW)
+    if not left and run.term.taken_from not in ("", run.term.holder):
+        CollectorRun.objects.create(
+            upstream=run.upstream, trigger=run.trigger, holder=run.term.taken_from, token=run.term.token - 1,
+            started_at=Now(), ended_at=Now(), looks=0, **abandoned,
         )  # fmt: skip
 
 
-def _drain_and_judge(run: Run, should_stop: Callable[[], bool]) -> tuple[CollectorRun.Status, str, str]:
+def drain_and_judge(run: Run, client_by: Callable[[Upstream], ManagementClient], should_stop: Callable[[], bool] = lambda: False) -> Ending:
+    """Store what is left over, drain the queue, and say how that ended. Raises django.db.Error."""
     try:
         ingest_left_over(run)
-        drain(run, should_stop)
-    except UpstreamError as error:
-        return Status.FAILED, error.failure_class, str(error)
-    except spool.SpoolError as error:
-        return Status.FAILED, "internal", str(error)
-    except LeaseLost:
-        return Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on"
-    return Status.SUCCEEDED, "", ""
+        drain(run, client_by(run.upstream), should_stop)
+    except (UpstreamError, spool.SpoolError, LeaseLost) as error:
+        return ending_by(error)
+    return Ending(Status.SUCCEEDED)
+
+
+def ending_by(error: UpstreamError | spool.SpoolError | LeaseLost) -> Ending:
+    """How a run ends that this ended."""
+    if isinstance(error, LeaseLost):
+        return Ending(Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on")
+    return Ending(Status.FAILED, error.failure_class if isinstance(error, UpstreamError) else "internal", str(error))
 
 
 def ingest_left_over(run: Run) -> None:
@@ -149,14 +170,13 @@ def ingest_left_over(run: Run) -> None:
         file.remove()
 
 
-def drain(run: Run, should_stop: Callable[[], bool]) -> None:
+def drain(run: Run, client: ManagementClient, should_stop: Callable[[], bool]) -> None:
     """Pop and store pages until a short one. Raises UpstreamError, SpoolError, LeaseLost."""
-    client = client_for(run.upstream)
     _observe_settings(run.upstream, client)
     budget_ends = run.started + settings.COLLECTOR_TIME_BUDGET_SECONDS
     most = settings.COLLECTOR_PAGE_SIZE
     fetch_page = partial(fetch, client, run.upstream.pk)
-    if not _may_pop(run):
+    if not (run.term.was_just_renewed or _may_pop(run)):
         raise LeaseLost
     page = fetch_page(min(FIRST_COUNT, most))
     while True:
@@ -181,6 +201,7 @@ def _store_page(run: Run, page: Page, following: Fetching | None) -> None:
     with page.file:
         try:
             if page.elements:
+                record_if_possible(run)
                 ingested = store(page.entries, page.rejects, page.file.name, run.upstream, run.attribution)
                 run.popped += ingested.elements
                 run.total += ingested
@@ -193,6 +214,13 @@ def _store_page(run: Run, page: Page, following: Fetching | None) -> None:
         raise page.failure
 
 
+def record_if_possible(run: Run) -> None:
+    """Write down that the run goes on, unless that was done; what was popped is stored also without a lease."""
+    if not run.is_recorded:
+        with contextlib.suppress(LeaseLost):
+            record_start(run)
+
+
 def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
     seen = upstream.observed_at
     if seen and (timezone.now() - seen).total_seconds() < SETTINGS_EVERY_SECONDS:
@@ -200,7 +228,7 @@ def _observe_settings(upstream: Upstream, client: ManagementClient) -> None:
     observe(upstream, client)
 
 
-def record_end(run: Run, status: CollectorRun.Status, failure_class: str, error: str) -> CollectorRun:
+def record_end(run: Run, ending: Ending) -> None:
     """Write down how the run ended, if its term is still current."""
     duration = round((time.monotonic() - run.started) * 1000)
     counts = {
@@ -211,18 +239,15 @@ def record_end(run: Run, status: CollectorRun.Status, failure_class: str, error:
         still_ours = fence(run.term)
         if still_ours:
             CollectorRun.objects.filter(pk=run.id).update(
-                status=status, ended_at=_NOW, duration_ms=duration, failure_class=failure_class, error=error[:500], **counts
+                status=ending.status, ended_at=_NOW, duration_ms=duration, failure_class=ending.failure_class, error=ending.error[:500], **counts
             )
-    # An idle queue is looked at every few seconds; only what happened is worth a line.
-    level = logging.WARNING if status != Status.SUCCEEDED else logging.INFO if run.popped or run.total.elements else logging.DEBUG
+    # Only what happened is worth a line.
+    level = logging.WARNING if ending.status != Status.SUCCEEDED else logging.INFO if run.total.elements else logging.DEBUG
     logger.log(
         level,
         "Collector run ended",
         extra={
-            "run_id": str(run.id), "upstream": run.upstream.name, "status": status.value, **counts,
-            "duration_ms": duration, "failure_class": failure_class, "error": error, "recorded": still_ours,
+            "run_id": str(run.id), "upstream": run.upstream.name, "status": ending.status.value, **counts,
+            "duration_ms": duration, "failure_class": ending.failure_class, "error": ending.error, "recorded": still_ours,
         },
     )  # fmt: skip
-    ended = CollectorRun.objects.get(pk=run.id)
-    ended.more_waiting = run.more_waiting  # type: ignore[attr-defined]
-    return ended

@@ -37,29 +37,41 @@ SAMPLES_KEPT_FOR = timedelta(days=2)
 LONGEST_STRETCH = timedelta(hours=1)
 
 
-def measure_if_due(upstream: Upstream, term: Term) -> None:
-    """Make a pass if the last sample is old enough; what the upstream refuses is left for the next time."""
-    last = CounterSample.objects.filter(upstream=upstream).first()
-    if last and timezone.now() - last.taken_at < MEASURE_EVERY:
-        return
+def measure_if_due(upstream: Upstream, term: Term) -> float:
+    """Make a pass if the last sample is old enough; what the upstream refuses is left for the next time.
+
+    The seconds until the next one is due.
+    """
+    samples = _newest_samples(upstream)
+    if samples and (age := timezone.now() - samples[0].taken_at) < MEASURE_EVERY:
+        return (MEASURE_EVERY - age).total_seconds()
     try:
-        measure(upstream, client_for(upstream), term)
+        _measure(upstream, client_for(upstream), term, samples)
     except UpstreamError as error:
         logger.warning("Counters could not be read", extra={"upstream": upstream.name, "error": str(error)})
+    return MEASURE_EVERY.total_seconds()
 
 
 def measure(upstream: Upstream, client: ManagementClient, term: Term) -> None:
     """Sample the counters and close the interval before; nothing is written if the term has ended. Raises UpstreamError."""
+    _measure(upstream, client, term, _newest_samples(upstream))
+
+
+def _newest_samples(upstream: Upstream) -> list[CounterSample]:
+    return list(CounterSample.objects.filter(upstream=upstream)[:2])
+
+
+def _measure(upstream: Upstream, client: ManagementClient, term: Term, samples: list[CounterSample]) -> None:
     asked_at = timezone.now()
     read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
     taken_at = asked_at + (timezone.now() - asked_at) / 2
     with transaction.atomic():
+        # As the term is current, nobody has sampled since these were read.
         if fence(term):
-            _take(upstream, read, taken_at)
+            _take(upstream, read, taken_at, samples)
 
 
-def _take(upstream: Upstream, read: dict[str, list[int]], taken_at: datetime) -> None:
-    samples = list(CounterSample.objects.filter(upstream=upstream)[:2])
+def _take(upstream: Upstream, read: dict[str, list[int]], taken_at: datetime, samples: list[CounterSample]) -> None:
     before = samples[0] if samples else None
     if before and before.taken_at >= taken_at:
         return  # our clock was set back

@@ -1,7 +1,6 @@
 """Why events of an interval are missing, by the evidence there is: switch, runs, counters; the first that fits."""
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -50,9 +49,11 @@ def _longest_silence(upstream: Upstream, start: datetime, end: datetime) -> Why 
     retention = timedelta(seconds=upstream.retention_seconds or DEFAULT_RETENTION_SECONDS)
     runs = CollectorRun.objects.filter(upstream=upstream, status=Status.SUCCEEDED)
     before = runs.filter(ended_at__lt=start).order_by("-ended_at").values_list("ended_at", flat=True).first()
-    between = runs.filter(ended_at__range=(start, end)).order_by("ended_at").values_list("ended_at", flat=True)
-    looks = [before or start, *filter(None, between), end]
-    since, until = max(pairwise(looks), key=lambda pair: pair[1] - pair[0])
+    # From the start of a run to its end the queue was looked at.
+    within = runs.filter(ended_at__gte=start, started_at__lt=end).order_by("started_at").values_list("started_at", "ended_at")
+    ends = [before or start, *(ended for _, ended in within if ended)]
+    starts = [*(started for started, _ in within), end]
+    since, until = max(zip(ends, starts, strict=True), key=lambda pair: pair[1] - pair[0])
     if until - since <= retention:
         return None
     length = f"{(until - since).total_seconds():.0f} s, the upstream keeps events for {retention.total_seconds():.0f} s"

@@ -179,10 +179,11 @@ def judge_collector(state: UpstreamState) -> Finding | None:
     """Whether anybody looks at the queue, and under which lease."""
     upstream, run = state.upstream, state.last_run
     limit = max(SILENCE_SECONDS, (upstream.retention_seconds or 0) / 2)
-    if state.is_held or (run and timezone.now() - run.started_at < timedelta(seconds=limit)):
+    last = run and (run.ended_at or run.started_at)
+    if state.is_held or (last and timezone.now() - last < timedelta(seconds=limit)):
         lease = f"held by {state.lease.holder}" if state.lease and state.is_held else "free"
         return Finding(Level.OK, f"A collector is at work; its lease is {lease}.", subject=upstream.name)
-    since = f"since {timezone.localtime(run.started_at):%Y-%m-%d %H:%M}" if run else "yet"
+    since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M}" if last else "yet"
     return Finding(
         Level.ERROR, f"No collector has looked at the queue {since}.", "The upstream forgets events after its retention.",
         "Start `manage.py collect_usage --loop` (`make run` does), and see that it stays up.", subject=upstream.name,

@@ -13,13 +13,13 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from management_proxy.models import CollectionMode, Upstream
-from management_proxy.upstreams import ensure_environment_upstream
+from management_proxy.upstreams import ensure_environment_upstream, heeds_environment
 from monitoring.periodic import PeriodicThread
-from usage.attribution import Attribution
 from usage.cadence import Cadence
-from usage.collector import LeaseLost, RunInProgress, collect
+from usage.collector import LeaseLost
 from usage.models import CollectorRun
 from usage.push import Fallback, stream
+from usage.watch import KEEP_SECONDS, Looked, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +35,19 @@ class UpstreamThread(threading.Thread):
         self._stop_all = stop
         self._stop_this = threading.Event()
         self._cadence = Cadence(interval, upstream.retention_seconds)
-        self._attribution = Attribution(upstream)
+        self._watch = Watch(upstream)
         self._fallback = Fallback()
         self._has_pulled = True
 
     def run(self) -> None:
         while not self._must_stop():
             wait = self.step()
+            if wait > min(KEEP_SECONDS, settings.COLLECTOR_LEASE_TTL_SECONDS / 2):
+                self._rest()
             deadline = time.monotonic() + wait
             while not self._must_stop() and (left := deadline - time.monotonic()) > 0:
                 self._stop_all.wait(min(left, 0.5))
+        self._rest()
         connection.close()
 
     def retire(self) -> None:
@@ -54,11 +57,13 @@ class UpstreamThread(threading.Thread):
     def step(self) -> float:
         """Collect once; the seconds to wait before the next step."""
         try:
-            self.upstream.refresh_from_db()
+            if not self._watch.begin():
+                return self._cadence.while_another_collects()
+            self.upstream = self._watch.upstream
             if not self.upstream.is_enabled:
                 self.retire()
                 return 0.0
-            outcome = self._collect()
+            looked = self._look()
         except LeaseLost:
             return self._cadence.while_another_collects()
         except DatabaseError as error:
@@ -69,25 +74,28 @@ class UpstreamThread(threading.Thread):
             self.retire()
             return 0.0
         self._cadence.retention_seconds = self.upstream.retention_seconds
-        if isinstance(outcome, RunInProgress):
-            return self._cadence.while_another_collects()
-        if outcome.trigger == CollectorRun.Trigger.PUSH and self._fallback.pulls:
+        if not self._has_pulled and self._fallback.pulls:
             return 0.0
-        if outcome.status != CollectorRun.Status.SUCCEEDED:
+        if looked.ending.status != CollectorRun.Status.SUCCEEDED:
             return self._cadence.after_failure()
-        return self._cadence.after_success(outcome.popped, getattr(outcome, "more_waiting", False))
+        return self._cadence.after_success(looked.popped, looked.more_waiting)
 
-    def _collect(self) -> CollectorRun | RunInProgress:
+    def _look(self) -> Looked:
         """Pull once; or be pushed to, until that ends, in which case the next step pulls at once."""
         if self.upstream.collection_mode == CollectionMode.PULL or self._fallback.pulls or not self._has_pulled:
             self._has_pulled = True
-            return collect(self.upstream, CollectorRun.Trigger.LOOP, attribution=self._attribution, should_stop=self._must_stop)
+            return self._watch.look(CollectorRun.Trigger.LOOP, self._must_stop)
         started = time.monotonic()
-        outcome = stream(self.upstream, attribution=self._attribution, should_stop=self._must_stop)
-        if isinstance(outcome, CollectorRun):
-            self._has_pulled = False
-            self._fallback.note_end(time.monotonic() - started, outcome.status == CollectorRun.Status.FAILED)
-        return outcome
+        looked = stream(self._watch, self._must_stop)
+        self._has_pulled = False
+        self._fallback.note_end(time.monotonic() - started, looked.ending.status == CollectorRun.Status.FAILED)
+        return looked
+
+    def _rest(self) -> None:
+        try:
+            self._watch.rest()
+        except DatabaseError:  # the lease runs out by itself
+            connection.close()
 
     def _must_stop(self) -> bool:
         return self._stop_all.is_set() or self._stop_this.is_set()
@@ -116,9 +124,11 @@ class CollectorLoop:
     def adjust(self) -> None:
         """Start threads for new upstreams, retire those of paused and removed ones, replace dead ones."""
         try:
-            if settings.CLIPROXYAPI_MANAGEMENT_URL:
+            upstreams = list(Upstream.objects.all())
+            if not heeds_environment(upstreams):
                 ensure_environment_upstream()
-            wanted = {u.pk: u for u in Upstream.objects.filter(is_enabled=True, **({"name": self._only} if self._only else {}))}
+                upstreams = list(Upstream.objects.all())
+            wanted = {u.pk: u for u in upstreams if u.is_enabled and self._only in (None, u.name)}
         except DatabaseError:
             connection.close()
             return

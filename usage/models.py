@@ -287,7 +287,7 @@ class RollupCalendar(models.Model):
 
 
 class CollectorRun(models.Model):
-    """One pass of the collector over one upstream's queue."""
+    """One pass of the collector over one upstream's queue; or many looks in a row that found it empty (`usage/watch.py`)."""
 
     class Trigger(models.TextChoices):
         LOOP = "loop", "loop"
@@ -317,6 +317,7 @@ class CollectorRun(models.Model):
     duplicates = models.BigIntegerField(default=0)
     dead_lettered = models.BigIntegerField(default=0)
     pages = models.IntegerField(default=0)
+    looks = models.IntegerField(default=1, db_default=1, help_text="More than one: so many found nothing, from the start of the first to the end of the last.")
     failure_class = models.CharField(max_length=20, choices=FailureClass, blank=True)
     error = models.CharField(max_length=500, blank=True)
 

@@ -3,7 +3,8 @@
     upstream --message--> receiver --batch--> spool file, synced --> this thread: ingest, remove
                           (a thread that asks no database)
 
-A session holds the collect lease from its beginning to its end, and is told in runs of RUN_SECONDS each.
+A session holds the collect lease from its beginning to its end, and is told in runs of RUN_SECONDS each, of which those
+that brought nothing share a row (`usage/watch.py`).
 
 Invariants
 * Subscribe first, then pop what the queue holds from before: whatever ended in between is in one or the other, or both,
@@ -33,17 +34,16 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from management_proxy.errors import UpstreamError
-from management_proxy.models import CollectionMode, Upstream
+from management_proxy.models import CollectionMode
 from management_proxy.subscription import Subscription
-from management_proxy.upstreams import subscription_to
+from management_proxy.upstreams import client_of, subscription_to
 from monitoring.failpoints import around
-from monitoring.leases import Term, acquire, heartbeat, release, renew
+from monitoring.leases import heartbeat, renew
 from usage import spool
-from usage.attribution import Attribution
-from usage.collector import LeaseLost, Run, RunInProgress, drain, ingest_left_over, record_end, record_start, run_in_progress
-from usage.completeness import measure_if_due
+from usage.collector import Ending, LeaseLost, Run, drain, ending_by, ingest_left_over, record_if_possible
 from usage.ingest import ingest
 from usage.models import CollectorRun
+from usage.watch import Looked, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -138,81 +138,67 @@ def _element(event: bytes) -> bytes:
     return event
 
 
-def stream(upstream: Upstream, *, attribution: Attribution, should_stop: Callable[[], bool]) -> CollectorRun | RunInProgress:
-    """Collect by subscription until told to stop, or until it ends; the last run, or who else is collecting.
+def stream(watch: Watch, should_stop: Callable[[], bool]) -> Looked:
+    """Collect by subscription, after the watch's `begin`, until told to stop or until it ends; how that came.
 
-    Raises django.db.Error if the database is gone when the session begins or is to be told as ended.
+    Raises LeaseLost, and django.db.Error if the database is gone when the session begins or is to be told as ended.
     """
-    waited_since = time.monotonic()
-    term = acquire(upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS)
-    if term is None:
-        return run_in_progress(upstream)
-    try:
-        with heartbeat(term):
-            return Session(upstream, term, attribution, should_stop).go_on(waited_since)
-    finally:
-        release(term)
+    with heartbeat(watch.term):
+        return Session(watch, should_stop).go_on()
 
 
 class Session:
     """A subscription with the runs in which it is told."""
 
-    def __init__(self, upstream: Upstream, term: Term, attribution: Attribution, should_stop: Callable[[], bool]) -> None:
-        self.upstream = upstream
-        self._term = term
-        self._attribution = attribution
+    def __init__(self, watch: Watch, should_stop: Callable[[], bool]) -> None:
+        self._watch = watch
         self._should_stop = should_stop
         self._receiver: Receiver | None = None
 
-    def go_on(self, waited_since: float) -> CollectorRun:
-        """One run after the other; the last one."""
-        ended = None
+    def go_on(self) -> Looked:
+        """One run after the other; what came of the last one."""
         try:
-            while ended is None or (ended.status == Status.SUCCEEDED and self._is_wanted()):
-                run = Run(uuid4(), self.upstream, self._term, self._attribution)
-                record_start(run, CollectorRun.Trigger.PUSH, waited_since)
-                ended = self._run(run)
-                waited_since = time.monotonic()
+            while True:
+                looked = self._run(self._watch.run(CollectorRun.Trigger.PUSH))
+                if looked.ending.status != Status.SUCCEEDED or self._should_stop():
+                    return looked
+                if not self._watch.keep():
+                    return looked._replace(ending=ending_by(LeaseLost()))
+                if not self._is_wanted():
+                    return looked
         finally:
             if self._receiver:
                 self._end(self._receiver)
-        return ended
 
     def _is_wanted(self) -> bool:
-        if self._should_stop():
-            return False
-        self.upstream.refresh_from_db()
-        return self.upstream.is_enabled and self.upstream.collection_mode == CollectionMode.PUSH
+        upstream = self._watch.upstream
+        return upstream.is_enabled and upstream.collection_mode == CollectionMode.PUSH
 
-    def _run(self, run: Run) -> CollectorRun:
-        status, failure_class, error = Status.SUCCEEDED, "", ""
+    def _run(self, run: Run) -> Looked:
+        ending = Ending(Status.SUCCEEDED)
         try:
             self._collect(run)
-        except UpstreamError as failure:
-            status, failure_class, error = Status.FAILED, failure.failure_class, str(failure)
-        except spool.SpoolError as failure:
-            status, failure_class, error = Status.FAILED, "internal", str(failure)
-        except LeaseLost:
-            status, failure_class, error = Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on"
-        return record_end(run, status, failure_class, error)
+        except (UpstreamError, spool.SpoolError, LeaseLost) as error:
+            ending = ending_by(error)
+        return self._watch.end(run, ending)
 
     def _collect(self, run: Run) -> None:
         if self._receiver is None:
             ingest_left_over(run)
-            self._receiver = Receiver(subscription_to(self.upstream), self.upstream.pk)
+            self._receiver = Receiver(subscription_to(run.upstream), run.upstream.pk)
             self._receiver.start()
         # Right after subscribing, what was queued before; afterwards the queue is empty, and this looks that it is.
-        drain(run, self._should_stop)
+        drain(run, client_of(run.upstream), self._should_stop)
         ends = time.monotonic() + RUN_SECONDS
         while time.monotonic() < ends and not self._should_stop():
             self._store_next(run, self._receiver)
-        measure_if_due(self.upstream, self._term)
+        self._watch.measure_if_due()
 
     def _store_next(self, run: Run, receiver: Receiver) -> None:
         try:
             file = receiver.files.get(timeout=0.5)
         except queue.Empty:
-            self._keep_lease()
+            self._keep_lease(run)
             return
         if file is None:
             receiver.files.put(None)
@@ -224,21 +210,22 @@ class Session:
     def _store(self, run: Run, file: spool.SpoolFile | Unspooled) -> None:
         while True:
             try:
-                self._keep_lease()
-                ingested = ingest(file.read(), file.name, self.upstream, self._attribution)
+                self._keep_lease(run)
+                record_if_possible(run)
+                ingested = ingest(file.read(), file.name, run.upstream, run.attribution)
                 break
             except DatabaseError as error:
                 if self._should_stop():
                     raise
-                logger.error("Database is out of reach", extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]})
+                logger.error("Database is out of reach", extra={"upstream": run.upstream.name, "error": str(error).split("\n")[0]})
                 connection.close()
                 time.sleep(DATABASE_RETRY_SECONDS)
         run.pages += 1
         run.popped += ingested.elements
         run.total += ingested
 
-    def _keep_lease(self) -> None:
-        if not self._term.is_trusted and not renew(self._term):
+    def _keep_lease(self, run: Run) -> None:
+        if not run.term.is_trusted and not renew(run.term):
             raise LeaseLost
 
     def _end(self, receiver: Receiver) -> None:
@@ -247,7 +234,7 @@ class Session:
         receiver.join()
         while (file := receiver.files.get()) is not None:
             with file, contextlib.suppress(DatabaseError):
-                ingest(file.read(), file.name, self.upstream, self._attribution)
+                ingest(file.read(), file.name, self._watch.upstream, self._watch.attribution)
                 file.remove()
 
 

@@ -45,8 +45,8 @@ def compare_rollups() -> str:
 
 def forget_runs() -> str:
     """Delete the records of runs that nobody will ask for any more."""
-    idle = Q(status=CollectorRun.Status.SUCCEEDED, popped=0, dead_lettered=0, started_at__lt=Now() - IDLE_RUNS_KEPT)
-    old = Q(started_at__lt=Now() - RUNS_KEPT)
+    idle = Q(status=CollectorRun.Status.SUCCEEDED, popped=0, dead_lettered=0, ended_at__lt=Now() - IDLE_RUNS_KEPT)
+    old = Q(ended_at__lt=Now() - RUNS_KEPT)
     forgotten, _ = CollectorRun.objects.exclude(status=CollectorRun.Status.RUNNING).filter(idle | old).delete()
     return f"{forgotten:,} old runs forgotten."
 

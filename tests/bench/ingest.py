@@ -129,9 +129,17 @@ def _until_visible(http: httpx.Client, simulator: RunningSimulator, count: int) 
 
 
 def idle(_options: argparse.Namespace) -> list[Row]:
-    """CPU and statements of a collector whose upstream is silent; the first half of a minute tells of a pause, the second of a silence."""
+    """CPU and statements of a collector whose upstream falls silent; the first half of a minute tells of a pause, the second of a silence.
+
+    Not of what a new installation does once in its first seconds: the nightly tasks.
+    """
+    from monitoring.models import PeriodicTask
+
     rows: list[Row] = []
-    with stage() as (environment, _), _statements_logged() as statements, collector_loop(environment) as collector:
+    with stage() as (environment, simulator), _statements_logged() as statements, collector_loop(environment) as collector:
+        while not PeriodicTask.objects.exists() or PeriodicTask.objects.filter(ended_at=None).exists():
+            time.sleep(1)
+        simulator.control("generate", {"events": 1, "spread": 0})
         time.sleep(5)
         for name in ("just fallen silent", "silent for long"):
             cpu, asked, started = collector.cpu_seconds, statements(), time.monotonic()

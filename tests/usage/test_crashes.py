@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.processes import eventually
 from tests.usage.world import BAD, PAGE, World
-from usage.models import UsageEvent
+from usage.models import CollectorRun, UsageEvent
 from usage.queue_entry import identity
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -59,3 +60,27 @@ def test_every_failpoint_is_passed_and_walked(world: World, tmp_path: Path):
     world.offer(PAGES)
     assert world.run(passed=str(tmp_path / "passed")) == 0
     assert set((tmp_path / "passed").read_text().splitlines()) == set(FAILPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "occurrence"),
+    [
+        # In a look that has no row of its own, and in the first that finds something.
+        pytest.param("before lease renewal", 4, marks=pytest.mark.matrix),
+        pytest.param("after lease renewal", 4, marks=pytest.mark.matrix),
+        ("after pop", 2),
+        pytest.param("before run start", 2, marks=pytest.mark.matrix),
+        pytest.param("after run start", 2, marks=pytest.mark.matrix),
+        pytest.param("before commit", 1, marks=pytest.mark.matrix),
+        pytest.param("before run end", 2, marks=pytest.mark.matrix),
+    ],
+)
+def test_killed_loop_loses_and_doubles_nothing_and_is_called_abandoned(world: World, failpoint: str, occurrence: int):
+    settings = {"COLLECTOR_INTERVAL_SECONDS": 0.1, "COLLECTOR_LEASE_TTL_SECONDS": 3.0}
+    loop = world.start("collect_usage", "--loop", at=failpoint, occurrence=occurrence, settings=settings)
+    eventually(lambda: CollectorRun.objects.filter(status="succeeded").exists(), 30)
+    world.offer(PAGES)
+    assert world.nursery.wait(loop) == -signal.SIGKILL
+    eventually(lambda: world.run(settings=settings) == 0)
+    world.assert_stored_exactly(world.handed_out())
+    assert world.statuses() == {"abandoned", "succeeded"}

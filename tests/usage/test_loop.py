@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,11 +13,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.simulator import running_simulator
 from tests.config.processes import eventually
 from tests.factories import make_upstream, make_user
+from usage.loop import CollectorLoop
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -140,3 +143,20 @@ def test_subscription_that_is_cut_off_falls_back_to_pulling(simulators, loop):
     eventually(lambda: stored_of(upstream) >= 2999, 40)
     assert CollectorRun.objects.filter(upstream=upstream, trigger="push", status="failed").exists()
     eventually(lambda: CollectorRun.objects.filter(upstream=upstream, trigger="loop", status="succeeded").exists(), 30)
+
+
+def test_looking_for_upstreams_costs_one_statement(settings):
+    settings.CLIPROXYAPI_MANAGEMENT_URL = "http://127.0.0.1:1/v0/management"
+    make_upstream(from_environment=True, management_url=settings.CLIPROXYAPI_MANAGEMENT_URL, is_enabled=False)
+    loop = CollectorLoop(threading.Event(), 1.0)
+    with CaptureQueriesContext(connection) as queries:
+        loop.adjust()
+    assert len(queries) == 1
+
+
+def test_upstream_of_the_environment_is_made_and_brought_up_to_date(settings):
+    loop = CollectorLoop(threading.Event(), 1.0, only="none of that name")
+    for url in ("http://127.0.0.1:1/v0/management", "http://127.0.0.1:2/v0/management"):
+        settings.CLIPROXYAPI_MANAGEMENT_URL = url
+        loop.adjust()
+        assert Upstream.objects.get().management_url == url

@@ -13,10 +13,10 @@ from monitoring import leases
 from tests.config.processes import eventually
 from tests.factories import make_upstream
 from usage import push, spool
-from usage.attribution import Attribution
-from usage.collector import RunInProgress
+from usage.collector import Ending
 from usage.models import CollectorRun, DeadLetter, UsageEvent
 from usage.push import Fallback, page_of, stream
+from usage.watch import Watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,23 +44,26 @@ class Pushed:
 
     def __init__(self, upstream: Upstream) -> None:
         self._stop = threading.Event()
-        self.outcome: CollectorRun | RunInProgress | BaseException | None = None
+        self.outcome: Ending | BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(upstream,))
         self._thread.start()
 
     def _run(self, upstream: Upstream) -> None:
         try:
-            self.outcome = stream(upstream, attribution=Attribution(upstream), should_stop=self._stop.is_set)
+            watch = Watch(upstream)
+            assert watch.begin()
+            self.outcome = stream(watch, self._stop.is_set).ending
+            watch.rest()
         except BaseException as error:
             self.outcome = error
         finally:
             connection.close()
 
-    def end(self) -> CollectorRun | RunInProgress | BaseException | None:
+    def end(self) -> Ending | BaseException | None:
         self._thread.join(60)
         return self.outcome
 
-    def stop(self) -> CollectorRun | RunInProgress | BaseException | None:
+    def stop(self) -> Ending | BaseException | None:
         self._stop.set()
         return self.end()
 
@@ -150,8 +153,7 @@ def test_lost_lease_ends_the_session(simulator, upstream):
     successor = leases.acquire(upstream.collect_lease, 60)
     simulator.app.generate(5, 0.0, None)
     outcome = session.end()
-    assert isinstance(outcome, CollectorRun)
-    assert outcome.status != "succeeded"
+    assert outcome.status == "lease_lost"
     assert leases.renew(successor)
     assert not subscribed(simulator)()
 
@@ -159,7 +161,7 @@ def test_lost_lease_ends_the_session(simulator, upstream):
 def test_second_session_is_told_that_one_goes_on(simulator, upstream):
     session = Pushed(upstream)
     eventually(subscribed(simulator))
-    assert isinstance(stream(upstream, attribution=Attribution(upstream), should_stop=lambda: True), RunInProgress)
+    assert not Watch(upstream).begin()
     session.stop()
 
 
