@@ -23,6 +23,13 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_URL", str, "", "embedded PostgreSQL", "`postgresql://user:password@host:port/name`, PostgreSQL 15 or newer."),
     Variable("DATABASE_REPLICA_URL", str, "", "unset", "A streaming replica of that database, which history is read from while it is fresh."),
+    Variable(
+        "DATABASE_PREPARED_STATEMENTS",
+        bool,
+        False,
+        "`false`; embedded PostgreSQL: always",
+        "Have the server keep the plans of the hottest statements. Not behind a pooler in transaction mode, unless it supports them (PgBouncer from 1.21).",
+    ),
     Variable("CLIPROXYAPI_MANAGEMENT_URL", str, "", "simulated upstream", "Management API of the upstream, e.g. `http://cliproxyapi:8317/v0/management`."),
     Variable("MANAGEMENT_API_KEY", str, "", "unset", "Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored.", secret=True),
     Variable("COLLECTOR_API_KEY", str, "", "unset: sessions only", "Bearer key for `POST /api/usage/collect`, at least 16 characters.", secret=True),

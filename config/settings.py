@@ -49,6 +49,8 @@ DATABASE_URL: str = environment["DATABASE_URL"]
 EMBEDDED_POSTGRES = not DATABASE_URL
 
 DATABASE_REPLICA_URL: str = environment["DATABASE_REPLICA_URL"]
+# Only of what is executed by a planned cursor (config/postgresql/base.py).
+_prepares = {"prepare_threshold": 0} if EMBEDDED_POSTGRES or environment["DATABASE_PREPARED_STATEMENTS"] else {}
 
 
 def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode
-        "OPTIONS": {"connect_timeout": connect_timeout, "options": "-c timezone=UTC"},
+        "OPTIONS": {"connect_timeout": connect_timeout, "options": "-c timezone=UTC", **_prepares},
     }
 
 

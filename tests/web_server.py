@@ -56,7 +56,7 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     changed = {
         "DATABASE_URL": database_url(), "SECRET_KEY": settings.SECRET_KEY, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS), "VAR_DIR": str(folder / "var"), "HOST": "127.0.0.1", "PORT": str(port),
-        "WEB_WORKERS": "1", "CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": "", **environment,
+        "WEB_WORKERS": "1", "DATABASE_PREPARED_STATEMENTS": "1", "CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": "", **environment,
     }  # fmt: skip
     with log_path.open("wb") as log:
         command = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]

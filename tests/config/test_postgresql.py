@@ -36,3 +36,24 @@ def test_a_connection_that_the_server_closed_is_replaced(other):
         cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
         assert cursor.fetchone()[0]
     assert backend(other) != pid
+
+
+@pytest.mark.parametrize(("threshold", "kept"), [(0, 1), (None, 0)])
+def test_a_planned_statement_is_kept_by_the_server_where_that_is_allowed(other, threshold, kept):
+    other.connection.prepare_threshold = threshold
+    for number in range(3):
+        with other.planned_cursor() as cursor:
+            cursor.execute("SELECT %s::int", [number])
+            assert cursor.fetchall() == [(number,)]
+    with other.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (kept,)
+
+
+def test_a_planned_cursor_replaces_a_closed_connection(other):
+    pid = other.connection.info.backend_pid
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+    with other.planned_cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() != (pid,)
