@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +13,7 @@ from management_proxy.encryption import UndecryptableError
 from management_proxy.errors import Banned, Blocked, KeyRejected
 from management_proxy.models import Access, Upstream
 from management_proxy.subscription import Subscription
+from monitoring.rows import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"
 # A ban whose end has passed is believed over.
@@ -96,10 +98,9 @@ class NoSuchUpstream(Exception):
     """None has that name, or none is the default one; the message says what to do."""
 
 
-# Every proxied call asks this; composing it anew each time would cost more than answering it.
-_FIND = """
+_FIND = f"""
 /* management_proxy.upstreams.find_upstream */
-SELECT upstream.*, breaker.state AS breaker_state, breaker.until AS breaker_until, breaker.strikes AS breaker_strikes
+SELECT {columns(Upstream, "upstream")}, breaker.state, breaker.until, breaker.strikes
 FROM management_proxy_upstream AS upstream LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
 WHERE upstream.removed_at IS NULL AND %(name)s IN ('', upstream.name)
 ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
@@ -108,10 +109,16 @@ ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
 
 def find_upstream(name: str = "") -> Upstream:
     """The upstream of that name; without one the environment's, else the only one. One query. Raises NoSuchUpstream."""
-    found = list(Upstream.objects.raw(_FIND, {"name": name}))
+    found = [_with_breaker(row) for row in rows(_FIND, {"name": name})]
     if name and not found:
         raise NoSuchUpstream("There is no upstream of that name.")
     return found[0] if name else _default(found)
+
+
+def _with_breaker(row: tuple[Any, ...]) -> Upstream:
+    upstream, breaker = instance(Upstream, row)
+    upstream.breaker_state, upstream.breaker_until, upstream.breaker_strikes = breaker  # type: ignore[attr-defined]
+    return upstream
 
 
 def _default(found: list[Upstream]) -> Upstream:

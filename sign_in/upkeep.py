@@ -1,0 +1,18 @@
+"""What is done by itself: sessions that have ended are forgotten."""
+
+from datetime import timedelta
+
+from monitoring.periodic import Task
+from sign_in.sessions import SessionStore
+
+
+def forget() -> str:
+    """Delete what is over."""
+    SessionStore.clear_expired()
+    return "Sessions that had ended are gone."
+
+
+FORGET = Task(
+    "sign in", "Forget ended sessions", forget, timedelta(days=1), hour=4,
+    why="Ended sessions let nobody in, but their table grows.", mend="Look in the log for the error, and run `manage.py clearsessions`.",
+)  # fmt: skip
