@@ -1,6 +1,7 @@
 """Response headers that Django 5.2 does not set itself, and metrics whose labels stay closed."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -30,4 +31,10 @@ class MetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
     def label_metric(self, metric: Any, request: HttpRequest, response: HttpResponse | None = None, **labels: Any) -> Any:
         if "method" in labels:
             labels["method"] = self._method(request)
-        return super().label_metric(metric, request, response, **labels)
+        return _labelled(metric, tuple(labels.items()))
+
+
+@lru_cache(maxsize=4096)
+def _labelled(metric: Any, labels: tuple[tuple[str, str], ...]) -> Any:
+    # Finding the series among all of them costs more than counting.
+    return metric.labels(**dict(labels)) if labels else metric
