@@ -1,5 +1,7 @@
 """Accounts and configuration against a real CLIProxyAPI; only where `CLIPROXYAPI_BINARY` names one.
 
+Of 7.2.140 or newer: older ones do not know every setting and field that is tried here, which the funnel says.
+
 unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest tests/providers/test_real_upstream.py'
 """
 

@@ -16,8 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
+from management_proxy.client import release_of
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.observation import examine
+from management_proxy.subscription import FIRST_WITH_PUSH
 from management_proxy.upstreams import client_for
 from management_proxy.usage_client import counters
 from monitoring.health import findings
@@ -31,6 +33,7 @@ from usage.models import UsageEvent
 BINARY = os.environ.get("CLIPROXYAPI_BINARY", "")
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"), pytest.mark.timeout(180)]
 KEY = "real-management-key"
+CLIENT = {"Authorization": "Bearer sk-client-one-0123456789"}
 CONFIGURATION = """
 host: "127.0.0.1"
 port: {port}
@@ -83,8 +86,9 @@ class Server:
         eventually(self._answers)
 
     def _answers(self) -> bool:
+        """Whether it knows its models, which takes longer than to be healthy."""
         try:
-            return httpx.get(f"{self.url}/healthz").status_code == 200
+            return "glm" in httpx.get(f"{self.url}/v1/models", headers=CLIENT).text
         except httpx.TransportError:
             return False
 
@@ -94,8 +98,7 @@ class Server:
 
     def chat(self, times: int) -> None:
         for _ in range(times):
-            headers = {"Authorization": "Bearer sk-client-one-0123456789"}
-            httpx.post(f"{self.url}/v1/chat/completions", headers=headers, json={"model": "glm", "messages": [{"role": "user", "content": "x"}]}, timeout=30)
+            httpx.post(f"{self.url}/v1/chat/completions", headers=CLIENT, json={"model": "glm", "messages": [{"role": "user", "content": "x"}]}, timeout=30)
 
 
 @pytest.fixture
@@ -149,6 +152,8 @@ def test_all_that_was_counted_is_collected_and_said_so(server, upstream):
 def test_subscriber_that_does_not_read_is_found(server, upstream):
     server.chat(5)
     eventually(lambda: UsageEvent.objects.count() == 5)
+    if (release_of(Upstream.objects.get().version) or FIRST_WITH_PUSH) < FIRST_WITH_PUSH:
+        pytest.skip("this version has no subscribers")
     with socket.create_connection(("127.0.0.1", server.port)) as mute:
         mute.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n" % (len(KEY), KEY.encode()))
         time.sleep(0.5)
