@@ -19,6 +19,8 @@ Failure rules
 * A dead holder blocks its successor for at most the TTL.
 * State that belongs to a term is written in a transaction that first calls `fence`, which locks the lease's row: the
   write and the proof that the term was current commit together.
+* A holder that is frozen in a transaction keeps its locks no longer than its lease: `fence` and `bounded_transaction` have
+  the database end a transaction that is idle for so long.
 """
 
 import os
@@ -31,7 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import Error as DatabaseError
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from monitoring.failpoints import around
 from monitoring.models import Lease
@@ -102,6 +104,7 @@ UPDATE monitoring_lease SET holder = '', acquired_at = NULL, renewed_at = NULL, 
 WHERE name = %(name)s AND token = %(token)s AND holder <> ''
 RETURNING token
 """
+_LIMIT_IDLENESS = "set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
 def acquire(name: str, ttl: float) -> Term | None:
@@ -153,10 +156,22 @@ def fence(term: Term) -> bool:
     """Whether the term is current; locks the lease's row until the caller's transaction ends, so it must be in one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "/* monitoring.leases.fence */ SELECT 1 FROM monitoring_lease WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE",
-            [term.name, term.token],
+            f"""
+            /* monitoring.leases.fence */
+            SELECT {_LIMIT_IDLENESS} FROM monitoring_lease WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE
+            """,
+            [f"{term.ttl}s", term.name, term.token],
         )
         return cursor.fetchone() is not None
+
+
+@contextmanager
+def bounded_transaction(seconds: float) -> Iterator[None]:
+    """A transaction that the database ends if this process leaves it idle for so long."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"/* monitoring.leases.bounded_transaction */ SELECT {_LIMIT_IDLENESS}", [f"{seconds}s"])
+        yield
 
 
 @contextmanager

@@ -6,12 +6,17 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 """
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import Model
+
 from management_proxy.models import Upstream
+from monitoring.failpoints import failpoint
+from monitoring.leases import bounded_transaction
 from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
 from usage.models import UsageSeries
@@ -56,6 +61,13 @@ class Belongs(NamedTuple):
     series_id: int
     client_key_id: int | None
     credential_id: int | None
+
+
+def _make(rows: Sequence[Model]) -> None:
+    """Insert those of the rows, all of one table, that do not exist."""
+    with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
+        type(rows[0])._default_manager.bulk_create(rows, ignore_conflicts=True)
+        failpoint("attribution written")
 
 
 class Attribution:
@@ -106,7 +118,7 @@ class Attribution:
         rows = [ClientKey(upstream=self._upstream, digest=d, last_four=storable_text(k[-4:] if len(k) > 8 else "", 4)) for d, k in missing.items()]
         known = ClientKey.objects.filter(upstream=self._upstream, digest__in=missing)
         if known.count() < len(missing):
-            ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
+            _make(rows)
         self._client_keys.update({bytes(digest): pk for digest, pk in known.values_list("digest", "pk")})
 
     def _learn_credentials(self, entries: list[Entry]) -> None:
@@ -124,7 +136,7 @@ class Attribution:
         known = Credential.objects.filter(upstream=self._upstream, auth_index__in={index for index, _ in missing})
         found = {(index, label): pk for index, label, pk in known.values_list("auth_index", "label", "pk")}
         if not found.keys() >= missing.keys():
-            Credential.objects.bulk_create(rows, ignore_conflicts=True)
+            _make(rows)
             found = {(index, label): pk for index, label, pk in known.all().values_list("auth_index", "label", "pk")}
         self._credentials.update({key: found[key] for key in missing})
 
@@ -172,6 +184,6 @@ class Attribution:
     def _find_or_make(self, rows: dict[UUID, UsageSeries]) -> None:
         found = dict(UsageSeries.objects.filter(digest__in=rows).values_list("digest", "pk"))
         if absent := rows.keys() - found.keys():
-            UsageSeries.objects.bulk_create([rows[digest] for digest in absent], ignore_conflicts=True)
+            _make([rows[digest] for digest in sorted(absent)])
             found.update(UsageSeries.objects.filter(digest__in=absent).values_list("digest", "pk"))
         self._series.update(found)

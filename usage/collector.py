@@ -33,7 +33,7 @@ from management_proxy.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.observation import observe
 from management_proxy.upstreams import client_for
-from monitoring.failpoints import around
+from monitoring.failpoints import around, failpoint
 from monitoring.leases import Term, acquire, fence, heartbeat, release, renew
 from monitoring.models import Lease
 from usage import spool
@@ -132,6 +132,7 @@ def record_start(run: Run) -> None:
             id=run.id, upstream=run.upstream, trigger=run.trigger, holder=run.term.holder, token=run.term.token,
             started_at=Now(), lock_wait_ms=run.lock_wait_ms,
         )  # fmt: skip
+        failpoint("run start written")
     run.is_recorded = True
 
 
@@ -241,6 +242,7 @@ def record_end(run: Run, ending: Ending) -> None:
             CollectorRun.objects.filter(pk=run.id).update(
                 status=ending.status, ended_at=_NOW, duration_ms=duration, failure_class=ending.failure_class, error=ending.error[:500], **counts
             )
+        failpoint("run end written")
     # Only what happened is worth a line.
     level = logging.WARNING if ending.status != Status.SUCCEEDED else logging.INFO if run.total.elements else logging.DEBUG
     logger.log(

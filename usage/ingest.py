@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
 from management_proxy.encryption import encrypt
 from management_proxy.models import Upstream
 from monitoring.failpoints import around, failpoint
+from monitoring.leases import bounded_transaction
 from usage.attribution import Attribution, Belongs
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
@@ -50,9 +51,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {prepared_sql("usage_event")} WITH NO DATA;
 -- Only within a larger transaction is there anything.
-DELETE FROM {_STAGING}; DELETE FROM {_ADDED};
--- A process that is frozen here must not hold its locks for longer than its lease.
-SET LOCAL idle_in_transaction_session_timeout = %(patience)s
+DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
 """
 _INSERT = f"""
 /* usage.ingest._insert */
@@ -111,7 +110,7 @@ def store(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Ups
 def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
     try:
         rows = list(_rows(entries, attribution.attribute(entries)))
-        with transaction.atomic():
+        with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
             stored = _store(rows) if rows else 0
             dead = _write_dead_letters(rejects, batch, upstream)
             failpoint("before commit")
@@ -136,7 +135,7 @@ def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, u
 
 
 def _store(rows: list[tuple[Any, ...]]) -> int:
-    parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW, "patience": f"{settings.COLLECTOR_LEASE_TTL_SECONDS}s"}
+    parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING, parameters)
         with around("copy"), connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max
 
+from monitoring.leases import bounded_transaction
 from usage.models import PrunedMonth
 
 # Any number serves; it only must be the same everywhere.
@@ -66,9 +67,7 @@ def ensure_partitions(months: Iterable[date]) -> None:
     """Make the partitions of these months that do not exist; safe when several processes do it at once."""
     wanted = set(months) - set(existing_partitions().values())
     for month in sorted(wanted):
-        with transaction.atomic(), connection.cursor() as cursor:
-            # A process that is frozen here must not hold up the others for longer than its lease.
-            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [f"{settings.COLLECTOR_LEASE_TTL_SECONDS}s"])
+        with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS), connection.cursor() as cursor:
             # IF NOT EXISTS alone lets two creators collide on the catalogue.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             cursor.execute(

@@ -133,10 +133,10 @@ def idle(_options: argparse.Namespace) -> list[Row]:
 
     Not of what a new installation does once in its first seconds: the nightly tasks.
     """
-    from monitoring.models import PeriodicTask
-
     rows: list[Row] = []
     with stage() as (environment, simulator), _statements_logged() as statements, collector_loop(environment) as collector:
+        from monitoring.models import PeriodicTask
+
         while not PeriodicTask.objects.exists() or PeriodicTask.objects.filter(ended_at=None).exists():
             time.sleep(1)
         simulator.control("generate", {"events": 1, "spread": 0})

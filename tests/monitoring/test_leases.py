@@ -9,8 +9,10 @@ from django.db import connection, transaction
 
 from monitoring import leases
 from monitoring.models import Lease
+from tests.config.processes import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TTL = 0.5
 
 
 def expire(name: str) -> None:
@@ -128,26 +130,107 @@ def test_fence_holds_the_lease_still_until_the_transaction_ends():
     assert released.is_set()
 
 
-def _acquire_in_process(database: str, queue) -> None:
-    from django.conf import settings
+class Holder:
+    """A process of its own that does what it is told with one lease."""
 
-    settings.DATABASES["default"]["NAME"] = database
-    connection.close()
+    def __init__(self, name: str) -> None:
+        database = connection.settings_dict["NAME"]
+        connection.close()
+        context = multiprocessing.get_context("fork")
+        self._pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_obey, args=(theirs, name, database), daemon=True)
+        self.process.start()
+
+    def order(self, word: str) -> None:
+        self._pipe.send(word)
+
+    def answer(self):
+        assert self._pipe.poll(30)
+        return self._pipe.recv()
+
+    def __getattr__(self, word: str):
+        def ask():
+            self.order(word)
+            return self.answer()
+
+        return ask
+
+
+def _obey(pipe, name: str, database: str) -> None:
     connection.settings_dict["NAME"] = database
-    term = leases.acquire("processes", 30)
-    queue.put(term.token if term else None)
+    term = None
+    while (word := pipe.recv()) != "end":
+        if word.startswith("acquire"):
+            term = leases.acquire(name, TTL if word == "acquire_briefly" else 30)
+            pipe.send(term.token if term else None)
+        elif word == "write_state":
+            with transaction.atomic():
+                pipe.send(leases.fence(term))
+        else:
+            pipe.send(getattr(leases, word)(term))
     connection.close()
 
 
-def test_one_winner_among_processes():
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    name = connection.settings_dict["NAME"]
-    connection.close()
-    processes = [context.Process(target=_acquire_in_process, args=(name, queue)) for _ in range(6)]
-    for process in processes:
-        process.start()
-    tokens = [queue.get(timeout=30) for _ in processes]
-    for process in processes:
-        process.join()
-    assert [token for token in tokens if token] == [1]
+@pytest.fixture
+def holders():
+    """As many processes as asked for, all about the lease `x`."""
+    started: list[Holder] = []
+    yield lambda count: started.extend(Holder("x") for _ in range(count)) or started
+    for holder in started:
+        if holder.process.is_alive():
+            holder.order("end")
+        holder.process.join()
+
+
+def test_one_winner_among_processes(holders):
+    for holder in holders(6):
+        holder.order("acquire")
+    assert [token for holder in holders(0) if (token := holder.answer())] == [1]
+
+
+def test_process_waits_until_the_lease_of_a_dead_one_expires_and_takes_a_larger_token(holders):
+    dead, waiting = holders(2)
+    assert dead.acquire_briefly() == 1
+    dead.process.kill()
+    dead.process.join()
+    assert waiting.acquire() is None
+    eventually(lambda: waiting.acquire() == 2)
+
+
+def test_old_process_can_neither_renew_nor_release_nor_write_state(holders):
+    old, new = holders(2)
+    old.acquire()
+    expire("x")
+    assert new.acquire() == 2
+    assert not old.renew()
+    assert not old.release()
+    assert not old.write_state()
+    assert new.write_state()
+    assert new.renew()
+
+
+def test_process_that_renews_keeps_the_lease_beyond_its_time(holders):
+    holder, other = holders(2)
+    holder.acquire_briefly()
+    ends = time.monotonic() + 2 * TTL
+    while time.monotonic() < ends:
+        assert holder.renew()
+        assert other.acquire() is None
+
+
+def test_release_by_a_process_frees_the_lease_for_another_at_once(holders):
+    first, second = holders(2)
+    first.acquire()
+    assert first.write_state()
+    assert first.release()
+    assert not first.release()
+    assert second.acquire() == 2
+
+
+def test_forced_release_fences_a_process_off(holders):
+    (holder,) = holders(1)
+    holder.acquire()
+    assert leases.force_release("x")
+    assert not holder.renew()
+    assert not holder.write_state()
+    assert not holder.release()

@@ -20,8 +20,10 @@ PAGES = 4
 STEPS = (
     "run start", "lease renewal", "pop", "spool write", "spool sync", "parse", "copy", "insert", "rollups", "commit", "spool removal", "run end",
 )  # fmt: skip
-FAILPOINTS = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
-ONCE_A_RUN = ("before run start", "after run start", "before run end", "after run end")
+# Within short transactions.
+WRITTEN = ("run start written", "attribution written", "run end written")
+FAILPOINTS = [*(f"{when} {step}" for step in STEPS for when in ("before", "after")), *WRITTEN]
+ONCE_A_RUN = ("before run start", "after run start", "before run end", "after run end", *WRITTEN)
 QUICK = [
     ("after pop", 2),
     ("before spool write", 2),

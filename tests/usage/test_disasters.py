@@ -49,6 +49,24 @@ def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_s
     world.assert_stored_exactly(world.handed_out())
 
 
+@pytest.mark.parametrize(
+    "failpoint", [pytest.param("run start written", marks=pytest.mark.matrix), "attribution written", pytest.param("run end written", marks=pytest.mark.matrix)]
+)
+def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(world: World, failpoint: str):
+    """Its locks are those of the lease's row, or of rows that its successor makes too."""
+    settings = {"COLLECTOR_LEASE_TTL_SECONDS": TTL}
+    world.offer(2)
+    frozen = world.start(at=failpoint, signal=signal.SIGSTOP, settings=settings)
+    eventually(lambda: is_stopped(frozen))
+    world.offer(2)
+    eventually(lambda: world.run(settings=settings) == 0, seconds=50)
+    os.kill(frozen, signal.SIGCONT)
+    assert world.nursery.wait(frozen) == 1
+    assert world.statuses() == {"abandoned", "succeeded"}
+    world.finish()
+    world.assert_stored_exactly(world.handed_out())
+
+
 def test_full_disk_is_told_before_anything_is_popped(world: World):
     world.offer(2)
     assert world.run(largest_file=RESERVED - 1) == 1
