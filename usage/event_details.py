@@ -9,7 +9,8 @@ from django.db import connection
 
 from usage.dimensions import Filters
 from usage.event_fields import JOINS, fields_for, select_list
-from usage.event_pages import EventQuestion, page_of_events
+from usage.event_pages import page_of_events
+from usage.event_question import EventQuestion
 from usage.ingest import REQUEST_WINDOW
 from usage.scope import Scope
 

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET
 from usage.api import error, filtered_by_upstream, invalid_query, signed_in
 from usage.conditional import answered_once
 from usage.event_details import find_event
-from usage.event_pages import Cursor, page_of_events
+from usage.event_pages import page_of_events
+from usage.event_question import Cursor
 from usage.export import MOST_AT_ONCE
 from usage.export import export as export_of
 from usage.forms import EventForm, ExportForm

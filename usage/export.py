@@ -15,7 +15,7 @@ from enum import Enum
 from django.db import connection, transaction
 
 from usage.event_fields import JOINS, TEXT_FIELDS, fields_for, select_list
-from usage.event_pages import EventQuestion
+from usage.event_question import EventQuestion
 
 MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from usage.dimensions import Dimension, Filters, InvalidQuery
-from usage.event_pages import LARGEST_PAGE, Cursor, EventQuestion
+from usage.event_pages import LARGEST_PAGE
+from usage.event_question import Cursor, EventQuestion
 from usage.export import Format
 from usage.page import PageQuestion
 from usage.scope import Scope

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from usage.dimensions import UNATTRIBUTED, Dimension, Filters
 from usage.event_fields import JOINS, fields_for, select_list
-from usage.event_pages import EventQuestion, page_of_events
+from usage.event_pages import page_of_events
+from usage.event_question import EventQuestion
 from usage.failures import FailureClass
 from usage.history_queries import Question
 from usage.labels import key_names

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from usage.charts import ATTEMPTS, PERCENTILES, TOKENS, Columns, Slot, bar_chart, line_chart, sparkline
-from usage.event_pages import Cursor
+from usage.event_question import Cursor
 from usage.page import PageQuestion
 from usage.windows import Bucket, Interval
 

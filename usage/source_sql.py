@@ -59,6 +59,11 @@ class Part:
         measures = ", ".join(f"{columns[name]} AS {name}" for name in (*SUMS, *MAXIMA))
         return f"SELECT {self._labels}, {measures} FROM {self._from} WHERE {self._where} GROUP BY {self._numbers}"
 
+    def days_sql(self) -> str:
+        """The days of a daily source on which anything happened: `day`, `attempts` and of which `series`."""
+        columns = "u.bucket AS day, sum(u.attempts)::bigint AS attempts, array_agg(DISTINCT u.series_id) AS series"
+        return f"SELECT {columns} FROM {self._from} WHERE {self._where} GROUP BY 1"
+
     def bins_sql(self, measure: str) -> str:
         """The columns `bin` and `n` of the histogram of `latency` or `ttft`."""
         if self.source is EVENTS:

@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from providers.models import Credential
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
-from usage import event_pages
+from usage import event_search
 from usage.dimensions import Filters
-from usage.event_pages import Cursor, EventQuestion, page_of_events
+from usage.event_pages import page_of_events
+from usage.event_question import Cursor, EventQuestion
 from usage.models import UsageEvent
 from usage.scope import Scope
 
@@ -68,7 +69,7 @@ def accepted(asked):
 
 @pytest.mark.parametrize("walk", [1, 10, 3000])
 def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk):
-    monkeypatch.setattr(event_pages, "WALK", walk)
+    monkeypatch.setattr(event_search, "WALK", walk)
     for query in (*FILTERS, *(f"credential={credential.pk}" for credential in Credential.objects.all())):
         asked = question(query)
         found = pages(asked, 40)
@@ -78,7 +79,7 @@ def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk
 
 @pytest.mark.parametrize("walk", [1, 3000])
 def test_pages_lead_back_the_same_way(events, monkeypatch, walk):
-    monkeypatch.setattr(event_pages, "WALK", walk)
+    monkeypatch.setattr(event_search, "WALK", walk)
     for query in ("", "outcome=failed", "model=a", "key=unattributed"):
         asked = question(query)
         oldest = page_of_events(asked, Cursor(START, 0, is_newer=True), 20)
@@ -125,7 +126,7 @@ def test_no_other_text_is_a_cursor(text):
 
 
 def test_no_page_scans_all_events(events, monkeypatch):
-    monkeypatch.setattr(event_pages, "WALK", 1)
+    monkeypatch.setattr(event_search, "WALK", 1)
     with CaptureQueriesContext(connection) as captured:
         for query in FILTERS:
             page_of_events(question(query), Cursor(END, 1), 20)

@@ -16,7 +16,7 @@ from django.test import Client
 from tests.config.processes import eventually, python
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.dimensions import Filters
-from usage.event_pages import EventQuestion
+from usage.event_question import EventQuestion
 from usage.export import MOST_AT_ONCE, Format, export
 from usage.models import UsageEvent
 from usage.scope import Scope

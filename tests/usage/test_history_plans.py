@@ -34,7 +34,7 @@ def statements(ask) -> list[str]:
         connection,
     ) as captured:
         ask()
-    return [query["sql"] for query in captured if "/* usage.history" in query["sql"] or "/* usage.event_pages" in query["sql"]]
+    return [query["sql"] for query in captured if "/* usage.history" in query["sql"] or "/* usage.event_search" in query["sql"]]
 
 
 @pytest.mark.django_db
