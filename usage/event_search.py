@@ -124,7 +124,7 @@ class Search:
             if not days:
                 break
             if "series_id" in accepted:
-                accepted["series_id"] = sorted({series for day in days for series in day.series})
+                accepted["series_id"] = list({series for day in days for series in day.series})
             rows += self._found(self._nearest_of_all(accepted, span, days), accepted, span.parameters, count - len(rows))
             span = replace(span, start=days[-1].end) if self.is_newer else replace(span, end=days[-1].start)
         return rows

@@ -5,7 +5,9 @@ whose relative distance to both ends is equal. PostgreSQL computes the same bin 
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 
 RELATIVE_ERROR = 0.02
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -23,6 +25,13 @@ def bin_of(milliseconds: int) -> int:
 def duration_of(bin_number: int) -> float:
     """The duration in milliseconds for which a bin stands."""
     return 2 * GAMMA**bin_number / (GAMMA + 1)
+
+
+def percentile_bins(bins: Iterable[int], counts: Iterable[int], percents: Iterable[int]) -> list[int]:
+    """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at least one."""
+    ordered = sorted(zip(bins, counts, strict=True))
+    seen = list(accumulate(count for _, count in ordered))
+    return [ordered[bisect_left(seen, -(-seen[-1] * percent // 100))][0] for percent in percents]
 
 
 def percentile(histogram: Iterable[tuple[int, int]], percent: float, largest: int) -> int:

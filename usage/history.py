@@ -13,9 +13,10 @@ from usage.event_question import EventQuestion
 from usage.failures import FailureClass
 from usage.history_queries import Question
 from usage.labels import key_names
-from usage.measures import DURATIONS, NOTHING, added, counted, duration
+from usage.measures import DURATIONS, added, counted, duration
 from usage.reading import Row, one_instant, rows
 from usage.scope import Scope
+from usage.source_sql import COUNTS
 from usage.status import collector_status
 from usage.windows import Interval, Window, midnight
 
@@ -33,11 +34,11 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
     filters = filters or Filters()
     with one_instant():
         whole = Question([window.period], scope, filters)
-        pairs = Question([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums()
+        pairs = Question([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(COUNTS)
         classes = Question(_days(window), scope, filters, (Dimension.FAILURE_CLASS,)).sums()
-        bins = {measure: (whole.percentiles(measure) or [{}])[0] for measure in DURATIONS}
+        bins = whole.percentiles(DURATIONS).get((0, 1), {})
         events = _newest(window, scope, filters)
-    total = added(classes) if classes else NOTHING
+    total = added(classes)
     data = {
         "keys": _keys(pairs, scope),
         "totals": _counted(total),
@@ -46,7 +47,7 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
         "failureBreakdown": _failures(classes),
         "requestEvents": events[:EVENTS_SHOWN],
         "latencySeries": _latencies(events, window, scope, filters),
-        **{f"{measure}Summary": duration(total, measure, bins[measure]) for measure in DURATIONS},
+        **{f"{measure}Summary": duration(total, measure, bins.get(measure, {})) for measure in DURATIONS},
         "period": {"from": _iso(window.start), "to": _iso(window.end), "timeZone": window.zone.key},
         "collectorStatus": collector_status(),
         "truncated": False,
@@ -114,7 +115,7 @@ def _model_of_key(pair: Row) -> Row:
 
 def _daily(classes: list[Row], window: Window) -> list[Row]:
     by_number = _grouped(classes, "number")
-    return [_day(day, added(by_number[number]) if number in by_number else NOTHING) for number, day in enumerate(window.days)]
+    return [_day(day, added(by_number.get(number, []))) for number, day in enumerate(window.days)]
 
 
 def _day(day: date, row: Row) -> Row:

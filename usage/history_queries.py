@@ -2,28 +2,29 @@
 
     question --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum, rank, name the rest--> rows
 
-Every row stands for one interval (numbered from 0) and one group; the groups beyond the `top` are summed in one row with
-rank `top` + 1. Group values are texts: an id, a text of the event or an outcome, and '' for what was not reported or is
-nobody's. Where nothing happened there is no row.
+Every row stands for one interval (numbered from 0) and one group. Group values are texts: an id, a text of the event or an
+outcome, and '' for what was not reported or is nobody's. Where nothing happened there is no row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from usage.dimensions import Dimension, Filters, InvalidQuery
+from usage.histograms import percentile_bins
 from usage.partitions import events_since
-from usage.planner import EVENTS, Piece, Source, plan
-from usage.reading import Row, rows
+from usage.planner import EVENTS, Piece, plan
+from usage.reading import Row, once, rows
 from usage.rollups import readers_calendar_zone
 from usage.scope import Scope
-from usage.source_sql import MAXIMA, SUMS, Part
+from usage.source_sql import MAXIMA, MEASURES, Part
 from usage.windows import Interval, midnight
 
 PERCENTILES = (50, 90, 95, 99)
-_EVERY_GROUP = 2**31 - 2
+# The bin (usage/histograms.py) of each percentile.
+Bins = dict[int, int]
 
 _ID = "coalesce(nullif({}, 0)::text, '')"
 _TOLD = {
@@ -32,7 +33,6 @@ _TOLD = {
     Dimension.USER: _ID, Dimension.KEY: _ID, Dimension.CREDENTIAL: _ID,
     Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
 }  # fmt: skip
-_SUMS = ", ".join([*(f"sum({name})::bigint AS {name}" for name in SUMS), *(f"max({name}) AS {name}" for name in MAXIMA)])
 
 
 @dataclass(frozen=True)
@@ -44,51 +44,66 @@ class Question:
     filters: Filters = field(default_factory=Filters)
     groups: tuple[Dimension, ...] = ()
 
-    def sums(self, top: int = _EVERY_GROUP, order: str = "attempts") -> list[Row]:
-        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for), `SUMS` and `MAXIMA`, by number and rank.
+    def sums(self, measures: Sequence[str] = MEASURES) -> list[Row]:
+        """Columns `number`, `group_1`... and `measures`, by number and then by attempts, most first.
 
-        Groups are ranked by the sum of `order` over all intervals, then by their values. Raises InvalidQuery where events
-        are needed that were pruned.
+        Raises InvalidQuery where events are needed that were pruned, as all questions do.
         """
+        planned = self._planned()
+        rest = f"SELECT number, {self._told}, {_added(measures)} FROM parts GROUP BY number, {self._positions(2)}"
+        if len(planned.parts) == 1:
+            # What it tells has one row for each group already.
+            rest = f"SELECT number, {self._told}, {', '.join(measures)} FROM parts"
+        order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
+        return planned.rows("sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {})
+
+    def ranked_sums(self, top: int, order: str) -> list[Row]:
+        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for) and `MEASURES`, by number and rank.
+
+        Groups are ranked by the sum of `order` over all intervals, then by their values; those beyond the `top` are summed
+        in one row with rank `top` + 1.
+        """
+        planned = self._planned()
         names = ", ".join(self._names)
         shown = ", ".join(f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names)
-        return self._answer(
-            "sums",
-            Part.sums_sql,
+        return planned.rows(
+            "ranked_sums",
+            [part.sums_sql(MEASURES) for part in planned.parts],
             f"""
-            grouped AS (SELECT number, {self._told}, {_SUMS} FROM parts GROUP BY number, {self._positions(2)}),
+            , grouped AS (SELECT number, {self._told}, {_added(MEASURES)} FROM parts GROUP BY number, {self._positions(2)}),
             ranks AS (SELECT {names}, row_number() OVER (ORDER BY sum({order}) DESC NULLS LAST, {names}) AS rank FROM grouped GROUP BY {names})
-            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups, {_SUMS}
+            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups, {_added(MEASURES)}
             FROM grouped JOIN ranks USING ({names}) GROUP BY number, 2, {self._positions(3)} ORDER BY number, 2
             """,
             {"top": top},
         )
 
-    def percentiles(self, measure: str, shown: Sequence[Sequence[str]] = (("",),)) -> list[Row]:
-        """The bins of `PERCENTILES` of `latency` or `ttft` as `p50`..., by `number` and `rank`.
+    def percentiles(self, measures: Sequence[str], shown: Sequence[Sequence[str]] = (("",),)) -> dict[tuple[int, int], dict[str, Bins]]:
+        """The bins of `PERCENTILES` of `latency`, `ttft` or both, by number and rank, and by measure.
 
         `shown` are the values of the groups that have a rank of their own, from 1; all others are told together.
         """
+        planned = self._planned()
         names = ", ".join(self._names)
         values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
-        places = ", ".join(f"min(bin) FILTER (WHERE seen * 100 >= n * {p}) AS p{p}" for p in PERCENTILES)
-        return self._answer(
+        found = planned.rows(
             "percentiles",
-            lambda part: part.bins_sql(measure),
+            [part.bins_sql(measure, number) for part in planned.parts for number, measure in enumerate(measures)],
             f"""
-            told AS (SELECT number, {self._told}, bin, n FROM parts),
+            , told AS (SELECT measure, number, {self._told}, bin, n FROM parts),
             bins AS (
-                SELECT number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, sum(n) AS n
-                FROM told LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names}) GROUP BY 1, 2, 3
-            ),
-            counted AS (
-                SELECT number, rank, bin, sum(n) OVER (PARTITION BY number, rank) AS n, sum(n) OVER (PARTITION BY number, rank ORDER BY bin) AS seen
-                FROM bins
+                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, sum(n)::bigint AS n
+                FROM told LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names}) GROUP BY 1, 2, 3, 4
             )
-            SELECT number, rank, {places} FROM counted GROUP BY number, rank
+            SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts FROM bins GROUP BY 1, 2, 3
             """,
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )
+        told: dict[tuple[int, int], dict[str, Bins]] = {}
+        for row in found:
+            places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
+            told.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(zip(PERCENTILES, places, strict=True))
+        return told
 
     @property
     def dimensions(self) -> frozenset[Dimension]:
@@ -109,25 +124,45 @@ class Question:
     def _positions(self, first: int) -> str:
         return ", ".join(str(first + n) for n in range(len(self._names)))
 
-    def _answer(self, name: str, of_part: Callable[[Part], str], rest: str, parameters: dict[str, Any]) -> list[Row]:
-        calendar = ZoneInfo(readers_calendar_zone())
+    def _planned(self) -> "_Planned":
+        calendar = ZoneInfo(once("calendar", readers_calendar_zone))
         planned = plan(self.intervals, self.dimensions, calendar)
-        _refuse_pruned(planned, calendar)
-        parts = [Part(source, pieces, calendar, self.scope, self.filters, self.groups) for source, pieces in planned.items()]
-        parameters |= {"owner": self.scope.owner_id, **self.filters.parameters}
-        for part in parts:
+        return _Planned([Part(source, pieces, calendar, self.scope, self.filters, self.groups) for source, pieces in planned.items()])
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What answers a question."""
+
+    parts: list[Part]
+
+    def rows(self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, Any]) -> list[Row]:
+        """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH."""
+        if not self.parts:
+            return []
+        self._refuse_pruned()
+        parameters |= {"owner": self.parts[0].scope.owner_id, **self.parts[0].filters.parameters}
+        for part in self.parts:
             parameters |= part.parameters
-        found = rows(f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(map(of_part, parts))}), {rest}", parameters)
+        found = rows(f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}", parameters)
         # A pruning meanwhile may have taken events away.
-        _refuse_pruned(planned, calendar)
+        self._refuse_pruned()
         return found
 
+    def _refuse_pruned(self) -> None:
+        for part in self.parts:
+            if part.source is EVENTS:
+                _refuse_pruned(part.pieces, part.calendar)
 
-def _refuse_pruned(planned: dict[Source, list[Piece]], calendar: ZoneInfo) -> None:
+
+def _added(measures: Iterable[str]) -> str:
+    return ", ".join(f"max({name}) AS {name}" if name in MAXIMA else f"sum({name})::bigint AS {name}" for name in measures)
+
+
+def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
     """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were any."""
-    pieces = planned.get(EVENTS)
-    since = events_since() if pieces else None
-    if not pieces or since is None or pieces[0].start >= since:
+    since = events_since()
+    if since is None or pieces[0].start >= since:
         return
     first = _first_day()
     if first and any(piece.start < since and piece.end > midnight(first, calendar) for piece in pieces):

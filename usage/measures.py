@@ -3,31 +3,34 @@
 `inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the provider (contract 2.5).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from usage.histograms import duration_of
-from usage.history_queries import PERCENTILES
+from usage.history_queries import PERCENTILES, Bins
 from usage.models import TOKEN_KINDS
 from usage.reading import Row
-from usage.source_sql import MAXIMA, SUMS
+from usage.source_sql import MAXIMA, MEASURES
 
 DURATIONS = ("latency", "ttft")
 _KINDS = {name: name.split("_")[0] + "".join(part.capitalize() for part in name.split("_")[1:]) for name in TOKEN_KINDS}
 _NULLABLE = ("total_tokens", *TOKEN_KINDS)
-NOTHING: Row = {**dict.fromkeys(SUMS, 0), **dict.fromkeys(MAXIMA, 0), **dict.fromkeys(_NULLABLE)}
+NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
 
 
-def added(rows: Iterable[Row]) -> Row:
-    """The sums of rows; None where none reports a count."""
-    rows = list(rows)
-    if len(rows) == 1:
-        return rows[0]
-    sums: Row = {name: sum(row[name] for row in rows) for name in SUMS if name not in _NULLABLE}
-    for name in _NULLABLE:
-        reported = [row[name] for row in rows if row[name] is not None]
-        sums[name] = sum(reported) if reported else None
-    return sums | {name: max((row[name] for row in rows), default=0) for name in MAXIMA}
+def added(rows: Sequence[Row]) -> Row:
+    """The sums of rows over the measures that they have; None where none reports a count. Nothing for no rows."""
+    if len(rows) <= 1:
+        return rows[0] if rows else NOTHING
+    names = [name for name in MEASURES if name in rows[0]]
+    columns = zip(*map(itemgetter(*names), rows), strict=True)
+    return {name: max(column) if name in MAXIMA else _sum(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _sum(column: Sequence[Any]) -> int | None:
+    reported = [value for value in column if value is not None] if None in column else column
+    return sum(reported) if reported else None
 
 
 def tokens(row: Row) -> Row:
@@ -57,12 +60,12 @@ def tokens_per_second(row: Row) -> float | None:
     return round(1000 * row["generated_tokens"] / row["generation_ms"], 2) if row["generation_ms"] else None
 
 
-def duration(row: Row, measure: str, bins: Row | None = None) -> dict[str, Any]:
+def duration(row: Row, measure: str, bins: Bins | None = None) -> dict[str, Any]:
     """Count, average and maximum of `latency` or `ttft` in milliseconds, over the attempts that have one; with `bins` also percentiles."""
     count, largest = row[f"{measure}_count"], row[f"{measure}_max_ms"]
     told = {"sampleCount": count, "averageMs": round(row[f"{measure}_sum_ms"] / count) if count else 0}
     if bins is not None:
-        told |= {f"p{p}Ms": _within(bins.get(f"p{p}"), largest) for p in PERCENTILES}
+        told |= {f"p{p}Ms": _within(bins.get(p), largest) for p in PERCENTILES}
     return told | {"maxMs": largest}
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from usage.dimensions import Dimension, Filters
 from usage.history_queries import Question
-from usage.measures import DURATIONS, NOTHING, counted
+from usage.measures import DURATIONS, added, counted
 from usage.reading import one_instant
 from usage.scope import Scope
+from usage.source_sql import COUNTS
 from usage.summaries import Asked, breakdown, series, summary
 from usage.windows import Bucket, Interval, Window
 
@@ -55,5 +56,4 @@ def page_data(question: PageQuestion, now: datetime) -> dict[str, Any]:
 
 
 def _before(question: PageQuestion, now: datetime) -> dict[str, Any]:
-    found = Question([question.before(now)], question.scope, question.filters).sums()
-    return counted(found[0] if found else NOTHING)
+    return counted(added(Question([question.before(now)], question.scope, question.filters).sums(COUNTS)))

@@ -3,15 +3,18 @@
 Where usage/replica.py says so, both come from the replica.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 
 from usage.replica import connection
 
 Row = dict[str, Any]
+T = TypeVar("T")
+_known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_this_instant", default=None)
 
 
 def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
@@ -22,9 +25,30 @@ def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
+def once(name: str, ask: Callable[[], T]) -> T:
+    """What `ask` reads; within `one_instant` it is asked only once."""
+    known = _known.get()
+    if known is None:
+        return ask()
+    if name not in known:
+        known[name] = ask()
+    found: T = known[name]
+    return found
+
+
 @contextmanager
 def one_instant() -> Iterator[None]:
     """Within it all statements see the data of one instant, so that what one sums the others sum too."""
+    token = _known.set({})
+    try:
+        with _snapshot():
+            yield
+    finally:
+        _known.reset(token)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
     if connection().in_atomic_block:  # whoever opened it has decided what is seen
         yield
         return

@@ -16,11 +16,10 @@ from usage.planner import EVENTS, Piece, Source, Unit
 from usage.rollups import TOKEN_SUMS
 from usage.scope import Scope
 
-SUMS = (
-    "attempts", "requests", "failed", *TOKEN_SUMS, "generated_tokens", "generation_ms",
-    "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms",
-)  # fmt: skip
+COUNTS = ("attempts", "requests", "failed", *TOKEN_SUMS, "generated_tokens", "generation_ms")
+SUMS = (*COUNTS, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
 MAXIMA = ("latency_max_ms", "ttft_max_ms")
+MEASURES = (*SUMS, *MAXIMA)
 # More stretches of time than this are read as one, and what lies between them thrown away.
 _MOST_STRETCHES = 400
 
@@ -53,19 +52,19 @@ class Part:
     filters: Filters
     groups: tuple[Dimension, ...]
 
-    def sums_sql(self) -> str:
-        """The columns `SUMS` and `MAXIMA`."""
-        columns = _OF_EVENTS if self.source is EVENTS else _OF_ROLLUPS
-        measures = ", ".join(f"{columns[name]} AS {name}" for name in (*SUMS, *MAXIMA))
-        return f"SELECT {self._labels}, {measures} FROM {self._from} WHERE {self._where} GROUP BY {self._numbers}"
+    def sums_sql(self, measures: Sequence[str]) -> str:
+        """Some columns of `MEASURES`, by number and groups."""
+        of_source = _OF_EVENTS if self.source is EVENTS else _OF_ROLLUPS
+        columns = ", ".join(f"{of_source[name]} AS {name}" for name in measures)
+        return f"SELECT {self._labels}, {columns} FROM {self._from} WHERE {self._where} GROUP BY {self._numbers}"
 
     def days_sql(self) -> str:
         """The days of a daily source on which anything happened: `day`, `attempts` and of which `series`."""
         columns = "u.bucket AS day, sum(u.attempts)::bigint AS attempts, array_agg(DISTINCT u.series_id) AS series"
         return f"SELECT {columns} FROM {self._from} WHERE {self._where} GROUP BY 1"
 
-    def bins_sql(self, measure: str) -> str:
-        """The columns `bin` and `n` of the histogram of `latency` or `ttft`."""
+    def bins_sql(self, measure: str, called: int) -> str:
+        """The columns `bin` and `n` of the histogram of `latency` or `ttft`, and `measure` as it is called."""
         if self.source is EVENTS:
             bins = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin, 1 AS n"
             where = f"{self._where} AND u.{measure}_ms > 0"
@@ -73,7 +72,8 @@ class Part:
             # Side by side in the list, both are unnested together; as a function in FROM they would cost half as much again.
             bins, where = f"unnest(u.{measure}_bins) AS bin, unnest(u.{measure}_counts) AS n", self._where
         names = ", ".join(["number", *(f"group_{n}" for n in range(1, len(self.groups) + 1)), "bin"])
-        return f"SELECT {names}, sum(n)::bigint AS n FROM (SELECT {self._labels}, {bins} FROM {self._from} WHERE {where}) AS b GROUP BY {names}"
+        each = f"SELECT {self._labels}, {bins} FROM {self._from} WHERE {where}"
+        return f"SELECT {called} AS measure, {names}, sum(n)::bigint AS n FROM ({each}) AS b GROUP BY {names}"
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from usage.dimensions import Dimension, Filters
-from usage.history_queries import Question
+from usage.history_queries import Bins, Question
 from usage.labels import group_value, labels
 from usage.measures import DURATIONS, NOTHING, added, counted, duration
 from usage.reading import Row, one_instant
 from usage.scope import Scope
 from usage.windows import Bucket, Interval, Period
 
+# Bins of percentiles by number of the interval and rank of the group, and by measure.
+BinsOf = dict[tuple[int, int], dict[str, Bins]]
 # How groups can be ranked, by the name of the measure in JSON.
 ORDERS = {"attempts": "attempts", "requests": "requests", "failed": "failed", "totalTokens": "total_tokens"}
 
@@ -51,7 +53,7 @@ def summary(asked: Asked) -> Row:
         points = asked.question(buckets).sums()
         data = {
             "period": _told(asked.period),
-            "totals": _totals(asked, asked.period, added(points) if points else NOTHING),
+            "totals": _totals(asked, asked.period, added(points)),
             "series": {"bucket": asked.bucket.value, "starts": _starts(buckets), "values": _columns(_aligned(points, len(buckets)))},
         }
         if asked.compares:
@@ -61,13 +63,12 @@ def summary(asked: Asked) -> Row:
 
 def _previous(asked: Asked) -> Row:
     period = asked.period.previous
-    found = asked.question([period]).sums()
-    return {"period": _told(period), "totals": _totals(asked, period, found[0] if found else NOTHING)}
+    return {"period": _told(period), "totals": _totals(asked, period, added(asked.question([period]).sums()))}
 
 
 def _totals(asked: Asked, period: Period, row: Row) -> Row:
-    bins = {measure: (asked.question([period]).percentiles(measure) or [{}])[0] for measure in DURATIONS}
-    return counted(row) | {measure: duration(row, measure, bins[measure]) for measure in DURATIONS}
+    bins = asked.question([period]).percentiles(DURATIONS).get((0, 1), {})
+    return counted(row) | {measure: duration(row, measure, bins.get(measure, {})) for measure in DURATIONS}
 
 
 def series(asked: Asked) -> Row:
@@ -75,7 +76,7 @@ def series(asked: Asked) -> Row:
     with one_instant():
         buckets = asked.buckets
         question = asked.question(buckets, asked.groups)
-        points = question.sums(asked.top, ORDERS[asked.order])
+        points = question.ranked_sums(asked.top, ORDERS[asked.order])
         bins = _bins(asked, question, points)
         by_rank: dict[int, list[Row]] = {}
         for point in points:
@@ -94,7 +95,7 @@ def breakdown(asked: Asked) -> Row:
     """Measures of the largest groups of a period, of all others together, and of everything."""
     with one_instant():
         question = asked.question([asked.period], asked.groups)
-        found = question.sums(asked.top, ORDERS[asked.order])
+        found = question.ranked_sums(asked.top, ORDERS[asked.order])
         bins = _bins(asked, question, found)
         names = _names(asked, found)
         told = {row["rank"]: _measured(row, asked.percentiles, bins.get((0, row["rank"]), {})) for row in found}
@@ -103,7 +104,7 @@ def breakdown(asked: Asked) -> Row:
             "period": _told(asked.period), "groupBy": [group.value for group in asked.groups], "top": asked.top, "orderBy": asked.order,
             "groups": [{**names[row["rank"]], **told[row["rank"]]} for row in found if row["rank"] <= asked.top],
             "rest": {"groups": rest[0]["groups"], **told[asked.top + 1]} if rest else None,
-            "totals": _measured(added(found) if found else NOTHING, (), {}),
+            "totals": _measured(added(found), (), {}),
         }  # fmt: skip
     return _body(asked, data)
 
@@ -127,15 +128,11 @@ def _starts(buckets: list[Interval]) -> list[str]:
     return [bucket.start.isoformat().replace("+00:00", "Z") for bucket in buckets]
 
 
-def _bins(asked: Asked, question: Question, found: list[Row]) -> dict[tuple[int, int], Row]:
+def _bins(asked: Asked, question: Question, found: list[Row]) -> BinsOf:
     """Bins by interval and rank, of each measure whose percentiles are wanted under its name."""
     names = [f"group_{n + 1}" for n in range(len(asked.groups) or 1)]
     shown = {row["rank"]: [row[name] for name in names] for row in found if row["rank"] <= asked.top}
-    bins: dict[tuple[int, int], Row] = {}
-    for measure in asked.percentiles:
-        for row in question.percentiles(measure, [shown[rank] for rank in sorted(shown)]) if shown else ():
-            bins.setdefault((row["number"], row["rank"]), {})[measure] = row
-    return bins
+    return question.percentiles(asked.percentiles, [shown[rank] for rank in sorted(shown)]) if shown and asked.percentiles else {}
 
 
 def _names(asked: Asked, found: list[Row]) -> dict[int, Row]:
@@ -153,16 +150,16 @@ def _names(asked: Asked, found: list[Row]) -> dict[int, Row]:
 def _aligned(points: list[Row], count: int) -> list[Row]:
     """One row for each bucket; nothing where nothing happened."""
     by_number = {point["number"]: point for point in points}
-    return [by_number.get(number, NOTHING | {"number": number, "rank": 0}) for number in range(count)]
+    return [by_number.get(number, NOTHING | {"number": number}) for number in range(count)]
 
 
-def _measured(row: Row, percentiles: tuple[str, ...], bins: Row) -> Row:
+def _measured(row: Row, percentiles: tuple[str, ...], bins: dict[str, Bins]) -> Row:
     return counted(row) | {measure: duration(row, measure, bins.get(measure, {}) if measure in percentiles else None) for measure in DURATIONS}
 
 
-def _columns(points: list[Row], percentiles: tuple[str, ...] = (), bins: dict[tuple[int, int], Row] | None = None) -> Row:
+def _columns(points: list[Row], percentiles: tuple[str, ...] = (), bins: BinsOf | None = None) -> Row:
     """The measures of points as one list each."""
-    told = [_measured(point, percentiles, (bins or {}).get((point["number"], point["rank"]), {})) for point in points]
+    told = [_measured(point, percentiles, (bins or {}).get((point["number"], point.get("rank", 1)), {})) for point in points]
     columns: dict[str, Any] = {name: [point[name] for point in told] for name in told[0] if name not in DURATIONS}
     for measure in DURATIONS:
         columns[measure] = {name: [point[measure][name] for point in told] for name in told[0][measure]}

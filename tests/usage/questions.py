@@ -17,9 +17,10 @@ from tests.factories import make_event, make_upstream, make_user, store
 from usage.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
 from usage.histograms import RELATIVE_ERROR, duration_of
 from usage.history_queries import PERCENTILES, Question
+from usage.measures import DURATIONS
 from usage.models import RollupCalendar
 from usage.scope import Scope
-from usage.source_sql import MAXIMA, SUMS
+from usage.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
 from usage.windows import Bucket, Interval, Period
 
 T = TypeVar("T")
@@ -188,9 +189,9 @@ def plain_rows(question: Question, columns: dict[str, str]) -> dict[tuple[Any, .
         return {row[:count]: dict(zip(columns, row[count:], strict=True)) for row in cursor.fetchall()}
 
 
-def check_sums(question: Question, top: int, order: str) -> None:
+def check_ranked_sums(question: Question, top: int, order: str) -> None:
     """Assert that the layer's sums, ranks and rest are those of the events."""
-    plain, found = plain_rows(question, _PLAIN), question.sums(top, order)
+    plain, found = plain_rows(question, _PLAIN), question.ranked_sums(top, order)
     totals = _by_group(plain, order)
     shown = {row["rank"]: _values_of(question, row) for row in found if row["rank"] <= top}
     assert set(shown) == set(range(1, min(top, len(totals)) + 1))
@@ -207,28 +208,39 @@ def check_sums(question: Question, top: int, order: str) -> None:
     }
 
 
-def check_percentiles(question: Question, measure: str) -> None:
-    """Assert that the layer's percentiles are within the promised error of the exact ones."""
+def check_sums(question: Question, measures: Sequence[str]) -> None:
+    """Assert that the layer's sums of each group are those of the events, told once."""
+    plain, found = plain_rows(question, {name: _PLAIN[name] for name in measures}), question.sums(measures)
+    assert len(found) == len(plain)
+    assert {(row["number"], *_values_of(question, row)): {name: row[name] for name in measures} for row in found} == plain
+
+
+def check_percentiles(question: Question, measure: str, measures: Sequence[str]) -> None:
+    """Assert that the layer's percentiles of a measure, asked among `measures`, are within the promised error of the exact ones."""
     exact = plain_rows(
         question, {f"p{p}": f"percentile_disc({p / 100}) WITHIN GROUP (ORDER BY e.{measure}_ms) FILTER (WHERE e.{measure}_ms > 0)" for p in PERCENTILES}
     )
     exact = {key: row for key, row in exact.items() if row["p50"] is not None}
     groups = sorted({key[1:] for key in exact})
     shown = [[_raw(group, value) for group, value in zip(question.groups, values, strict=True)] or [""] for values in groups]
-    found = {(row["number"], *groups[row["rank"] - 1]): row for row in question.percentiles(measure, shown)} if groups else {}
+    bins = question.percentiles(measures, shown) if groups else {}
+    found = {(number, *groups[rank - 1]): told[measure] for (number, rank), told in bins.items() if measure in told}
     assert found.keys() == exact.keys()
     for key, row in exact.items():
         for p in PERCENTILES:
-            assert abs(duration_of(found[key][f"p{p}"]) - row[f"p{p}"]) <= RELATIVE_ERROR * row[f"p{p}"] * 1.0001, (key, p)
+            assert abs(duration_of(found[key][p]) - row[f"p{p}"]) <= RELATIVE_ERROR * row[f"p{p}"] * 1.0001, (key, p)
 
 
 def ask_at_random(pick: Pick[Any], known: Known) -> None:
-    """One random question, its sums or its percentiles."""
+    """One random question: its percentiles, its sums, or its ranked sums."""
     question = random_question(pick, known)
-    if pick(range(4)) == 0:
-        check_percentiles(question, pick(("latency", "ttft")))
+    if (kind := pick(range(4))) == 0:
+        measure = pick(DURATIONS)
+        check_percentiles(question, measure, pick(((measure,), DURATIONS)))
+    elif kind == 1:
+        check_sums(question, pick((COUNTS, MEASURES)))
     else:
-        check_sums(question, pick((1, 2, 5, 10**6)), pick(_ORDERS))
+        check_ranked_sums(question, pick((1, 2, 5, 10**6)), pick(_ORDERS))
 
 
 def _by_group(plain: dict[tuple[Any, ...], Row], order: str) -> dict[tuple[Any, ...], int]:

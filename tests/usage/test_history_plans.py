@@ -54,9 +54,9 @@ def test_hot_questions_never_scan_the_events(name):
 @pytest.mark.django_db
 def test_history_and_summary_take_few_statements(django_assert_max_num_queries):
     store(make_upstream(), make_event())
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(13):
         history(WINDOW, EVERYTHING)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(5):
         summary(ASKED)
 
 
