@@ -44,16 +44,22 @@ def freshness(as_of: datetime) -> dict[str, Any]:
 
 
 def _encoded(body: dict[str, Any]) -> tuple[bytes, str]:
-    stable = {name: value for name, value in body.items() if name not in _VOLATILE}
-    if isinstance(data := stable.get("data"), dict):
-        stable["data"] = {name: value for name, value in data.items() if name not in _VOLATILE}
-    digest = hashlib.sha256(msgspec.json.encode(stable)).hexdigest()[:32]
-    return msgspec.json.encode(body), f'W/"{digest}"'
+    data = body.get("data", {})
+    volatile = {name: data[name] for name in _VOLATILE if name in data}
+    stable = msgspec.json.encode({name: value for name, value in data.items() if name not in volatile})
+    rest = {name: value for name, value in body.items() if name != "data"}
+    digest = hashlib.sha256(stable + msgspec.json.encode(rest)).hexdigest()[:32]
+    told = {"data": msgspec.Raw(_joined(stable, msgspec.json.encode(volatile)) if volatile else stable)} if data else {}
+    return msgspec.json.encode(told | rest), f'W/"{digest}"'
+
+
+def _joined(one: bytes, other: bytes) -> bytes:
+    """The JSON object with the members of two, neither of them empty."""
+    return one[:-1] + b"," + other[1:]
 
 
 def _response(request: HttpRequest, body: bytes, etag: str, as_of: datetime) -> HttpResponse:
-    # The body is an object, and not an empty one.
-    whole = body[:-1] + b"," + msgspec.json.encode(freshness(as_of))[1:]
+    whole = _joined(body, msgspec.json.encode(freshness(as_of)))
     age = max((timezone.now() - as_of).total_seconds(), 0)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Age": str(int(age))}
     response = HttpResponse(whole, content_type="application/json", headers=headers)

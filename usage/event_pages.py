@@ -28,8 +28,10 @@ def page_of_events(question: EventQuestion, cursor: Cursor | None, size: int) ->
     if not rows:
         return Page([], None, None)
     older, newer = cursor_at(rows[-1], is_newer=False), cursor_at(rows[0], is_newer=True)
+    for row in rows:
+        del row["_at"], row["_id"]
     return Page(
-        [{name: value for name, value in row.items() if not name.startswith("_")} for row in rows],
+        rows,
         older if has_more or is_newer else None,
         newer if (has_more if is_newer else cursor) else None,
     )

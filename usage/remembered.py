@@ -25,8 +25,8 @@ from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
 
+from monitoring.rows import rows
 from usage.replica import read
 from usage.scope import Scope
 
@@ -63,9 +63,7 @@ def remembered(name: str, question: object, scope: Scope, ask: Callable[[], T], 
 
 def data_version() -> int:
     """A number that grows with every stored event."""
-    with connection.cursor() as cursor:
-        cursor.execute("/* usage.remembered */ SELECT last_value + is_called::int FROM usage_event_id_seq")
-        return int(cursor.fetchone()[0])
+    return int(rows("/* usage.remembered */ SELECT last_value + is_called::int FROM usage_event_id_seq", [])[0][0])
 
 
 def _key(name: str, question: object, scope: Scope) -> str:

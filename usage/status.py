@@ -2,18 +2,30 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from management_proxy.models import Upstream
 from monitoring.models import Lease
+from monitoring.rows import rows
 from usage.models import CollectorRun
 
 Status = CollectorRun.Status
 # Without a success for this long, collection is not healthy.
 HEALTHY_SECONDS = 660
+_NEWEST_RUNS = """
+    /* usage.status */
+    SELECT upstream.is_enabled, newest.started_at, newest.status, success.started_at, success.ended_at
+    FROM management_proxy_upstream AS upstream
+    LEFT JOIN LATERAL (
+        SELECT * FROM usage_collectorrun AS run WHERE run.upstream_id = upstream.id ORDER BY run.started_at DESC LIMIT 1
+    ) AS newest ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT * FROM usage_collectorrun AS run WHERE run.upstream_id = upstream.id AND run.status = 'succeeded' ORDER BY run.started_at DESC LIMIT 1
+    ) AS success ON TRUE
+"""
 
 
 @dataclass(frozen=True)
@@ -53,22 +65,23 @@ def recent_runs(limit: int) -> list[CollectorRun]:
 
 def collector_status() -> dict[str, str]:
     """The `collectorStatus` of the history contract: the last success, and how the last run ended."""
-    last = CollectorRun.objects.order_by("-started_at").first()
-    success = _last_success()
-    return {"lastCollectedAt": success.isoformat() if success else "", "lastStatus": _word(last)}
+    runs = _newest_runs()
+    newest = [(run.started_at, run.status) for run in runs if run.started_at and run.status]
+    success = _last_success(runs)
+    return {"lastCollectedAt": success.isoformat() if success else "", "lastStatus": _word(max(newest)[1]) if newest else "unknown"}
 
 
 def collection_status() -> dict[str, Any]:
     """The body of `GET /api/usage/collection-status`."""
     last = CollectorRun.objects.order_by("-started_at").first()
     ended = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at")
-    success = _last_success()
+    success = _last_success(_newest_runs())
     last_ended = ended.first()
     fresh = success is not None and (timezone.now() - success).total_seconds() < HEALTHY_SECONDS
     return {
         "success": True,
         "lastCollectedAt": success.isoformat() if success else None,
-        "lastStatus": _word(last, when_none="idle"),
+        "lastStatus": _word(last.status) if last else "idle",
         "errorMessage": (last_ended.error or None) if last_ended and last_ended.status != Status.SUCCEEDED else None,
         "recordsStored": last_ended.stored if last_ended else 0,
         "isHealthy": fresh and last_ended is not None and last_ended.status == Status.SUCCEEDED,
@@ -80,19 +93,29 @@ def collection_status() -> dict[str, Any]:
 
 def slowest_collected_at() -> datetime | None:
     """When the queue of the enabled upstream that was read least lately was read with success; None if none ever was."""
-    newest = CollectorRun.objects.filter(upstream=OuterRef("pk"), status=Status.SUCCEEDED).order_by("-started_at")
-    collected = Upstream.objects.filter(is_enabled=True).values_list(Subquery(newest.values("ended_at")[:1]), flat=True)
-    return min((at for at in collected if at), default=None)
+    return min((run.collected_at for run in _newest_runs() if run.is_enabled and run.collected_at), default=None)
 
 
-def _word(run: CollectorRun | None, when_none: str = "unknown") -> str:
-    if run is None:
-        return when_none
-    return {Status.RUNNING: "running", Status.SUCCEEDED: "success"}.get(Status(run.status), "error")
+class _NewestRun(NamedTuple):
+    """The newest run of an upstream, and its newest that succeeded; None where there is none."""
+
+    is_enabled: bool
+    started_at: datetime | None
+    status: str | None
+    success_started_at: datetime | None
+    collected_at: datetime | None
 
 
-def _last_success() -> datetime | None:
-    return CollectorRun.objects.filter(status=Status.SUCCEEDED).order_by("-started_at").values_list("ended_at", flat=True).first()
+def _newest_runs() -> list[_NewestRun]:
+    return [_NewestRun(*row) for row in rows(_NEWEST_RUNS, [])]
+
+
+def _word(status: str) -> str:
+    return {Status.RUNNING: "running", Status.SUCCEEDED: "success"}.get(Status(status), "error")
+
+
+def _last_success(runs: list[_NewestRun]) -> datetime | None:
+    return max(((run.success_started_at, run.collected_at) for run in runs if run.success_started_at), default=(None, None))[1]
 
 
 def _failures_in_a_row() -> int:
