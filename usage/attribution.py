@@ -6,8 +6,7 @@ Rows are made outside the ingest transaction: a row without events does no harm,
 """
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,8 +18,9 @@ from monitoring.failpoints import failpoint
 from monitoring.leases import bounded_transaction
 from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
+from usage.kept_text import storable_text
 from usage.models import UsageSeries
-from usage.queue_entry import Entry, QueueEntry, storable_text
+from usage.queue_entry import Entry, Signature
 
 Level = UsageSeries.Level
 _BLANK: dict[str, Any] = {
@@ -35,22 +35,17 @@ _NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
     "by_upstream_id": (Level.UPSTREAM, ()),
 }
 _VISIBLE_SOURCES = ("oauth", "unknown")
-# Everything of an entry that decides what it belongs to.
-_signature = attrgetter(
-    "record.api_key", "record.auth_index", "record.source", "record.auth_type", "record.provider", "record.model", "record.alias",
-    "record.endpoint", "record.executor_type", "record.service_tier", "record.reasoning_effort", "record.failed", "failure_class",
-)  # fmt: skip
 # Beyond so many, all is forgotten and learnt again: what clients invent must not fill the memory.
 MOST_REMEMBERED = 20_000
 
 
-def credential_label(record: QueueEntry) -> str:
+def credential_label(signature: Signature) -> str:
     """An e-mail address or project as it is; anything that may be a key as its last four characters (contract 2.7)."""
-    source = record.source.strip()
+    source = signature.source.strip()
     if not source:
         return ""
-    shown = "@" in source or record.provider == "vertex"
-    if shown and record.auth_type in _VISIBLE_SOURCES and source != record.api_key.strip():
+    shown = "@" in source or signature.provider == "vertex"
+    if shown and signature.auth_type in _VISIBLE_SOURCES and source != signature.api_key.strip():
         return storable_text(source, 200)
     return f"…{storable_text(source[-4:], 4)}" if len(source) > 8 else "…"
 
@@ -78,36 +73,34 @@ class Attribution:
         self._client_keys: dict[bytes, int] = {}
         self._credentials: dict[tuple[str, str], int] = {}
         self._series: dict[UUID, int] = {}
-        self._known: dict[tuple[Hashable, ...], Belongs] = {}
+        self._known: dict[Signature, Belongs] = {}
 
-    def attribute(self, entries: Iterable[Entry]) -> list[Belongs]:
+    def attribute(self, entries: Collection[Entry]) -> list[Belongs]:
         """What each entry belongs to, in order, making rows that do not exist yet."""
-        signed = [(_signature(entry), entry) for entry in entries]
-        if unknown := {signature: entry for signature, entry in signed if signature not in self._known}:
+        if unknown := {entry.signature for entry in entries if entry.signature not in self._known}:
             if len(self._known) > MOST_REMEMBERED:
                 self._forget()
-                unknown = dict(signed)
+                unknown = {entry.signature for entry in entries}
             self._learn(unknown)
-        return [self._known[signature] for signature, _ in signed]
+        return [self._known[entry.signature] for entry in entries]
 
     def _forget(self) -> None:
         for remembered in (self._client_keys, self._credentials, self._series, self._known):
             remembered.clear()
 
-    def _learn(self, unknown: dict[tuple[Hashable, ...], Entry]) -> None:
-        entries = list(unknown.values())
-        self._learn_client_keys({e.record.api_key.strip() for e in entries} - {""})
-        self._learn_credentials(entries)
-        rows = {signature: self._series_row(entry) for signature, entry in unknown.items()}
+    def _learn(self, unknown: set[Signature]) -> None:
+        self._learn_client_keys({signature.api_key.strip() for signature in unknown} - {""})
+        self._learn_credentials(unknown)
+        rows = {signature: self._series_row(signature) for signature in unknown}
         self._learn_series({row.digest: row for row in rows.values()})
-        self._known.update({signature: self._belongs(unknown[signature], row) for signature, row in rows.items()})
+        self._known.update({signature: self._belongs(signature, row) for signature, row in rows.items()})
 
-    def _belongs(self, entry: Entry, row: UsageSeries) -> Belongs:
-        key = entry.record.api_key.strip()
+    def _belongs(self, signature: Signature, row: UsageSeries) -> Belongs:
+        key = signature.api_key.strip()
         return Belongs(
             self._series[row.digest],
             self._client_keys[client_key_digest(key)] if key else None,
-            self._credentials.get(self._credential_key(entry.record)),
+            self._credentials.get(self._credential_key(signature)),
         )
 
     def _learn_client_keys(self, keys: set[str]) -> None:
@@ -121,17 +114,17 @@ class Attribution:
             _make(rows)
         self._client_keys.update({bytes(digest): pk for digest, pk in known.values_list("digest", "pk")})
 
-    def _learn_credentials(self, entries: list[Entry]) -> None:
-        wanted = {self._credential_key(e.record): e.record for e in entries}
-        missing = {key: record for key, record in wanted.items() if key not in self._credentials and key != ("", "")}
+    def _learn_credentials(self, signatures: set[Signature]) -> None:
+        wanted = {self._credential_key(signature): signature for signature in signatures}
+        missing = {key: signature for key, signature in wanted.items() if key not in self._credentials and key != ("", "")}
         if not missing:
             return
         rows = [
             Credential(
                 upstream=self._upstream, auth_index=index, label=label,
-                provider=storable_text(record.provider, 100), auth_type=storable_text(record.auth_type, 20),
+                provider=storable_text(signature.provider, 100), auth_type=storable_text(signature.auth_type, 20),
             )
-            for (index, label), record in missing.items()
+            for (index, label), signature in missing.items()
         ]  # fmt: skip
         known = Credential.objects.filter(upstream=self._upstream, auth_index__in={index for index, _ in missing})
         found = {(index, label): pk for index, label, pk in known.values_list("auth_index", "label", "pk")}
@@ -141,11 +134,10 @@ class Attribution:
         self._credentials.update({key: found[key] for key in missing})
 
     @staticmethod
-    def _credential_key(record: QueueEntry) -> tuple[str, str]:
-        return storable_text(record.auth_index, 64), credential_label(record)
+    def _credential_key(signature: Signature) -> tuple[str, str]:
+        return storable_text(signature.auth_index, 64), credential_label(signature)
 
-    def _series_row(self, entry: Entry) -> UsageSeries:
-        r = entry.record
+    def _series_row(self, r: Signature) -> UsageSeries:
         return self._row(
             Level.FULL,
             provider=storable_text(r.provider, 100),
@@ -156,7 +148,7 @@ class Attribution:
             executor_type=storable_text(r.executor_type, 60),
             service_tier=storable_text(r.service_tier, 40),
             reasoning_effort=storable_text(r.reasoning_effort, 40),
-            failure_class=entry.failure_class.value,
+            failure_class=r.failure_class.value,
             failed=r.failed,
         )
 

@@ -17,8 +17,9 @@ from monitoring import audit
 from monitoring.masking import MASK, masked_text
 from usage.attribution import Attribution
 from usage.ingest import PAYLOAD_BYTES, store
+from usage.kept_text import mask_secrets, storable_text
 from usage.models import DeadLetter, UsageEvent
-from usage.queue_entry import Entry, Reject, mask_secrets, parse_element, storable_text
+from usage.queue_entry import Entry, Reject, parse_element
 
 State = DeadLetter.State
 SHOWN_CHARACTERS = 64 * 1024

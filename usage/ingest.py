@@ -7,12 +7,10 @@ page, it is halved until the element it refuses stands alone; that one becomes a
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
@@ -22,9 +20,10 @@ from management_proxy.models import Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
 from usage.attribution import Attribution, Belongs
+from usage.kept_text import storable_text
 from usage.models import DeadLetter
 from usage.partitions import ensure_partitions, month_of
-from usage.queue_entry import Entry, Reject, details_of, fail_body_of, parse_page, storable_text
+from usage.queue_entry import COLUMNS, Entry, Reject, parse_page
 from usage.rollups import GRANULARITIES, add_prepared_sql, calendar_zone, prepared_sql
 
 logger = logging.getLogger(__name__)
@@ -34,15 +33,7 @@ REQUEST_WINDOW = timedelta(hours=1)
 # The largest payload of a dead letter that is kept.
 PAYLOAD_BYTES = 8 * 1024 * 1024
 
-_COLUMNS = (
-    "timestamp", "digest", "series_id", "client_key_id", "credential_id", "request_id", "latency_ms", "ttft_ms",
-    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
-    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
-    "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
-    "reported_cache_read_tokens", "reported_cache_creation_tokens", "reported_total_tokens",
-    "fail_status", "fail_body", "details",
-)  # fmt: skip
-_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_NAMES = ", ".join(f'"{name}"' for name in (*Belongs._fields, *COLUMNS))
 
 # The names carry a version: behind a pooler a table may be one that an older release made in this session.
 _STAGING, _ADDED = "usage_staging_4", "usage_added_4"
@@ -109,9 +100,9 @@ def store(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Ups
 
 def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
     try:
-        rows = list(_rows(entries, attribution.attribute(entries)))
+        belongings = attribution.attribute(entries)
         with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
-            stored = _store(rows) if rows else 0
+            stored = _store(entries, belongings) if entries else 0
             dead = _write_dead_letters(rejects, batch, upstream)
             failpoint("before commit")
         failpoint("after commit")
@@ -134,13 +125,13 @@ def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, u
     return first + _ingest(entries[middle:], [], batch, upstream, attribution)
 
 
-def _store(rows: list[tuple[Any, ...]]) -> int:
+def _store(entries: list[Entry], belongings: list[Belongs]) -> int:
     parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING, parameters)
         with around("copy"), connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
-            for row in rows:
-                copy.write_row(row)
+            for entry, belongs in zip(entries, belongings, strict=True):
+                copy.write_row((*belongs, *entry.columns, entry.position))
         with around("insert"):
             cursor.execute(_INSERT, parameters)
             stored: int = cursor.rowcount
@@ -148,19 +139,6 @@ def _store(rows: list[tuple[Any, ...]]) -> int:
             for statement in _ROLLUPS if stored else ():
                 cursor.execute(statement, parameters)
         return stored
-
-
-def _rows(entries: list[Entry], belongings: list[Belongs]) -> Iterator[tuple[Any, ...]]:
-    for entry, belongs in zip(entries, belongings, strict=True):
-        r, t, reported = entry.record, entry.tokens, entry.record.tokens
-        details = details_of(r)
-        yield (
-            entry.timestamp, entry.digest, *belongs, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
-            t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
-            reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
-            reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
-            (r.fail.status_code or None) if r.failed else None, fail_body_of(r), msgspec.json.encode(details).decode() if details else None, entry.position,
-        )  # fmt: skip
 
 
 def _write_dead_letters(rejects: list[Reject], batch: str, upstream: Upstream) -> int:

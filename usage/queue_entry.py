@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from usage.failures import FailureClass, classify
+from usage.kept_text import details_of, fail_body_of, storable_text
 from usage.models import DeadLetter
 
 Reason = DeadLetter.Reason
@@ -25,8 +26,6 @@ EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 LARGEST_LEAD = timedelta(days=2)
 # A count beyond this is a fault of the upstream; sums of a thousand such still fit a 64-bit column.
 LARGEST_COUNT = 10**16
-FAIL_BODY_CHARACTERS = 4000
-DETAIL_CHARACTERS = 300
 
 # The values below hold no cycles; at a hundred thousand a second, looking for some would take half of the parsing's time.
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
@@ -112,16 +111,47 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
     unclassified: int | None = None
 
 
+# Columns of an event's row that its element alone decides.
+COLUMNS = (
+    "timestamp", "digest", "request_id", "latency_ms", "ttft_ms",
+    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
+    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
+    "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
+    "reported_cache_read_tokens", "reported_cache_creation_tokens", "reported_total_tokens",
+    "fail_status", "fail_body", "details",
+)  # fmt: skip
+
+
+class Signature(NamedTuple):
+    """Everything of a record that decides what its event belongs to, under the record's own names."""
+
+    api_key: str
+    auth_index: str
+    source: str
+    auth_type: str
+    provider: str
+    model: str
+    alias: str
+    endpoint: str
+    executor_type: str
+    service_tier: str
+    reasoning_effort: str
+    failed: bool
+    failure_class: FailureClass
+
+
+_of_record = attrgetter(*Signature._fields[:-1])
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One element that can be stored: when, what it is, its identity, and what it used."""
+    """One element that can be stored: when, what it belongs to, and its row's `COLUMNS`."""
 
     position: int
     raw: bytes
-    digest: UUID
     timestamp: datetime
-    record: QueueEntry
-    tokens: Tokens
-    failure_class: FailureClass
+    digest: UUID
+    signature: Signature
+    columns: tuple[Any, ...]
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
@@ -199,7 +229,18 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
     if timestamp is None or not EARLIEST <= timestamp <= now + LARGEST_LEAD:
         return Reject(position, raw, Reason.IMPOSSIBLE_DATE, "`timestamp` is no RFC 3339 instant between 2020 and tomorrow")
     failure_class = classify(record.failed, record.fail.status_code, record.fail.body)
-    return Entry(position, raw, digest, timestamp, record, tokens_of(record), failure_class)
+    return Entry(position, raw, timestamp, digest, Signature._make((*_of_record(record), failure_class)), _columns(record, timestamp, digest))
+
+
+def _columns(r: QueueEntry, timestamp: datetime, digest: UUID) -> tuple[Any, ...]:
+    t, reported, details = tokens_of(r), r.tokens, details_of(r)
+    return (
+        timestamp, digest, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
+        t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
+        reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
+        reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
+        (r.fail.status_code or None) if r.failed else None, fail_body_of(r), msgspec.json.encode(details).decode() if details else None,
+    )  # fmt: skip
 
 
 def identity(raw: bytes, upstream_id: int) -> UUID:
@@ -266,67 +307,3 @@ def _completed(t: ReportedTokens, family: str) -> Tokens:
 def _unclassified(t: ReportedTokens, quality: str) -> Tokens:
     total = max(t.total_tokens or max(t.input_tokens or 0, 0) + max(t.output_tokens or 0, 0), 0)
     return Tokens(quality, total, 0, 0, 0, 0, 0, total)
-
-
-_SECRET = re.compile(
-    r"(?:sk|pk|rk|gsk|xai|tgp)[-_][A-Za-z0-9_-]{6,}|AIza[A-Za-z0-9_-]{6,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{6,}|eyJ[A-Za-z0-9_-]{10,}[.A-Za-z0-9_-]*"
-)
-
-
-def storable_text(text: str, length: int) -> str:
-    """Text that PostgreSQL takes: without NUL, cut to a length in characters."""
-    return text[:length].replace("\x00", "\ufffd")
-
-
-def mask_secrets(text: str, *known: str) -> str:
-    """The text without the given secrets and without anything shaped like a key or token."""
-    for secret in known:
-        if len(secret) >= 6:
-            text = text.replace(secret, "[masked]")
-    return _SECRET.sub("[masked]", text)
-
-
-_HARMLESS_HEADER = re.compile(r"(?i)ratelimit|rate-limit|request-id|retry-after|used-percent|reset-a|window-minutes|^cf-ray$|^content-type$")
-
-
-@lru_cache(maxsize=2048)
-def _kept_header(name: str) -> str:
-    """The name under which an answer's header is kept; empty if it is not."""
-    return storable_text(name, 100) if _HARMLESS_HEADER.search(name) else ""
-
-
-# Addresses, user agents and most headers come again and again.
-@lru_cache(maxsize=8192)
-def _masked(text: str, *secrets: str) -> str:
-    # Mask before cutting, so that no half of a secret is left at the edge.
-    return storable_text(mask_secrets(text, *secrets), DETAIL_CHARACTERS)
-
-
-def details_of(record: QueueEntry) -> dict[str, Any]:
-    """The rest of a record that is worth keeping and harmless: no cookie, no key, every text cut."""
-    secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
-    kept = {
-        "client_ip": record.client_ip,
-        "x_forwarded_for": record.x_forwarded_for,
-        "user_agent": record.user_agent,
-        "access_token_sha256": record.access_token_sha256,
-        "response_service_tier": record.response_service_tier,
-    }
-    details: dict[str, Any] = {name: _masked(value[: DETAIL_CHARACTERS * 2], *secrets) for name, value in kept.items() if value}
-    if not record.generate:
-        details["generate"] = False
-    headers = {
-        kept_name: _masked(", ".join(values)[: DETAIL_CHARACTERS * 2], *secrets)
-        for name, values in (record.response_headers or {}).items()
-        if (kept_name := _kept_header(name))
-    }
-    return {**details, "headers": headers} if headers else details
-
-
-def fail_body_of(record: QueueEntry) -> str | None:
-    """The failure's body as it is kept, or None for a success."""
-    if not record.failed:
-        return None
-    # Mask before cutting, so that no half of a secret is left at the edge.
-    text = mask_secrets(record.fail.body[: FAIL_BODY_CHARACTERS * 2], record.api_key, record.source if record.auth_type == "apikey" else "")
-    return storable_text(text, FAIL_BODY_CHARACTERS)

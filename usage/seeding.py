@@ -7,7 +7,6 @@ Each chunk is one transaction. As in the ingest an event's identity decides whet
 stopped half-way is completed by the same command. The events belong to an upstream that is marked as simulated and paused.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from usage.attribution import Attribution, Belongs
 from usage.ingest import REQUEST_WINDOW
 from usage.models import UsageSeries
 from usage.partitions import ensure_partitions, month_of, next_month
-from usage.queue_entry import Entry, details_of, fail_body_of, identity, parse_element
+from usage.queue_entry import Entry, identity, parse_element
 from usage.reference_dataset import Combination, Sample, Shape, samples
 from usage.rollups import GRANULARITIES, add_sql, calendar_zone
 
@@ -128,9 +127,8 @@ class _Seeder:
         fields = {combination: combination.fields() for combination in new}
         entries = [self._entry(_element(fields[combination], sample)) for combination, sample in new.items()]
         for combination, entry, belongs in zip(new, entries, self._attribution.attribute(entries), strict=True):
-            record, details = entry.record, details_of(entry.record)
-            status = record.fail.status_code if record.failed else None
-            self._prepared[combination] = _Prepared(fields[combination], belongs, json.dumps(details) if details else None, status, fail_body_of(record))
+            status, fail_body, details = entry.columns[-3:]
+            self._prepared[combination] = _Prepared(fields[combination], belongs, details, status, fail_body)
 
     def _entry(self, element: bytes) -> Entry:
         entry = parse_element(element, 0, self._upstream.pk, datetime.now(UTC))

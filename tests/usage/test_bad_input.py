@@ -7,6 +7,7 @@ import pytest
 
 from management_proxy.encryption import decrypt
 from tests.factories import make_event, make_upstream, store
+from usage import queue_entry
 from usage.attribution import Attribution
 from usage.ingest import ingest
 from usage.models import DeadLetter, UsageEvent, UsageHourly
@@ -132,16 +133,13 @@ def test_events_that_differ_in_a_nanosecond_are_two():
 
 
 def test_element_that_the_database_refuses_stands_alone(monkeypatch):
-    from usage import ingest as module
+    original = queue_entry._columns
 
-    def refuse_one(row_source):
-        def rows(entries, belongings):
-            for entry, row in zip(entries, row_source(entries, belongings), strict=True):
-                yield (*row[:6], 2**70, *row[7:]) if entry.record.model == "poison" else row
+    def columns(record, *rest):
+        row = original(record, *rest)
+        return (*row[:3], 2**70, *row[4:]) if record.model == "poison" else row
 
-        return rows
-
-    monkeypatch.setattr(module, "_rows", refuse_one(module._rows))
+    monkeypatch.setattr(queue_entry, "_columns", columns)
     result = store(make_upstream(), *[make_event() for _ in range(4)], make_event(model="poison"), *[make_event() for _ in range(4)])
     assert (result.stored, result.dead_lettered) == (8, 1)
     assert DeadLetter.objects.get().reason == Reason.NOT_STORABLE

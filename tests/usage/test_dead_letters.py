@@ -77,7 +77,7 @@ def test_replays_at_the_same_time_store_once(monkeypatch):
 def test_what_the_database_still_refuses_stays_dead(monkeypatch):
     fix, letters = dead_letters(monkeypatch)
     fix()
-    monkeypatch.setattr("usage.ingest.storable_text", lambda text, length: "\x00")
+    monkeypatch.setattr("usage.queue_entry.storable_text", lambda text, length: "\x00")
     assert replay(letters) == Replayed(still_dead=1)
     assert DeadLetter.objects.get().state == "pending"
 
