@@ -29,6 +29,7 @@ class Trip:
     call: Call
     policy: Policy
     upstream: Upstream
+    key: str = field(repr=False)
     outgoing: Outgoing
     watch: Watch
     mask: Mask

@@ -3,10 +3,12 @@
 Other operations stand in modules beside this one, over `ManagementClient.call`.
 Every method raises only members of the tree in `management_proxy.errors`. Limits are explicit: connecting, each wait for
 bytes, and the whole exchange. Nothing is retried here. The key is never absent from a request: a client without one
-cannot be made. A 401 or a ban is told to `on_blocked` before it is raised, so that every caller in every process stops.
+cannot be made. A 401 or a ban is told to `on_blocked` before it is raised, so that every caller in every process stops;
+`before_first` is done before the first request and may raise in its place (management_proxy/verification.py).
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -87,6 +89,7 @@ class ManagementClient:
         management_url: str,
         key: str,
         *,
+        before_first: Callable[[], None] | None = None,
         on_blocked: Callable[[Blocked], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -94,8 +97,8 @@ class ManagementClient:
             raise ValueError("a management key is required: a request without one counts towards a ban")
         self._url = management_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity", "User-Agent": "tollgate"}
-        self._on_blocked = on_blocked
-        self._http = httpx.Client(transport=transport) if transport else _shared_http()
+        self._before_first, self._on_blocked = before_first, on_blocked
+        self._http = httpx.Client(transport=transport) if transport else _http()
 
     def pop_usage(self, count: int, receive: Callable[[bytes], None]) -> Answer:
         """Take up to `count` events off the queue; what is popped exists nowhere else any more (contract 2.1).
@@ -132,6 +135,9 @@ class ManagementClient:
 
         `json`, `content` or `files` (multipart, as httpx takes them) is the body; `receive` takes the answer's in chunks.
         """
+        if self._before_first:
+            self._before_first()
+            self._before_first = None
         timeout = httpx.Timeout(limits.read, connect=CONNECT_SECONDS)
         request = self._http.build_request(
             method, f"{self._url}/{path}", params=params, headers=self._headers, timeout=timeout, json=json, content=content, files=files
@@ -171,6 +177,15 @@ class ManagementClient:
         if isinstance(error, Blocked) and self._on_blocked:
             self._on_blocked(error)
         return error
+
+
+_making = threading.Lock()
+
+
+def _http() -> httpx.Client:
+    # A cache lets threads that come first together make one each, of which all but the last are lost with their connections.
+    with _making:
+        return _shared_http()
 
 
 @lru_cache(maxsize=1)

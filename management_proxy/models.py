@@ -77,6 +77,10 @@ class Upstream(models.Model):
     access = models.CharField(max_length=20, choices=Access, default=Access.OPEN, editable=False)
     access_detail = models.CharField(max_length=300, blank=True, editable=False)
     blocked_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="End of a ban.")
+    key_verified_digest = models.BinaryField(
+        max_length=32, blank=True, default=b"", editable=False, help_text="Of the key that was accepted last, and the address."
+    )
+    key_on_trial_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="While one caller tries a new key; on the database's clock.")
 
     version = models.CharField(max_length=60, blank=True, editable=False)
     statistics_enabled = models.BooleanField(null=True, blank=True, editable=False)

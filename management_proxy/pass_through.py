@@ -1,6 +1,7 @@
 """One call on its way to an upstream and back: a slot, attempts, and the answer as its caller gets it."""
 
 import logging
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,18 +11,20 @@ from django.http.response import HttpResponseBase
 
 from management_proxy import breaker_rows
 from management_proxy.answers import Ready, Trip, streamed_response, whole_response
+from management_proxy.blocks import record_block
 from management_proxy.bulkhead import Bulkhead, Full
 from management_proxy.calls import Call
 from management_proxy.client import refusal_of
 from management_proxy.entry import too_large
-from management_proxy.errors import Banned, Blocked
+from management_proxy.errors import AnswerTimeout, Banned, Blocked, Refused, ServerFault, UpstreamError
 from management_proxy.exchange import AnswerTooBig, Attempt, AttemptFailed, BodyIncomplete, BodyTooBig, TookTooLong, attempt
 from management_proxy.metrics import in_flight
 from management_proxy.policies import Mask
 from management_proxy.proxy_headers import header
 from management_proxy.refusals import Refusal
 from management_proxy.retry import GATEWAY_FAULTS, Outcome, RetryBudget, pause_before_next, retry_after_seconds
-from management_proxy.upstreams import find_upstream, record_block
+from management_proxy.upstreams import find_upstream
+from management_proxy.verification import KeyOnTrial, ensure_verified, is_verified
 from management_proxy.watched_network import CallerLeft, LimitPassed
 
 logger = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ def carry(trip: Trip) -> HttpResponseBase:
     """Bring the upstream's answer. Raises Refusal, or CallerLeft if nobody waits for it any more."""
     with trip.held as held:
         _take_slot(trip, held)
+        if not is_verified(trip.upstream, trip.key):
+            _verify_key(trip)
         ready = _answered(trip)
         response: HttpResponseBase
         if ready.is_whole:
@@ -64,6 +69,28 @@ def _take_slot(trip: Trip, held: ExitStack) -> None:
         raise Refusal(503, "BULKHEAD_FULL", "Too many calls to this upstream are in flight.", retry_after=1) from error
     held.callback(slots.give_back, trip.upstream.pk)
     held.enter_context(in_flight(trip.upstream))
+
+
+def _verify_key(trip: Trip) -> None:
+    """Have the key accepted before the call is made with it; a trial is an attempt to the breaker. Raises Refusal."""
+    admission = _admitted(trip, None)
+    failed: bool | None = None
+    started = time.monotonic()
+    try:
+        ensure_verified(trip.upstream, trip.key)
+        failed = False
+    except Blocked as error:
+        failed = False  # the upstream did answer
+        raise blocked(error) from error
+    except KeyOnTrial as error:
+        raise Refusal(503, "UPSTREAM_KEY_ON_TRIAL", "Another call is trying the upstream's new management key.", retry_after=1) from error
+    except UpstreamError as error:
+        failed = not isinstance(error, Refused) or isinstance(error, ServerFault)
+        status, code = (504, "UPSTREAM_TIMEOUT") if isinstance(error, AnswerTimeout) else (502, "UPSTREAM_KEY_UNVERIFIED")
+        raise Refusal(status, code, f"The upstream has not accepted its new management key yet: {error}.") from error
+    finally:
+        trip.call.waited_seconds += time.monotonic() - started
+        breaker_rows.report(admission, failed, "the management key was not verified")
 
 
 def _answered(trip: Trip) -> Ready:

@@ -1,23 +1,21 @@
 """Which upstreams there are, how to call them, and who may: the state that all processes share."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from management_proxy.blocks import check_access, raise_if_blocked, record_block
 from management_proxy.client import ManagementClient
 from management_proxy.encryption import UndecryptableError
-from management_proxy.errors import Banned, Blocked, KeyRejected
+from management_proxy.errors import KeyRejected
 from management_proxy.models import Access, Upstream
 from management_proxy.subscription import Subscription
+from management_proxy.verification import ensure_verified
 from monitoring.rows import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"
-# A ban whose end has passed is believed over.
-_OPEN_AGAIN = timedelta(0)
 
 
 def ensure_environment_upstream() -> Upstream | None:
@@ -56,13 +54,18 @@ def client_for(upstream: Upstream) -> ManagementClient:
 def client_of(upstream: Upstream) -> ManagementClient:
     """What `client_for` gives, for an upstream that was read just now. Raises what it raises."""
     raise_if_blocked(upstream)
-    return ManagementClient(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
+    key = key_of(upstream)
+    return ManagementClient(
+        upstream.management_url, key, before_first=lambda: ensure_verified(upstream, key), on_blocked=lambda error: record_block(upstream, error)
+    )
 
 
 def subscription_to(upstream: Upstream) -> Subscription:
     """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call, NotReached or Refused."""
     check_access(upstream)
-    return Subscription(upstream.management_url, key_of(upstream), on_blocked=lambda error: record_block(upstream, error))
+    key = key_of(upstream)
+    ensure_verified(upstream, key)
+    return Subscription(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
 
 
 def key_of(upstream: Upstream) -> str:
@@ -74,24 +77,6 @@ def key_of(upstream: Upstream) -> str:
     if not key:
         raise KeyRejected("no management key is configured")
     return key
-
-
-def check_access(upstream: Upstream) -> None:
-    """Raise what stops every caller: KeyRejected until an operator acts or once it was removed, Banned until its end."""
-    upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until", "removed_at"])
-    raise_if_blocked(upstream)
-
-
-def raise_if_blocked(upstream: Upstream) -> None:
-    """What `check_access` does, for an upstream that was read just now."""
-    if upstream.removed_at:
-        raise KeyRejected("the upstream was removed")
-    if upstream.access == Access.KEY_REJECTED:
-        raise KeyRejected(f"stopped until an operator lets callers in again: {upstream.access_detail}")
-    if upstream.access == Access.BANNED and upstream.blocked_until:
-        if upstream.blocked_until - timezone.now() > _OPEN_AGAIN:
-            raise Banned(upstream.access_detail, upstream.blocked_until)
-        allow_access(upstream)
 
 
 class NoSuchUpstream(Exception):
@@ -131,18 +116,3 @@ def _default(found: list[Upstream]) -> Upstream:
     if len(found) > 1 and not found[0].from_environment:
         raise NoSuchUpstream("There are several upstreams; name one, as in /api/management/@<upstream>/<path>.")
     return found[0]
-
-
-def record_block(upstream: Upstream, error: Blocked) -> None:
-    """Stop every caller of the upstream in every process."""
-    banned = isinstance(error, Banned)
-    Upstream.objects.filter(pk=upstream.pk).update(
-        access=Access.BANNED if banned else Access.KEY_REJECTED,
-        access_detail=str(error)[:300],
-        blocked_until=error.until if isinstance(error, Banned) else None,
-    )
-
-
-def allow_access(upstream: Upstream) -> None:
-    """Let callers in again: after an operator mended the key, or when a ban has passed."""
-    Upstream.objects.filter(pk=upstream.pk).update(access=Access.OPEN, access_detail="", blocked_until=None)

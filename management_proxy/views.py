@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from management_proxy import entry as checks
 from management_proxy.answers import Trip
 from management_proxy.audited import Audited
+from management_proxy.blocks import raise_if_blocked
 from management_proxy.caller_bodies import socket_of
 from management_proxy.calls import Call
 from management_proxy.entry import Entry
@@ -20,7 +21,7 @@ from management_proxy.policies import Effect
 from management_proxy.proxy_headers import headers_upstream
 from management_proxy.refusals import Refusal, envelope
 from management_proxy.token_access import honours_token
-from management_proxy.upstreams import key_of, raise_if_blocked
+from management_proxy.upstreams import key_of
 from management_proxy.watched_network import CallerLeft, Watch
 from management_proxy.write_funnel import FunnelRefusal, hand_over
 from monitoring.request_context import current_request
@@ -76,7 +77,7 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
         body=entry.body.chunks() if entry.content is None else (entry.content,),
         length=entry.body.length if entry.content is None else len(entry.content),
     )
-    return Trip(call, policy, upstream, outgoing, Watch(policy.limits.total, socket_of(request)), entry.mask, entry.body)
+    return Trip(call, policy, upstream, key, outgoing, Watch(policy.limits.total, socket_of(request)), entry.mask, entry.body)
 
 
 def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse | None:

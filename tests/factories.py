@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 
 from management_proxy.client import ManagementClient
 from management_proxy.models import Upstream
+from management_proxy.verification import digest_of
 from providers.models import ClientKey
 from usage.attribution import Attribution, client_key_digest
 from usage.ingest import Ingested, ingest
@@ -79,9 +80,15 @@ def make_upstream(**fields: Any) -> Upstream:
     number = next(_numbers)
     upstream = Upstream(**{"name": f"upstream-{number}", "management_url": f"http://127.0.0.1:{number}/v0/management", "usage_interface": "queue", **fields})
     if not upstream.from_environment:
-        upstream.store_key("management-key")
+        give_key(upstream, "management-key")
     upstream.save()
     return upstream
+
+
+def give_key(upstream: Upstream, key: str) -> None:
+    """Set, without saving, a key that the upstream has accepted before."""
+    upstream.store_key(key)
+    upstream.key_verified_digest = digest_of(upstream, key)
 
 
 def make_client_key(upstream: Upstream, key: str, **fields: Any) -> ClientKey:

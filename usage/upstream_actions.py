@@ -2,9 +2,9 @@
 
 from django.contrib.auth.models import User
 
+from management_proxy.blocks import allow_access
 from management_proxy.models import Upstream
 from management_proxy.observation import examine
-from management_proxy.upstreams import allow_access
 from management_proxy.usage_client import STATISTICS_SWITCH
 from monitoring import audit
 from providers.configuration_changes import SetSwitch

@@ -96,7 +96,7 @@ class Stage:
 def stage(environment: dict[str, str]) -> Iterator[Stage]:
     from django.core.management import call_command
 
-    from tests.factories import make_upstream
+    from tests.factories import give_key, make_upstream
     from tests.management_proxy.proxied import browser
     from tests.web_server import free_port, web_server
 
@@ -109,7 +109,7 @@ def stage(environment: dict[str, str]) -> Iterator[Stage]:
         simulator.stdout.readline()
         upstream = f"http://127.0.0.1:{port}"
         row = make_upstream(name="bench", management_url=f"{upstream}/v0/management")
-        row.store_key(KEY)
+        give_key(row, KEY)
         row.save()
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -11,7 +11,7 @@ from django.test import Client
 from management_proxy import breaker_rows, pass_through
 from management_proxy.exchange import close_pool
 from sign_in.sessions import SessionStore
-from tests.factories import make_upstream, make_user
+from tests.factories import give_key, make_upstream, make_user
 from tests.web_server import WebServer
 
 TOKEN = "t" * 32
@@ -28,7 +28,7 @@ def forget_everything() -> None:
 
 def upstream_of(simulator: Any, name: str = "default") -> Any:
     upstream = make_upstream(name=name, management_url=simulator.management_url)
-    upstream.store_key(simulator.key)
+    give_key(upstream, simulator.key)
     upstream.save()
     return upstream
 

@@ -13,7 +13,7 @@ from management_proxy import breaker_rows, write_funnel
 from management_proxy.models import Access, Upstream, UpstreamBreaker
 from management_proxy.policies import rows_for_path
 from management_proxy.upstreams import find_upstream
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 from tests.management_proxy.fuzzing import Sent, broken_promises, requests
 from tests.management_proxy.proxied import TOKEN, URL, forget_everything, signed_in
 from tests.management_proxy.scripted import Conversation, scripted_upstream
@@ -61,7 +61,7 @@ def fuzzed(monkeypatch) -> Iterator[Fuzzed]:
     fuzzed = Fuzzed()
     with scripted_upstream(fuzzed.script) as upstream:
         row = make_upstream(name="default", management_url=upstream.management_url)
-        row.store_key(KEY)
+        give_key(row, KEY)
         row.save()
         yield fuzzed
     forget_everything()

@@ -8,7 +8,7 @@ from management_proxy.models import Upstream, UsageInterface
 from management_proxy.observation import ClockReading, clock_reading, narrowed, observe
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams import client_for
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def test_readings_narrow_each_other_and_a_set_clock_starts_anew():
 def test_interface_of_each_version_is_recognised(profile, interface):
     with running_simulator(profile=profile, statistics=True) as simulator:
         upstream = make_upstream(management_url=simulator.management_url, usage_interface="")
-        upstream.store_key(simulator.key)
+        give_key(upstream, simulator.key)
         upstream.save()
         observe(upstream, client_for(upstream))
         upstream.refresh_from_db()

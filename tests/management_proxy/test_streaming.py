@@ -14,7 +14,7 @@ from management_proxy.models import Upstream
 from management_proxy.simulator import running_simulator
 from management_proxy.simulator.logs import ErrorLog
 from monitoring.models import AuditEntry
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 from tests.management_proxy.proxied import URL, browser, fault, wait_until
 from tests.management_proxy.scripted import Conversation, ScriptedUpstream, scripted_upstream
 from tests.web_server import WebServer, web_server
@@ -40,7 +40,7 @@ def scripted(script) -> Iterator[ScriptedUpstream]:
 def simulator() -> Iterator:
     with running_simulator(key="management-key-for-tests") as simulator:
         upstream: Upstream = make_upstream(name="default", management_url=simulator.management_url)
-        upstream.store_key(simulator.key)
+        give_key(upstream, simulator.key)
         upstream.save()
         yield simulator
 

@@ -11,7 +11,7 @@ from management_proxy.simulator import RunningSimulator, running_simulator
 from providers.client_key_changes import AddClientKey, RemoveClientKey
 from providers.digests import client_key_digest
 from providers.models import ClientKey
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def simulator() -> Iterator[RunningSimulator]:
 @pytest.fixture
 def upstream(simulator: RunningSimulator, db: None) -> Upstream:
     upstream = make_upstream(management_url=simulator.management_url)
-    upstream.store_key(simulator.key)
+    give_key(upstream, simulator.key)
     upstream.save()
     return upstream
 

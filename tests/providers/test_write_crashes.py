@@ -15,7 +15,7 @@ from management_proxy.simulator import running_simulator
 from providers.models import ClientKey, Intent
 from tests.config.processes import eventually
 from tests.crashing import Nursery, nursery
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 from tests.providers.processes import World, environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -36,7 +36,7 @@ def workers(tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[Nu
 def world(workers: Nursery) -> Iterator[World]:
     with running_simulator(clients=2) as simulator:
         upstream = make_upstream(management_url=simulator.management_url)
-        upstream.store_key(simulator.key)
+        give_key(upstream, simulator.key)
         upstream.save()
         yield World(upstream, ManagementClient(simulator.management_url, simulator.key), workers)
 

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 
 from management_proxy.simulator import running_simulator
 from tests.crashing import Nursery, nursery
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 from tests.usage.world import World, database_url
 
 KEY = "management-key-for-tests"
@@ -37,6 +37,6 @@ def world(workers, transactional_db, tmp_path: Path) -> Iterator[World]:
     """A queue whose events everyone can see, and nobody has collected."""
     with running_simulator(key=KEY, retention=3600, statistics=True, record_handed_out=True, reload_window=0.0) as simulator:
         upstream = make_upstream(management_url=simulator.management_url)
-        upstream.store_key(KEY)
+        give_key(upstream, KEY)
         upstream.save()
         yield World(simulator, upstream, workers[0], tmp_path / "spool", workers[1])

@@ -7,7 +7,7 @@ import pytest
 
 from management_proxy.simulator import running_simulator
 from monitoring.templatetags.figures import collected_share
-from tests.factories import make_upstream, make_user
+from tests.factories import give_key, make_upstream, make_user
 from usage import completeness, spool
 from usage.collector import collect
 from usage.completeness_models import CompletenessInterval, CounterSample
@@ -59,7 +59,7 @@ def world(monkeypatch, settings):
     with running_simulator(statistics=True, retention=3600, clock=world.clock) as simulator:
         world.simulator = simulator
         world.upstream = make_upstream(management_url=simulator.management_url)
-        world.upstream.store_key(simulator.key)
+        give_key(world.upstream, simulator.key)
         world.upstream.save()
         world.serve(40)
         world.look()

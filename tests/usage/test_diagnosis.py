@@ -12,7 +12,7 @@ from management_proxy.simulator import running_simulator
 from monitoring import health, leases
 from monitoring.health import Level
 from monitoring.models import AuditEntry
-from tests.factories import make_event, make_upstream, make_user, store
+from tests.factories import give_key, make_event, make_upstream, make_user, store
 from usage import spool
 from usage.models import CollectorRun
 
@@ -123,7 +123,7 @@ def test_no_upstream_is_told():
 def simulated():
     with running_simulator(key="the-right-management-key", retention=3600, statistics=False) as simulator:
         upstream = make_upstream(management_url=simulator.management_url, usage_interface="")
-        upstream.store_key(simulator.key)
+        give_key(upstream, simulator.key)
         upstream.save()
         yield simulator, upstream
 

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.simulator import running_simulator
 from tests.config.processes import eventually
-from tests.factories import make_upstream, make_user
+from tests.factories import give_key, make_upstream, make_user
 from usage.loop import CollectorLoop
 from usage.models import CollectorRun, UsageEvent
 
@@ -60,7 +60,7 @@ def loop(settings, tmp_path) -> Iterator["subprocess.Popen[str]"]:
 
 def upstream_of(simulator, name: str, **fields) -> Upstream:
     upstream = make_upstream(name=name, management_url=simulator.management_url, **fields)
-    upstream.store_key(simulator.key)
+    give_key(upstream, simulator.key)
     upstream.save()
     return upstream
 

@@ -11,7 +11,7 @@ from management_proxy.models import Access, CollectionMode, Upstream
 from management_proxy.simulator import running_simulator
 from monitoring import leases
 from tests.config.processes import eventually
-from tests.factories import make_upstream
+from tests.factories import give_key, make_upstream
 from usage import push, spool
 from usage.collector import Ending
 from usage.models import CollectorRun, DeadLetter, UsageEvent
@@ -30,7 +30,7 @@ def simulator():
 @pytest.fixture
 def upstream(simulator):
     upstream = make_upstream(management_url=simulator.management_url, collection_mode=CollectionMode.PUSH)
-    upstream.store_key(simulator.key)
+    give_key(upstream, simulator.key)
     upstream.save()
     return upstream
 
