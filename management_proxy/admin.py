@@ -66,6 +66,7 @@ class UpstreamAdmin(admin.ModelAdmin):
     """The environment's own upstream is configured there; its URL and key cannot be changed here."""
 
     form = UpstreamForm
+    change_form_template = "management_proxy/change_upstream.html"
     list_display = (
         "name",
         "management_url",
@@ -91,6 +92,10 @@ class UpstreamAdmin(admin.ModelAdmin):
         # The key is a field of the form alone, which the admin would look for on the model.
         kwargs["fields"] = [name for name in self.get_fields(request, obj) if name != "management_key"]
         return super().get_form(request, obj, change, **kwargs)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Without "Delete": what there is, is called "Remove"."""
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "show_delete": False})
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask, then remove; the row stays for the sake of its history."""

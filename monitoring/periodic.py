@@ -104,8 +104,10 @@ def run(task: Task, *, only_if_due: bool = True) -> bool:
     if term is None:
         return False
     try:
-        row, _ = PeriodicTask.objects.get_or_create(name=task.name)
-        if only_if_due and not is_due(task, row, _database_now()):
+        row = PeriodicTask.objects.annotate(now=Now()).filter(name=task.name).first()
+        if row is None:
+            PeriodicTask.objects.create(name=task.name)
+        elif only_if_due and not is_due(task, row, row.now):
             return False
         with heartbeat(term):
             _do(task, term)

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
+from management_proxy.upstream_filter import UpstreamFilter
 from monitoring.read_only_admin import ReadOnlyAdmin
 from providers.models import ClientKey, Credential, Intent
 
@@ -13,7 +14,7 @@ class ClientKeyAdmin(admin.ModelAdmin):
 
     list_display = ("display_name", "name", "owner", "upstream", "last_four", "first_seen_at")
     list_editable = ("name", "owner")
-    list_filter = ("upstream", "owner")
+    list_filter = (("upstream", UpstreamFilter), "owner")
     search_fields = ("name", "last_four")
     fields = ("upstream", "last_four", "name", "owner", "first_seen_at")
     readonly_fields = ("upstream", "last_four", "first_seen_at")
@@ -30,7 +31,7 @@ class CredentialAdmin(admin.ModelAdmin):
     """What the upstream used, to look at."""
 
     list_display = ("label", "provider", "auth_type", "auth_index", "upstream", "first_seen_at")
-    list_filter = ("upstream", "provider", "auth_type")
+    list_filter = (("upstream", UpstreamFilter), "provider", "auth_type")
     search_fields = ("label", "auth_index")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -48,5 +49,5 @@ class IntentAdmin(ReadOnlyAdmin):
     """Changes of the upstreams, to look at; Providers, Changes is the better place."""
 
     list_display = ("pk", "title", "state", "upstream", "actor_name", "attempts", "requested_at", "settled_at")
-    list_filter = ("state", "upstream", "kind")
+    list_filter = ("state", ("upstream", UpstreamFilter), "kind")
     search_fields = ("title", "actor_name", "reason")

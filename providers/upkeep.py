@@ -9,7 +9,7 @@ from management_proxy.models import Upstream
 from monitoring.periodic import Task
 from providers.client_keys import remove_due
 from providers.drift import check_drift
-from providers.models import DriftCheck
+from providers.models import DriftCheck, Intent
 from providers.reconcile import forget_changes
 from providers.upstream_writes import finish_waiting
 
@@ -24,7 +24,8 @@ def tend(upstreams: Iterable[Upstream]) -> str:
 
 
 def _tend_one(upstream: Upstream) -> str:
-    finish_waiting(upstream, wait_seconds=1)
+    if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).exists():
+        finish_waiting(upstream, wait_seconds=1)
     removed = remove_due(upstream)
     check = DriftCheck.objects.filter(upstream=upstream).first()
     if check is None or check.error or check.checked_at < timezone.now() - COMPARED_EVERY:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
+from management_proxy.upstream_filter import UpstreamFilter
 from monitoring.read_only_admin import ReadOnlyAdmin
 from monitoring.roles import user_of
 from usage import dead_letters
@@ -20,7 +21,7 @@ class CollectorRunAdmin(ReadOnlyAdmin):
         "started_at", "upstream", "trigger", "status", "looks", "popped", "stored", "duplicates",
         "dead_lettered", "pages", "duration_ms", "lock_wait_ms", "failure_class", "error",
     )  # fmt: skip
-    list_filter = ("status", "trigger", "failure_class", "upstream")
+    list_filter = ("status", "trigger", "failure_class", ("upstream", UpstreamFilter))
     list_select_related = ("upstream",)
     date_hierarchy = "started_at"
 
@@ -30,7 +31,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     """What could not be stored: looked at with its secrets masked, replayed, or discarded with a reason."""
 
     list_display = ("created_at", "upstream", "reason", "detail", "payload_bytes", "batch", "position", "state", "resolution")
-    list_filter = ("state", "reason", "upstream")
+    list_filter = ("state", "reason", ("upstream", UpstreamFilter))
     list_select_related = ("upstream",)
     search_fields = ("detail", "batch", "resolution")
     fields = ("upstream", "reason", "detail", "state", "resolution", "resolved_at", "created_at", "batch", "position", "payload_bytes", "payload")

@@ -96,6 +96,15 @@ def collect(upstream: Upstream, trigger: CollectorRun.Trigger) -> CollectorRun |
 
     Upstream and spool failures end in the run's status, class and error. Raises django.db.Error if the database is gone.
     """
+    return _under_lease(upstream, trigger, _drain_and_measure)
+
+
+def store_left_over(upstream: Upstream) -> CollectorRun | RunInProgress:
+    """A run that only stores what waits in the spool of this host, also of an upstream that is paused or removed."""
+    return _under_lease(upstream, CollectorRun.Trigger.LOOP, _store_and_judge)
+
+
+def _under_lease(upstream: Upstream, trigger: CollectorRun.Trigger, work: Callable[[Run], Ending]) -> CollectorRun | RunInProgress:
     waited_since = time.monotonic()
     term = acquire(upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS)
     if term is None:
@@ -104,13 +113,25 @@ def collect(upstream: Upstream, trigger: CollectorRun.Trigger) -> CollectorRun |
     try:
         with heartbeat(term):
             record_start(run)
-            ending = drain_and_judge(run, client_for)
-            if ending.status == Status.SUCCEEDED and not run.more_waiting:
-                measure_if_due(upstream, term)
-            record_end(run, ending)
+            record_end(run, work(run))
     finally:
         release(term)
     return CollectorRun.objects.get(pk=run.id)
+
+
+def _drain_and_measure(run: Run) -> Ending:
+    ending = drain_and_judge(run, client_for)
+    if ending.status == Status.SUCCEEDED and not run.more_waiting:
+        measure_if_due(run.upstream, run.term)
+    return ending
+
+
+def _store_and_judge(run: Run) -> Ending:
+    try:
+        ingest_left_over(run)
+    except spool.SpoolError as error:
+        return ending_by(error)
+    return Ending(Status.SUCCEEDED)
 
 
 def run_in_progress(upstream: Upstream) -> RunInProgress:

@@ -259,7 +259,7 @@ def judge_spool(state: UpstreamState) -> Finding | None:
         return Finding(Level.OK, "The spool is empty.", subject=state.upstream.name)
     return Finding(
         Level.NOTICE, f"{waiting} popped page{'s wait' if waiting != 1 else ' waits'} in the spool of this host.", "They are safe, but not yet in any figure.",
-        "Nothing while a collector runs on this host: the next run stores them.", subject=state.upstream.name,
+        "Nothing while a collector runs on this host: it stores them within seconds.", subject=state.upstream.name,
     )  # fmt: skip
 
 
@@ -278,6 +278,26 @@ def check_spool() -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding(Level.OK, "The spool can be written.")
+    yield from _left_behind()
+
+
+def _left_behind() -> Iterator[Finding]:
+    """Pages of upstreams that are served no more, or that are not of this database."""
+    waiting = spool_health.waiting_by_upstream()
+    names = dict(Upstream.with_removed.filter(pk__in=waiting).values_list("pk", "name"))
+    present = set(Upstream.objects.filter(pk__in=waiting).values_list("pk", flat=True))
+    for upstream_id, count in waiting.items():
+        pages = f"{count} popped page{'s wait' if count != 1 else ' waits'}"
+        if upstream_id not in names:
+            yield Finding(
+                Level.WARNING, f"{pages} in the spool of this host for an upstream that this database does not know ({upstream_id}).", "They are in no figure.",
+                f"If SPOOL_DIR belongs to an installation with another database, give this one its own; else move {spool_health.folder_of(upstream_id)} away.",
+            )  # fmt: skip
+        elif upstream_id not in present:
+            yield Finding(
+                Level.WARNING, f"{pages} in the spool of this host.", "Its collector died before it was removed; they are safe, but not yet in any figure.",
+                "Start `manage.py collect_usage --loop` on this host: it stores them within seconds.", subject=names[upstream_id],
+            )  # fmt: skip
 
 
 def check_dead_letters() -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from management_proxy.upstreams import ensure_environment_upstream, heeds_enviro
 from monitoring.periodic import PeriodicThread
 from usage.cadence import Cadence
 from usage.collector import LeaseLost
+from usage.left_over import store_what_nobody_serves
 from usage.models import CollectorRun
 from usage.push import Fallback, stream
 from usage.watch import KEEP_SECONDS, Looked, Watch
@@ -122,13 +123,15 @@ class CollectorLoop:
         logger.info("Collector stopped")
 
     def adjust(self) -> None:
-        """Start threads for new upstreams, retire those of paused and removed ones, replace dead ones."""
+        """Start threads for new upstreams, retire those of paused and removed ones and store what they left, replace dead ones."""
         try:
             upstreams = list(Upstream.objects.all())
             if not heeds_environment(upstreams):
                 ensure_environment_upstream()
                 upstreams = list(Upstream.objects.all())
             wanted = {u.pk: u for u in upstreams if u.is_enabled and self._only in (None, u.name)}
+            if not self._only:
+                store_what_nobody_serves(wanted)
         except DatabaseError:
             connection.close()
             return

@@ -10,14 +10,25 @@ from django.conf import settings
 from management_proxy.models import Upstream
 
 
+def folder_of(upstream_id: int) -> Path:
+    """Where the upstream's pages wait."""
+    return Path(settings.SPOOL_DIR) / str(upstream_id)
+
+
 def waiting(upstream_id: int) -> int:
     """How many pages of the upstream no living process works on; 0 as well where the spool cannot be read."""
     count = 0
-    for path in (Path(settings.SPOOL_DIR) / str(upstream_id)).glob("*.pa[rg][te]"):
+    for path in folder_of(upstream_id).glob("*.pa[rg][te]"):
         with contextlib.suppress(OSError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             count += 1
     return count
+
+
+def waiting_by_upstream() -> dict[int, int]:
+    """The same of every upstream that has such pages, also of paused, removed and unknown ones."""
+    folders = [path for path in Path(settings.SPOOL_DIR).glob("*") if path.name.isdecimal()]
+    return {int(path.name): count for path in folders if (count := waiting(int(path.name)))}
 
 
 def unstored(upstream: Upstream) -> str:
@@ -26,7 +37,7 @@ def unstored(upstream: Upstream) -> str:
     if not count:
         return ""
     pages = "pages wait" if count != 1 else "page waits"
-    return f"{count} popped {pages} in the spool of this host: resume collection or start a collector here, which stores {'them' if count != 1 else 'it'}."
+    return f"{count} popped {pages} in the spool of this host: start a collector here, which stores {'them' if count != 1 else 'it'} within seconds."
 
 
 def refusal() -> str:

@@ -1,5 +1,6 @@
 """Removing an upstream: what goes, what stays, and what stands against it."""
 
+import json
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from management_proxy.errors import KeyRejected
 from management_proxy.models import ProxyTraffic, Upstream, UpstreamBreaker
 from management_proxy.upstreams import NoSuchUpstream, client_for, ensure_environment_upstream, find_upstream
 from monitoring import health
+from monitoring.health import Level
 from monitoring.models import AuditEntry
 from providers.configuration_models import ConfigurationVersion
 from providers.errors import ChangeRefused
@@ -18,7 +20,9 @@ from providers.upstream_writes import submit
 from tests.factories import make_event, make_upstream, make_user, store
 from tests.providers.conftest import add_key
 from usage import spool
-from usage.models import CollectorRun
+from usage.diagnosis import check_spool
+from usage.loop import CollectorLoop
+from usage.models import CollectorRun, UsageEvent
 
 pytestmark = pytest.mark.django_db
 UPSTREAMS = "/admin/management_proxy/upstream/"
@@ -129,7 +133,60 @@ def test_popped_page_that_is_not_stored_stands_against_it():
     with spool.new_file(upstream.pk, 1) as file:
         file.write(b"[]")
         file.complete()
-    assert remove(upstream) == ["1 popped page waits in the spool of this host: resume collection or start a collector here, which stores it."]
+    assert remove(upstream) == ["1 popped page waits in the spool of this host: start a collector here, which stores it within seconds."]
+
+
+def popped_page(upstream: Upstream) -> None:
+    """What a collector that died leaves."""
+    with spool.new_file(upstream.pk, 1) as file:
+        file.write(json.dumps([make_event()]).encode())
+        file.complete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_of_a_collector_that_died_before_the_removal_is_told_and_stored():
+    upstream = make_upstream(name="relay")
+    remove(upstream)
+    popped_page(upstream)
+    told = [finding for finding in check_spool() if finding.level == Level.WARNING]
+    assert [(finding.subject, finding.summary) for finding in told] == [("relay (removed)", "1 popped page waits in the spool of this host.")]
+    CollectorLoop(threading.Event(), 1.0).adjust()
+    assert UsageEvent.objects.get().series.upstream_id == upstream.pk
+    assert CollectorRun.objects.get().stored == 1
+    assert [finding.level for finding in check_spool()] == [Level.OK]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_of_a_paused_upstream_is_stored_by_a_collector_that_runs():
+    upstream = make_upstream(is_enabled=False)
+    popped_page(upstream)
+    CollectorLoop(threading.Event(), 1.0).adjust()
+    assert UsageEvent.objects.count() == 1
+
+
+def test_page_of_an_upstream_that_the_database_does_not_know_is_told_with_its_folder():
+    popped_page(Upstream(pk=4711))
+    told = [finding.mend for finding in check_spool() if finding.level == Level.WARNING]
+    assert len(told) == 1
+    assert str(spool.directory_of(4711)) in told[0]
+
+
+def test_removed_upstream_can_still_be_filtered_by_in_the_administration(staff):
+    upstream = make_upstream(name="relay")
+    store(upstream, make_event())
+    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at="2026-11-24T00:00:00Z", status="running")
+    remove(upstream)
+    make_upstream()
+    for path in ("usage/collectorrun", "usage/deadletter", "providers/clientkey", "providers/credential", "providers/intent"):
+        page = staff.get(f"/admin/{path}/?upstream__id__exact={upstream.pk}")
+        assert page.status_code == 200
+        assert "relay (removed)" in page.content.decode(), path
+
+
+def test_change_page_says_remove_and_not_delete(staff):
+    page = staff.get(f"{UPSTREAMS}{make_upstream().pk}/change/").content.decode()
+    assert "Remove…" in page
+    assert "deletelink" not in page
 
 
 @pytest.mark.django_db(transaction=True)
