@@ -7,12 +7,15 @@ from django.views.generic import RedirectView
 
 from management_proxy.views import management
 from monitoring.metrics_views import metrics
+from sign_in.forms import BrakedAdminForm
+from sign_in.views import LoginView
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
+admin.site.login_form = BrakedAdminForm
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
-    path("login/", auth_views.LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/", include("usage.urls")),
     path("api/usage/", include("usage.api_urls")),

@@ -36,10 +36,13 @@ def _signed_out(sender: Any, user: User | None, **kwargs: Any) -> None:
 def _sign_in_failed(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
     if count_refusal(f"sign-in {current_request().source_ip}") > MOST_A_MINUTE:
         return
-    # A name that nobody has may be a password in the wrong field.
-    name = str(credentials.get("username", ""))[:150]
-    known = User.objects.filter(username=name.replace("\x00", "")).exists()
-    audit.record(None, "user.sign_in_failed", name if known else "an unknown name", outcome=audit.Outcome.REFUSED)
+    audit.record(None, "user.sign_in_failed", name_for_trail(str(credentials.get("username", ""))), outcome=audit.Outcome.REFUSED)
+
+
+def name_for_trail(name: str) -> str:
+    """The name under which somebody tried to sign in; one that nobody has may be a password in the wrong field."""
+    known = User.objects.filter(username=name[:150].replace("\x00", "")).exists()
+    return name[:150] if known else "an unknown name"
 
 
 def _changed_in_admin(sender: Any, instance: LogEntry, created: bool, **kwargs: Any) -> None:

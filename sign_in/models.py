@@ -16,3 +16,18 @@ class Session(AbstractBaseSession):
     @classmethod
     def get_session_store_class(cls) -> type[SessionStore]:
         return SessionStore
+
+
+class FailedSignIns(models.Model):
+    """Attempts to sign in, to one account or from one address, since the last that succeeded (`sign_in/brake.py`)."""
+
+    subject = models.BinaryField(max_length=32, primary_key=True, help_text="Digest of the account's name or of the address.")
+    failures = models.PositiveIntegerField()
+    last_at = models.DateTimeField(help_text="On the database's clock.")
+    wait_until = models.DateTimeField(help_text="Until then no attempt is made.")
+
+    class Meta:
+        indexes = (models.Index(fields=("last_at",), name="failed_sign_ins_last"),)
+
+    def __str__(self) -> str:
+        return f"{self.failures} until {self.last_at}"

@@ -1,15 +1,17 @@
-"""What is done by itself: sessions that have ended are forgotten."""
+"""What is done by itself: sessions that have ended, and failed attempts that count no more, are forgotten."""
 
 from datetime import timedelta
 
 from monitoring.periodic import Task
+from sign_in.brake import forget_old
 from sign_in.sessions import SessionStore
 
 
 def forget() -> str:
     """Delete what is over."""
     SessionStore.clear_expired()
-    return "Sessions that had ended are gone."
+    forget_old()
+    return "Sessions that had ended and old attempts are gone."
 
 
 FORGET = Task(

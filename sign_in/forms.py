@@ -1,0 +1,47 @@
+"""Signing in, with the brake on guessing: the same for the pages and for the administration."""
+
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from monitoring import audit
+from monitoring.audit_signals import name_for_trail
+from monitoring.refusals import MOST_A_MINUTE, count_refusal
+from monitoring.request_context import current_request
+from sign_in.brake import begin_attempt, forget_attempts
+
+
+class BrakedForm(AuthenticationForm):
+    """`wait_seconds` is how long nobody may try; 0 if the attempt was made."""
+
+    wait_seconds = 0
+
+    def clean(self) -> dict[str, Any]:
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not name or not password:
+            return super().clean()
+        address = current_request().source_ip
+        if seconds := begin_attempt(name, address):
+            self.wait_seconds = int(seconds) + 1
+            _record(name, address, self.wait_seconds)
+            raise ValidationError(f"Too many attempts to sign in failed. Wait {_told(self.wait_seconds)}, then try again.", code="braked")
+        cleaned: dict[str, Any] = super().clean()
+        forget_attempts(name, address)
+        return cleaned
+
+
+class BrakedAdminForm(BrakedForm, AdminAuthenticationForm):
+    """That of the administration, which lets staff in alone."""
+
+
+def _record(name: str, address: str, seconds: int) -> None:
+    if count_refusal(f"sign-in {address}") <= MOST_A_MINUTE:
+        audit.record(None, "user.sign_in_braked", name_for_trail(name), outcome=audit.Outcome.REFUSED, detail={"wait_seconds": seconds})
+
+
+def _told(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    parts = [f"{count} {word}{'s' * (count != 1)}" for count, word in ((minutes, "minute"), (rest, "second")) if count]
+    return " ".join(parts)

@@ -1,0 +1,22 @@
+"""The page to sign in on."""
+
+from django.contrib.auth import views
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpResponse
+
+from sign_in.forms import BrakedForm
+
+
+class LoginView(views.LoginView):
+    """Django's; whoever has to wait is told so by the status as well."""
+
+    form_class = BrakedForm
+    template_name = "login.html"
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if isinstance(form, BrakedForm) and form.wait_seconds:
+            response.status_code = 429
+            response.headers["Retry-After"] = str(form.wait_seconds)
+        return response
