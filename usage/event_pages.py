@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from usage.event_question import Cursor, EventQuestion
 from usage.event_search import Search, cursor_at
-from usage.reading import Row
+from usage.reading import Row, one_instant
 
 LARGEST_PAGE = 500
 
@@ -21,7 +21,8 @@ class Page:
 def page_of_events(question: EventQuestion, cursor: Cursor | None, size: int) -> Page:
     """The page behind a cursor, or the newest one."""
     is_newer = cursor is not None and cursor.is_newer
-    rows = Search(question, is_newer).rows(cursor, size + 1)
+    with one_instant():
+        rows = Search(question, is_newer).rows(cursor, size + 1)
     has_more, rows = len(rows) > size, rows[:size]
     if is_newer:
         rows.reverse()

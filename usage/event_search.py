@@ -1,20 +1,20 @@
 """Finding the next events of a list, at about the same cost anywhere in it, filtered or not.
 
-walk   look at the next WALK events of the list in order and keep the accepted ones: enough for filters that accept a
-       few in a hundred. Where only failures are accepted, the list is that of the failures (migration 0008).
-seek   if the page is not full, ask the index of each accepted credential, client key or series, in spans of time that
-       grow until the page is full or the window ends
-days   where several indexes have a say, ask a daily rollup first on which days there are such events, and intersect
-       the indexes there: what is rare is found without looking at what it is rare among
+walk   where the order's index leaves out nearly all that is to be left out, or events are dense: look at the next WALK
+       events in order and keep the accepted ones. Of failures there is such a list of their own (migration 0008).
+each   where one column decides (client key, credential or series): ask its index for the nearest of each accepted value,
+       if there are many after a walk, and in spans of time that grow until the page is full
+days   where several columns decide: ask a daily rollup on which days there are such events, and intersect the indexes
+       there. So what is rare is found without looking at what it is rare among.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from usage.dimensions import Dimension
-from usage.event_days import Day, days_of_next, stretches
+from usage.event_days import COLUMNS, Day, days_of_next, stretches
 from usage.event_fields import JOINS, fields_for, select_list
 from usage.event_question import Cursor, EventQuestion
 from usage.reading import Row, rows
@@ -24,8 +24,12 @@ WALK = 3000
 _FIRST_PART, _GROWTH = timedelta(hours=2), 6
 _INSTANT = timedelta(microseconds=1)
 
-# Columns of events that have an index of their own, each with every value that is accepted; None for no value.
-Accepted = dict[str, list[int | None]]
+# So few values of a column are looked up at once, wherever their events are.
+_FEW = 4
+# Where a day has so many of the events, the next ones are soon met.
+_MANY = 2000
+
+Values = list[int | None]
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,23 @@ class Search:
         everything = self._span(cursor)
         if self.question.index_accepts:
             return self._walk(everything, count)
-        if self.question.accepts_failures_only:
-            return self._look_up(everything, count)
-        end_of_walk = self._end_of_walk(everything)
-        rows = self._walk(self._span(cursor, end_of_walk), count)
-        if len(rows) < count and end_of_walk:
-            rows += self._look_up(self._span(end_of_walk), count - len(rows))
-        return rows
+        column, *others = self._restricted_columns
+        if others:
+            days = self._days(everything, count)
+            if all(day.events < _MANY for day in days):
+                return self._intersect(everything, count, days)
+            return self._after_walk(cursor, count, lambda rest, missing: self._intersect(rest, missing, self._days(rest, missing)))
+        values = self._accepted_values(column)
+        if len(values) <= _FEW:
+            return self._nearest_of_each(column, values, everything, count)
+        return self._after_walk(cursor, count, lambda rest, missing: self._seek(column, values, rest, missing))
 
-    def _look_up(self, span: Span, count: int) -> list[Row]:
-        accepted = self._accepted_values()
-        if not all(accepted.values()):
-            return []
-        return (self._seek if len(accepted) == 1 else self._intersect)(accepted, span, count)
+    def _after_walk(self, cursor: Cursor | None, count: int, find_rest: Callable[[Span, int], list[Row]]) -> list[Row]:
+        end_of_walk = self._end_of_walk(self._span(cursor))
+        rows = self._walk(self._span(cursor, end_of_walk), count)
+        if len(rows) == count or not end_of_walk:
+            return rows
+        return rows + find_rest(self._span(end_of_walk), count - len(rows))
 
     def _span(self, after: Cursor | None, until: Cursor | None = None) -> Span:
         """What the question asks for, between two cursors; the event of the second belongs to it."""
@@ -109,55 +117,53 @@ class Search:
             **span.parameters, count=count,
         )  # fmt: skip
 
-    def _seek(self, accepted: Accepted, span: Span, count: int) -> list[Row]:
+    def _seek(self, column: str, values: Values, span: Span, count: int) -> list[Row]:
         rows: list[Row] = []
         for part in self._parts(span):
-            rows += self._found(self._nearest_of_each(accepted, part), accepted, part.parameters, count - len(rows))
+            rows += self._nearest_of_each(column, values, part, count - len(rows))
             if len(rows) == count:
                 break
         return rows
 
-    def _intersect(self, accepted: Accepted, span: Span, count: int) -> list[Row]:
+    def _intersect(self, span: Span, count: int, days: Sequence[Day]) -> list[Row]:
         rows: list[Row] = []
-        while len(rows) < count and span.start < span.end:
-            days = days_of_next(count - len(rows), self.question, span, is_newer=self.is_newer)
-            if not days:
-                break
-            if "series_id" in accepted:
-                accepted["series_id"] = list({series for day in days for series in day.series})
-            rows += self._found(self._nearest_of_all(accepted, span, days), accepted, span.parameters, count - len(rows))
+        while days:
+            rows += self._nearest_of_all(span, days, count - len(rows))
             span = replace(span, start=days[-1].end) if self.is_newer else replace(span, end=days[-1].start)
+            days = self._days(span, count - len(rows))
         return rows
 
-    def _found(self, events: str, accepted: Accepted, parameters: dict[str, Any], count: int) -> list[Row]:
-        values = {column: [value for value in values if value is not None] for column, values in accepted.items()}
-        return self._fetch("seek", f"{self._select} FROM ({events}) AS e {JOINS} ORDER BY {self._order()}", **parameters, **values, count=count)
+    def _days(self, span: Span, count: int) -> list[Day]:
+        return days_of_next(count, self.question, span, is_newer=self.is_newer) if count and span.start < span.end else []
 
-    def _accepted_values(self) -> Accepted:
+    @property
+    def _restricted_columns(self) -> list[str]:
+        """The columns of events, each with an index of its own, of which not every value is accepted."""
+        asked = self.question.filters.dimensions
+        of_key = not self.question.scope.sees_everything or bool(asked & {Dimension.KEY, Dimension.USER})
+        of_series = bool(asked - {Dimension.KEY, Dimension.USER, Dimension.CREDENTIAL})
+        is_restricted = {"client_key_id": of_key, "credential_id": Dimension.CREDENTIAL in asked, "series_id": of_series}
+        return [column for column in COLUMNS if is_restricted[column]]
+
+    def _accepted_values(self, column: str) -> Values:
+        """Every accepted value of the only restricted column."""
         q = self.question
-        accepted: Accepted = {}
-        if credentials := q.filters.values.get(Dimension.CREDENTIAL):
-            accepted["credential_id"] = list(credentials)  # type: ignore[arg-type]
-        parties = q.filters.without(*(set(Dimension) - {Dimension.KEY, Dimension.USER}))
-        if parties or not q.scope.sees_everything:
-            everyone = "(SELECT id FROM providers_clientkey UNION ALL SELECT NULL) AS e (client_key_id)"
-            sql = f"SELECT e.client_key_id AS id FROM {everyone} WHERE {q.scope.over('e')} AND {parties.sql()}"
-            accepted["client_key_id"] = [row["id"] for row in self._fetch("parties", sql)]
-        if of_series := q.filters.without(Dimension.CREDENTIAL, Dimension.KEY, Dimension.USER):
-            sql = f"SELECT s.id FROM usage_usageseries AS s WHERE s.level = 'full' AND {of_series.sql()}"
-            accepted["series_id"] = [row["id"] for row in self._fetch("series", sql)]
-        return accepted
+        if column == "credential_id":
+            return list(q.filters.values[Dimension.CREDENTIAL])  # type: ignore[arg-type]
+        if column == "series_id":
+            return [row["id"] for row in self._fetch("series", f"SELECT s.id FROM usage_usageseries AS s WHERE s.level = 'full' AND {q.filters.sql()}")]
+        everyone = "(SELECT id FROM providers_clientkey UNION ALL SELECT NULL) AS e (client_key_id)"
+        return [row["id"] for row in self._fetch("parties", f"SELECT e.client_key_id AS id FROM {everyone} WHERE {q.accepted_sql}")]
 
-    def _nearest_of_each(self, accepted: Accepted, span: Span) -> str:
+    def _nearest_of_each(self, column: str, values: Values, span: Span, count: int) -> list[Row]:
         """The nearest events of each value of a column, each from the index of that column, and of these the nearest."""
-        ((column, values),) = accepted.items()
         nearest = f"(SELECT * FROM usage_event AS e WHERE {{of_one}} AND {span.sql(self._beyond)} ORDER BY {self._order()} LIMIT %(count)s)"
-        of_known = f"SELECT e.* FROM unnest(%({column})s::bigint[]) AS wanted (id) CROSS JOIN LATERAL {nearest.format(of_one=f'e.{column} = wanted.id')} AS e"
+        of_known = f"SELECT e.* FROM unnest(%(values)s::bigint[]) AS wanted (id) CROSS JOIN LATERAL {nearest.format(of_one=f'e.{column} = wanted.id')} AS e"
         of_none = f" UNION ALL {nearest.format(of_one=f'e.{column} IS NULL')}" if None in values else ""
-        return f"SELECT e.* FROM ({of_known}{of_none}) AS e ORDER BY {self._order()} LIMIT %(count)s"
+        return self._found(f"{of_known}{of_none}", **span.parameters, values=[value for value in values if value is not None], count=count)
 
-    def _nearest_of_all(self, accepted: Accepted, span: Span, days: Sequence[Day]) -> str:
-        """The nearest events of some days that hold several conditions, for which the planner intersects indexes.
+    def _nearest_of_all(self, span: Span, days: Sequence[Day], count: int) -> list[Row]:
+        """The nearest events of some days, for which the planner intersects the indexes of the restricted columns.
 
         It does so only if no two of them serve the same condition: hence stretches of time as alternatives, which an index of
         something else can leave to the index of time. OFFSET keeps it from reading the index that has the order instead, in
@@ -165,11 +171,16 @@ class Search:
         """
         times = [f"e.\"timestamp\" >= '{start.isoformat()}' AND e.\"timestamp\" < '{end.isoformat()}'" for start, end in stretches(days)]
         conditions = [f"({' OR '.join(times)})", span.ties_sql(self._beyond)]
-        for column, values in accepted.items():
+        values = {column: set().union(*(day.values[column] for day in days)) for column in self._restricted_columns}
+        for column, accepted in values.items():
             condition = f"e.{column} = ANY(%({column})s::bigint[])"
-            conditions.append(f"({condition} OR e.{column} IS NULL)" if None in values else condition)
-        found = f"SELECT * FROM usage_event AS e WHERE {' AND '.join(conditions)} OFFSET 0"
-        return f"SELECT * FROM ({found}) AS e ORDER BY {self._order()} LIMIT %(count)s"
+            conditions.append(f"({condition} OR e.{column} IS NULL)" if 0 in accepted else condition)
+        events = f"SELECT * FROM usage_event AS e WHERE {' AND '.join(conditions)} OFFSET 0"
+        return self._found(events, **span.parameters, **{column: list(accepted) for column, accepted in values.items()}, count=count)
+
+    def _found(self, events: str, **parameters: Any) -> list[Row]:
+        nearest = f"SELECT e.* FROM ({events}) AS e ORDER BY {self._order()} LIMIT %(count)s"
+        return self._fetch("found", f"{self._select} FROM ({nearest}) AS e {JOINS} ORDER BY {self._order()}", **parameters)
 
     def _parts(self, span: Span) -> Iterator[Span]:
         """A span in the direction that is read, in parts each longer than the one before."""

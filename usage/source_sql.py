@@ -58,10 +58,10 @@ class Part:
         columns = ", ".join(f"{of_source[name]} AS {name}" for name in measures)
         return f"SELECT {self._labels}, {columns} FROM {self._from} WHERE {self._where} GROUP BY {self._numbers}"
 
-    def days_sql(self) -> str:
-        """The days of a daily source on which anything happened: `day`, `attempts` and of which `series`."""
-        columns = "u.bucket AS day, sum(u.attempts)::bigint AS attempts, array_agg(DISTINCT u.series_id) AS series"
-        return f"SELECT {columns} FROM {self._from} WHERE {self._where} GROUP BY 1"
+    def days_sql(self, columns: Sequence[str]) -> str:
+        """The days of a daily source on which anything happened: `day`, `attempts`, and the values of some columns as lists."""
+        values = ", ".join(f"array_agg(DISTINCT u.{column}) AS {column}" for column in columns)
+        return f"SELECT u.bucket AS day, sum(u.attempts)::bigint AS attempts, {values} FROM {self._from} WHERE {self._where} GROUP BY 1"
 
     def bins_sql(self, measure: str, called: int) -> str:
         """The columns `bin` and `n` of the histogram of `latency` or `ttft`, and `measure` as it is called."""

@@ -40,17 +40,44 @@ def pages(http: httpx.Client, questions: int) -> list[Row]:
     from providers.models import ClientKey, Credential
 
     keys, credentials = (list(model.objects.values_list("pk", flat=True)) for model in (ClientKey, Credential))
-    cases: dict[str, Callable[[random.Random], Query]] = {
-        "unfiltered": lambda chance: {},
-        "failed only": lambda chance: {"outcome": "failed"},
-        "of a failure class": lambda chance: {"failure_class": "auth"},
+    rare = rare_pairs()
+    single: dict[str, Callable[[random.Random], Query]] = {
         "of one client key": lambda chance: {"key": str(chance.choice(keys))},
         "of one model": lambda chance: {"model": f"model-{chance.randrange(50):02}"},
         "of one credential": lambda chance: {"credential": str(chance.choice(credentials))},
-        "of one client key, failed only": lambda chance: {"key": str(chance.choice(keys)), "outcome": "failed"},
+        "of a failure class": lambda chance: {"failure_class": chance.choice(("auth", "quota", "rate_limited", "upstream_error"))},
+        "failed only": lambda chance: {"outcome": "failed"},
+        "of one endpoint": lambda chance: {"endpoint": chance.choice(("POST /v1/messages", "POST /v1/responses"))},
+        "of one effort": lambda chance: {"reasoning_effort": chance.choice(("low", "high"))},
+    }
+
+    def of(*names: str) -> Callable[[random.Random], Query]:
+        return lambda chance: {name: value for part in names for name, value in single[part](chance).items()}
+
+    cases: dict[str, Callable[[random.Random], Query]] = {
+        "unfiltered": lambda chance: {},
+        **single,
+        "of one client key, failed only": of("of one client key", "failed only"),
+        "of a client key and a model": of("of one client key", "of one model"),
+        "of a client key and a model that it rarely asks for": lambda chance: chance.choice(rare),
+        "of a credential and a model": of("of one credential", "of one model"),
+        "of a client key and an endpoint": of("of one client key", "of one endpoint"),
+        "of three filters at random": lambda chance: of(*chance.sample(sorted(single), 3))(chance),
         "500 a page": lambda chance: {"limit": "500"},
     }
     return [_row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), questions), "30 ms") for name, choose in cases.items()]
+
+
+def rare_pairs() -> list[Query]:
+    """Client keys and models that go together at least once, but not once a day."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT u.client_key_id::text, s.model FROM usage_usagedailybykeyandmodel AS u JOIN usage_usageseries AS s ON s.id = u.series_id
+            GROUP BY 1, 2 HAVING sum(u.attempts) < {DAYS}"""
+        )
+        return [{"key": key, "model": model} for key, model in cursor.fetchall()]
 
 
 def remembered(http: httpx.Client, questions: int) -> list[Row]:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from providers.models import Credential
+from providers.models import ClientKey, Credential
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage import event_search
 from usage.dimensions import Filters
@@ -22,6 +22,7 @@ START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UT
 FILTERS = (
     "", "outcome=failed", "outcome=succeeded", "failure_class=rate_limited", "model=a", "model=a&model=b", "model=nothing", "key=unattributed",
     "user=unattributed", "reasoning_effort=%28empty%29", "upstream=east&outcome=failed", "model=c&outcome=failed", "provider=codex",
+    "key=unattributed&model=c", "key=unattributed&model=a&outcome=failed", "key=unattributed&model=nothing", "user=unattributed&reasoning_effort=high",
 )  # fmt: skip
 
 
@@ -67,10 +68,12 @@ def accepted(asked):
         return [row[0] for row in cursor.fetchall()]
 
 
-@pytest.mark.parametrize("walk", [1, 10, 3000])
-def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk):
-    monkeypatch.setattr(event_search, "WALK", walk)
-    for query in (*FILTERS, *(f"credential={credential.pk}" for credential in Credential.objects.all())):
+@pytest.mark.parametrize(("walk", "few", "many"), [(1, 0, 1), (10, 0, 3), (3000, 100, 3), (10, 100, 100_000)])
+def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk, few, many):
+    for name, value in (("WALK", walk), ("_FEW", few), ("_MANY", many)):
+        monkeypatch.setattr(event_search, name, value)
+    credentials = [f"credential={credential.pk}" for credential in Credential.objects.all()]
+    for query in (*FILTERS, *credentials, f"{credentials[0]}&key=unattributed", f"{credentials[1]}&model=c&outcome=failed"):
         asked = question(query)
         found = pages(asked, 40)
         assert [event for page in found for event in page] == accepted(asked), query
@@ -80,7 +83,7 @@ def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk
 @pytest.mark.parametrize("walk", [1, 3000])
 def test_pages_lead_back_the_same_way(events, monkeypatch, walk):
     monkeypatch.setattr(event_search, "WALK", walk)
-    for query in ("", "outcome=failed", "model=a", "key=unattributed"):
+    for query in ("", "outcome=failed", "model=a", "key=unattributed", "key=unattributed&model=a"):
         asked = question(query)
         oldest = page_of_events(asked, Cursor(START, 0, is_newer=True), 20)
         back = pages(asked, 20, oldest.previous, "previous") if oldest.previous else []
@@ -95,6 +98,22 @@ def test_user_pages_through_own_events_only(events):
     assert [row["keyName"] for row in mine] == ["…0001"] * 5
     assert not {"credential", "username"} & mine[0].keys()
     assert page_of_events(question(scope=Scope.of(make_user())), None, 50).rows == []
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
+def test_days_of_another_calendar_hold_the_same_events(db, settings, zone):
+    settings.TIME_ZONE = zone
+    at = [START + timedelta(hours=7 * n) for n in range(60)]
+    store(make_upstream(), *[make_event(timestamp=instant, api_key=f"sk-key-{n % 3}-1111", model="ab"[n % 2]) for n, instant in enumerate(at)])
+    key = ClientKey.objects.order_by("pk").last()
+    asked = question(f"key={key.pk}&model=a")
+    assert [event for page in pages(asked, 2) for event in page] == accepted(asked) != []
+
+
+def test_what_never_went_together_costs_a_look_at_a_rollup(events, django_assert_num_queries):
+    asked = question("key=unattributed&model=nothing")
+    with django_assert_num_queries(2):
+        assert page_of_events(asked, None, 50).rows == []
 
 
 def test_events_that_arrive_meanwhile_move_nothing(events):
