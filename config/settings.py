@@ -105,7 +105,7 @@ ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(filter(None, ["l
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if DASHBOARD_URL else []
 _behind_https = _public.scheme == "https"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_https else None
-SESSION_ENGINE = "sign_in.sessions"
+SESSION_ENGINE = "config.sign_in.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_https
 SECURE_HSTS_SECONDS = 31_536_000 if _behind_https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
@@ -127,7 +127,7 @@ INSTALLED_APPS = [
     "usage",
     "providers",
     "management_proxy",
-    "sign_in",
+    "config.sign_in",
     "monitoring",
     "django_htmx",
     "django_prometheus",
@@ -149,7 +149,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "sign_in.middleware.AuthenticationMiddleware",
+    "config.sign_in.middleware.AuthenticationMiddleware",
     "management_proxy.token_access.PersonalTokenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -5,10 +5,10 @@ from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
+from config.sign_in.forms import BrakedAdminForm
+from config.sign_in.views import LoginView
 from management_proxy.views import management
 from monitoring.metrics_views import metrics
-from sign_in.forms import BrakedAdminForm
-from sign_in.views import LoginView
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
 admin.site.login_form = BrakedAdminForm

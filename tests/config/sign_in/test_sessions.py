@@ -10,8 +10,8 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sign_in.models import Session
-from sign_in.sessions import SessionStore, user_of
+from config.sign_in.models import Session
+from config.sign_in.sessions import SessionStore, user_of
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from django.contrib.auth import views
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpResponse
 
-from sign_in.forms import BrakedForm
+from config.sign_in.forms import BrakedForm
 
 
 class LoginView(views.LoginView):

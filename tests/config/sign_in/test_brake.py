@@ -10,10 +10,10 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
+from config.sign_in import brake
+from config.sign_in.brake import ACCOUNT, ADDRESS, begin_attempt, forget_old
+from config.sign_in.models import FailedSignIns
 from monitoring.models import AuditEntry
-from sign_in import brake
-from sign_in.brake import ACCOUNT, ADDRESS, begin_attempt, forget_old
-from sign_in.models import FailedSignIns
 from tests.factories import make_user
 from tests.web_server import web_server
 

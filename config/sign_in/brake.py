@@ -19,8 +19,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from config.sign_in.models import FailedSignIns
 from monitoring.models import AuditEntry
-from sign_in.models import FailedSignIns
 
 WINDOW = timedelta(minutes=15)
 KNOWN = timedelta(days=30)

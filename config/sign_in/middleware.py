@@ -4,7 +4,7 @@ from django.contrib.auth import middleware
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from sign_in.sessions import user_of
+from config.sign_in.sessions import user_of
 
 
 class AuthenticationMiddleware(middleware.AuthenticationMiddleware):

@@ -6,11 +6,11 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
+from config.sign_in.brake import begin_attempt, forget_attempts
 from monitoring import audit
 from monitoring.audit_signals import name_for_trail
 from monitoring.refusals import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
-from sign_in.brake import begin_attempt, forget_attempts
 
 
 class BrakedForm(AuthenticationForm):

@@ -6,10 +6,11 @@ from django.apps import AppConfig
 class SignInConfig(AppConfig):
     """Sessions, and the brake on guessing passwords."""
 
-    name = "sign_in"
+    name = "config.sign_in"
+    label = "sign_in"
 
     def ready(self) -> None:
+        from config.sign_in.upkeep import FORGET
         from monitoring import periodic
-        from sign_in.upkeep import FORGET
 
         periodic.register(FORGET)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from config.sign_in.brake import forget_old
+from config.sign_in.sessions import SessionStore
 from monitoring.periodic import Task
-from sign_in.brake import forget_old
-from sign_in.sessions import SessionStore
 
 
 def forget() -> str:

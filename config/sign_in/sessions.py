@@ -21,7 +21,7 @@ from django.utils.crypto import constant_time_compare
 from monitoring.rows import columns, instance, rows
 
 if TYPE_CHECKING:
-    from sign_in.models import Session
+    from config.sign_in.models import Session
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -33,7 +33,7 @@ class SessionStore(db.SessionStore):
 
     @classmethod
     def get_model_class(cls) -> "type[Session]":
-        from sign_in.models import Session
+        from config.sign_in.models import Session
 
         return Session
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
-from sign_in.sessions import SessionStore
+from config.sign_in.sessions import SessionStore
 
 
 class Session(AbstractBaseSession):
@@ -19,7 +19,7 @@ class Session(AbstractBaseSession):
 
 
 class FailedSignIns(models.Model):
-    """Attempts to sign in, to one account or from one address, since the last that succeeded (`sign_in/brake.py`)."""
+    """Attempts to sign in, to one account or from one address, since the last that succeeded (`config/sign_in/brake.py`)."""
 
     subject = models.BinaryField(max_length=32, primary_key=True, help_text="Digest of the account's name or of the address.")
     failures = models.PositiveIntegerField()
