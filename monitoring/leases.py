@@ -104,6 +104,8 @@ UPDATE monitoring_lease SET holder = '', acquired_at = NULL, renewed_at = NULL, 
 WHERE name = %(name)s AND token = %(token)s AND holder <> ''
 RETURNING token
 """
+# For a statement that writes state by itself: a row if the term is current, locked until the statement ends.
+FENCE_SQL = "SELECT 1 FROM monitoring_lease WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp() FOR NO KEY UPDATE"
 _LIMIT_IDLENESS = "set_config('idle_in_transaction_session_timeout', %s, true)"
 
 

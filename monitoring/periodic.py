@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from monitoring.health import Finding, Level
-from monitoring.leases import Term, acquire, fence, heartbeat, release
+from monitoring.leases import FENCE_SQL, Term, acquire, heartbeat, release
 from monitoring.models import PeriodicTask
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,11 @@ Status = PeriodicTask.Status
 RETRY = timedelta(minutes=15)
 LEASE_TTL_SECONDS = 60.0
 LOOK_SECONDS = 15.0
+
+
+_FENCED = f"/* monitoring.periodic._do */ WITH term AS ({FENCE_SQL}) UPDATE monitoring_periodictask AS task SET {{}} FROM term WHERE task.name = %(task)s"
+_BEGIN = _FENCED.format("status = 'running', begun_at = clock_timestamp(), ended_at = NULL, outcome = ''")
+_END = _FENCED.format("status = %(status)s, ended_at = clock_timestamp(), outcome = %(outcome)s")
 
 
 class TroubleFound(Exception):
@@ -117,7 +122,7 @@ def run(task: Task, *, only_if_due: bool = True) -> bool:
 
 
 def _do(task: Task, term: Term) -> None:
-    _write(task, term, status=Status.RUNNING, begun_at=Now(), ended_at=None, outcome="")
+    _write(_BEGIN, task, term)
     try:
         outcome, status = task.function(), Status.SUCCEEDED
         logger.info("Periodic task done", extra={"task": task.name, "outcome": outcome})
@@ -129,7 +134,7 @@ def _do(task: Task, term: Term) -> None:
     except Exception as error:  # whatever broke, the other tasks go on
         outcome, status = f"{type(error).__name__}: {error}", Status.FAILED
         logger.exception("Periodic task failed", extra={"task": task.name})
-    _write(task, term, status=status, ended_at=Now(), outcome=outcome[:500])
+    _write(_END, task, term, status=status.value, outcome=outcome[:500])
 
 
 def check_tasks() -> Iterator[Finding]:
@@ -142,10 +147,9 @@ def check_tasks() -> Iterator[Finding]:
             yield Finding(Level.ERROR if found else Level.WARNING, summary, task.why, task.mend)
 
 
-def _write(task: Task, term: Term, **fields: object) -> None:
-    with transaction.atomic():
-        if fence(term):
-            PeriodicTask.objects.filter(name=task.name).update(**fields)
+def _write(sql: str, task: Task, term: Term, **fields: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"task": task.name, "name": term.name, "token": term.token, **fields})
 
 
 def _database_now() -> datetime:

@@ -84,3 +84,14 @@ def test_nightly_task_is_due_once_its_hour_has_come(only, begun, due):
     task = only(lambda: "done", period=timedelta(days=1), hour=3)
     row = PeriodicTask(name="x", status=Status.SUCCEEDED, begun_at=datetime.fromisoformat(begun).replace(tzinfo=UTC))
     assert is_due(task, row, datetime(2026, 11, 20, 22, tzinfo=UTC)) is due
+
+
+def test_process_that_lost_its_lease_meanwhile_writes_nothing(only):
+    def be_overtaken() -> str:
+        leases.force_release(task.lease_name)
+        leases.acquire(task.lease_name, 30)
+        return "done"
+
+    task = only(be_overtaken)
+    run_due()
+    assert PeriodicTask.objects.get().status == Status.RUNNING
