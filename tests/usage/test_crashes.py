@@ -42,16 +42,21 @@ def matrix() -> Iterator:
             yield pytest.param(name, occurrence, marks=marks, id=f"{name} #{occurrence}")
 
 
+def what_became_of_the_popped(world: World) -> tuple[list[bytes], list[bytes]]:
+    """All that was handed out, and what of it did not reach us: nothing, or the page on its way between the upstream's memory and ours."""
+    popped, reached = world.handed_out(), set(UsageEvent.objects.values_list("digest", flat=True))
+    reached |= set(world.identities(world.spooled()))
+    lost = [element for element in popped if element != BAD and identity(element, world.upstream.pk) not in reached]
+    assert set(lost) <= set(popped[-PAGE:])
+    return popped, lost
+
+
 @pytest.mark.parametrize(("failpoint", "occurrence"), list(matrix()))
 def test_killed_process_loses_and_doubles_nothing(world: World, failpoint: str, occurrence: int):
     world.offer(PAGES)
     assert world.run(at=failpoint, occurrence=occurrence) == -signal.SIGKILL
-    popped, reached = world.handed_out(), set(UsageEvent.objects.values_list("digest", flat=True))
-    reached |= set(world.identities(world.spooled()))
-    lost = [element for element in popped if element != BAD and identity(element, world.upstream.pk) not in reached]
-    # Only what was still on its way, between the upstream's memory and ours, may be missing.
+    popped, lost = what_became_of_the_popped(world)
     assert failpoint == "before spool write" or not lost
-    assert set(lost) <= set(popped[-PAGE:])
     world.finish()
     arrived = popped[:-PAGE] if lost else popped
     world.assert_stored_exactly(arrived + world.handed_out()[len(popped) :])
@@ -83,6 +88,8 @@ def test_killed_loop_loses_and_doubles_nothing_and_is_called_abandoned(world: Wo
     eventually(lambda: CollectorRun.objects.filter(status="succeeded").exists(), 30)
     world.offer(PAGES)
     assert world.nursery.wait(loop) == -signal.SIGKILL
+    popped, lost = what_became_of_the_popped(world)
     eventually(lambda: world.run(settings=settings) == 0)
-    world.assert_stored_exactly(world.handed_out())
+    arrived = popped[:-PAGE] if lost else popped
+    world.assert_stored_exactly(arrived + world.handed_out()[len(popped) :])
     assert world.statuses() == {"abandoned", "succeeded"}
