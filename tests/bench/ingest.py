@@ -105,10 +105,10 @@ def sustained(options: argparse.Namespace) -> list[Row]:
 
 def visible(options: argparse.Namespace) -> list[Row]:
     """One event at a time, at random instants; asked of the history API until it is there."""
-    from django.contrib.auth.models import User
-
     rows: list[Row] = []
     with stage() as (environment, simulator), collector_loop(environment), web_server(environment) as url:
+        from django.contrib.auth.models import User
+
         User.objects.create_superuser("bench", "", "bench-password")
         with httpx.Client(base_url=url, timeout=30, headers={"Cache-Control": "no-cache"}) as http:
             token = http.get("/login/").cookies["csrftoken"]
