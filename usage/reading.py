@@ -54,5 +54,6 @@ def _snapshot() -> Iterator[None]:
         return
     with transaction.atomic(using=connection().alias):
         with connection().cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # The lock comes before the snapshot: no month that is seen can be dropped until the answer is whole.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE ONLY usage_event IN ACCESS SHARE MODE")
         yield

@@ -1,5 +1,6 @@
 """Months of events are dropped when their time is over; sums stay, and nothing pretends that the events were there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -13,6 +14,7 @@ from tests.usage.test_rebuild import rows_of
 from usage import retention
 from usage.models import PrunedMonth, UsageEvent
 from usage.partitions import ensure_partitions_ahead, events_since, existing_partitions, month_of, months_before, start_of, this_month
+from usage.reading import one_instant, rows
 from usage.rebuild import rebuildable_since
 from usage.rollups import GRANULARITIES
 from usage.upkeep import compare_rollups
@@ -104,6 +106,24 @@ def test_table_in_use_is_left_for_another_time(upstream, monkeypatch):
     finally:
         reader.close()
     assert UsageEvent.objects.count() == 15
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answer_that_has_not_read_events_yet_keeps_them(upstream, monkeypatch):
+    monkeypatch.setattr(retention, "LOCK_WAIT", "50ms")
+
+    def prune_meanwhile() -> str:
+        try:
+            with pytest.raises(CommandError) as refused:
+                prune()
+            return str(refused.value)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, one_instant():
+        assert rows("first_read", "SELECT count(*) AS days FROM usage_usagedailyoverall", {}) == [{"days": 5}]
+        assert "in use" in pool.submit(prune_meanwhile).result(30)
+        assert UsageEvent.objects.count() == 15
 
 
 def test_partitions_are_made_before_their_month_comes():
