@@ -4,9 +4,12 @@
 import os
 import sys
 
+from config import memory
+
 
 def main() -> None:
     """Run a command."""
+    memory.settle()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.conf import settings
     from django.core.management import execute_from_command_line

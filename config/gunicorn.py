@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from config import memory
 from config.environment import read_environment
 
+memory.settle()  # what the workers inherit
 _environment = read_environment()
 _host: str = _environment["HOST"]
 _project = Path(__file__).resolve().parent.parent
