@@ -62,7 +62,8 @@ def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(
     eventually(lambda: world.run(settings=settings) == 0, seconds=50)
     os.kill(frozen, signal.SIGCONT)
     assert world.nursery.wait(frozen) == 1
-    assert world.statuses() == {"abandoned", "succeeded"}
+    # On a busy machine a successor may lose so short a lease before one succeeds; the frozen one's run is the abandoned.
+    assert world.statuses() - {"lease_lost"} == {"abandoned", "succeeded"}
     world.finish()
     world.assert_stored_exactly(world.handed_out())
 
