@@ -85,8 +85,7 @@ def test_no_request_breaks_a_promise(fuzzed, caplog):
         reached.update(target.partition("?")[0] for _, target, _ in fuzzed.reached)
 
     run()
-    # A few hundred by chance reach few paths; a hundred thousand reach most.
-    assert len(reached) > min(EXAMPLES // 400, 40)
+    assert len(reached) > min(EXAMPLES // 80, 40)
     assert Upstream.objects.get().access == Access.OPEN
     assert not UpstreamBreaker.objects.exists()
     assert breaker_rows.circuit_of(find_upstream()).wait(0) == 0
