@@ -33,7 +33,7 @@ test: $(VENV)/dev.stamp ## Run the whole suite
 
 crash-matrix: $(VENV)/dev.stamp ## Kill, freeze and starve real collectors at every step; the suite does so at a few
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -m "matrix or not matrix" -q \
-		tests/usage/test_crashes.py tests/usage/test_disasters.py tests/providers/test_write_crashes.py
+		tests/usage/collector/test_crashes.py tests/usage/collector/test_disasters.py tests/providers/funnel/test_write_crashes.py
 
 check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/ruff check .
@@ -68,4 +68,4 @@ bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands
 	@$(BIN)/python -m tests.bench.proxy
 
 fuzz-proxy: $(VENV)/dev.stamp ## Send the management proxy 100,000 hostile requests
-	@FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/management_proxy/test_fuzz.py -q
+	@FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/management_proxy/proxy/test_fuzz.py -q

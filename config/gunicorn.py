@@ -11,7 +11,7 @@ memory.settle()  # what the workers inherit
 _environment = read_environment()
 _host: str = _environment["HOST"]
 _project = Path(__file__).resolve().parent.parent
-# Before anything of prometheus_client is imported, which looks at it then (monitoring/metrics.py). One folder a server.
+# Before anything of prometheus_client is imported, which looks at it then (monitoring/metrics/registry.py). One folder a server.
 _metrics = (_environment["VAR_DIR"] or _project / "var").resolve() / "metrics" / str(_environment["PORT"])
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
@@ -32,7 +32,7 @@ control_socket_disable = True
 def on_starting(_arbiter: Any) -> None:
     """Use the embedded database for as long as the server lives, and count from zero."""
     from config import embedded_postgres
-    from monitoring.metrics import begin_counting
+    from monitoring.metrics.registry import begin_counting
 
     begin_counting(_metrics)
     settings = _settings()
@@ -42,21 +42,21 @@ def on_starting(_arbiter: Any) -> None:
 
 def post_worker_init(_worker: Any) -> None:
     """Keep the figures of the proxy's calls."""
-    from management_proxy.traffic import start_flushing
+    from management_proxy.traffic.recording import start_flushing
 
     start_flushing()
 
 
 def worker_exit(_arbiter: Any, _worker: Any) -> None:
     """Store what the worker had not stored yet."""
-    from management_proxy.traffic import stop_flushing
+    from management_proxy.traffic.recording import stop_flushing
 
     stop_flushing()
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:
     """Keep what a dead worker had counted."""
-    from monitoring.metrics import fold_worker
+    from monitoring.metrics.registry import fold_worker
 
     fold_worker(_metrics, worker.pid)
 

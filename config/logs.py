@@ -13,7 +13,7 @@ def _extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-24 10:00:00 INFO usage.collector: Run ended run_id=... stored=12`."""
+    """`2026-11-24 10:00:00 INFO usage.collector.run: Run ended run_id=... stored=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _extra_fields(record).items())
@@ -45,7 +45,7 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
             "text": {"()": "config.logs.TextFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
             "json": {"()": "config.logs.JsonFormatter"},
         },
-        "filters": {"request": {"()": "monitoring.request_context.RequestIdFilter"}},
+        "filters": {"request": {"()": "monitoring.web.request_context.RequestIdFilter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if style == "json" else "text", "filters": ["request"]}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},

@@ -7,8 +7,8 @@ from django.views.generic import RedirectView
 
 from config.sign_in.forms import BrakedAdminForm
 from config.sign_in.views import LoginView
-from management_proxy.views import management
-from monitoring.metrics_views import metrics
+from management_proxy.proxy.views import management
+from monitoring.metrics.views import metrics
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
 admin.site.login_form = BrakedAdminForm
@@ -17,17 +17,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
-    path("usage/", include("usage.urls")),
-    path("api/usage/", include("usage.api_urls")),
+    path("usage/", include("usage.web.urls")),
+    path("api/usage/", include("usage.api.urls")),
     re_path("^api/management/", management, name="management-api"),
     path("api/", include("providers.api_urls")),
-    path("providers/accounts/", include("providers.account_urls")),
-    path("providers/custom/", include("providers.custom_urls")),
-    path("providers/configuration/", include("providers.configuration_urls")),
+    path("providers/accounts/", include("providers.accounts.urls")),
+    path("providers/custom/", include("providers.custom.urls")),
+    path("providers/configuration/", include("providers.configuration.urls")),
     path("providers/", include("providers.urls")),
     path("monitoring/", include("monitoring.urls")),
-    path("monitoring/upstreams/", include("usage.upstream_urls")),
+    path("monitoring/upstreams/", include("usage.web.upstream_urls")),
     path("metrics", metrics, name="metrics"),
-    path("", include("management_proxy.page_urls")),
+    path("", include("management_proxy.urls")),
     path("admin/", admin.site.urls),
 ]

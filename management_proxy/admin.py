@@ -10,16 +10,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from management_proxy import breaker_rows
-from management_proxy.blocks import allow_access
-from management_proxy.client import release_of
+from management_proxy.client.client import release_of
+from management_proxy.client.subscription import FIRST_WITH_PUSH
 from management_proxy.models import CollectionMode, PersonalToken, Upstream
-from management_proxy.removal import reasons_against, remove
-from management_proxy.subscription import FIRST_WITH_PUSH
-from management_proxy.tokens import revoke_token
-from monitoring import audit
-from monitoring.read_only_admin import ReadOnlyAdmin
-from monitoring.roles import user_of
+from management_proxy.proxy.limits import breaker_rows
+from management_proxy.tokens.tokens import revoke_token
+from management_proxy.upstreams.blocks import allow_access
+from management_proxy.upstreams.removal import reasons_against, remove
+from monitoring.audit import trail as audit
+from monitoring.web.read_only_admin import ReadOnlyAdmin
+from monitoring.web.roles import user_of
 
 
 class UpstreamForm(forms.ModelForm):

@@ -9,13 +9,14 @@ class ManagementProxyConfig(AppConfig):
     name = "management_proxy"
 
     def ready(self) -> None:
-        from management_proxy import metrics, traffic
-        from management_proxy.calls import on_finished
-        from management_proxy.observation import examine_all
-        from management_proxy.proxy_health import check_breakers, proxy_context
+        from management_proxy.proxy.calls import on_finished
+        from management_proxy.traffic import metrics
+        from management_proxy.traffic import recording as traffic
+        from management_proxy.traffic.health import check_breakers, proxy_context
+        from management_proxy.upstreams.observation import examine_all
         from monitoring import health
-        from monitoring.metrics import register_gauges
-        from monitoring.panels import Panel, register
+        from monitoring.metrics.registry import register_gauges
+        from monitoring.web.panels import Panel, register
 
         health.register_examination("upstreams", examine_all)
         health.register("breaker", check_breakers)

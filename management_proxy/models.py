@@ -59,7 +59,7 @@ class PresentUpstreams(models.Manager["Upstream"]):
 class Upstream(models.Model):
     """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted.
 
-    A removed one stays as a row, under another name, so that its history is somebody's (`management_proxy/removal.py`).
+    A removed one stays as a row, under another name, so that its history is somebody's (`management_proxy/upstreams/removal.py`).
     """
 
     name = models.CharField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")])
@@ -146,7 +146,7 @@ class Upstream(models.Model):
 
 
 class UpstreamBreaker(models.Model):
-    """Whether the proxy may call an upstream, as all processes agree (`management_proxy/breaker.py`); no row means that it may."""
+    """Whether the proxy may call an upstream, as all processes agree (`management_proxy/proxy/limits/breaker.py`); no row means that it may."""
 
     class State(models.TextChoices):
         CLOSED = "closed", "closed"
@@ -168,7 +168,7 @@ class UpstreamBreaker(models.Model):
 
 
 class PersonalToken(models.Model):
-    """A user's key for scripts, kept as a hash; a revoked one stays to be looked at (`management_proxy/tokens.py`)."""
+    """A user's key for scripts, kept as a hash; a revoked one stays to be looked at (`management_proxy/tokens/tokens.py`)."""
 
     class Scope(models.TextChoices):
         READ = "read", "read"
@@ -217,7 +217,7 @@ class PersonalToken(models.Model):
 
 
 class ProxiedLogin(models.Model):
-    """An OAuth login started through the proxy, and the session or token that it belongs to (`management_proxy/oauth_binding.py`)."""
+    """An OAuth login started through the proxy, and the session or token that it belongs to (`management_proxy/proxy/oauth_binding.py`)."""
 
     upstream = models.ForeignKey(Upstream, models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -234,7 +234,7 @@ class ProxiedLogin(models.Model):
 
 
 class ProxyTraffic(models.Model):
-    """Calls through the proxy in five minutes, of one upstream, route, method and outcome (`management_proxy/traffic.py`)."""
+    """Calls through the proxy in five minutes, of one upstream, route, method and outcome (`management_proxy/traffic/recording.py`)."""
 
     started_at = models.DateTimeField()
     upstream = models.CharField(max_length=60)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.leases import force_release
 from monitoring.models import AuditEntry, Lease, PeriodicTask
-from monitoring.read_only_admin import ReadOnlyAdmin
+from monitoring.web.read_only_admin import ReadOnlyAdmin
 
 # One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the audit trail.
 admin.site.disable_action("delete_selected")

@@ -9,8 +9,11 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from monitoring import audit, audit_signals, checks, gauges, health, periodic  # noqa: F401
-        from monitoring.metrics import register_gauges
+        from monitoring import checks, health, periodic  # noqa: F401
+        from monitoring.audit import signals as audit_signals
+        from monitoring.audit import trail as audit
+        from monitoring.metrics import gauges
+        from monitoring.metrics.registry import register_gauges
 
         audit_signals.connect()
         health.register("audit trail", audit.check_pending)

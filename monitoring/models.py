@@ -1,4 +1,4 @@
-"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit.py` keep in the database."""
+"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit/trail.py` keep in the database."""
 
 from django.conf import settings
 from django.db import models
@@ -68,7 +68,7 @@ class PeriodicTask(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of a person, a script or Tollgate itself; written by `monitoring/audit.py`, never changed afterwards."""
+    """One act of a person, a script or Tollgate itself; written by `monitoring/audit/trail.py`, never changed afterwards."""
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "pending"

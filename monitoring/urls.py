@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from monitoring import audit_views, views
+from monitoring.audit import views as audit_views
+from monitoring.web import views
 
 app_name = "monitoring"
 urlpatterns = [

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from management_proxy.upstream_filter import UpstreamFilter
-from monitoring.read_only_admin import ReadOnlyAdmin
+from management_proxy.upstreams.admin_filter import UpstreamFilter
+from monitoring.web.read_only_admin import ReadOnlyAdmin
 from providers.models import ClientKey, Credential, Intent
 
 

@@ -10,21 +10,20 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         # Each kind of change registers itself, so that intents can be read again.
-        from management_proxy import removal, write_funnel
+        from management_proxy.proxy import write_funnel
+        from management_proxy.upstreams import removal
         from monitoring import health, periodic
-        from monitoring.metrics import register_gauges
-        from providers import (  # noqa: F401
-            account_changes,
-            checks,
-            client_key_changes,
-            configuration_changes,
-            custom_changes,
-            list_changes,
-            provider_key_changes,
-        )
+        from monitoring.metrics.registry import register_gauges
+        from providers import checks  # noqa: F401
+        from providers.accounts import changes as account_changes  # noqa: F401
+        from providers.client_keys import changes as client_key_changes  # noqa: F401
+        from providers.configuration import changes as configuration_changes  # noqa: F401
+        from providers.custom import changes as custom_changes  # noqa: F401
+        from providers.funnel import list_changes  # noqa: F401
+        from providers.funnel.proxied_writes import handle
         from providers.gauges import change_gauges, drift_gauges
         from providers.health import check_differences, check_unsettled
-        from providers.proxied_writes import handle
+        from providers.keys import changes as provider_key_changes  # noqa: F401
         from providers.removal import forget, waiting_changes
         from providers.upkeep import TEND
 

@@ -1,9 +1,9 @@
 """What stands against removing an upstream here, and what goes with it: its secrets, not its names."""
 
 from management_proxy.models import Upstream
-from providers.configuration_models import ConfigurationVersion
+from providers.funnel.writes import hold_places
 from providers.models import DriftCheck, Intent, ProviderKey
-from providers.upstream_writes import hold_places
+from providers.models.configuration import ConfigurationVersion
 
 
 def waiting_changes(upstream: Upstream) -> str:

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from management_proxy.models import Upstream
 from monitoring.periodic import Task
-from providers.client_keys import remove_due
-from providers.drift import check_drift
+from providers.client_keys.actions import remove_due
+from providers.drift.actions import forget_changes
+from providers.drift.queries import check_drift
+from providers.funnel.writes import finish_waiting
 from providers.models import DriftCheck, Intent
-from providers.reconcile import forget_changes
-from providers.upstream_writes import finish_waiting
 
 COMPARED_EVERY = timedelta(minutes=10)
 

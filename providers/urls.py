@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from providers import change_views, client_key_views, provider_key_views
+from providers.client_keys import views as client_key_views
+from providers.funnel import views as change_views
+from providers.keys import views as provider_key_views
 
 app_name = "providers"
 urlpatterns = [

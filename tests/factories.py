@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 from django.contrib.auth.models import User
 
-from management_proxy.client import ManagementClient
+from management_proxy.client.client import ManagementClient
 from management_proxy.models import Upstream
-from management_proxy.verification import digest_of
+from management_proxy.upstreams.verification import digest_of
 from providers.models import ClientKey
-from usage.attribution import Attribution, client_key_digest
-from usage.ingest import Ingested, ingest
+from usage.ingest.attribution import Attribution, client_key_digest
+from usage.ingest.store import Ingested, ingest
 
 RECORDINGS = Path(__file__).parent / "recordings"
 _numbers = itertools.count(1)

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from management_proxy.upstream_filter import UpstreamFilter
-from monitoring.read_only_admin import ReadOnlyAdmin
-from monitoring.roles import user_of
-from usage import dead_letters
+from management_proxy.upstreams.admin_filter import UpstreamFilter
+from monitoring.web.read_only_admin import ReadOnlyAdmin
+from monitoring.web.roles import user_of
+from usage.ingest import dead_letters
 from usage.models import CollectorRun, DeadLetter
 
 

@@ -13,13 +13,21 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from management_proxy import removal
+        from management_proxy.upstreams import removal
         from monitoring import health, periodic
-        from monitoring.metrics import register_gauges
-        from monitoring.panels import Panel, register
-        from providers import consumption
-        from usage import checks, diagnosis, gauges, panels, replica, spool_health, upkeep  # noqa: F401
-        from usage.consumption import consumption_of
+        from monitoring.metrics.registry import register_gauges
+        from monitoring.web.panels import Panel, register
+        from providers.client_keys import consumption
+        from usage.collector import spool_health
+        from usage.health import (
+            diagnosis,
+            gauges,
+            panels,
+        )
+        from usage.health import system_checks as checks  # noqa: F401
+        from usage.history import replica
+        from usage.rollups.consumption import consumption_of
+        from usage.upkeep import tasks as upkeep
 
         post_migrate.connect(make_cache_table, sender=self)
         consumption.register(consumption_of)

@@ -7,10 +7,10 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
 from config.sign_in.brake import begin_attempt, forget_attempts
-from monitoring import audit
-from monitoring.audit_signals import name_for_trail
-from monitoring.refusals import MOST_A_MINUTE, count_refusal
-from monitoring.request_context import current_request
+from monitoring.audit import trail as audit
+from monitoring.audit.signals import name_for_trail
+from monitoring.web.refusals import MOST_A_MINUTE, count_refusal
+from monitoring.web.request_context import current_request
 
 
 class BrakedForm(AuthenticationForm):

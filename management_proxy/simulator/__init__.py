@@ -6,9 +6,9 @@ behaviour is that of recorded real servers, lost updates and bans included; faul
 """
 
 from management_proxy.simulator.app import SimulatedUpstream
+from management_proxy.simulator.control.presets import Preset, demo
+from management_proxy.simulator.http.server import ControlRefused, RunningSimulator, running_simulator
 from management_proxy.simulator.options import Options
-from management_proxy.simulator.presets import Preset, demo
-from management_proxy.simulator.server import ControlRefused, RunningSimulator, running_simulator
-from management_proxy.simulator.traffic import Traffic
+from management_proxy.simulator.traffic.traffic import Traffic
 
 __all__ = ["ControlRefused", "Options", "Preset", "RunningSimulator", "SimulatedUpstream", "Traffic", "demo", "running_simulator"]

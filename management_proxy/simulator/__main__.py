@@ -7,8 +7,8 @@ import threading
 from types import FrameType
 
 from management_proxy.simulator.app import SimulatedUpstream
+from management_proxy.simulator.http.server import SimulatorServer
 from management_proxy.simulator.options import DEFAULT_KEY, Options
-from management_proxy.simulator.server import SimulatorServer
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

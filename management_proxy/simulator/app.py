@@ -5,22 +5,22 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from management_proxy.simulator import public
-from management_proxy.simulator.access import client_address, supplied_key
-from management_proxy.simulator.bulk import MOST_TEMPLATES, Batch, Bulk, generate
 from management_proxy.simulator.clock import NANOSECONDS
-from management_proxy.simulator.control import PREFIX as CONTROL_PREFIX
-from management_proxy.simulator.control import Control
-from management_proxy.simulator.faults import Faults
-from management_proxy.simulator.legacy import LegacyUsage
+from management_proxy.simulator.control.control import PREFIX as CONTROL_PREFIX
+from management_proxy.simulator.control.control import Control
+from management_proxy.simulator.control.faults import Faults
+from management_proxy.simulator.control.profiles import PLUGINS_SINCE
+from management_proxy.simulator.http import public
+from management_proxy.simulator.http.access import client_address, supplied_key
+from management_proxy.simulator.http.routing import Handler, find, run
+from management_proxy.simulator.http.wire import Request, Response, empty, error, go_json, parse_go_int
 from management_proxy.simulator.options import Options
-from management_proxy.simulator.profiles import PLUGINS_SINCE
-from management_proxy.simulator.routing import Handler, find, run
 from management_proxy.simulator.state import State
-from management_proxy.simulator.tally import Tally
-from management_proxy.simulator.traffic import Event
-from management_proxy.simulator.usage_queue import as_page
-from management_proxy.simulator.wire import Request, Response, empty, error, go_json, parse_go_int
+from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
+from management_proxy.simulator.traffic.legacy import LegacyUsage
+from management_proxy.simulator.traffic.queue import as_page
+from management_proxy.simulator.traffic.tally import Tally
+from management_proxy.simulator.traffic.traffic import Event
 
 PREFIX = "/v0/management/"
 NO_KEY_NEEDED = frozenset({("POST", "oauth-callback"), ("GET", "oauth-callback")})

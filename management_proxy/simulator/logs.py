@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from management_proxy.simulator.clock import NANOSECONDS, Clock, http_date, local_text
-from management_proxy.simulator.routing import Refusal, Routes
-from management_proxy.simulator.wire import Request, Response, answer, attachment, error, parse_go_int
+from management_proxy.simulator.http.routing import Refusal, Routes
+from management_proxy.simulator.http.wire import Request, Response, answer, attachment, error, parse_go_int
 
 LONGEST_LOG = 50_000
 MASKED = re.compile(r"([?&][^=&]*(?:api-key|key|token|secret)[^=&]*=)[^&]*", re.IGNORECASE)

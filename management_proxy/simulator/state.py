@@ -4,32 +4,32 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from management_proxy.simulator import catalog
-from management_proxy.simulator.access import Bans, Gate, Secrets, hashed
-from management_proxy.simulator.auth_file_changes import AuthFileChangeRoutes
-from management_proxy.simulator.auth_file_routes import AuthFileRoutes
-from management_proxy.simulator.auth_files import AuthDirectory
-from management_proxy.simulator.client_keys import ClientKeyRoutes
+from management_proxy.simulator.accounts.changes import AuthFileChangeRoutes
+from management_proxy.simulator.accounts.files import AuthDirectory
+from management_proxy.simulator.accounts.oauth import OAuth
+from management_proxy.simulator.accounts.routes import AuthFileRoutes
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
-from management_proxy.simulator.config_routes import ConfigRoutes
-from management_proxy.simulator.config_store import ConfigStore
-from management_proxy.simulator.key_families import FAMILIES
-from management_proxy.simulator.key_list_routes import KeyListRoutes
-from management_proxy.simulator.loaded_keys import LoadedKey, loaded_keys
+from management_proxy.simulator.configuration.maps import KINDS, MapRoutes
+from management_proxy.simulator.configuration.routes import ConfigRoutes
+from management_proxy.simulator.configuration.store import ConfigStore
+from management_proxy.simulator.configuration.toggles import TOGGLES, ToggleRoutes
+from management_proxy.simulator.control.presets import demo
+from management_proxy.simulator.control.profiles import SUPPORT_REFRESH_SINCE, Profile
+from management_proxy.simulator.http.access import Bans, Gate, Secrets, hashed
+from management_proxy.simulator.http.routing import Routes
+from management_proxy.simulator.http.wire import go_json
+from management_proxy.simulator.keys.client_keys import ClientKeyRoutes
+from management_proxy.simulator.keys.families import FAMILIES
+from management_proxy.simulator.keys.loaded import LoadedKey, loaded_keys
+from management_proxy.simulator.keys.routes import KeyListRoutes
 from management_proxy.simulator.logs import LogFile, LogRoutes
-from management_proxy.simulator.maps import KINDS, MapRoutes
-from management_proxy.simulator.oauth import OAuth
 from management_proxy.simulator.options import Options
-from management_proxy.simulator.presets import demo
-from management_proxy.simulator.profiles import SUPPORT_REFRESH_SINCE, Profile
-from management_proxy.simulator.results import Results
-from management_proxy.simulator.routing import Routes
-from management_proxy.simulator.toggles import TOGGLES, ToggleRoutes
 from management_proxy.simulator.tools import ToolRoutes
-from management_proxy.simulator.traffic import Event, Traffic, is_counted
-from management_proxy.simulator.usage_queue import UsageQueue
-from management_proxy.simulator.wire import go_json
-from management_proxy.simulator.world import World, make_world, of_auth_files, of_keys
+from management_proxy.simulator.traffic import catalog
+from management_proxy.simulator.traffic.queue import UsageQueue
+from management_proxy.simulator.traffic.results import Results
+from management_proxy.simulator.traffic.traffic import Event, Traffic, is_counted
+from management_proxy.simulator.traffic.world import World, make_world, of_auth_files, of_keys
 
 
 class State:

@@ -5,13 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from management_proxy.simulator.auth_files import AUTH_DIR, AuthDirectory
-from management_proxy.simulator.catalog import models_of
-from management_proxy.simulator.loaded_keys import LoadedKey
-from management_proxy.simulator.multipart import BadForm, read_files
-from management_proxy.simulator.results import Results
-from management_proxy.simulator.routing import Routes
-from management_proxy.simulator.wire import (
+from management_proxy.simulator.accounts.files import AUTH_DIR, AuthDirectory
+from management_proxy.simulator.http.multipart import BadForm, read_files
+from management_proxy.simulator.http.routing import Routes
+from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
@@ -22,6 +19,9 @@ from management_proxy.simulator.wire import (
     read_json,
     read_object,
 )
+from management_proxy.simulator.keys.loaded import LoadedKey
+from management_proxy.simulator.traffic.catalog import models_of
+from management_proxy.simulator.traffic.results import Results
 
 NO_NETWORK = "connect: network is unreachable"
 # Stands in a header for the credential's token, which is the first of these that its file has.

@@ -25,7 +25,7 @@ Row = list[object]
 
 def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Random], Query]:
     """A page that begins at any time of the dataset, and leads to older or newer ones."""
-    from usage.event_question import Cursor
+    from usage.events.query import Cursor
 
     now = datetime.now(UTC)
 

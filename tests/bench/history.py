@@ -85,7 +85,7 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
 
     with CaptureQueriesContext(connection) as captured:
         _history(30)
-    statements = [sql for query in captured if "/* usage.history" in (sql := query["sql"] or "")]
+    statements = [sql for query in captured if "/* usage.api.history_body" in (sql := query["sql"] or "")]
     took = []
     for _ in range(60):
         started = time.perf_counter()
@@ -164,9 +164,9 @@ def growth(url: str, options: argparse.Namespace) -> list[Row]:
 def _history(count: int) -> None:
     from zoneinfo import ZoneInfo
 
-    from usage.history import history
-    from usage.scope import Scope
-    from usage.windows import Window
+    from usage.api.history_body import history
+    from usage.history.scope import Scope
+    from usage.history.windows import Window
 
     last = datetime.now(UTC).date()
     history(Window(last - timedelta(days=count - 1), last, ZoneInfo("UTC")), Scope(None, sees_everything=True))

@@ -48,7 +48,7 @@ def assert_sums_equal(events: int) -> None:
     from django.db import connection
 
     from usage.models import UsageEvent
-    from usage.rollups import GRANULARITIES
+    from usage.rollups.tables import GRANULARITIES
 
     assert UsageEvent.objects.count() == events
     with connection.cursor() as cursor:

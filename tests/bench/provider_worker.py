@@ -14,7 +14,7 @@ def main() -> None:
     from django.db import connection
 
     from management_proxy.models import Upstream
-    from providers.client_keys import create
+    from providers.client_keys.actions import create
 
     keys, upstream, outcomes = json.loads(sys.stdin.readline()), Upstream.objects.get(), []
 

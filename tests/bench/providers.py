@@ -94,7 +94,7 @@ class Bench:
     environment: dict[str, str]
 
     def listed(self) -> Counter[str]:
-        from management_proxy.list_client import read_client_keys
+        from management_proxy.client.lists import read_client_keys
 
         return Counter(read_client_keys(self.client))
 
@@ -137,9 +137,9 @@ class Bench:
 def bench(label: str, url: str, key: str, environment: dict[str, str], sites: list[str]) -> Iterator[Bench]:
     from django.contrib.auth.models import User
 
-    from management_proxy.client import ManagementClient
+    from management_proxy.client.client import ManagementClient
     from management_proxy.models import Upstream
-    from management_proxy.tokens import create_token
+    from management_proxy.tokens.tokens import create_token
     from providers.models import ClientKey, Intent
 
     Intent.objects.all().delete()
@@ -167,8 +167,8 @@ def burst_row(bench: Bench) -> list[object]:
 
 
 def alone_row(bench: Bench) -> list[object]:
-    from management_proxy.list_client import append_client_key
-    from providers.client_keys import create
+    from management_proxy.client.lists import append_client_key
+    from providers.client_keys.actions import create
 
     writes, changes = [], []
     for number in range(ALONE):
@@ -188,13 +188,13 @@ def foreign_row(bench: Bench) -> list[object]:
     """Somebody else reads, thinks for a moment and puts the whole list, or appends, at random and without a pause that is safe."""
     from django.utils import timezone
 
+    from providers.drift.actions import reconcile
     from providers.models import Intent
-    from providers.reconcile import reconcile
 
     stop, count = threading.Event(), 0
 
     def write_at_random() -> None:
-        from management_proxy.list_client import append_client_key, read_client_keys, replace_list
+        from management_proxy.client.lists import append_client_key, read_client_keys, replace_list
 
         nonlocal count
         while not stop.wait(random.uniform(0.005, 0.12)):

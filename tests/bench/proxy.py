@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import psutil
 
-from management_proxy.breaker import WINDOW_SECONDS
+from management_proxy.proxy.limits.breaker import WINDOW_SECONDS
 from tests.bench.arena import ROOT, arena, percentile
 from tests.bench.report import table, write_section
 from tests.bench.wire import Reply, Wire, together

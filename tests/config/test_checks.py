@@ -4,7 +4,7 @@ import pytest
 from django.core import checks as framework
 
 from monitoring.checks import check_database, check_environment, check_secrets
-from usage.checks import check_cadence, check_upstream
+from usage.health.system_checks import check_cadence, check_upstream
 
 GOOD = "http://cliproxyapi:8317/v0/management"
 MISTAKES = [

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from management_proxy.policies import POLICIES, BodyRule, Form, Policy
+from management_proxy.proxy.rules.policies import POLICIES, BodyRule, Form, Policy
 from tests.management_proxy.proxied import URL
 
 SAMPLES = {"log": "error-1.log", "id": "abc12345", "channel": "claude", "plugin": "some"}

@@ -9,8 +9,9 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.test import Client
 
 from config.sign_in.sessions import SessionStore
-from management_proxy import breaker_rows, pass_through
-from management_proxy.exchange import close_pool
+from management_proxy.proxy import pass_through
+from management_proxy.proxy.exchange import close_pool
+from management_proxy.proxy.limits import breaker_rows
 from tests.factories import give_key, make_upstream, make_user
 from tests.web_server import WebServer
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.charts import ATTEMPTS, PERCENTILES, TOKENS, Slot, axis, bar_chart, line_chart, sparkline
+from usage.web.charts import ATTEMPTS, PERCENTILES, TOKENS, Slot, axis, bar_chart, line_chart, sparkline
 
 
 def slots(count, **fields):

@@ -7,12 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from management_proxy.list_client import read_entries
-from providers.client_keys import create
-from providers.drift import check_drift
-from providers.families import FAMILIES
+from management_proxy.client.lists import read_entries
+from providers.client_keys.actions import create
+from providers.drift.queries import check_drift
+from providers.keys.actions import add
+from providers.keys.families import FAMILIES
 from providers.models import ClientKey, Intent, ProviderKey
-from providers.provider_keys import add
 from tests.factories import make_user
 from tests.providers.conftest import client, foreign, keys_of, simulator, upstream  # noqa: F401
 

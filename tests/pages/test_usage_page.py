@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
-from usage.dimensions import Dimension, Filters
-from usage.page import PageQuestion
-from usage.scope import Scope
-from usage.windows import Bucket, Window
+from usage.history.dimensions import Dimension, Filters
+from usage.history.scope import Scope
+from usage.history.windows import Bucket, Window
+from usage.web.page_queries import PageQuestion
 
 pytestmark = pytest.mark.django_db
 USAGE = "/usage/"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from management_proxy.client import ManagementClient
-from management_proxy.list_client import read_client_keys
+from management_proxy.client.client import ManagementClient
+from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator, running_simulator
-from providers.client_key_changes import AddClientKey, RemoveClientKey
+from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.digests import client_key_digest
 from providers.models import ClientKey
 from tests.factories import give_key, make_upstream

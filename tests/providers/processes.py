@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection
 
-from management_proxy.client import ManagementClient
-from management_proxy.list_client import read_client_keys
+from management_proxy.client.client import ManagementClient
+from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
-from providers.drift import compare
+from providers.drift.queries import compare
 from providers.models import ClientKey, Intent, ProviderKey
 from tests.crashing import Nursery
 

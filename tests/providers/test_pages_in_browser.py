@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from management_proxy import config_client, list_client
+from management_proxy.client import config as config_client
+from management_proxy.client import lists as list_client
 from providers.models import AccountLogin
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_user

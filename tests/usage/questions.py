@@ -14,14 +14,14 @@ from django.db import connection
 
 from providers.models import ClientKey, Credential
 from tests.factories import make_event, make_upstream, make_user, store
-from usage.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
-from usage.histograms import RELATIVE_ERROR, duration_of
-from usage.history_queries import PERCENTILES, Question
-from usage.measures import DURATIONS
+from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
+from usage.history.measures import DURATIONS
+from usage.history.queries import PERCENTILES, Question
+from usage.history.scope import Scope
+from usage.history.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
+from usage.history.windows import Bucket, Interval, Period
 from usage.models import RollupCalendar
-from usage.scope import Scope
-from usage.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
-from usage.windows import Bucket, Interval, Period
+from usage.rollups.histograms import RELATIVE_ERROR, duration_of
 
 T = TypeVar("T")
 Pick = Callable[[Sequence[T]], T]

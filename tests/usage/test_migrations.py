@@ -9,9 +9,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from providers.models import ClientKey, Credential
 from tests.factories import make_event, make_upstream, store
-from tests.usage.test_rebuild import rows_of
-from usage.rebuild import rebuild
-from usage.rollups import GRANULARITIES
+from tests.usage.upkeep.test_rebuild import rows_of
+from usage.rollups.tables import GRANULARITIES
+from usage.upkeep.rebuild import rebuild
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,9 +14,9 @@ from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator
 from monitoring.leases import force_release
 from tests.crashing import Nursery
+from usage.ingest.queue_entry import identity, split_page
 from usage.models import CollectorRun, DeadLetter, UsageEvent
-from usage.queue_entry import identity, split_page
-from usage.rebuild import differences
+from usage.upkeep.rebuild import differences
 
 PAGE = 20
 # An element that is no event.

@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
                     ),
                 ),
                 ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
                     ),
                 ),
                 ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
                     ),
                 ),
                 ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
@@ -210,7 +210,7 @@ class Migration(migrations.Migration):
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
                     ),
                 ),
                 ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),

@@ -26,7 +26,7 @@ def rollup(name, verbose_name_plural, bucket, party=None):
     for measure in ("latency", "ttft"):
         is_first = measure == "latency"
         counted = {"help_text": "Attempts with a latency above 0; the sum and the histogram cover these."} if is_first else {}
-        binned = {"help_text": "Bins of usage/histograms.py that are not empty, ascending."} if is_first else {}
+        binned = {"help_text": "Bins of usage/rollups/histograms.py that are not empty, ascending."} if is_first else {}
         durations += [
             (f"{measure}_count", models.BigIntegerField(**counted)),
             (f"{measure}_sum_ms", models.BigIntegerField()),

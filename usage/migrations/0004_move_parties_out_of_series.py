@@ -45,7 +45,7 @@ INDEXES = {
     "usage_event_newest_of_key": '(client_key_id, "timestamp" DESC)',
     "usage_event_newest_of_credential": '(credential_id, "timestamp" DESC)',
 }
-# usage.histograms.BIN_SQL as it was.
+# usage.rollups.histograms.BIN_SQL as it was.
 BIN = "ceil(ln({}::float8) / 0.040005334613699206::float8)::smallint"
 
 

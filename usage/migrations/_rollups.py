@@ -11,7 +11,7 @@ TOKENS = (
     "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens",
 )  # fmt: skip
 DAY = '(e."timestamp" AT TIME ZONE %(zone)s)::date'
-# usage.histograms.BIN_SQL as it was.
+# usage.rollups.histograms.BIN_SQL as it was.
 BIN = "ceil(ln({}::float8) / 0.040005334613699206::float8)::smallint"
 # What migration 0009 added to the measures.
 OUTCOME_SUMS = {
@@ -33,7 +33,7 @@ def rollup(name, verbose_name_plural, bucket, parties=(), *, outcome=False):
     for measure in ("latency", "ttft"):
         is_first = measure == "latency"
         counted = {"help_text": "Attempts with a latency above 0; the sum and the histogram cover these."} if is_first else {}
-        binned = {"help_text": "Bins of usage/histograms.py that are not empty, ascending."} if is_first else {}
+        binned = {"help_text": "Bins of usage/rollups/histograms.py that are not empty, ascending."} if is_first else {}
         durations += [
             (f"{measure}_count", models.BigIntegerField(**counted)),
             (f"{measure}_sum_ms", models.BigIntegerField()),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from monitoring import audit
+from monitoring.audit import trail as audit
 
 
 def _days(text: str) -> int:

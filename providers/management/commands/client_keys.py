@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from providers import client_keys as keys
-from providers.api_support import named_upstream
-from providers.client_key_queries import shown_keys
-from providers.client_keys import Terms
+from providers.client_keys import actions as keys
+from providers.client_keys.actions import Terms
+from providers.client_keys.queries import shown_keys
 from providers.errors import ChangeRefused
 from providers.models import ClientKey, Intent
+from providers.web.api import named_upstream
 
 EXIT_UNCERTAIN = 3
 

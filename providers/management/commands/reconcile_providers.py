@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from management_proxy.errors import UpstreamError
+from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams import client_for, ensure_environment_upstream
-from providers.api_support import named_upstream
-from providers.drift import Difference, compare
+from management_proxy.upstreams.registry import client_for, ensure_environment_upstream
+from providers.drift.actions import Outcome, reconcile
+from providers.drift.queries import Difference, compare
 from providers.errors import ChangeRefused
 from providers.models import Intent
-from providers.reconcile import Outcome, reconcile
+from providers.web.api import named_upstream
 
 EXIT_DIFFERENT = 3
 

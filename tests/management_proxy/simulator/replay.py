@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from management_proxy.simulator import Options, Preset, SimulatedUpstream
-from management_proxy.simulator.wire import Request, Response
+from management_proxy.simulator.http.wire import Request, Response
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 RECORDED_KEY = "mgmt-secret-for-recordings"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from management_proxy.simulator.http.wire import Response
 from management_proxy.simulator.logs import ErrorLog
 from management_proxy.simulator.tools import Canned
-from management_proxy.simulator.wire import Response
 from tests.management_proxy.simulator.replay import (
     Exchange,
     FakeClock,

@@ -12,11 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from management_proxy.models import Upstream
-from management_proxy.upstreams import ensure_environment_upstream
-from usage.collector import RunInProgress, collect
-from usage.loop import CollectorLoop
+from management_proxy.upstreams.registry import ensure_environment_upstream
+from usage.api.runs import run_summary
+from usage.collector.loop import CollectorLoop
+from usage.collector.run import RunInProgress, collect
 from usage.models import CollectorRun
-from usage.presentation import run_summary
 
 EXIT_FAILED = 1
 EXIT_IN_PROGRESS = 3

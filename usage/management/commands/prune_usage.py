@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from monitoring.models import PeriodicTask
 from monitoring.periodic import run
-from usage.retention import old_months
-from usage.upkeep import PRUNE
+from usage.upkeep.retention import old_months
+from usage.upkeep.tasks import PRUNE
 
 
 class Command(BaseCommand):

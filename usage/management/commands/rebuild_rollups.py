@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from usage.rebuild import EventsPruned, differences, rebuild
+from usage.upkeep.rebuild import EventsPruned, differences, rebuild
 
 SHOWN = 20
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from usage.dead_letters import discard, replay
+from usage.ingest.dead_letters import discard, replay
 from usage.models import DeadLetter
 
 EXIT_STILL_DEAD = 1

@@ -1,0 +1,35 @@
+"""The upstream's configuration as a file, and its simple switches (contract 8.1 to 8.4)."""
+
+from typing import Any
+
+from management_proxy.client.client import CONFIGURATION, SMALL, WRITE, ManagementClient, json_object
+from management_proxy.client.errors import Unintelligible
+
+
+def read_configuration(client: ManagementClient) -> str:
+    """The text of config.yaml, all secrets included. Raises UpstreamError."""
+    try:
+        return client.call("GET", "config.yaml", CONFIGURATION).body.decode()
+    except UnicodeDecodeError as error:
+        raise Unintelligible("config.yaml is no UTF-8", 200) from error
+
+
+def replace_configuration(client: ManagementClient, text: str) -> None:
+    """Replace the whole file. An empty one would lock everybody out and is refused here. Raises Refused with the reason."""
+    if not text.strip():
+        raise ValueError("an empty configuration takes the management key with it")
+    client.call("PUT", "config.yaml", WRITE, content=text.encode())
+
+
+def read_switch(client: ManagementClient, path: str) -> Any:
+    """The value of one simple setting, such as `debug` or `routing/strategy`. Raises UpstreamError."""
+    answer = json_object(client.call("GET", path, SMALL).body)
+    key = path.rsplit("/", 1)[-1]
+    if key not in answer:
+        raise Unintelligible(f"the answer holds no {key}", 200)
+    return answer[key]
+
+
+def write_switch(client: ManagementClient, path: str, value: Any) -> None:
+    """Set one simple setting. Raises Refused on a value that the upstream does not take."""
+    client.call("PUT", path, WRITE, json={"value": value})

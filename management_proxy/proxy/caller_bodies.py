@@ -1,0 +1,87 @@
+"""A caller's body as it comes in: in bounded chunks, never more than its budget, never waited for without a limit."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
+
+CHUNK_BYTES = 64 * 1024
+
+
+@dataclass
+class CallerBody:
+    """`length` is None for a chunked body; `taken` counts the bytes that were read, `seconds` bounds how long it may take."""
+
+    read: Callable[[int], bytes]
+    length: int | None
+    budget: int
+    seconds: float
+    connection: socket.socket | None = None
+    taken: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self.length == 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body piece by piece. Raises BodyTooBig over its budget, BodyIncomplete short of its length."""
+        if self.length is not None and self.length > self.budget:
+            raise BodyTooBig
+        with self._ended_in_time():
+            while chunk := self._next():
+                self.taken += len(chunk)
+                if self.taken > self.budget:
+                    raise BodyTooBig
+                yield chunk
+        if self.length is not None and self.taken != self.length:
+            raise BodyIncomplete
+
+    def whole(self) -> bytes:
+        """All of it; raises like `chunks`."""
+        return b"".join(self.chunks())
+
+    @contextmanager
+    def _ended_in_time(self) -> Iterator[None]:
+        # A read of the server's returns only when it is full, however slowly bytes drip in: its connection is closed under it.
+        if self.connection is None or self.length == 0:
+            yield
+            return
+        timer = threading.Timer(self.seconds, _close_for_reading, [self.connection])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _next(self) -> bytes:
+        try:
+            return self.read(CHUNK_BYTES)
+        except OSError as error:
+            raise BodyIncomplete from error
+
+
+def _close_for_reading(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
+
+
+def body_of(request: HttpRequest, budget: int, seconds: float) -> CallerBody:
+    """The request's body, not read yet."""
+    connection = socket_of(request)
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        # Django takes a body without a length for an empty one.
+        return CallerBody(request.META["wsgi.input"].read, None, budget, seconds, connection)
+    length = request.headers.get("Content-Length") or "0"
+    return CallerBody(request.read, int(length) if length.isdigit() else 0, budget, seconds, connection)
+
+
+def socket_of(request: HttpRequest) -> socket.socket | None:
+    """The caller's connection where the server tells it: watched for its end, and never waited for without a limit."""
+    found = request.META.get("gunicorn.socket")
+    return found if isinstance(found, socket.socket) else None

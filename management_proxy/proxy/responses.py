@@ -1,0 +1,116 @@
+"""An upstream's answer as its caller gets it: whole, and masked where it must be, or streamed as it comes."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from management_proxy.models import Upstream
+from management_proxy.proxy.caller_bodies import CallerBody
+from management_proxy.proxy.calls import Call
+from management_proxy.proxy.exchange import Attempt, AttemptFailed, Outgoing
+from management_proxy.proxy.limits.sockets import CallerLeft, Watch
+from management_proxy.proxy.refusals import Refusal
+from management_proxy.proxy.rules.headers import headers_to_caller
+from management_proxy.proxy.rules.policies import Mask, Policy
+from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
+
+R = TypeVar("R", bound=HttpResponseBase)
+
+
+@dataclass
+class Trip:
+    """Everything about one call that was let in."""
+
+    call: Call
+    policy: Policy
+    upstream: Upstream
+    key: str = field(repr=False)
+    outgoing: Outgoing
+    watch: Watch
+    mask: Mask
+    body: CallerBody
+    held: ExitStack = field(default_factory=ExitStack)
+
+
+@dataclass
+class Ready:
+    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest to come."""
+
+    attempt: Attempt
+    body: bytes = b""
+    is_whole: bool = True
+
+
+def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
+    """The answer in one piece. Raises Refusal if its secrets cannot be masked."""
+    headers = headers_to_caller(ready.attempt.headers)
+    body = ready.body
+    if trip.mask is not Mask.NOTHING:
+        try:
+            body = masked_answer(trip.mask, body)
+        except Unmaskable as error:
+            raise Refusal(502, "UPSTREAM_UNINTELLIGIBLE", "The upstream's answer cannot be read, so that its secrets cannot be masked.") from error
+        headers = {name: value for name, value in headers.items() if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")}
+    return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
+
+
+def streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHttpResponse:
+    """The answer piece by piece; `held` is let go when it is over."""
+    headers = headers_to_caller(ready.attempt.headers)
+    if ready.attempt.length is not None:
+        headers["Content-Length"] = str(ready.attempt.length)
+    stream = AnswerStream(trip, ready, held)
+    return _with_type(StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers)
+
+
+def _with_type(response: R, headers: dict[str, str]) -> R:
+    # Django would invent a type for an answer that has none.
+    if "Content-Type" not in headers:
+        del response.headers["Content-Type"]
+    return response
+
+
+class AnswerStream:
+    """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
+
+    def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
+        trip.watch.be_patient_with_caller(trip.policy.limits.idle)
+        self._trip, self._attempt, self._held = trip, ready.attempt, held
+        self._first: bytes | None = ready.body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk, self._first = self._first, None
+        if chunk is None and (chunk := self._next_chunk()) is None:
+            self._trip.call.bytes_out = self._attempt.received
+            self._trip.call.finish("passed", self._attempt.status)
+            raise StopIteration
+        return chunk
+
+    def _next_chunk(self) -> bytes | None:
+        """The next chunk. Whatever hinders it cuts the caller's connection: the status has been sent already."""
+        before = self._attempt.timings.body
+        try:
+            return self._attempt.next_chunk()
+        except CallerLeft as error:
+            self._trip.call.finish("caller_left", self._attempt.status)
+            raise ConnectionResetError(errno.ECONNRESET, "the caller left") from error
+        except AttemptFailed as error:
+            self._trip.call.finish("cut", self._attempt.status, str(error))
+            raise ConnectionResetError(errno.ECONNRESET, f"cut: {error}") from error
+        finally:
+            self._trip.call.body_seconds += self._attempt.timings.body - before
+
+    def close(self) -> None:
+        """Called by the server at the end, also when the caller left or the connection was cut."""
+        self._trip.call.bytes_out = self._attempt.received
+        self._trip.call.finish("caller_left", self._attempt.status)
+        self._attempt.close()
+        self._held.close()

@@ -1,0 +1,119 @@
+"""Secrets taken out of answers before a browser gets them; whoever may read secrets has to ask for them by a header.
+
+A masked answer says the same but for the secrets, of which the last four characters stay (none of a short one). It is
+written anew, so only its meaning is kept, not its bytes. What cannot be read cannot be masked and does not pass.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from management_proxy.client.safe_yaml import BadYaml, read_yaml, write_yaml
+from management_proxy.proxy.rules.policies import Mask
+from monitoring.masking import last4
+
+MOST_NODES = 500_000
+
+_SECRET_NAME = re.compile(r"key|token|secret|passw|authorization|cookie|credential|private", re.IGNORECASE)
+_MAPS_OF_SECRETS = frozenset({"headers", "header"})
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_VALUE_IN_LINE = re.compile(r"(?<=[?&])((?:value|[\w-]*(?:key|token|secret)[\w-]*)=)([^&\s\"]+)", re.IGNORECASE)
+
+
+class Unmaskable(Exception):
+    """The answer is not what its policy says, so that nobody can tell what in it is secret."""
+
+
+def masked_answer(mask: Mask, body: bytes) -> bytes:
+    """The body without its secrets; an empty one stays. Raises Unmaskable."""
+    if not body or mask is Mask.NOTHING:
+        return body
+    try:
+        return _MASKS[mask](body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadYaml, ValueError) as error:
+        raise Unmaskable("the answer is not what the contract says") from error
+
+
+def _json(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
+    return lambda body: msgspec.json.encode(change(msgspec.json.decode(body)))
+
+
+def _yaml(body: bytes) -> bytes:
+    # Comments are lost on the way, and with them the keys that people comment out.
+    document = read_yaml(body)
+    if not isinstance(document, dict):
+        raise BadYaml("no mapping")
+    return write_yaml(_named(document))
+
+
+class _Masker:
+    """One walk over a document, refused when it turns out enormous (YAML may name the same part many times)."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def named(self, value: Any, name: str = "") -> Any:
+        """A copy in which every text under a telling name is masked, and the user of every URL."""
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise ValueError("too many nodes")
+        if isinstance(value, dict):
+            inherited = name if name.lower() in _MAPS_OF_SECRETS else ""
+            return {key: self.named(item, inherited or str(key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.named(item, name) for item in value]
+        if isinstance(value, str):
+            return _masked_text(value, name)
+        return value
+
+
+def _masked_text(text: str, name: str) -> str:
+    if name.lower() in _MAPS_OF_SECRETS or _SECRET_NAME.search(name):
+        return last4(text) if text else text
+    return _USER_IN_URL.sub("…", text)
+
+
+def _named(document: Any) -> Any:
+    return _Masker().named(document)
+
+
+def _keys_in_names(document: Any) -> Any:
+    """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are told apart by a number."""
+    if not isinstance(document, dict):
+        return _named(document)
+    return {name: _renamed(entries) if isinstance(entries, dict) else _Masker().named(entries, name) for name, entries in document.items()}
+
+
+def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
+    renamed: dict[str, Any] = {}
+    for name, entry in entries.items():
+        address, _, key = name.rpartition("|")
+        shown = base = f"{_USER_IN_URL.sub('…', address)}|{last4(key)}"
+        number = 1
+        while shown in renamed:
+            number += 1
+            shown = f"{base} ({number})"
+        renamed[shown] = _named(entry)
+    return renamed
+
+
+def _log_lines(document: Any) -> Any:
+    """The upstream masks queries in its log, but for `value=` (contract 1.5)."""
+    if isinstance(document, dict) and isinstance(lines := document.get("lines"), list):
+        return _named(document) | {"lines": [_masked_line(line) for line in lines]}
+    return _named(document)
+
+
+def _masked_line(line: Any) -> Any:
+    return _VALUE_IN_LINE.sub(lambda found: found[1] + last4(found[2]), line) if isinstance(line, str) else line
+
+
+_MASKS: dict[Mask, Callable[[bytes], bytes]] = {
+    Mask.NAMED: _json(_named),
+    Mask.CLIENT_KEYS: _json(_named),
+    Mask.KEYS_IN_NAMES: _json(_keys_in_names),
+    Mask.LOG_LINES: _json(_log_lines),
+    Mask.YAML: _yaml,
+}

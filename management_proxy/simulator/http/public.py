@@ -1,0 +1,46 @@
+"""What the upstream answers outside the management API (contract 9)."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from management_proxy.simulator.http.wire import Request, Response, answer, empty, error
+from management_proxy.simulator.traffic.world import World
+
+ENDPOINTS = ["POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"]
+CALLBACKS = frozenset({"/anthropic/callback", "/codex/callback", "/antigravity/callback"})
+PATHS = frozenset({"/", "/healthz", "/v1/models", *CALLBACKS})
+LOGGED_IN = b"<html><body><h1>Authentication successful!</h1></body></html>"
+
+
+def respond(request: Request, config: dict[str, Any], world: Callable[[], World]) -> Response | None:
+    """Return the answer of a public path, or None for a path that is none."""
+    if request.path == "/healthz":
+        if request.method == "GET":
+            return answer({"status": "ok"})
+        return empty(200) if request.method == "HEAD" else None
+    if request.method != "GET":
+        return None
+    if request.path == "/":
+        return answer({"endpoints": ENDPOINTS, "message": "CLI Proxy API Server"})
+    if request.path in CALLBACKS:
+        return Response(200, LOGGED_IN, [("Content-Type", "text/html; charset=utf-8")])
+    return _models(request, config, world()) if request.path == "/v1/models" else None
+
+
+def _client_key(request: Request) -> str:
+    bearer = re.sub(r"^bearer\s+", "", request.headers.get("authorization", ""), flags=re.IGNORECASE)
+    others = (request.headers.get("x-api-key"), request.headers.get("x-goog-api-key"))
+    return bearer or next((key for key in others if key), "") or request.first("key") or request.first("auth_token")
+
+
+def _models(request: Request, config: dict[str, Any], world: World) -> Response:
+    allowed = {key.strip() for key in config.get("api-keys") or []} - {""}
+    key = _client_key(request)
+    if allowed and not key:
+        return error(401, "Missing API key")
+    if allowed and key not in allowed:
+        return error(401, "Invalid API key")
+    names = {alias: pool[0].provider for pool in world.by_provider.values() for credential in pool for _, alias in credential.models}
+    shown = [{"id": name, "object": "model", "created": 1770912000, "owned_by": names[name]} for name in sorted(names)]
+    return answer({"data": shown, "object": "list"})

@@ -1,0 +1,169 @@
+"""What the page of the proxy shows: traffic of a window, by route, and why calls were refused."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from management_proxy.traffic.recording import BINS, PHASES, seconds_of
+
+WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+ROUTES_SHOWN = 40
+PHASE_NAMES = {"ours": "ours", "waited": "waiting", "connect": "connect", "first_byte": "first byte", "body": "body"}
+FAILURES = ("failed", "upstream_error", "cut")
+REASONS = {
+    "AUTH_UNAUTHORIZED": "nobody signed in",
+    "AUTH_FAILED": "no CSRF token",
+    "AUTH_INSUFFICIENT_PERMISSIONS": "role, permission or scope is missing",
+    "ANSWER_TOO_LARGE": "the answer exceeds its budget",
+    "BODY_INCOMPLETE": "the body ended early",
+    "BODY_REFUSED": "the body would not do what it says",
+    "BODY_TOO_LARGE": "the body exceeds its budget",
+    "BREAKER_OPEN": "the breaker is open",
+    "BULKHEAD_FULL": "all slots of the upstream are taken",
+    "CONFIRMATION_NEEDED": "a destructive form without its confirmation",
+    "LOGIN_UNKNOWN": "a login that somebody else started",
+    "METHOD_NOT_LISTED": "the method is not listed",
+    "PATH_MALFORMED": "the address is malformed",
+    "PATH_NOT_LISTED": "the path is not listed",
+    "QUERY_INCOMPLETE": "the query misses a member",
+    "QUERY_NOT_LISTED": "the query holds what is not listed",
+    "UPSTREAM_BANNED": "the upstream bans us",
+    "UPSTREAM_BROKEN": "the connection broke",
+    "UPSTREAM_KEY_REJECTED": "the upstream refused our key",
+    "UPSTREAM_KEY_ON_TRIAL": "another call was trying a new key",
+    "UPSTREAM_KEY_UNVERIFIED": "the upstream did not say whether it accepts a new key",
+    "UPSTREAM_REDIRECTED": "the upstream redirects",
+    "UPSTREAM_REFUSED": "the upstream refuses to be managed",
+    "UPSTREAM_TIMEOUT": "a limit of ours passed",
+    "UPSTREAM_UNAVAILABLE": "the upstream answered 502, 503 or 504",
+    "UPSTREAM_UNINTELLIGIBLE": "the answer cannot be read",
+    "UPSTREAM_UNKNOWN": "no such upstream",
+    "UPSTREAM_UNREACHABLE": "no connection",
+    "caller_left": "the caller left",
+    "cut": "cut after it had begun",
+}
+
+
+@dataclass
+class Line:
+    """Calls of one route and method, or of all, in the window."""
+
+    route: str = ""
+    method: str = ""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    attempts: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    bins: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def calls(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def failures(self) -> int:
+        return sum(self.outcomes[outcome] for outcome in FAILURES)
+
+    @property
+    def failed_percent(self) -> float:
+        return 100 * self.failures / self.calls if self.calls else 0.0
+
+    def milliseconds(self, phase: str, percent: float) -> float | None:
+        """A percentile of a phase; None if no call went through it."""
+        first = PHASES.index(phase) * BINS
+        found = sorted((number, n) for number, n in self.bins.items() if first <= number < first + BINS)
+        rank, seen = sum(n for _, n in found) * percent / 100, 0
+        for number, n in found:
+            seen += n
+            if seen >= rank:
+                return 1000 * seconds_of(number)
+        return None
+
+    @property
+    def total(self) -> dict[str, float | None]:
+        """`p50` and `p95` of the whole call, milliseconds."""
+        return self._percentiles("total")
+
+    @property
+    def ours(self) -> dict[str, float | None]:
+        """`p50` and `p95` of what was neither the upstream's time nor waiting, milliseconds."""
+        return self._percentiles("ours")
+
+    @property
+    def split(self) -> list[dict[str, Any]]:
+        """Each phase with its name, its percentiles and the share that it has of a slow call, for a bar."""
+        phases: list[dict[str, Any]] = [{"phase": phase, "name": name, **self._percentiles(phase)} for phase, name in PHASE_NAMES.items()]
+        whole = sum(phase["p95"] or 0.0 for phase in phases) or 1.0
+        return [{**phase, "share": 100 * (phase["p95"] or 0.0) / whole} for phase in phases]
+
+    def _percentiles(self, phase: str) -> dict[str, float | None]:
+        return {"p50": self.milliseconds(phase, 50), "p95": self.milliseconds(phase, 95)}
+
+
+@dataclass
+class Report:
+    """The window's traffic: all of it, by route, and the reasons of what did not pass."""
+
+    minutes: float
+    everything: Line
+    lines: list[Line]
+    route_count: int
+    reasons: list[dict[str, Any]]
+
+    @property
+    def calls_a_minute(self) -> float:
+        return self.everything.calls / self.minutes
+
+
+def report(window: timedelta, upstream: str = "") -> Report:
+    """What went through the proxy within the window until now, to one upstream or to all."""
+    lines: dict[tuple[str, str], Line] = {}
+    everything, reasons = Line(), defaultdict[str, int](int)
+    for route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts in _rows(window, upstream):
+        for line in (everything, lines.setdefault((route, method), Line(route, method))):
+            line.outcomes[outcome] += calls
+            line.attempts += attempts
+            line.bytes_in += bytes_in
+            line.bytes_out += bytes_out
+            line.bins.update(dict(zip(bins, counts, strict=True)))
+        if reason:
+            reasons[reason] += calls
+    ordered = sorted(lines.values(), key=lambda line: -line.calls)
+    return Report(window.total_seconds() / 60, everything, ordered[:ROUTES_SHOWN], len(ordered), _ranked(reasons))
+
+
+def _ranked(reasons: dict[str, int]) -> list[dict[str, Any]]:
+    most = max(reasons.values(), default=1)
+    ranked = sorted(reasons.items(), key=lambda item: -item[1])
+    return [{"reason": reason, "meaning": REASONS.get(reason, ""), "count": n, "share": 100 * n / most} for reason, n in ranked]
+
+
+def _rows(window: timedelta, upstream: str) -> list[tuple[Any, ...]]:
+    condition = "started_at > %(since)s" + (" AND upstream = %(upstream)s" if upstream else "")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            /* management_proxy.traffic.queries */
+            WITH chosen AS (SELECT * FROM management_proxy_proxytraffic WHERE {condition}),
+            sums AS (
+                SELECT route, method, outcome, reason, sum(calls)::bigint AS calls, sum(attempts)::bigint AS attempts,
+                    sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out
+                FROM chosen GROUP BY route, method, outcome, reason
+            ),
+            durations AS (
+                SELECT route, method, outcome, reason, array_agg(bin) AS bins, array_agg(n) AS counts FROM (
+                    SELECT route, method, outcome, reason, bin, sum(n)::bigint AS n FROM chosen, unnest(bins, counts) AS h (bin, n)
+                    GROUP BY route, method, outcome, reason, bin
+                ) AS added GROUP BY route, method, outcome, reason
+            )
+            SELECT route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts
+            FROM sums JOIN durations USING (route, method, outcome, reason)
+            """,
+            {"since": timezone.now() - window, "upstream": upstream},
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,111 @@
+"""Learning what an upstream is like: switch, retention, version, clock and interface, kept with its row.
+
+The collector observes every minute; the doctor when asked. A call is only made while access is open, and the first that
+is refused stops the rest, so that no more than one request with a bad key is ever sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+from django.utils import timezone
+
+from management_proxy.client.client import CONNECT_SECONDS, ManagementClient, UsageSettings
+from management_proxy.client.errors import NotFound, UpstreamError
+from management_proxy.client.usage import usage_interface
+from management_proxy.models import Access, Upstream, UsageInterface
+from management_proxy.upstreams.registry import client_for
+
+MANAGEMENT_PATH = "/v0/management"
+# How fast two clocks may drift apart: what was learnt an hour ago is worth 0.4 s less.
+DRIFT = 1e-4
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """By how many seconds the upstream's clock is ahead of ours: at least and at most."""
+
+    least: float
+    most: float
+
+
+def clock_reading(server_time: datetime, asked_at: datetime, answered_at: datetime) -> ClockReading:
+    """What a `Date` header says, which is cut to whole seconds and was written between asking and answer."""
+    return ClockReading((server_time - answered_at).total_seconds(), (server_time + timedelta(seconds=1) - asked_at).total_seconds())
+
+
+def narrowed(known: ClockReading | None, age_seconds: float, new: ClockReading) -> ClockReading:
+    """What an older reading and a new one say together; the new one alone if a clock was set in between."""
+    if known is None:
+        return new
+    slack = max(age_seconds, 0.0) * DRIFT
+    least, most = max(known.least - slack, new.least), min(known.most + slack, new.most)
+    return ClockReading(least, most) if least <= most else new
+
+
+def observe(upstream: Upstream, client: ManagementClient) -> None:
+    """Ask the upstream for its settings and keep them with its row, also in the given object. Raises UpstreamError."""
+    asked_at = timezone.now()
+    settings = client.usage_settings()
+    answered_at = timezone.now()
+    interface = UsageInterface(upstream.usage_interface)
+    if interface != UsageInterface.QUEUE or settings.version != upstream.version:
+        interface = usage_interface(client)
+    _record(upstream, settings, interface, asked_at, answered_at)
+
+
+def _record(upstream: Upstream, settings: UsageSettings, interface: UsageInterface, asked_at: datetime, answered_at: datetime) -> None:
+    upstream.version = settings.version
+    upstream.statistics_enabled = settings.statistics_enabled
+    upstream.retention_seconds = settings.retention_seconds
+    upstream.usage_interface = interface
+    if settings.server_time:
+        _narrow_clock(upstream, clock_reading(settings.server_time, asked_at, answered_at), answered_at)
+    upstream.observed_at, upstream.examination_error = answered_at, ""
+    names = ("version", "statistics_enabled", "retention_seconds", "usage_interface", "clock_ahead_least", "clock_ahead_most")
+    upstream.save(update_fields=[*names, "observed_at", "examination_error"])
+
+
+def _narrow_clock(upstream: Upstream, new: ClockReading, now: datetime) -> None:
+    known = None
+    if upstream.observed_at and upstream.clock_ahead_least is not None and upstream.clock_ahead_most is not None:
+        known = ClockReading(upstream.clock_ahead_least, upstream.clock_ahead_most)
+    age = (now - upstream.observed_at).total_seconds() if upstream.observed_at else 0.0
+    reading = narrowed(known, age, new)
+    upstream.clock_ahead_least, upstream.clock_ahead_most = reading.least, reading.most
+
+
+def examine_all() -> None:
+    """Ask every enabled upstream that lets us in; what comes of it stands in its row."""
+    for upstream in Upstream.objects.filter(is_enabled=True, access=Access.OPEN):
+        examine(upstream)
+
+
+def examine(upstream: Upstream) -> bool:
+    """Ask one upstream once; whether it answered as it should. What went wrong is kept as a sentence."""
+    try:
+        observe(upstream, client_for(upstream))
+        error = ""
+    except NotFound as missing:
+        error = _explain_missing(upstream, missing)
+    except UpstreamError as failure:
+        error = str(failure)
+    Upstream.objects.filter(pk=upstream.pk).update(examined_at=timezone.now(), examination_error=error[:300])
+    return not error
+
+
+def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
+    if not upstream.management_url.endswith(MANAGEMENT_PATH):
+        return f"{missing} The address does not end in {MANAGEMENT_PATH}."
+    if is_alive(upstream):
+        return "The upstream runs, but its management is switched off: it has neither MANAGEMENT_PASSWORD nor remote-management.secret-key."
+    return "Something answers at this address that is no CLIProxyAPI."
+
+
+def is_alive(upstream: Upstream) -> bool:
+    """Whether the upstream says that it lives; needs no key and counts no failure (contract 9)."""
+    url = upstream.management_url.removesuffix(MANAGEMENT_PATH) + "/healthz"
+    try:
+        return httpx.get(url, timeout=CONNECT_SECONDS, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

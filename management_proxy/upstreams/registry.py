@@ -1,0 +1,118 @@
+"""Which upstreams there are, how to call them, and who may: the state that all processes share."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from management_proxy.client.client import ManagementClient
+from management_proxy.client.errors import KeyRejected
+from management_proxy.client.subscription import Subscription
+from management_proxy.encryption import UndecryptableError
+from management_proxy.models import Access, Upstream
+from management_proxy.upstreams.blocks import check_access, raise_if_blocked, record_block
+from management_proxy.upstreams.verification import ensure_verified
+from monitoring.rows import columns, instance, rows
+
+ENVIRONMENT_NAME = "default"
+
+
+def ensure_environment_upstream() -> Upstream | None:
+    """The upstream of the environment, made or brought up to date; None if the environment names none."""
+    url = settings.CLIPROXYAPI_MANAGEMENT_URL
+    if not url:
+        return Upstream.objects.filter(from_environment=True).first()
+    observed = {"management_url": url, "is_simulated": settings.UPSTREAM_IS_SIMULATED}
+    with transaction.atomic():
+        upstream, created = Upstream.objects.select_for_update().get_or_create(from_environment=True, defaults={"name": _free_name(), **observed})
+        if not created and (upstream.management_url, upstream.is_simulated) != (url, settings.UPSTREAM_IS_SIMULATED):
+            # Another address is another server: what the old one said of our key no longer holds.
+            Upstream.objects.filter(pk=upstream.pk).update(**observed, access=Access.OPEN, access_detail="", blocked_until=None)
+            upstream.refresh_from_db()
+    return upstream
+
+
+def heeds_environment(upstreams: Iterable[Upstream]) -> bool:
+    """Whether these, which are all there are, hold the upstream of the environment as it is told there."""
+    told = (settings.CLIPROXYAPI_MANAGEMENT_URL, settings.UPSTREAM_IS_SIMULATED)
+    return not told[0] or any(u.from_environment and (u.management_url, u.is_simulated) == told for u in upstreams)
+
+
+def _free_name() -> str:
+    taken = set(Upstream.objects.values_list("name", flat=True))
+    candidates = [ENVIRONMENT_NAME, *(f"{ENVIRONMENT_NAME}-{n}" for n in range(2, len(taken) + 3))]
+    return next(name for name in candidates if name not in taken)
+
+
+def client_for(upstream: Upstream) -> ManagementClient:
+    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and KeyRejected without a key."""
+    check_access(upstream)
+    return client_of(upstream)
+
+
+def client_of(upstream: Upstream) -> ManagementClient:
+    """What `client_for` gives, for an upstream that was read just now. Raises what it raises."""
+    raise_if_blocked(upstream)
+    key = key_of(upstream)
+    return ManagementClient(
+        upstream.management_url, key, before_first=lambda: ensure_verified(upstream, key), on_blocked=lambda error: record_block(upstream, error)
+    )
+
+
+def subscription_to(upstream: Upstream) -> Subscription:
+    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call, NotReached or Refused."""
+    check_access(upstream)
+    key = key_of(upstream)
+    ensure_verified(upstream, key)
+    return Subscription(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
+
+
+def key_of(upstream: Upstream) -> str:
+    """The upstream's management key. Raises KeyRejected without one: a request without it counts towards a ban."""
+    try:
+        key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
+    except UndecryptableError as error:
+        raise KeyRejected("the stored management key cannot be decrypted: no encryption key fits it") from error
+    if not key:
+        raise KeyRejected("no management key is configured")
+    return key
+
+
+class NoSuchUpstream(Exception):
+    """None has that name, or none is the default one; the message says what to do."""
+
+
+_FIND = f"""
+/* management_proxy.upstreams.registry.find_upstream */
+SELECT {columns(Upstream, "upstream")}, breaker.state, breaker.until, breaker.strikes
+FROM management_proxy_upstream AS upstream LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
+WHERE upstream.removed_at IS NULL AND %(name)s IN ('', upstream.name)
+ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
+"""
+
+
+def find_upstream(name: str = "") -> Upstream:
+    """The upstream of that name; without one the environment's, else the only one. One query. Raises NoSuchUpstream."""
+    found = [_with_breaker(row) for row in rows(_FIND, {"name": name})]
+    if name and not found:
+        raise NoSuchUpstream("There is no upstream of that name.")
+    return found[0] if name else _default(found)
+
+
+def _with_breaker(row: tuple[Any, ...]) -> Upstream:
+    upstream, breaker = instance(Upstream, row)
+    upstream.breaker_state, upstream.breaker_until, upstream.breaker_strikes = breaker  # type: ignore[attr-defined]
+    return upstream
+
+
+def _default(found: list[Upstream]) -> Upstream:
+    """The default one of the first two upstreams, of which the environment's is the first."""
+    url = settings.CLIPROXYAPI_MANAGEMENT_URL
+    if url and not (found and found[0].from_environment and found[0].management_url == url):
+        return ensure_environment_upstream() or _default([])
+    if not found:
+        raise NoSuchUpstream("No upstream is configured.")
+    if len(found) > 1 and not found[0].from_environment:
+        raise NoSuchUpstream("There are several upstreams; name one, as in /api/management/@<upstream>/<path>.")
+    return found[0]

@@ -1,0 +1,83 @@
+"""Removing an upstream: it is collected from and served no more, and its usage history stays its own.
+
+    present --remove--> removed (for good; another of the same name or address is another upstream)
+
+Invariants
+* The row stays, since events, keys and changes point to it; `Upstream.objects` leaves it out everywhere. It is renamed, which
+  frees its name and still names its history in filters.
+* A removed upstream has no management key and is not enabled (a constraint), so whoever still holds its row can neither call
+  it nor collect: a collector ends at its next step, after storing what it has in hand.
+* What other apps have under way for it stands against a removal, and what secrets they keep of it goes with it; both are
+  registered by them, and asked and done in the transaction that removes, with the row locked.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from management_proxy.models import Access, ProxyTraffic, Upstream, UpstreamBreaker
+from monitoring.audit import trail as audit
+
+# A sentence that says what stands against it and what to do, or nothing.
+Obstacle = Callable[[Upstream], str]
+Farewell = Callable[[Upstream], None]
+
+# Leaves room for the word behind it.
+_LONGEST_KEPT_NAME = 40
+_obstacles: dict[str, Obstacle] = {}
+_farewells: dict[str, Farewell] = {}
+
+
+def register(obstacle: Obstacle, farewell: Farewell | None = None) -> None:
+    """Have an app asked before a removal, and told of it; both inside its transaction."""
+    _obstacles[f"{obstacle.__module__}.{obstacle.__qualname__}"] = obstacle
+    if farewell:
+        _farewells[f"{farewell.__module__}.{farewell.__qualname__}"] = farewell
+
+
+def reasons_against(upstream: Upstream) -> list[str]:
+    """Why it must not be removed now, as sentences; empty if it may be."""
+    with transaction.atomic():
+        return [reason for obstacle in (_named_by_environment, *_obstacles.values()) if (reason := obstacle(upstream))]
+
+
+def remove(upstream: Upstream, actor: User) -> list[str]:
+    """Remove it, or say why not. The instance is the removed one afterwards, with its new name."""
+    with transaction.atomic():
+        locked = Upstream.objects.select_for_update(no_key=True).filter(pk=upstream.pk).first()
+        reasons = reasons_against(locked) if locked else ["It was removed already."]
+        if locked and not reasons:
+            _remove(locked)
+            upstream.refresh_from_db()
+        outcome = audit.Outcome.REFUSED if reasons else audit.Outcome.SUCCEEDED
+        name = locked.name if locked else upstream.name
+        audit.record(actor, "upstream.removed", upstream.management_url, upstream=name, outcome=outcome, detail={"reasons": reasons, "id": upstream.pk})
+    return reasons
+
+
+def _remove(upstream: Upstream) -> None:
+    old, new = upstream.name, _free_name(upstream.name)
+    for farewell in _farewells.values():
+        farewell(upstream)
+    Upstream.objects.filter(pk=upstream.pk).update(
+        name=new, key_encrypted=b"", from_environment=False, is_enabled=False,
+        access=Access.OPEN, access_detail="", blocked_until=None, removed_at=timezone.now(),
+    )  # fmt: skip
+    UpstreamBreaker.objects.filter(upstream=upstream).delete()
+    ProxyTraffic.objects.filter(upstream=old).update(upstream=new)
+
+
+def _free_name(name: str) -> str:
+    kept = name[:_LONGEST_KEPT_NAME]
+    taken = set(Upstream.with_removed.filter(name__startswith=f"{kept} (removed").values_list("name", flat=True))
+    candidates = [f"{kept} (removed)", *(f"{kept} (removed {n})" for n in range(2, len(taken) + 3))]
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _named_by_environment(upstream: Upstream) -> str:
+    if not (upstream.from_environment and settings.CLIPROXYAPI_MANAGEMENT_URL):
+        return ""
+    return "The environment names it and would bring it back: take CLIPROXYAPI_MANAGEMENT_URL away and restart, or pause it."

@@ -1,0 +1,96 @@
+"""The pages of connecting an account: beginning, the steps, handing over the address, cancelling."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_POST
+
+from management_proxy.client.errors import UpstreamError
+from management_proxy.client.oauth import FLOWS
+from monitoring.web.roles import user_of
+from providers.accounts import logins
+from providers.accounts.open_logins import watch
+from providers.errors import ChangeRefused
+from providers.models import AccountLogin
+from providers.web.pages import back_to, chosen_upstream
+
+
+def session_key(request: HttpRequest) -> str:
+    """The key of the session that a login is bound to."""
+    return request.session.session_key or ""
+
+
+def own_login(request: HttpRequest, login_id: int) -> AccountLogin:
+    """The login of this user and this session; 404 for everybody else's."""
+    digest = logins.session_digest(session_key(request))
+    login = AccountLogin.objects.select_related("upstream").filter(pk=login_id, user=user_of(request), session_digest=digest).first()
+    if login is None:
+        raise Http404("There is no such login, or another session began it.")
+    return login
+
+
+@require_POST
+@never_cache
+@login_required
+def begin(request: HttpRequest) -> HttpResponse:
+    """Start a login and lead to its page."""
+    upstream = chosen_upstream(request)
+    if upstream is None:
+        raise Http404("There is no such upstream.")
+    is_local = request.POST.get("browser") == "upstream"
+    try:
+        login = logins.begin(upstream, user_of(request), session_key(request), request.POST.get("flow", ""), browser_is_on_upstream=is_local)
+    except (ChangeRefused, UpstreamError) as error:
+        messages.error(request, f"The login could not be started: {error}")
+        return back_to("accounts:list", upstream=upstream.name)
+    transaction.on_commit(lambda: watch(login))
+    return redirect("accounts:login", login.pk)
+
+
+@require_GET
+@never_cache
+@login_required
+def show(request: HttpRequest, login_id: int) -> HttpResponse:
+    """The steps and how it stands; once it is over, the region is polled no more."""
+    login = logins.look(own_login(request, login_id))
+    context = {"login": login, "flow": FLOWS[login.flow]}
+    return render(request, "providers/login.html#region" if request.htmx else "providers/login.html", context)  # type: ignore[attr-defined]
+
+
+@require_POST
+@never_cache
+@login_required
+@sensitive_post_parameters("callback")
+@sensitive_variables("pasted")
+def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
+    """Hand over the address that the browser ended at."""
+    login, pasted = own_login(request, login_id), request.POST.get("callback", "")
+    try:
+        logins.deliver(login, pasted)
+    except ChangeRefused as refused:
+        messages.error(request, refused.message)
+    except UpstreamError as error:
+        messages.error(request, f"The upstream cannot be reached: {error}. The login goes on; send it again.")
+    return redirect("accounts:login", login_id)
+
+
+@require_POST
+@never_cache
+@login_required
+def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
+    """End it."""
+    login = own_login(request, login_id)
+    try:
+        logins.cancel(login)
+    except UpstreamError as error:
+        messages.error(request, f"The upstream cannot be told: {error}. It ends by itself in {login.seconds_left / 60:.0f} min.")
+        return redirect("accounts:login", login_id)
+    return (
+        back_to("accounts:list", upstream=login.upstream.name)
+        if not login.is_open and login.status != AccountLogin.Status.CONNECTED
+        else redirect("accounts:login", login_id)
+    )

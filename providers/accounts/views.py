@@ -1,0 +1,175 @@
+"""The accounts' pages: the list, one account, and what can be done with it."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from management_proxy.client import auth_files as auth_file_client
+from management_proxy.client.errors import UpstreamError
+from management_proxy.client.oauth import FLOWS
+from management_proxy.models import Upstream
+from management_proxy.upstreams.registry import client_for
+from monitoring.web.roles import staff_only, user_of
+from providers.accounts import actions
+from providers.accounts.auth_files import LARGEST_UPLOAD
+from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
+from providers.accounts.queries import AccountRow, account_rows, counted, extra_fields, find_account, matching
+from providers.errors import ChangeRefused
+from providers.models import AccountLogin
+from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+
+ROWS_A_PAGE = 100
+Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
+
+
+@require_GET
+@never_cache
+@login_required
+def accounts(request: HttpRequest) -> HttpResponse:
+    """The list with its filters, or the polled region when htmx asks."""
+    upstream, user = chosen_upstream(request), user_of(request)
+    form = AccountFilterForm(request.GET)
+    chosen = form.chosen()
+    context: dict[str, Any] = {
+        "upstream": upstream, "upstreams": upstreams(), "chosen": chosen, "flows": FLOWS.values(), "upload": UploadForm(), "as_of": timezone.now(),
+        "logins": AccountLogin.objects.filter(user=user, settled_at=None, expires_at__gt=timezone.now()).select_related("upstream"),
+    }  # fmt: skip
+    try:
+        rows = account_rows(upstream, user) if upstream else []
+        page = Paginator(matching(rows, **chosen), ROWS_A_PAGE).get_page(request.GET.get("page"))
+        context |= {"page": page, "all_count": len(rows), "counts": counted(rows), "trouble": ""}
+    except UpstreamError as error:
+        context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
+    return render(request, "providers/accounts.html#region" if request.htmx else "providers/accounts.html", context)  # type: ignore[attr-defined]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+@sensitive_post_parameters("proxy_url")
+def account(request: HttpRequest) -> HttpResponse:
+    """One account: health, models, and its fields to change."""
+    upstream, row = _found(request)
+    user = user_of(request)
+    shown = {"note": row.file.note, "priority": row.file.priority, "weight": row.file.weight}
+    try:
+        models: list[str] = auth_file_client.auth_file_models(client_for(upstream), row.file.name)
+        shown |= extra_fields(upstream, row.file.name)
+    except UpstreamError as error:
+        models = []
+        messages.warning(request, f"Not everything could be read: {error}")
+    form = AccountForm(request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown)
+    if form.is_bound and form.is_valid():
+        if not form.changes():
+            messages.success(request, "Nothing to change.")
+            return _to_account(upstream, row.file.name)
+        try:
+            tell(request, actions.edit(upstream, user, row.file.name, form.changes()), "Saved.")
+            return _to_account(upstream, row.file.name)
+        except ChangeRefused as refused:
+            form.add_error(refused.field if refused.field in form.fields else None, refused.message)
+    context = {"upstream": upstream, "row": row, "models": models, "form": form, "grant": GrantForm(initial={"owner": row.owner})}
+    return render(request, "providers/account.html", context, status=400 if form.is_bound else 200)
+
+
+def _found(request: HttpRequest) -> tuple[Upstream, AccountRow]:
+    upstream = chosen_upstream(request)
+    name = request.GET.get("name", "")
+    try:
+        row = find_account(upstream, user_of(request), name) if upstream and name else None
+    except UpstreamError as error:
+        raise Http404(f"The upstream cannot be asked: {error}") from error
+    if upstream is None or row is None:
+        raise Http404("There is no such account, or it is not yours.")
+    return upstream, row
+
+
+def _to_account(upstream: Upstream, name: str) -> HttpResponse:
+    return back_to("accounts:account", upstream=upstream.name, name=name)
+
+
+def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
+    """A POST about one account of one upstream: refusals become messages, and the way leads back to where it came from."""
+
+    @require_POST
+    @never_cache
+    @login_required
+    @wraps(act)
+    def view(request: HttpRequest) -> HttpResponse:
+        upstream, name = chosen_upstream(request), request.POST.get("name", "")
+        if upstream is None:
+            raise Http404("There is no such upstream.")
+        try:
+            if answer := act(request, upstream, name):
+                return answer
+        except ChangeRefused as refused:
+            messages.error(request, refused.message)
+        except UpstreamError as error:
+            messages.error(request, f"The upstream did not do it: {error}")
+        return _to_account(upstream, name) if request.POST.get("back") == "account" else back_to("accounts:list", upstream=upstream.name)
+
+    return view
+
+
+@_action
+def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
+    """Enable or disable it."""
+    disabled = request.POST.get("disabled") == "true"
+    tell(request, actions.switch(upstream, user_of(request), name, disabled=disabled), f"{name} is {'disabled' if disabled else 'enabled'}.")
+
+
+@_action
+def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse | None:
+    """Delete it; the page asked before."""
+    done = tell(request, actions.delete(upstream, user_of(request), name), f"{name} is deleted.")
+    return back_to("accounts:list", upstream=upstream.name) if done else None
+
+
+@_action
+def reset(request: HttpRequest, upstream: Upstream, name: str) -> None:
+    """End its cooldown upstream."""
+    actions.reset_cooldown(upstream, user_of(request), name)
+    messages.success(request, "The upstream tries it again at once.")
+
+
+@_action
+def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse | None:
+    """Take a file in, after checks."""
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        raise ChangeRefused("Choose a file first.", "file")
+    file = form.cleaned_data["file"]
+    content = file.read(LARGEST_UPLOAD + 1)
+    intent = actions.upload(upstream, user_of(request), file.name, content, twin_accepted=form.cleaned_data["twin_accepted"])
+    return _to_account(upstream, file.name) if tell(request, intent, "The account is connected and yours.") else None
+
+
+@staff_only
+@_action
+def download(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse:
+    """The file with its tokens, for staff; audited."""
+    content = actions.download(upstream, user_of(request), name)
+    headers = {"Content-Disposition": 'attachment; filename="account.json"', "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+@staff_only
+@_action
+def grant(request: HttpRequest, upstream: Upstream, name: str) -> None:
+    """Name its owner."""
+    form = GrantForm(request.POST)
+    if not form.is_valid():
+        raise ChangeRefused("There is no such user.", "owner")
+    owner = form.cleaned_data["owner"]
+    actions.grant(upstream, user_of(request), name, owner)
+    messages.success(request, f"{name} belongs to {owner or 'nobody'} now.")

@@ -1,0 +1,172 @@
+"""What people do with client keys. A key is made here, shown once, and kept as a keyed hash."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from management_proxy.models import Upstream
+from management_proxy.upstreams.registry import client_for
+from monitoring.audit import trail as audit
+from providers.client_keys.changes import AddClientKey, RemoveClientKey
+from providers.client_keys.consumption import consumption_of
+from providers.client_keys.limits import must_go
+from providers.client_keys.queries import listed_digests
+from providers.digests import client_key_digest, last_four
+from providers.errors import ChangeRefused
+from providers.funnel.writes import carry_out, submit
+from providers.keys.entry_rules import checked_key
+from providers.models import ClientKey, Intent
+from providers.web.permissions import check_limit, check_may_manage
+
+State = ClientKey.State
+SHORTEST_KEY = 16
+LONGEST_KEY = 200
+LONGEST_OVERLAP = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a key is bound to; `None` is no bound."""
+
+    expires_at: datetime | None = None
+    monthly_requests: int | None = None
+    monthly_tokens: int | None = None
+    removes_at_limit: bool = False
+
+    def check(self) -> None:
+        """Raise ChangeRefused naming the field."""
+        if self.expires_at and self.expires_at <= timezone.now():
+            raise ChangeRefused("it lies in the past", "expires_at")
+        for name in ("monthly_requests", "monthly_tokens"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 2**63:
+                raise ChangeRefused("expected a number above 0, or nothing", name)
+        if self.removes_at_limit and not (self.monthly_requests or self.monthly_tokens):
+            raise ChangeRefused("there is no limit at which it could be removed", "removes_at_limit")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("expires_at", "monthly_requests", "monthly_tokens", "removes_at_limit")}
+
+
+@dataclass(frozen=True)
+class MadeKey:
+    """A new key, in the clear for this once, and what became of the request."""
+
+    row: ClientKey
+    key: str
+    intent: Intent
+
+
+def create(
+    upstream: Upstream, actor: User | None, *, owner: User | None, name: str, terms: Terms | None = None, key: str = "", reason: str = ""
+) -> MadeKey:  # fmt: skip
+    """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds for everybody but staff.
+
+    Without an actor it is the shell that asks, which is staff.
+    """
+    terms = terms or Terms()
+    terms.check()
+    key = _checked(key) if key else f"sk-{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        if owner and actor and not actor.is_staff:
+            check_limit(owner, _in_use(upstream).filter(owner=owner), settings.MAX_CLIENT_KEYS_PER_USER, "client keys")
+        row = _requested_row(upstream, key, owner=owner, name=name, **terms.fields)
+        intent = submit(upstream, AddClientKey(client_key_id=row.pk, key=key, name=name), actor, reason)
+    return MadeKey(row, key, carry_out(intent))
+
+
+def _checked(key: str) -> str:
+    key = checked_key(key, "key")
+    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
+        raise ChangeRefused(f"a key has {SHORTEST_KEY} to {LONGEST_KEY} characters", "key")
+    return key
+
+
+def _in_use(upstream: Upstream) -> Any:
+    return ClientKey.objects.filter(upstream=upstream, state__in=(State.REQUESTED, State.ACTIVE))
+
+
+def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
+    """The row of a key that is about to be added; one that was only seen, or revoked, comes back into use."""
+    row, created = ClientKey.objects.select_for_update().get_or_create(
+        upstream=upstream, digest=client_key_digest(key), defaults={"last_four": last_four(key), "state": State.REQUESTED, **fields}
+    )
+    if not created:
+        if row.state in (State.REQUESTED, State.ACTIVE):
+            raise ChangeRefused("this key is in use already", "key", "KEY_ALREADY_EXISTS")
+        for name, value in {"state": State.REQUESTED, "revoked_at": None, **fields}.items():
+            setattr(row, name, value)
+        row.save()
+    return row
+
+
+def rotate(row: ClientKey, actor: User, overlap: timedelta, reason: str = "") -> MadeKey:
+    """A new key with the same name, owner and terms; the old one ends after the overlap. Raises ChangeRefused."""
+    check_may_manage(actor, row.owner_id)
+    _check_active(row)
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ChangeRefused(f"expected between 0 and {LONGEST_OVERLAP.days} days", "overlap")
+    key = f"sk-{secrets.token_urlsafe(32)}"
+    terms = {"expires_at": None, "monthly_requests": row.monthly_requests, "monthly_tokens": row.monthly_tokens, "removes_at_limit": row.removes_at_limit}
+    with transaction.atomic():
+        new = _requested_row(row.upstream, key, owner=row.owner, name=row.name, replaces=row, **terms)
+        change = AddClientKey(client_key_id=new.pk, key=key, name=row.name, retires_after_seconds=overlap.total_seconds())
+        intent = submit(row.upstream, change, actor, reason)
+    made = MadeKey(new, key, carry_out(intent))
+    if made.intent.state == Intent.State.VERIFIED and not overlap:
+        revoke(row, actor, "replaced")
+    return made
+
+
+def revoke(row: ClientKey, actor: User | None, reason: str = "") -> Intent:
+    """Remove it upstream at once; its usage stays. Raises ChangeRefused."""
+    if actor:
+        check_may_manage(actor, row.owner_id)
+    change = RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name)
+    return carry_out(submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate"))
+
+
+def adopt(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms | None = None) -> None:
+    """Name a key that was only seen, and manage it from now on if the upstream lists it. Raises ChangeRefused, UpstreamError.
+
+    One that is known from usage alone gets a name and an owner, which is all that there is to manage.
+    """
+    listed = bytes(row.digest) in listed_digests(client_for(row.upstream))
+    edit(row, actor, owner=owner, name=name, terms=terms or Terms(), action="client_key.adopted")
+    if listed:
+        ClientKey.objects.filter(pk=row.pk, state=State.SEEN).update(state=State.ACTIVE)
+
+
+def edit(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms, action: str = "client_key.edited") -> None:
+    """Another name, owner or terms. Raises ChangeRefused."""
+    check_may_manage(actor, row.owner_id)
+    if terms.expires_at != row.expires_at:
+        terms.check()
+    ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, **terms.fields)
+    detail = {"owner": owner.get_username() if owner else None, **{field: str(value) for field, value in terms.fields.items()}}
+    audit.record(actor, action, name or row.display_name, upstream=row.upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+
+
+def _check_active(row: ClientKey) -> None:
+    if row.state != State.ACTIVE:
+        raise ChangeRefused("the key is not in use", "", "CONFLICT")
+
+
+def remove_due(upstream: Upstream) -> list[Intent]:
+    """Remove the keys whose time is over or that reached a limit at which they are to go."""
+    active = list(ClientKey.objects.filter(upstream=upstream, state=State.ACTIVE))
+    used = consumption_of([row.pk for row in active])
+    due = [(row, reason) for row in active if (reason := must_go(row, used[row.pk])) and not _is_asked_for(row)]
+    return [revoke(row, None, reason) for row, reason in due]
+
+
+def _is_asked_for(row: ClientKey) -> bool:
+    waiting = Intent.objects.filter(upstream=row.upstream, subject=f"client-key:{row.pk}", state__in=Intent.UNSETTLED)
+    return waiting.exists()

@@ -1,0 +1,55 @@
+"""Reading client keys: what is managed here, what the upstream lists, what was used."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from management_proxy.client.client import ManagementClient
+from management_proxy.client.lists import read_client_keys
+from management_proxy.models import Upstream
+from providers.client_keys.consumption import Consumption, consumption_of
+from providers.client_keys.limits import Standing, standing_of
+from providers.digests import client_key_digest, last_four
+from providers.models import ClientKey
+
+
+@dataclass(frozen=True)
+class ShownKey:
+    """One client key for people: our row, what it used this month, whether the upstream lists it (None: not asked)."""
+
+    row: ClientKey
+    used: Consumption
+    standing: Standing
+    is_listed: bool | None
+
+    @property
+    def is_lost(self) -> bool:
+        """In use by our belief, and not listed upstream."""
+        return self.is_listed is False and self.row.state == ClientKey.State.ACTIVE
+
+
+def listed_digests(client: ManagementClient) -> dict[bytes, str]:
+    """Digest and last four characters of every client key that the upstream lists. Raises UpstreamError."""
+    return {client_key_digest(key): last_four(key.strip()) for key in read_client_keys(client) if key.strip()}
+
+
+def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
+    """Make a row for each listed key that has none, so that it can be adopted."""
+    rows = [ClientKey(upstream=upstream, digest=digest, last_four=four) for digest, four in listed.items()]
+    known = ClientKey.objects.filter(upstream=upstream, digest__in=list(listed))
+    if known.count() < len(rows):
+        ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def visible_rows(user: User, upstream: Upstream) -> Iterable[ClientKey]:
+    """All of the upstream for staff; for others those they own."""
+    rows = ClientKey.objects.filter(upstream=upstream).select_related("owner", "upstream", "replaces")
+    return rows if user.is_staff else rows.filter(owner=user)
+
+
+def shown_keys(rows: Iterable[ClientKey], listed: dict[bytes, str] | None) -> list[ShownKey]:
+    """The rows with their use and standing; `listed` is what the upstream lists, None if it was not asked."""
+    rows = list(rows)
+    used = consumption_of([row.pk for row in rows])
+    return [ShownKey(row, used[row.pk], standing_of(row, used[row.pk]), None if listed is None else bytes(row.digest) in listed) for row in rows]

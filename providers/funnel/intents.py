@@ -1,0 +1,81 @@
+"""Steps of an intent's life, each one fenced transaction; what each state means stands in `upstream_writes`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from monitoring.audit import trail as audit
+from monitoring.failpoints import around
+from monitoring.leases import Term, fence
+from monitoring.models import AuditEntry
+from providers.errors import ChangeRefused
+from providers.funnel.changes import Change
+from providers.models import Intent
+
+State = Intent.State
+_AUDIT_OUTCOMES = {State.VERIFIED: audit.Outcome.SUCCEEDED, State.FAILED: audit.Outcome.FAILED, State.COMPENSATED: audit.Outcome.FAILED}
+
+
+class LeaseLost(Exception):
+    """The term is over; its holder may neither send nor record anything more."""
+
+
+def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) -> None:
+    """Record that they are about to be sent. Raises LeaseLost."""
+    with around("applied"), transaction.atomic():
+        _check(term)
+        now, marked = timezone.now(), list(intents)
+        for intent, before in zip(marked, befores, strict=True):
+            intent.before = before if intent.before is None else intent.before
+            intent.state, intent.token, intent.applied_at = State.APPLIED, term.token, now
+            intent.attempts += 1
+        Intent.objects.bulk_update(marked, ["before", "state", "token", "applied_at", "attempts"])
+    if not term.is_trusted:
+        raise LeaseLost
+
+
+def settle(
+    term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", refusal: ChangeRefused | None = None
+) -> None:  # fmt: skip
+    """Record the outcome together with our half of the change and the end of its audit entry. Raises LeaseLost."""
+    with around("outcome"), transaction.atomic():
+        _check(term)
+        intent.state, intent.after, intent.error = state, after, error[:500]
+        if refusal:
+            intent.error, intent.error_field, intent.error_code = refusal.message[:500], refusal.field[:60], refusal.code[:40]
+        intent.settled_at = timezone.now()
+        if state != State.VERIFIED:
+            intent.change_encrypted = b""
+        intent.save(update_fields=["state", "after", "error", "error_field", "error_code", "settled_at", "change_encrypted"])
+        if change:
+            change.confirmed(intent) if state == State.VERIFIED else change.undone(intent)
+        _finish_audit(intent)
+
+
+def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = False) -> None:
+    """Record that the upstream may or may not hold it. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        intent.state, intent.error, intent.must_save = State.UNKNOWN, error[:500], must_save
+        intent.save(update_fields=["state", "error", "must_save"])
+
+
+def requeue(term: Term, intent: Intent) -> None:
+    """Have one looked at again: what is sent stays sent, and is found when reading. Raises LeaseLost."""
+    with transaction.atomic():
+        _check(term)
+        intent.state = State.REQUESTED
+        intent.save(update_fields=["state"])
+
+
+def _check(term: Term) -> None:
+    if not fence(term):
+        raise LeaseLost
+
+
+def _finish_audit(intent: Intent) -> None:
+    if intent.audit_entry and (entry := AuditEntry.objects.filter(pk=intent.audit_entry).first()):
+        detail = {"intent": intent.pk, "before": intent.before, "after": intent.after, "error": intent.error}
+        audit.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)

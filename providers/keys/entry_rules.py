@@ -1,0 +1,220 @@
+"""What may be put into an entry of a provider key list: as the upstream will keep it, or refused with the field's name.
+
+The upstream answers 200 and silently drops, shortens or merges what does not suit it (contract 6.3); here that is said
+first. Pure, but for looking up where a base URL leads.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from management_proxy.client.addresses import AddressRefused, check_destination
+from providers.errors import ChangeRefused
+from providers.keys.entries import Entry
+from providers.keys.families import Family
+
+HEAVIEST = 1_000_000
+LONGEST_KEY = 4096
+LONGEST_ENTRY_BYTES = 64 * 1024
+MOST_ITEMS = 500
+MODEL_FIELDS = frozenset({"name", "alias", "display-name", "max-context-length", "force-mapping", "is-compat", "thinking"})
+_COMPAT_MODEL_FIELDS = MODEL_FIELDS | {"image", "input-modalities", "output-modalities"}
+_VERTEX_MODEL_FIELDS = frozenset({"name", "alias", "display-name", "force-mapping", "thinking"})
+_PROXY = re.compile(r"(?:https?|socks5h?)://[^\s/]+/?", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FINGERPRINT = re.compile(r"[a-z0-9._-]*")
+
+
+def checked_fields(family: Family, fields: Entry) -> Entry:
+    """The fields as the upstream will keep them; None stays and means "remove". Raises ChangeRefused naming the field."""
+    if unknown := [name for name in fields if name not in family.fields]:
+        raise ChangeRefused(f"{family.label} entries have no such field; the upstream would ignore it", str(unknown[0])[:60])
+    checked = {name: None if value is None else _reader(family, name)(family, name, value) for name, value in fields.items()}
+    if len(msgspec.json.encode(checked)) > LONGEST_ENTRY_BYTES:
+        raise ChangeRefused(f"an entry may have at most {LONGEST_ENTRY_BYTES // 1024} KiB", next(iter(fields)))
+    return checked
+
+
+def check_whole(family: Family, entry: Entry) -> None:
+    """Refuse an entry that the upstream would drop, or could not tell from others. Raises ChangeRefused."""
+    selector = family.identity[0]
+    if not entry.get(selector):
+        raise ChangeRefused("a name is needed" if family.is_named else "a key is needed", selector, "VALIDATION_MISSING_FIELDS")
+    if family.needs_base_url and not entry.get("base-url"):
+        raise ChangeRefused(f"{family.label} entries without a base URL are dropped by the upstream", "base-url", "VALIDATION_MISSING_FIELDS")
+
+
+def checked_key(text: Any, field: str = "api-key") -> str:
+    """A key without blanks around it. Raises ChangeRefused."""
+    key = _text(field, text)
+    if not key:
+        raise ChangeRefused("it is blank", field, "VALIDATION_MISSING_FIELDS")
+    if len(key) > LONGEST_KEY:
+        raise ChangeRefused(f"it has more than {LONGEST_KEY} characters", field)
+    if any(not "!" <= character <= "~" for character in key):
+        raise ChangeRefused("it contains blanks, control characters or letters that no key has", field)
+    return key
+
+
+def _text(name: str, value: Any, longest: int = 2048) -> str:
+    if not isinstance(value, str):
+        raise ChangeRefused(f"expected a text, got {_kind(value)}", name)
+    if any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000 for character in value):
+        raise ChangeRefused("it contains control characters", name)
+    if len(value) > max(longest, LONGEST_KEY if name.endswith("key") else 0) * 4:
+        raise ChangeRefused(f"it has more than {longest} characters", name)
+    return value.strip()
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    return "nothing" if value is None else names.get(type(value), "something else")
+
+
+def _key(_family: Family, name: str, value: Any) -> str:
+    return checked_key(value, name)
+
+
+def _named(_family: Family, name: str, value: Any) -> str:
+    text = _text(name, value, 100)
+    if not text or len(text) > 100:
+        raise ChangeRefused("a name of 1 to 100 characters is needed", name, "VALIDATION_MISSING_FIELDS" if not text else "VALIDATION_ERROR")
+    return text
+
+
+def _base_url(_family: Family, name: str, value: Any) -> str:
+    url = _text(name, value)
+    if url:
+        try:
+            check_destination(url)
+        except AddressRefused as error:
+            raise ChangeRefused(str(error), name) from error
+    return url
+
+
+def _proxy_url(_family: Family, name: str, value: Any) -> str:
+    url = _text(name, value)
+    if url and url.lower() not in ("direct", "none") and not _PROXY.fullmatch(url):
+        raise ChangeRefused("expected an address like socks5://host:1080, `direct`, or nothing", name)
+    return url
+
+
+def _prefix(_family: Family, name: str, value: Any) -> str:
+    prefix = _text(name, value, 100).strip("/")
+    if "/" in prefix:
+        raise ChangeRefused("a prefix with a slash in it would be discarded by the upstream", name)
+    return prefix
+
+
+def _headers(_family: Family, name: str, value: Any) -> dict[str, str]:
+    pairs = [(_text(name, key), _text(name, item)) for key, item in _dict(name, value).items()]
+    for key, item in pairs:
+        if not _HEADER_NAME.fullmatch(key):
+            raise ChangeRefused(f"{key[:60]!r} is no name of a header", name)
+        if not item:
+            raise ChangeRefused(f"the header {key[:60]} has no value and would be discarded", name)
+    return dict(pairs)
+
+
+def _patterns(_family: Family, name: str, value: Any) -> list[str]:
+    texts = [_text(name, item, 200).lower() for item in _list(name, value)]
+    if not all(texts):
+        raise ChangeRefused("it contains a blank name", name)
+    return list(dict.fromkeys(texts))
+
+
+def _models(family: Family, name: str, value: Any) -> list[Entry]:
+    allowed = _COMPAT_MODEL_FIELDS if family.is_named else _VERTEX_MODEL_FIELDS if family.name == "vertex" else MODEL_FIELDS
+    models = []
+    for number, item in enumerate(_list(name, value), 1):
+        model = _dict(name, item)
+        if unknown := [field for field in model if field not in allowed]:
+            raise ChangeRefused(f"model {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name)
+        texts = {field: _text(name, model[field], 200) for field in ("name", "alias", "display-name") if model.get(field) is not None}
+        if not texts.get("name") or (family.name == "vertex" and not texts.get("alias")):
+            needed = "a name and an alias" if family.name == "vertex" else "a name"
+            raise ChangeRefused(f"model {number} needs {needed}; the upstream would drop it", name)
+        models.append({**model, **texts})
+    return models
+
+
+def _weight(_family: Family, name: str, value: Any) -> int:
+    weight = _whole(_family, name, value)
+    if weight > HEAVIEST:
+        raise ChangeRefused(f"a weight is at most {HEAVIEST}", name)
+    return weight
+
+
+def _whole(_family: Family, name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ChangeRefused(f"expected a whole number, got {_kind(value)}", name)
+    if not -(2**31) <= value < 2**31:
+        raise ChangeRefused("the number is too large", name)
+    return value
+
+
+def _flag(_family: Family, name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ChangeRefused(f"expected true or false, got {_kind(value)}", name)
+    return value
+
+
+def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
+    items = []
+    for number, item in enumerate(_list(name, value), 1):
+        source = _dict(name, item)
+        if unknown := [field for field in source if field not in ("api-key", "weight", "proxy-url", "auth-index")]:
+            raise ChangeRefused(f"key {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name)
+        entry: Entry = {"api-key": checked_key(source.get("api-key"), name)}
+        if source.get("weight") is not None:
+            entry["weight"] = _weight(family, name, source["weight"])
+        if source.get("proxy-url"):
+            entry["proxy-url"] = _proxy_url(family, name, source["proxy-url"])
+        items.append(entry)
+    keys = [item["api-key"] for item in items]
+    if len(set(keys)) < len(keys):
+        raise ChangeRefused("the same key stands twice", name)
+    return items
+
+
+def _fingerprint(_family: Family, name: str, value: Any) -> str:
+    profile = _text(name, value, 100)
+    if not _FINGERPRINT.fullmatch(profile):
+        raise ChangeRefused("a profile has small letters, digits, dots, hyphens and underscores", name)
+    return profile
+
+
+def _rules(_family: Family, name: str, value: Any) -> list[Any]:
+    return [_dict(name, item) for item in _list(name, value)]
+
+
+def _object(_family: Family, name: str, value: Any) -> dict[str, Any]:
+    return _dict(name, value)
+
+
+def _dict(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ChangeRefused(f"expected an object, got {_kind(value)}", name)
+    return value
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ChangeRefused(f"expected a list, got {_kind(value)}", name)
+    if len(value) > MOST_ITEMS:
+        raise ChangeRefused(f"at most {MOST_ITEMS} are taken", name)
+    return value
+
+
+Reader = Callable[[Family, str, Any], Any]
+_READERS: dict[str, Reader] = {
+    "name": _named, "api-key": _key, "base-url": _base_url, "proxy-url": _proxy_url, "prefix": _prefix, "headers": _headers,
+    "excluded-models": _patterns, "models": _models, "weight": _weight, "priority": _whole, "request-retry": _whole,
+    "api-key-entries": _key_entries, "fingerprint-profile": _fingerprint, "request-scoped-errors": _rules, "cloak": _object,
+}  # fmt: skip
+
+
+def _reader(_family: Family, name: str) -> Reader:
+    return _READERS.get(name, _flag)

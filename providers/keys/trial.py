@@ -1,0 +1,69 @@
+"""Trying a provider key: the upstream asks the provider for its list of models with it, which costs nothing."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from management_proxy.client.addresses import AddressRefused, check_destination
+from management_proxy.client.api_call import TOKEN, call_provider
+from management_proxy.client.errors import Refused
+from management_proxy.models import Upstream
+from management_proxy.upstreams.registry import client_for
+from monitoring.audit import trail as audit
+from providers.errors import ChangeRefused
+from providers.keys.queries import ListedKey
+from providers.web.permissions import check_may_manage
+
+
+@dataclass(frozen=True)
+class KeyTrial:
+    """How it went: the provider's status, 0 if it was not reached, and a sentence for people."""
+
+    ok: bool
+    status: int
+    message: str
+
+
+_BEARER = {"Authorization": f"Bearer {TOKEN}"}
+# Where each family's provider lists its models: default base, path below it, headers.
+_LISTS = {
+    "claude": ("https://api.anthropic.com", "/v1/models?limit=1", {"x-api-key": TOKEN, "anthropic-version": "2023-06-01"}),
+    "gemini": ("https://generativelanguage.googleapis.com", "/v1beta/models?pageSize=1", {"x-goog-api-key": TOKEN}),
+    "interactions": ("https://generativelanguage.googleapis.com", "/v1beta/models?pageSize=1", {"x-goog-api-key": TOKEN}),
+    "vertex": ("https://aiplatform.googleapis.com", "/v1beta1/publishers/google/models?pageSize=1", {"x-goog-api-key": TOKEN}),
+    "codex": ("https://api.openai.com/v1", "/models", _BEARER),
+    "xai": ("https://api.x.ai/v1", "/models", _BEARER),
+    "openai-compatibility": ("", "/models", _BEARER),
+}
+_MEANINGS = {
+    401: "the provider rejects the key",
+    403: "the provider knows the key and refuses it this",
+    404: "the provider has no list of models at this address; the key may be good all the same",
+    429: "the provider limits this key right now",
+}
+
+
+def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
+    """Try one key. Raises ChangeRefused where it is not the user's or cannot be tried, UpstreamError if the upstream is ill."""
+    check_may_manage(user, listed.owner_id)
+    if not listed.auth_indexes:
+        raise ChangeRefused("the upstream has not loaded it: it is disabled, or was changed a moment ago", "", "CONFLICT")
+    address, header = _question(listed)
+    try:
+        status, _ = call_provider(client_for(upstream), listed.auth_indexes[0], address, header)
+        result = KeyTrial(status == 200, status, "the provider accepts the key" if status == 200 else _MEANINGS.get(status, f"the provider answered {status}"))
+    except Refused as error:
+        result = KeyTrial(False, 0, f"the provider could not be reached: {error}")
+    outcome = audit.Outcome.SUCCEEDED if result.ok else audit.Outcome.FAILED
+    audit.record(user, "provider_key.tested", listed.label, upstream=upstream.name, outcome=outcome, detail={"status": result.status})
+    return result
+
+
+def _question(listed: ListedKey) -> tuple[str, dict[str, str]]:
+    base, path, header = _LISTS[listed.family.name]
+    base = str(listed.entry.get("base-url") or base).rstrip("/")
+    try:
+        check_destination(base)
+    except AddressRefused as error:
+        raise ChangeRefused(str(error), "base-url") from error
+    return base + path, header

@@ -1,0 +1,145 @@
+"""The pages of provider keys: the list, one key, and what can be done with it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from management_proxy.client.errors import UpstreamError
+from management_proxy.models import Upstream
+from management_proxy.upstreams.registry import client_for
+from monitoring.web.roles import user_of
+from providers.errors import ChangeRefused
+from providers.keys import actions as keys
+from providers.keys.families import FAMILIES
+from providers.keys.forms import EntryForm
+from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
+from providers.keys.trial import try_key
+from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+
+# Custom providers have a page of their own.
+SHOWN = tuple(family for family in FAMILIES.values() if not family.is_named)
+
+
+@require_GET
+@never_cache
+@login_required
+def provider_keys(request: HttpRequest) -> HttpResponse:
+    """Every key that the user may see, or the polled region when htmx asks."""
+    upstream = chosen_upstream(request)
+    context: dict[str, Any] = {"upstream": upstream, "upstreams": upstreams(), "families": SHOWN, "as_of": timezone.now(), "rows": [], "trouble": ""}
+    if upstream:
+        try:
+            everything = listed_keys(upstream, client_for(upstream), SHOWN)
+            context["rows"] = visible_to(user_of(request), everything)
+            context["others"] = len(everything) - len(context["rows"])
+        except UpstreamError as error:
+            context["trouble"] = str(error)
+    return render(request, f"providers/keys.html{'#region' if request.htmx else ''}", context)  # type: ignore[attr-defined]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+@sensitive_post_parameters("key", "headers", "proxy_url")
+def new_key(request: HttpRequest, family_name: str) -> HttpResponse:
+    """A new key of a family."""
+    upstream, user = chosen_upstream(request), user_of(request)
+    if upstream is None or family_name not in {family.name for family in SHOWN}:
+        raise Http404
+    family = FAMILIES[family_name]
+    form = EntryForm(family, {}, request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial={"owner": user})
+    if form.is_bound and form.is_valid():
+        try:
+            data = form.cleaned_data
+            owner = data["owner"] if user.is_staff else user
+            tell(request, keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]), f"The {family.label} key was added.")
+            return back_to("providers:keys", upstream=upstream.name)
+        except ChangeRefused as refusal:
+            form.refuse(refusal)
+    return render(request, "providers/key.html", {"upstream": upstream, "family": family, "form": form}, status=400 if form.is_bound else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+@sensitive_post_parameters("key", "headers", "proxy_url")
+def provider_key(request: HttpRequest, key_id: str) -> HttpResponse:
+    """One key: its fields to change, and what else can be done with it."""
+    upstream, listed = _found(request, key_id)
+    user = user_of(request)
+    shown = {"name": listed.row.name if listed.row else "", "owner": listed.owner_id}
+    form = EntryForm(listed.family, listed.entry, request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown)
+    if form.is_bound and form.is_valid():
+        try:
+            _save(request, upstream, listed, form)
+            return back_to("providers:keys", upstream=upstream.name)
+        except ChangeRefused as refusal:
+            form.refuse(refusal)
+    context = {"upstream": upstream, "family": listed.family, "key": listed, "form": form}
+    return render(request, "providers/key.html", context, status=400 if form.is_bound else 200)
+
+
+def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: EntryForm) -> None:
+    user, data = user_of(request), form.cleaned_data
+    changes = form.changes()
+    if listed.row is None or data["name"] != listed.row.name or (user.is_staff and data["owner"] != listed.row.owner):
+        owner = data["owner"] if user.is_staff else user
+        keys.rename(upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff)
+    if changes:
+        tell(request, keys.edit(upstream, listed, changes, user), "Saved.")
+    else:
+        messages.success(request, "Saved.")
+
+
+@require_POST
+@login_required
+def switch(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Out of use, or back into use."""
+    upstream, listed = _found(request, key_id)
+    disabled = request.POST.get("disabled") == "true"
+    tell(request, keys.switch(upstream, listed, disabled, user_of(request)), f"{listed.label} is {'out of' if disabled else 'in'} use.")
+    return back_to("providers:keys", upstream=upstream.name)
+
+
+@require_POST
+@login_required
+def remove(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Remove it upstream."""
+    upstream, listed = _found(request, key_id)
+    tell(request, keys.remove(upstream, listed, user_of(request)), f"{listed.label} was removed.")
+    return back_to("providers:keys", upstream=upstream.name)
+
+
+@require_POST
+@login_required
+def trial(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Ask the provider with it, through the upstream."""
+    upstream, listed = _found(request, key_id)
+    try:
+        result = try_key(upstream, listed, user_of(request))
+        (messages.success if result.ok else messages.warning)(request, f"{listed.label}: {result.message}.")
+    except (ChangeRefused, UpstreamError) as problem:
+        messages.error(request, f"{listed.label} could not be tried: {problem}")
+    return back_to("providers:keys", upstream=upstream.name)
+
+
+def _found(request: HttpRequest, key_id: str) -> tuple[Upstream, ListedKey]:
+    """The key if the user may see it; 404 else, since it is nobody's business whether it exists."""
+    upstream = chosen_upstream(request)
+    if upstream is None:
+        raise Http404
+    try:
+        listed = find_listed(visible_to(user_of(request), listed_keys(upstream, client_for(upstream), SHOWN)), key_id)
+    except UpstreamError as error:
+        messages.error(request, f"The upstream cannot be asked: {error}")
+        listed = None
+    if listed is None:
+        raise Http404
+    return upstream, listed

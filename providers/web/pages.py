@@ -1,0 +1,41 @@
+"""What the providers' pages share: which upstream is meant, and telling what became of a change."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from management_proxy.models import Upstream
+from management_proxy.upstreams.registry import ensure_environment_upstream
+from providers.models import Intent
+
+
+def upstreams() -> list[Upstream]:
+    """All that pages may serve, the environment's first."""
+    ensure_environment_upstream()
+    return list(Upstream.objects.filter(is_enabled=True).order_by("-from_environment", "name"))
+
+
+def chosen_upstream(request: HttpRequest) -> Upstream | None:
+    """The one named by `upstream`, else the first; None if there is none of that name, or none at all."""
+    name = request.POST.get("upstream") or request.GET.get("upstream")
+    return next((upstream for upstream in upstreams() if not name or upstream.name == name), None)
+
+
+def back_to(url_name: str, **query: str) -> HttpResponse:
+    """A redirect to a page with its query."""
+    return redirect(f"{reverse(url_name)}?{urlencode(query)}" if query else reverse(url_name))
+
+
+def tell(request: HttpRequest, intent: Intent, done: str) -> bool:
+    """Say on the next page what became of a change; whether it is certain to hold."""
+    if intent.state == Intent.State.VERIFIED:
+        messages.success(request, f"{done} {intent.error}".strip() if intent.error else done)
+    elif intent.is_settled:
+        messages.error(request, f"Nothing was changed: {intent.error or intent.get_state_display()}")
+    else:
+        waiting = "It waits for its turn" if intent.is_waiting else "It was sent, but not confirmed"
+        messages.warning(request, f"{waiting}; change #{intent.pk} shows how it ends.")
+    return intent.state == Intent.State.VERIFIED

@@ -1,0 +1,137 @@
+"""Hiding, restoring and changing the upstream's configuration as text."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.configuration.text import InvalidText, check_replacement, hidden, restored, scalars, set_value, value_at
+from tests.factories import recordings_in
+
+TEXT = """# configuration — äöü 😀
+host: "127.0.0.1"
+remote-management:
+  secret-key: "$2a$10$abcdefghijklmnopqrstuv"   # the key
+  allow-remote: true
+api-keys:
+  - "sk-team-alpha-5f2c91aa"
+  - sk-team-beta-77d0e3b1
+#  - sk-old-commented-key-1234
+# api-key: oldsecret
+proxy-url: socks5://user:pw@1.2.3.4:1080
+tls: {enable: false, cert: /x, key: /etc/tls/key.pem}
+openai-compatibility:
+  - name: relay # stays
+    base-url: http://relay.example.com
+    api-key-entries:
+      - {api-key: 'sk-or-v1-first-0123456789abcdef', proxy-url: ""}
+    headers:
+      X-Team: |
+        top
+        secret
+debug: false
+"""
+SECRETS = ["$2a$10$abc", "alpha-5f2c", "beta-77d0", "old-commented", "oldsecret", "user:pw", "sk-or-v1", "top\n"]
+RECORDED = [x.body.decode() for x in recordings_in("management.jsonl")["management.jsonl"] if x.path.endswith("/config.yaml") and x.method == "GET"]
+
+
+def test_no_secret_is_visible_and_everything_else_is():
+    shown = hidden(TEXT)
+    assert [secret for secret in SECRETS if secret in shown] == []
+    for kept in ("# configuration — äöü 😀", "/etc/tls/key.pem", "name: relay # stays", "http://relay.example.com", "# the key"):
+        assert kept in shown
+
+
+@pytest.mark.parametrize("text", [TEXT, *RECORDED])
+def test_restoring_what_was_not_edited_gives_the_same_bytes(text):
+    assert restored(hidden(text), text) == text
+
+
+def test_edits_around_hidden_values_keep_them():
+    edited = hidden(TEXT).replace("debug: false", "debug: true").replace("  - hidden-3…e3b1\n", "")
+    text = restored(edited, TEXT)
+    assert 'secret-key: "$2a$10$abcdefghijklmnopqrstuv"   # the key' in text
+    assert value_at(text, ("debug",)) == "true"
+    assert "beta-77d0" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("http://relay.example.com", "hidden-2…91aa"),
+        ("http://relay.example.com", "https://evil.example/hidden-2…91aa"),
+        ('host: "127.0.0.1"', "host: hidden-1…stuv"),
+        ("debug: false", "debug: false # hidden-2…91aa"),
+        ("debug: false", "nickname: hidden-7…cdef"),
+    ],
+)
+def test_placeholder_where_its_secret_would_show_is_refused(old, new):
+    with pytest.raises(InvalidText, match="hidden values stand"):
+        restored(hidden(TEXT).replace(old, new), TEXT)
+
+
+@pytest.mark.parametrize(("old", "new"), [("hidden-2…91aa", "hidden-2…91aaX"), ("hidden-2…91aa", "hidden-99…91aa"), ("hidden-2…91aa", "hidden-0…")])
+def test_changed_placeholder_is_refused_with_its_line(old, new):
+    with pytest.raises(InvalidText) as caught:
+        restored(hidden(TEXT).replace(old, new), TEXT)
+    assert caught.value.line == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        (("debug",), True, "debug: true"),
+        (("redis-usage-queue-retention-seconds",), 600, "redis-usage-queue-retention-seconds: 600"),
+        (("remote-management", "allow-remote"), False, "  allow-remote: false"),
+        (("remote-management", "disable-control-panel"), True, "  disable-control-panel: true"),
+        (("routing", "strategy"), 'a "b" \\', '  strategy: "a \\"b\\" \\\\"'),
+    ],
+)
+def test_one_value_is_set_and_the_rest_stays(path, value, line):
+    text = set_value(TEXT, path, value)
+    assert line in text.splitlines()
+    assert value_at(text, path) == (value if isinstance(value, str) else str(value).lower())
+    assert set(TEXT.splitlines()) - set(text.splitlines()) <= {line for line in TEXT.splitlines() if path[-1] in line}
+
+
+def test_value_of_an_empty_name_is_set():
+    assert set_value("debug:\nport: 1\n", ("debug",), True) == "debug: true\nport: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "empty"), ("# nothing\n", "secret-key is missing"), ("- a\n", "mapping"), ("just text", "mapping"),
+        ("a: [1\n", "no valid YAML"), ("a: 1\na: 2\n", "twice"),
+        ("a: 1\n---\nb: 2\n", "one document"), ("? [x]\n: 1\n", "plain text"), ("a: " + "[" * 60, "deeper"), ("a: \x07", "control"),
+        (TEXT.replace('secret-key: "$2a$10$abcdefghijklmnopqrstuv"', 'secret-key: ""'), "secret-key"),
+        (TEXT.replace('  - "sk-team-alpha-5f2c91aa"\n  - sk-team-beta-77d0e3b1\n', "  []\n"), "api-keys is empty"),
+        (TEXT + "# " + "x" * 1_100_000, "larger"), (TEXT + "# \ud800", "control"), ("a: \t- x: y\n\t", "no valid YAML"),
+    ],
+)  # fmt: skip
+def test_text_that_everybody_would_regret_is_refused(text, told):
+    with pytest.raises(InvalidText, match=told):
+        check_replacement(text, TEXT)
+
+
+def test_recorded_configurations_pass_the_checks():
+    for text in RECORDED:
+        check_replacement(text, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused_never_more(text):
+    try:
+        scalars(text)
+        assert restored(hidden(text), text) == text
+    except InvalidText:
+        pass
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\u2028\u2029\ufeff\x85"), min_size=1, max_size=30),
+    st.sampled_from(["debug", "proxy-url", "new-name"]),
+)
+def test_any_text_can_be_set_as_a_value(value, name):
+    assert value_at(set_value(TEXT, (name,), value), (name,)) == value

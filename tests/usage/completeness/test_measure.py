@@ -1,0 +1,227 @@
+"""Measured completeness against a simulated upstream: every way to lose an event is seen, and named for what it is."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from management_proxy.simulator import running_simulator
+from monitoring.templatetags.figures import collected_share
+from tests.factories import give_key, make_upstream, make_user
+from usage.collector import spool
+from usage.collector.run import collect
+from usage.completeness import measure as completeness
+from usage.health.gauges import completeness_gauges
+from usage.models import CollectorRun, UsageEvent
+from usage.models.completeness import CompletenessInterval, CounterSample
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Cause = CompletenessInterval.Cause
+
+
+class World:
+    """An upstream whose hours pass as told, and a collector that looks when told."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+        self.ahead = 0.0
+
+    def clock(self) -> float:
+        return self.started + self.ahead
+
+    def serve(self, count: int) -> None:
+        """Let clients be served: long sessions ended some minutes ago, and all of it is over for more than a minute."""
+        self.ahead += 300
+        self.simulator.app.generate(count, 0.0, None)
+        self.ahead += 70
+
+    def look(self) -> None:
+        self.upstream.refresh_from_db()
+        assert collect(self.upstream, CollectorRun.Trigger.LOOP).status == "succeeded"
+
+    def looks(self, times: int = 2) -> None:
+        """Close what is open: an interval is closed by the second look after it."""
+        for _ in range(times):
+            self.ahead += 120
+            self.look()
+
+    def intervals(self, *causes: Cause) -> list[CompletenessInterval]:
+        found = CompletenessInterval.objects.order_by("started_at")
+        return list(found.filter(cause__in=causes) if causes else found)
+
+
+@pytest.fixture
+def world(monkeypatch, settings):
+    world = World()
+    monkeypatch.setattr(completeness, "MEASURE_EVERY", timedelta(0))
+    clock = type("Clock", (), {"now": lambda: datetime.fromtimestamp(world.clock(), UTC)})
+    monkeypatch.setattr("usage.completeness.measure.timezone", clock)
+    monkeypatch.setattr("management_proxy.upstreams.observation.timezone", clock)
+    with running_simulator(statistics=True, retention=3600, clock=world.clock) as simulator:
+        world.simulator = simulator
+        world.upstream = make_upstream(management_url=simulator.management_url)
+        give_key(world.upstream, simulator.key)
+        world.upstream.save()
+        world.serve(40)
+        world.look()
+        yield world
+
+
+def test_everything_collected_is_said_to_be_complete(world):
+    for _ in range(4):
+        world.serve(50)
+        world.look()
+    world.looks()
+    [interval] = world.intervals()
+    assert interval.counted > 150
+    assert (interval.missing, interval.cause) == (0, Cause.NONE)
+    # Those that the client broke off are stored, but never counted.
+    assert interval.stored <= UsageEvent.objects.count()
+
+
+def test_events_that_expired_while_nobody_looked_are_lost_because_the_collector_stopped(world):
+    world.simulator.control("settings", {"retention": 60})
+    world.upstream.retention_seconds = 60
+    world.upstream.save()
+    world.serve(50)
+    world.look()
+    world.looks()
+    [lost] = world.intervals(Cause.STOPPED)
+    assert lost.is_loss
+    assert lost.missing == lost.counted >= 40
+    assert "nobody looked for" in lost.detail
+
+
+def test_subscriber_that_takes_events_away_is_named(world):
+    world.looks()
+    world.simulator.control("subscriber", {"reading": True})
+    world.serve(50)
+    world.look()
+    world.looks()
+    [stolen] = world.intervals(Cause.ANOTHER_CONSUMER)
+    assert stolen.missing == stolen.counted >= 40
+
+
+def test_second_collector_that_pops_half_is_named(world):
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    world.look()
+    world.looks()
+    [stolen] = world.intervals(Cause.ANOTHER_CONSUMER)
+    assert 20 <= stolen.missing <= 31
+
+
+def test_restart_of_the_upstream_is_no_loss_of_ours(world):
+    world.serve(20)
+    world.look()
+    world.simulator.control("restart", {})
+    world.ahead += 5
+    world.serve(10)
+    world.look()
+    world.looks()
+    [restarted] = world.intervals(Cause.RESTARTED)
+    assert not restarted.is_loss
+    assert restarted.missing == 0
+
+
+def test_attempts_while_statistics_were_off_are_no_loss_of_ours(world):
+    world.simulator.control("settings", {"statistics": False})
+    world.upstream.refresh_from_db()
+    world.upstream.observed_at = None
+    world.upstream.save()
+    world.serve(30)
+    world.look()
+    world.looks()
+    found = world.intervals(Cause.STATISTICS_OFF)
+    assert sum(interval.missing for interval in found) >= 20
+    assert not any(interval.is_loss for interval in found)
+
+
+def test_page_that_was_stored_late_heals_its_interval(world):
+    world.serve(30)
+    queue = world.simulator.app.state.queue
+    page = b"[" + b",".join(queue.pop(len(queue))) + b"]"
+    world.look()
+    world.looks()
+    [missed] = world.intervals(Cause.ANOTHER_CONSUMER)
+    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(page)
+    world.looks(1)
+    missed.refresh_from_db()
+    assert (missed.missing, missed.cause, missed.stored) == (0, Cause.NONE, missed.counted)
+
+
+def test_verdict_is_taken_back_when_most_of_it_turns_up(world):
+    world.serve(60)
+    queue = world.simulator.app.state.queue
+    page = b"[" + b",".join(queue.pop(30)[:28]) + b"]"
+    world.look()
+    world.looks()
+    [stolen] = world.intervals(Cause.ANOTHER_CONSUMER)
+    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(page)
+    world.looks(1)
+    stolen.refresh_from_db()
+    assert not stolen.is_loss
+    assert stolen.missing <= 3
+
+
+def test_sessions_that_are_counted_when_they_are_over_are_no_loss(world):
+    """A simulated session's turns ended minutes before all of them are counted and queued."""
+    for _ in range(6):
+        world.ahead += 30
+        world.simulator.app.generate(120, 0.0, None)
+        world.ahead += 30
+        world.look()
+    world.looks(3)
+    assert not any(interval.is_loss for interval in world.intervals())
+
+
+def test_nothing_is_written_under_a_lost_lease(world, monkeypatch):
+    from monitoring.leases import force_release
+
+    before = CounterSample.objects.count()
+    original = completeness.counters
+
+    def overtaken(client):
+        force_release(world.upstream.collect_lease)
+        return original(client)
+
+    monkeypatch.setattr(completeness, "counters", overtaken)
+    collect(world.upstream, CollectorRun.Trigger.LOOP)
+    assert CounterSample.objects.count() == before
+
+
+def test_counters_that_cannot_be_read_cost_no_run(world):
+    world.simulator.control("faults", {"kind": "status", "status": 500, "path": "*api-key-usage", "count": 1})
+    world.ahead += 60
+    world.look()
+    world.look()
+
+
+def stolen_world(world):
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    world.look()
+    world.looks()
+
+
+def test_loss_is_told_by_doctor_page_json_and_gauge(world, client, monkeypatch):
+    stolen_world(world)
+    client.force_login(make_user("ada", staff=True))
+    for path in ("/monitoring/", "/monitoring/doctor/"):
+        assert "Another consumer" in client.get(path).content.decode()
+    [told] = client.get("/api/usage/collection-status").json()["completeness"]
+    assert told["lost"] == told["intervals"][0]["missing"] >= 20
+    assert 0.4 < told["collectedShare"] < 0.9
+    assert (told["intervals"][0]["cause"], told["intervals"][0]["isLoss"]) == ("another_consumer", True)
+    share = next(s for m in completeness_gauges() for s in m.samples if s.name == "usage_collected_ratio")
+    assert share.value == pytest.approx(told["collectedShare"], abs=1e-6)
+
+
+def test_ordinary_user_is_told_nothing_of_other_peoples_events(world, client):
+    stolen_world(world)
+    client.force_login(make_user("bob"))
+    assert "completeness" not in client.get("/api/usage/collection-status").json()
+
+
+def test_share_is_never_rounded_up_to_all(db):
+    assert (collected_share(0.99999), collected_share(1.0), collected_share(None)) == ("99.99 %", "100 %", "–")

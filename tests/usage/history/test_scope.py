@@ -1,0 +1,76 @@
+"""Who sees whose usage: every usage endpoint with every role, walked from the URL conf so that none can be forgotten."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.urls import reverse
+
+from tests.factories import make_client_key, make_event, make_upstream, make_user, store
+from usage.api import urls as api_urls
+from usage.models import UsageEvent
+from usage.web import urls
+
+pytestmark = pytest.mark.django_db
+
+# What tells of somebody else's usage, whatever field it stands in.
+OTHERS = ("others-laptop", "othersname", "others-model", "others-account@example.com", "others-address", "sk-others", "…0002")
+# Only triggers, or tells the state of collection: nobody's usage.
+WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
+# Beside `from` and `to`.
+QUERIES = {"usage-api:breakdown": {"group_by": ["key", "model"]}, "usage-api:series": {"group_by": "key,user"}}
+ROUTES = [(f"{conf.app_name}:{pattern.name}", pattern) for conf in (api_urls, urls) for pattern in conf.urlpatterns]
+
+
+@pytest.fixture
+def everybody():
+    """A user whose key was used, one without keys, a member of staff; and somebody else whose usage is nobody's business."""
+    upstream, mine, other = make_upstream(), make_user("minename"), make_user("othersname")
+    make_client_key(upstream, "sk-mine-0001", owner=mine, name="my-laptop")
+    make_client_key(upstream, "sk-others-0002", owner=other, name="others-laptop")
+    now = datetime.now(UTC)
+    store(upstream, make_event(timestamp=now, api_key="sk-mine-0001", model="my-model", source="others-account@example.com"))
+    store(
+        upstream,
+        make_event(timestamp=now, api_key="sk-others-0002", model="others-model", source="others-account@example.com", client_ip="others-address"),
+    )
+    return {"owner": mine, "stranger": make_user("nokeys"), "staff": make_user("ada", staff=True)}
+
+
+def texts(client, name, pattern):
+    """What a route tells: of each event, where it tells of one."""
+    day = str(datetime.now(UTC).date())
+    query = {"from": day, "to": day, "range": "custom", **QUERIES.get(name, {})}
+    converters = pattern.pattern.converters
+    events = UsageEvent.objects.order_by("id").values_list("id", flat=True) if "event_id" in converters else [None]
+    assert not converters.keys() - {"event_id"}, f"{name} takes arguments that this test cannot give"
+    for event in events:
+        answer = client.get(reverse(name, args=[] if event is None else [event]), query)
+        yield answer.status_code, b"".join(answer).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [route for route in ROUTES if route[0] not in WITHOUT_USAGE], ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_everybody_sees_what_they_may_and_no_more(client, everybody, name, pattern):
+    for status, text in texts(client, name, pattern):
+        assert status in (302, 401)
+        assert not any(word in text for word in OTHERS)
+    told = {}
+    for role, user in everybody.items():
+        client.force_login(user)
+        answers = list(texts(client, name, pattern))
+        assert {status for status, _ in answers} <= {200, 404}, role
+        told[role] = " ".join(text for status, text in answers if status == 200)
+    for role in ("owner", "stranger"):
+        assert [word for word in OTHERS if word in told[role]] == [], role
+    assert "my-model" not in told["stranger"]
+    # Otherwise this route would tell nothing, and the test with it.
+    assert told["owner"] != told["stranger"] != told["staff"]
+    assert told["staff"] != told["owner"]
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 401), ("stranger", 403), ("owner", 403)])
+def test_only_staff_collect(client, everybody, role, status):
+    if role:
+        client.force_login(everybody[role])
+    assert client.post("/api/usage/collect").status_code == status

@@ -1,0 +1,75 @@
+"""JSON of history: the contract of the present dashboard, and summary, series and breakdown beside it (docs/api.md)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from usage.api.collect import filtered_by_upstream, invalid_fields, invalid_query, signed_in
+from usage.api.conditional import answered
+from usage.api.history_body import history as history_of
+from usage.history.dimensions import InvalidQuery
+from usage.history.scope import Scope
+from usage.history.summaries import Asked
+from usage.history.summaries import breakdown as breakdown_of
+from usage.history.summaries import series as series_of
+from usage.history.summaries import summary as summary_of
+from usage.web.forms import FilteredForm
+from usage.web.query_form import QuestionForm
+
+# Default and largest number of groups that are told apart.
+_TOP_OF_SERIES = (10, 50)
+
+
+@require_GET
+@signed_in
+@filtered_by_upstream
+def history(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=[&tz=]` and a filter per dimension: dashboard contract in usage/api/history_body.py."""
+    scope = Scope.of(request.user)
+    form = FilteredForm(request.GET, scope=scope)
+    if not form.is_valid():
+        return invalid_query(form)
+    window, filters = form.window(), form.filters
+    return _told(request, "history", (window, filters), scope, lambda: history_of(window, scope, filters))
+
+
+@require_GET
+@signed_in
+@filtered_by_upstream
+def summary(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=&tz=&bucket=&compare=previous` and filters: totals with percentiles, and a series."""
+    return _answer(request, "summary", summary_of, max_groups=0)
+
+
+@require_GET
+@signed_in
+@filtered_by_upstream
+def series(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=&tz=&bucket=&group_by=&top=&order_by=&percentiles=` and filters: measures by bucket and group."""
+    return _answer(request, "series", series_of, top=_TOP_OF_SERIES)
+
+
+@require_GET
+@signed_in
+@filtered_by_upstream
+def breakdown(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=&tz=&group_by=&top=&order_by=&percentiles=` and filters: measures by group."""
+    return _answer(request, "breakdown", breakdown_of)
+
+
+def _answer(request: HttpRequest, name: str, answer: Callable[[Asked], dict[str, Any]], **limits: Any) -> HttpResponse:
+    scope = Scope.of(request.user)
+    form = QuestionForm(request.GET, scope=scope, **limits)
+    if not form.is_valid():
+        return invalid_query(form)
+    asked = form.asked()
+    return _told(request, name, asked, scope, lambda: answer(asked))
+
+
+def _told(request: HttpRequest, name: str, question: object, scope: Scope, ask: Callable[[], dict[str, Any]]) -> HttpResponse:
+    try:
+        return answered(request, name, question, scope, ask)
+    except InvalidQuery as wrong:
+        return invalid_fields(wrong.fields)

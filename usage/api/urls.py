@@ -1,0 +1,18 @@
+"""JSON addresses under /api/usage/."""
+
+from django.urls import path
+
+from usage.api import collect, events, history
+
+app_name = "usage-api"
+urlpatterns = [
+    path("collect", collect.collect, name="collect"),
+    path("collection-status", collect.collection_status, name="collection-status"),
+    path("history", history.history, name="history"),
+    path("summary", history.summary, name="summary"),
+    path("series", history.series, name="series"),
+    path("breakdown", history.breakdown, name="breakdown"),
+    path("events", events.events, name="events"),
+    path("events/<int:event_id>", events.event, name="event"),
+    path("export", events.export, name="export"),
+]

@@ -1,0 +1,73 @@
+"""The public fields of one event, as SQL: the same for lists, export and pages.
+
+Expressions stand over `usage_event AS e` and what `JOINS` adds. Counts that no one reported are null; `inputTokens` always
+includes the cache and `outputTokens` the reasoning, whatever the provider (contract 2.5).
+"""
+
+from usage.history.dimensions import UNATTRIBUTED
+from usage.history.scope import Scope
+
+JOINS = """
+    JOIN usage_usageseries AS s ON s.id = e.series_id
+    JOIN management_proxy_upstream AS o ON o.id = s.upstream_id
+    LEFT JOIN providers_clientkey AS k ON k.id = e.client_key_id
+    LEFT JOIN auth_user AS a ON a.id = k.owner_id
+    LEFT JOIN providers_credential AS c ON c.id = e.credential_id
+"""
+_KEY_NAME = """
+    CASE WHEN k.id IS NULL THEN 'No key' WHEN k.name <> '' THEN k.name WHEN k.last_four <> '' THEN '…' || k.last_four ELSE 'Key ' || k.id END
+"""
+_FIELDS = {
+    "id": "e.id::text",
+    "timestamp": """to_char(e."timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""",
+    "upstream": "o.name",
+    "keyId": f"coalesce(k.id::text, '{UNATTRIBUTED}')",
+    "keyName": _KEY_NAME,
+    "username": "a.username",
+    "model": "s.model",
+    "alias": "s.alias",
+    "provider": "s.provider",
+    "credentialId": f"coalesce(c.id::text, '{UNATTRIBUTED}')",
+    "credential": "coalesce(c.label, '')",
+    "authType": "s.auth_type",
+    "executorType": "s.executor_type",
+    "endpoint": "s.endpoint",
+    "serviceTier": "s.service_tier",
+    "reasoningEffort": "s.reasoning_effort",
+    "failed": "s.failed",
+    "failureClass": "nullif(s.failure_class, '')",
+    "failStatus": "e.fail_status",
+    "latencyMs": "e.latency_ms",
+    "ttftMs": "e.ttft_ms",
+    "totalTokens": "coalesce(e.total_tokens, 0)",
+    "inputTokens": "coalesce(e.uncached_input_tokens, 0) + coalesce(e.cache_read_tokens, 0) + coalesce(e.cache_write_tokens, 0)",
+    "outputTokens": "coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0)",
+    "uncachedInputTokens": "e.uncached_input_tokens",
+    "cacheReadTokens": "e.cache_read_tokens",
+    "cacheWriteTokens": "e.cache_write_tokens",
+    "nonReasoningOutputTokens": "e.non_reasoning_output_tokens",
+    "reasoningTokens": "e.reasoning_tokens",
+    "unclassifiedTokens": "e.unclassified_tokens",
+    "tokenQuality": "e.token_quality",
+    "isFirstAttempt": "e.is_first_attempt",
+    "requestId": "e.request_id",
+}
+# Whose account served a request, and whose key it was, is for administrators.
+_STAFF_FIELDS = frozenset({"username", "credentialId", "credential"})
+# What people or providers chose; the rest are numbers, instants and words of ours.
+TEXT_FIELDS = frozenset(
+    {
+        "upstream", "keyName", "username", "model", "alias", "provider", "credential", "authType", "executorType",
+        "endpoint", "serviceTier", "reasoningEffort", "requestId",
+    }
+)  # fmt: skip
+
+
+def fields_for(scope: Scope) -> dict[str, str]:
+    """Name and SQL expression of every field that may be seen."""
+    return {name: sql for name, sql in _FIELDS.items() if scope.sees_everything or name not in _STAFF_FIELDS}
+
+
+def select_list(fields: dict[str, str]) -> str:
+    """Fields as they stand after SELECT."""
+    return ", ".join(f'{sql} AS "{name}"' for name, sql in fields.items())

@@ -1,0 +1,38 @@
+"""Pages of events by cursor, stable under inserts; usage/events/search.py finds what is on them."""
+
+from dataclasses import dataclass
+
+from usage.events.query import Cursor, EventQuestion
+from usage.events.search import Search, cursor_at
+from usage.history.snapshot import Row, one_instant
+
+LARGEST_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Page:
+    """Events, newest first, and the cursors of the pages on both sides; None where the list ends."""
+
+    rows: list[Row]
+    next: Cursor | None
+    previous: Cursor | None
+
+
+def page_of_events(question: EventQuestion, cursor: Cursor | None, size: int) -> Page:
+    """The page behind a cursor, or the newest one."""
+    is_newer = cursor is not None and cursor.is_newer
+    with one_instant():
+        rows = Search(question, is_newer).rows(cursor, size + 1)
+    has_more, rows = len(rows) > size, rows[:size]
+    if is_newer:
+        rows.reverse()
+    if not rows:
+        return Page([], None, None)
+    older, newer = cursor_at(rows[-1], is_newer=False), cursor_at(rows[0], is_newer=True)
+    for row in rows:
+        del row["_at"], row["_id"]
+    return Page(
+        rows,
+        older if has_more or is_newer else None,
+        newer if (has_more if is_newer else cursor) else None,
+    )

@@ -1,0 +1,59 @@
+"""Reading for history: rows of a statement as dictionaries, and several statements that see the same instant.
+
+Where usage/history/replica.py says so, both come from the replica.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from usage.history.replica import connection
+
+Row = dict[str, Any]
+T = TypeVar("T")
+_known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_this_instant", default=None)
+
+
+def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
+    """The rows of a statement; `name` stands in a comment, so that it is recognised in `pg_stat_activity`."""
+    with connection().cursor() as cursor:
+        cursor.execute(f"/* usage.{name} */ {sql}", parameters)
+        columns = [column.name for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def once(name: str, ask: Callable[[], T]) -> T:
+    """What `ask` reads; within `one_instant` it is asked only once."""
+    known = _known.get()
+    if known is None:
+        return ask()
+    if name not in known:
+        known[name] = ask()
+    found: T = known[name]
+    return found
+
+
+@contextmanager
+def one_instant() -> Iterator[None]:
+    """Within it all statements see the data of one instant, so that what one sums the others sum too."""
+    token = _known.set({})
+    try:
+        with _snapshot():
+            yield
+    finally:
+        _known.reset(token)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    if connection().in_atomic_block:  # whoever opened it has decided what is seen
+        yield
+        return
+    with transaction.atomic(using=connection().alias):
+        with connection().cursor() as cursor:
+            # The lock comes before the snapshot: no month that is seen can be dropped until the answer is whole.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE ONLY usage_event IN ACCESS SHARE MODE")
+        yield

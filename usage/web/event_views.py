@@ -1,0 +1,54 @@
+"""The events page and the page of one event."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from monitoring.health import findings, troubles
+from usage.api.conditional import freshness
+from usage.collector.status import collector_status
+from usage.events.details import find_event
+from usage.events.pages import page_of_events
+from usage.history.replica import read
+from usage.history.scope import Scope
+from usage.web.filter_bar import filter_bar
+from usage.web.forms import EventListForm
+
+PAGE_SIZES = (50, 100, 200, 500)
+
+
+@require_GET
+@never_cache
+@login_required
+def events(request: HttpRequest) -> HttpResponse:
+    """A page of events with the filter bar, or the polled region when htmx asks."""
+    form = EventListForm(request.GET, scope=Scope.of(request.user))
+    is_region = bool(request.htmx)  # type: ignore[attr-defined]
+    context: dict[str, Any] = {"form": form, "data": None, "findings": [], "sizes": PAGE_SIZES}
+    if not form.is_valid():
+        return render(request, "usage/events_page.html", context | filter_bar(request, form), status=400)
+    window = form.window()
+    cursor, size = form.cleaned_data["cursor"], form.cleaned_data["limit"]
+    page, where = read(lambda: page_of_events(form.question(), cursor, size))
+    context |= {"data": freshness(where.as_of) | {"collectorStatus": collector_status()}, "window": window, "page": page, "cursor": cursor, "size": size}
+    if not page.rows and request.user.is_staff and not form.filters:
+        context["findings"] = troubles(findings())
+    context |= {} if is_region else filter_bar(request, form)
+    with timezone.override(window.zone):
+        return render(request, "usage/events_page.html#region" if is_region else "usage/events_page.html", context)
+
+
+@require_GET
+@never_cache
+@login_required
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    """Everything that is known of one event."""
+    found = find_event(event_id, Scope.of(request.user))
+    if found is None:
+        raise Http404(f"No event {event_id} that you may see.")
+    return render(request, "usage/event.html", {"event": found.fields, "attempts": found.attempts})

@@ -1,0 +1,58 @@
+"""The usage page."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from monitoring.health import findings, troubles
+from usage.api.conditional import asks_afresh, freshness
+from usage.collector.status import collector_status
+from usage.events.pages import page_of_events
+from usage.history.answer_cache import remembered
+from usage.history.dimensions import InvalidQuery
+from usage.history.replica import read
+from usage.history.scope import Scope
+from usage.web.filter_bar import asked_pairs, filter_bar
+from usage.web.forms import UsageForm
+from usage.web.page_figures import page_figures
+from usage.web.page_queries import page_data
+
+EVENTS_SHOWN = 20
+
+
+@require_GET
+@never_cache
+@login_required
+def page(request: HttpRequest) -> HttpResponse:
+    """The page with its filter bar, or the polled region when htmx asks."""
+    form = UsageForm(request.GET, scope=Scope.of(request.user))
+    is_region = bool(request.htmx)  # type: ignore[attr-defined]
+    context = {"form": form, "data": None, "findings": troubles(findings()) if request.user.is_staff else []}
+    if form.is_valid():
+        try:
+            context |= _answer(request, form)
+        except InvalidQuery as wrong:
+            form.refuse(wrong)
+    context |= {} if is_region and form.is_valid() else filter_bar(request, form)
+    if not form.is_valid():
+        return render(request, "usage/page.html", context, status=400)
+    with timezone.override(form.window().zone):  # instants stand beside days of the same zone
+        return render(request, "usage/page.html#region" if is_region else "usage/page.html", context)
+
+
+def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
+    question, now = form.page_question(), timezone.now()
+    answer = remembered("page", question, question.scope, lambda: page_data(question, now), afresh=asks_afresh(request))
+    events, _ = read(lambda: page_of_events(form.event_question(), None, EVENTS_SHOWN).rows)
+    return {
+        "data": answer.told | freshness(answer.as_of) | {"collectorStatus": collector_status()},
+        "window": question.window,
+        "question": question,
+        "events": events,
+        **page_figures(question, answer.told, asked_pairs(request), now),
+    }
