@@ -1,4 +1,5 @@
-"""Configuration of gunicorn: `gunicorn --config python:config.gunicorn`, within the stack or on its own."""
+"""Configuration of gunicorn: `gunicorn --config python:config.gunicorn`, within the stack or on its
+own."""
 
 import os
 from pathlib import Path
@@ -11,8 +12,11 @@ memory.settle()  # what the workers inherit
 _environment = read_environment()
 _host: str = _environment["HOST"]
 _project = Path(__file__).resolve().parent.parent
-# Before anything of prometheus_client is imported, which looks at it then (monitoring/metrics/registry.py). One folder a server.
-_metrics = (_environment["VAR_DIR"] or _project / "var").resolve() / "metrics" / str(_environment["PORT"])
+# Before anything of prometheus_client is imported, which looks at it then
+# (monitoring/metrics/registry.py). One folder a server.
+_metrics = (
+    (_environment["VAR_DIR"] or _project / "var").resolve() / "metrics" / str(_environment["PORT"])
+)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 wsgi_app = "config.wsgi:application"

@@ -1,11 +1,18 @@
-"""Logging: one line per event on standard error, for people or as JSON, with the fields that were passed as `extra`."""
+"""Logging: one line per event on standard error, for people or as JSON, with the fields that were
+passed as `extra`."""
 
 import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request", "server_time"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "request",
+    "server_time",
+}
 
 
 def _extra_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -21,7 +28,8 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, every extra field, and the traceback if there is one."""
+    """One JSON object a line: time, level, logger, message, every extra field, and the traceback if
+    there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -42,11 +50,20 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "text": {"()": "config.logs.TextFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "text": {
+                "()": "config.logs.TextFormatter",
+                "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            },
             "json": {"()": "config.logs.JsonFormatter"},
         },
         "filters": {"request": {"()": "monitoring.web.request_context.RequestIdFilter"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if style == "json" else "text", "filters": ["request"]}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json" if style == "json" else "text",
+                "filters": ["request"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
     }

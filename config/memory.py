@@ -1,4 +1,5 @@
-"""Memory that is not needed any more goes back to the system: processes of many threads stay as small as what they hold."""
+"""Memory that is not needed any more goes back to the system: processes of many threads stay as
+small as what they hold."""
 
 import ctypes
 
@@ -8,9 +9,11 @@ _LARGE_BYTES = 256 * 1024
 
 
 def settle() -> None:
-    """Have glibc keep few heaps, and give large blocks back as soon as they are freed; elsewhere, nothing.
+    """Have glibc keep few heaps, and give large blocks back as soon as they are freed; elsewhere,
+    nothing.
 
-    By itself it makes a heap for nearly every thread, each of which keeps what its largest page or answer took.
+    By itself it makes a heap for nearly every thread, each of which keeps what its largest page or
+    answer took.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -7,9 +7,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import PrometheusAfterMiddleware
 
-# Nothing is loaded from elsewhere and nothing runs inline; style attributes carry the lengths of bars.
+# Nothing is loaded from elsewhere and nothing runs inline; style attributes carry the lengths of
+# bars.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none';"
+    " base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -26,9 +28,12 @@ class ContentSecurityPolicyMiddleware:
 
 
 class MetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
-    """django-prometheus labels latencies with whatever the caller calls a method: each word would be a series for ever."""
+    """django-prometheus labels latencies with whatever the caller calls a method: each word would
+    be a series for ever."""
 
-    def label_metric(self, metric: Any, request: HttpRequest, response: HttpResponse | None = None, **labels: Any) -> Any:
+    def label_metric(
+        self, metric: Any, request: HttpRequest, response: HttpResponse | None = None, **labels: Any
+    ) -> Any:
         if "method" in labels:
             labels["method"] = self._method(request)
         return _labelled(metric, tuple(labels.items()))

@@ -1,4 +1,5 @@
-"""Secrets that are generated once beside the embedded database, so that a first start needs no configuration."""
+"""Secrets that are generated once beside the embedded database, so that a first start needs no
+configuration."""
 
 import os
 import secrets
@@ -6,7 +7,8 @@ from pathlib import Path
 
 
 def generated_secret(directory: Path, name: str) -> str:
-    """The secret kept in `directory/name`, made on first use with mode 0600. Two first uses at once agree on one."""
+    """The secret kept in `directory/name`, made on first use with mode 0600. Two first uses at once
+    agree on one."""
     path = directory / name
     directory.mkdir(parents=True, exist_ok=True)
     try:

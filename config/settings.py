@@ -28,7 +28,13 @@ COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]
 METRICS_TOKEN: str = environment["METRICS_TOKEN"]
 
 # A command beside `make run` serves the same upstream as the stack does.
-if not CLIPROXYAPI_MANAGEMENT_URL and not MANAGEMENT_API_KEY and not TESTING and (stack := running_stack(VAR_DIR)) and stack.management_url:
+if (
+    not CLIPROXYAPI_MANAGEMENT_URL
+    and not MANAGEMENT_API_KEY
+    and not TESTING
+    and (stack := running_stack(VAR_DIR))
+    and stack.management_url
+):
     CLIPROXYAPI_MANAGEMENT_URL = stack.management_url
     MANAGEMENT_API_KEY = stack.management_key
     UPSTREAM_IS_SIMULATED = True
@@ -50,7 +56,11 @@ EMBEDDED_POSTGRES = not DATABASE_URL
 
 DATABASE_REPLICA_URL: str = environment["DATABASE_REPLICA_URL"]
 # Only of what is executed by a planned cursor (config/postgresql/base.py).
-_prepares = {"prepare_threshold": 0} if EMBEDDED_POSTGRES or environment["DATABASE_PREPARED_STATEMENTS"] else {}
+_prepares = (
+    {"prepare_threshold": 0}
+    if EMBEDDED_POSTGRES or environment["DATABASE_PREPARED_STATEMENTS"]
+    else {}
+)
 
 
 def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
@@ -65,11 +75,18 @@ def _database(address: dict[str, Any], connect_timeout: int) -> dict[str, Any]:
 
 
 DATABASES = {
-    "default": _database(embedded_postgres.connection_settings(VAR_DIR) if EMBEDDED_POSTGRES else environ.Env.db_url_config(DATABASE_URL), connect_timeout=5)
+    "default": _database(
+        embedded_postgres.connection_settings(VAR_DIR)
+        if EMBEDDED_POSTGRES
+        else environ.Env.db_url_config(DATABASE_URL),
+        connect_timeout=5,
+    )
 }
 if DATABASE_REPLICA_URL:
     # Whoever waits for it could have asked the primary.
-    DATABASES["replica"] = _database(environ.Env.db_url_config(DATABASE_REPLICA_URL), connect_timeout=2) | {"TEST": {"MIRROR": "default"}}
+    DATABASES["replica"] = _database(
+        environ.Env.db_url_config(DATABASE_REPLICA_URL), connect_timeout=2
+    ) | {"TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Cache -------------------------------------------------------------------------------------------
@@ -86,7 +103,8 @@ HISTORY_REPLICA_MAX_LAG_SECONDS: float = environment["HISTORY_REPLICA_MAX_LAG_SE
 
 # Secrets -----------------------------------------------------------------------------------------
 def _secret(name: str) -> str:
-    """The configured secret, or one kept beside the embedded database; empty (a system check refuses it) otherwise."""
+    """The configured secret, or one kept beside the embedded database; empty (a system check
+    refuses it) otherwise."""
     if configured := environment[name]:
         return str(configured)
     return generated_secret(VAR_DIR / "secrets", name.lower()) if EMBEDDED_POSTGRES else ""
@@ -94,14 +112,18 @@ def _secret(name: str) -> str:
 
 SECRET_KEY = _secret("SECRET_KEY")
 USAGE_HASH_KEY = _secret("USAGE_HASH_KEY")
-ENCRYPTION_KEYS: list[str] = environment["ENCRYPTION_KEYS"] or list(filter(None, [_secret("ENCRYPTION_KEYS")]))
+ENCRYPTION_KEYS: list[str] = environment["ENCRYPTION_KEYS"] or list(
+    filter(None, [_secret("ENCRYPTION_KEYS")])
+)
 
 # Web ---------------------------------------------------------------------------------------------
 DEBUG: bool = environment["DEBUG"]
 WEB_THREADS: int = environment["WEB_THREADS"]
 DASHBOARD_URL: str = environment["DASHBOARD_URL"].rstrip("/")
 _public = urlsplit(DASHBOARD_URL)
-ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname]))
+ALLOWED_HOSTS: list[str] = environment["ALLOWED_HOSTS"] or list(
+    filter(None, ["localhost", "127.0.0.1", "[::1]", environment["HOST"], _public.hostname])
+)
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if DASHBOARD_URL else []
 _behind_https = _public.scheme == "https"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_https else None
@@ -114,8 +136,16 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 TRUSTED_PROXIES: list[str] = environment["TRUSTED_PROXIES"]
-# The loopback default speaks plain HTTP, and a reverse proxy decides about subdomains: W004, W005, W008, W012, W016, W021.
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W008", "security.W012", "security.W016", "security.W021"]
+# The loopback default speaks plain HTTP, and a reverse proxy decides about subdomains: W004, W005,
+# W008, W012, W016, W021.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",
+    "security.W005",
+    "security.W008",
+    "security.W012",
+    "security.W016",
+    "security.W021",
+]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -180,7 +210,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Static files and locale -------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Files are served from where they are installed: no collecting step, nothing copied into the repository.
+# Files are served from where they are installed: no collecting step, nothing copied into the
+# repository.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -1,7 +1,9 @@
-"""Running a server that refuses to be root: as another system user if we are root, as ourselves otherwise.
+"""Running a server that refuses to be root: as another system user if we are root, as ourselves
+otherwise.
 
-Rights are only ever added, and only those without which that user could not work: to walk through (never to list) the
-folders above its own, and to read the server's programs. Each folder of the operator's that is opened is named.
+Rights are only ever added, and only those without which that user could not work: to walk through
+(never to list) the folders above its own, and to read the server's programs. Each folder of the
+operator's that is opened is named.
 """
 
 import os
@@ -24,7 +26,8 @@ def system_user(name: str) -> int:
 
 
 def make_private(path: Path, owner: int) -> None:
-    """A folder for one user alone; raises FileExistsError for one that somebody else made there (a shared /tmp)."""
+    """A folder for one user alone; raises FileExistsError for one that somebody else made there (a
+    shared /tmp)."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), owner):
@@ -38,7 +41,8 @@ def let_pass(path: Path) -> None:
     """Let other users walk through the folders above a path."""
     for folder in path.parents:
         if _grant(folder, 0o001):
-            print(f"tollgate: other users may now walk through {folder}, as PostgreSQL does not run as root", file=sys.stderr)  # noqa: T201
+            reason = "as PostgreSQL does not run as root"
+            sys.stderr.write(f"tollgate: other users may now walk through {folder}, {reason}\n")
 
 
 def let_read(installation: Path) -> None:
@@ -58,15 +62,24 @@ def _grant(path: Path, bits: int) -> bool:
 
 
 def run(command: list[str], user: int) -> tuple[int, str]:
-    """Exit status and output of a command, run as that user, in a session of its own and without our environment."""
+    """Exit status and output of a command, run as that user, in a session of its own and without
+    our environment."""
     switch = user != os.geteuid()
     # A file, not a pipe: a server left running inherits it and would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}, check=False,
-            user=user if switch else None, group=_group(user) if switch else None, extra_groups=[] if switch else None,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            check=False,
+            user=user if switch else None,
+            group=_group(user) if switch else None,
+            extra_groups=[] if switch else None,
+        )
         output.seek(0)
         return done.returncode, output.read().strip()
 

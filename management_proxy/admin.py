@@ -1,4 +1,5 @@
-"""Upstreams in the admin: add, pause, resume, let callers in again, remove; and everybody's personal tokens, to revoke."""
+"""Upstreams in the admin: add, pause, resume, let callers in again, remove; and everybody's
+personal tokens, to revoke."""
 
 from typing import Any
 
@@ -26,7 +27,9 @@ class UpstreamForm(forms.ModelForm):
     """The management key can be set, never read."""
 
     management_key = forms.CharField(
-        required=False, widget=forms.PasswordInput(render_value=False), help_text="Stored encrypted; leave empty to keep the present one."
+        required=False,
+        widget=forms.PasswordInput(render_value=False),
+        help_text="Stored encrypted; leave empty to keep the present one.",
     )
 
     class Meta:
@@ -37,21 +40,30 @@ class UpstreamForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.fields["collection_mode"].required = False  # who does not say keeps it
         if self.instance.from_environment:
-            del self.fields["management_key"]  # neither shown nor taken from a request that brings one
+            del self.fields[
+                "management_key"
+            ]  # neither shown nor taken from a request that brings one
 
     def clean_management_key(self) -> str:
         key: str = self.cleaned_data["management_key"].strip()
         if not key and not self.instance.key_encrypted and not self.instance.from_environment:
-            raise forms.ValidationError("A key is required: a request without one counts towards a ban.")
+            raise forms.ValidationError(
+                "A key is required: a request without one counts towards a ban."
+            )
         if not key and self.instance.key_encrypted and "management_url" in self.changed_data:
-            raise forms.ValidationError("Enter the key again for another address: the stored one is not sent to a new place.")
+            raise forms.ValidationError(
+                "Enter the key again for another address: the stored one is not sent to a new"
+                " place."
+            )
         return key
 
     def clean_collection_mode(self) -> str:
         mode: str = self.cleaned_data["collection_mode"] or self.instance.collection_mode
         version = release_of(self.instance.version)
         if mode == CollectionMode.PUSH and version and version < FIRST_WITH_PUSH:
-            raise forms.ValidationError(f"This upstream is CLIProxyAPI {self.instance.version}; push needs 7.0.7 or newer.")
+            raise forms.ValidationError(
+                f"This upstream is CLIProxyAPI {self.instance.version}; push needs 7.0.7 or newer."
+            )
         return mode
 
     def save(self, commit: bool = True) -> Upstream:
@@ -63,7 +75,8 @@ class UpstreamForm(forms.ModelForm):
 
 @admin.register(Upstream)
 class UpstreamAdmin(admin.ModelAdmin):
-    """The environment's own upstream is configured there; its URL and key cannot be changed here."""
+    """The environment's own upstream is configured there; its URL and key cannot be changed
+    here."""
 
     form = UpstreamForm
     change_form_template = "management_proxy/change_upstream.html"
@@ -85,19 +98,35 @@ class UpstreamAdmin(admin.ModelAdmin):
         shown = ["name", "management_url", "is_enabled", "collection_mode"]
         return shown if obj and obj.from_environment else [*shown, "management_key"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Upstream | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Upstream | None = None
+    ) -> tuple[str, ...]:
         return ("management_url",) if obj and obj.from_environment else ()
 
-    def get_form(self, request: HttpRequest, obj: Upstream | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Upstream | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         # The key is a field of the form alone, which the admin would look for on the model.
-        kwargs["fields"] = [name for name in self.get_fields(request, obj) if name != "management_key"]
+        kwargs["fields"] = [
+            name for name in self.get_fields(request, obj) if name != "management_key"
+        ]
         return super().get_form(request, obj, change, **kwargs)
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         """Without "Delete": what there is, is called "Remove"."""
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "show_delete": False})
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "show_delete": False}
+        )
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Ask, then remove; the row stays for the sake of its history."""
         upstream = self.get_object(request, object_id)
         if upstream is None:
@@ -106,22 +135,39 @@ class UpstreamAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if request.method == "POST":
             return self._remove(request, upstream)
-        context = {**self.admin_site.each_context(request), "title": f"Remove {upstream.name}?", "upstream": upstream, "opts": self.opts}
-        return TemplateResponse(request, "management_proxy/remove_upstream.html", {**context, "reasons": reasons_against(upstream)})
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Remove {upstream.name}?",
+            "upstream": upstream,
+            "opts": self.opts,
+        }
+        return TemplateResponse(
+            request,
+            "management_proxy/remove_upstream.html",
+            {**context, "reasons": reasons_against(upstream)},
+        )
 
     def _remove(self, request: HttpRequest, upstream: Upstream) -> HttpResponse:
         name = upstream.name
         if reasons := remove(upstream, user_of(request)):
-            self.message_user(request, f"The upstream {name} was not removed: {' '.join(reasons)}", messages.ERROR)
+            self.message_user(
+                request, f"The upstream {name} was not removed: {' '.join(reasons)}", messages.ERROR
+            )
             return redirect("admin:management_proxy_upstream_delete", upstream.pk)
-        self.message_user(request, f"The upstream {name} was removed. Its usage stays, under the name “{upstream.name}”.", messages.SUCCESS)
+        self.message_user(
+            request,
+            f"The upstream {name} was removed. Its usage stays, under the name “{upstream.name}”.",
+            messages.SUCCESS,
+        )
         return redirect("admin:management_proxy_upstream_changelist")
 
     @admin.action(description="Remove…", permissions=["delete"])
     def remove(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> HttpResponse | None:
         if len(upstreams) == 1:
             return redirect("admin:management_proxy_upstream_delete", upstreams[0].pk)
-        self.message_user(request, "Upstreams are removed one at a time: choose one.", messages.WARNING)
+        self.message_user(
+            request, "Upstreams are removed one at a time: choose one.", messages.WARNING
+        )
         return None
 
     @admin.action(description="Pause collection", permissions=["change"])
@@ -145,14 +191,32 @@ class UpstreamAdmin(admin.ModelAdmin):
     def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:
         for upstream in upstreams:
             detail = {"access": upstream.access, "was_enabled": upstream.is_enabled}
-            audit.record(user_of(request), action, upstream.management_url, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+            audit.record(
+                user_of(request),
+                action,
+                upstream.management_url,
+                upstream=upstream.name,
+                outcome=audit.Outcome.SUCCEEDED,
+                detail=detail,
+            )
 
 
 @admin.register(PersonalToken)
 class PersonalTokenAdmin(ReadOnlyAdmin):
     """Everybody's tokens, to look at and to revoke."""
 
-    list_display = ("name", "user", "prefix", "scope", "any_upstream", "state", "created_at", "expires_at", "last_used_at", "last_used_ip")
+    list_display = (
+        "name",
+        "user",
+        "prefix",
+        "scope",
+        "any_upstream",
+        "state",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "last_used_ip",
+    )
     list_filter = ("scope",)
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username")

@@ -1,4 +1,5 @@
-"""Encryption at rest of management keys and dead letters, with keys apart from `SECRET_KEY` and rotation."""
+"""Encryption at rest of management keys and dead letters, with keys apart from `SECRET_KEY` and
+rotation."""
 
 import base64
 import hashlib
@@ -9,13 +10,19 @@ from django.conf import settings
 
 
 class UndecryptableError(Exception):
-    """None of `ENCRYPTION_KEYS` fits what was stored; put the key that wrote it back at the end of the list."""
+    """None of `ENCRYPTION_KEYS` fits what was stored; put the key that wrote it back at the end of
+    the list."""
 
 
 @lru_cache(maxsize=4)
 def _cipher(secrets: tuple[str, ...]) -> MultiFernet:
     # Any text serves as a secret: its SHA-256 is the 32-byte key that Fernet wants.
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())) for secret in secrets])
+    return MultiFernet(
+        [
+            Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+            for secret in secrets
+        ]
+    )
 
 
 def encrypt(plain: bytes) -> bytes:

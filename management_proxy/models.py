@@ -1,4 +1,5 @@
-"""The upstreams that Tollgate serves, what was last learnt of each, and the tokens that scripts reach them with."""
+"""The upstreams that Tollgate serves, what was last learnt of each, and the tokens that scripts
+reach them with."""
 
 from urllib.parse import urlsplit
 
@@ -14,14 +15,22 @@ from management_proxy.encryption import decrypt, encrypt
 
 
 def validate_management_url(url: str) -> None:
-    """An http or https address with a host, also one without a dot as containers have, and nothing but a path behind it."""
+    """An http or https address with a host, also one without a dot as containers have, and nothing
+    but a path behind it."""
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        fits = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
     except ValueError:
         fits = False
     if not fits or parts.username or parts.query or parts.fragment:
-        raise ValidationError("Expected an address like http://cliproxyapi:8317/v0/management, without user, query or fragment.")
+        raise ValidationError(
+            "Expected an address like http://cliproxyapi:8317/v0/management, without user, query or"
+            " fragment."
+        )
 
 
 class Access(models.TextChoices):
@@ -33,7 +42,8 @@ class Access(models.TextChoices):
 
 
 class CollectionMode(models.TextChoices):
-    """How usage reaches us: we ask for it, or the upstream pushes it to a subscription (contract 2, 4)."""
+    """How usage reaches us: we ask for it, or the upstream pushes it to a subscription (contract 2,
+    4)."""
 
     PULL = "pull", "pull: ask every few seconds"
     PUSH = "push", "push: subscribe"
@@ -57,39 +67,82 @@ class PresentUpstreams(models.Manager["Upstream"]):
 
 
 class Upstream(models.Model):
-    """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are encrypted.
+    """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are
+    encrypted.
 
-    A removed one stays as a row, under another name, so that its history is somebody's (`management_proxy/upstreams/removal.py`).
+    A removed one stays as a row, under another name, so that its history is somebody's
+    (`management_proxy/upstreams/removal.py`).
     """
 
-    name = models.CharField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")])
-    management_url = models.CharField(max_length=500, validators=[validate_management_url], help_text="For instance http://cliproxyapi:8317/v0/management")
+    name = models.CharField(
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")],
+    )
+    management_url = models.CharField(
+        max_length=500,
+        validators=[validate_management_url],
+        help_text="For instance http://cliproxyapi:8317/v0/management",
+    )
     key_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
     from_environment = models.BooleanField(default=False, editable=False)
-    is_enabled = models.BooleanField(default=True, help_text="Paused upstreams are not collected from.")
+    is_enabled = models.BooleanField(
+        default=True, help_text="Paused upstreams are not collected from."
+    )
     is_simulated = models.BooleanField(default=False, editable=False)
     collection_mode = models.CharField(
-        max_length=4, choices=CollectionMode, default=CollectionMode.PULL,
-        help_text="Push shows events within a second and gets along with other subscribers; it needs CLIProxyAPI 7.0.7 or newer.",
-    )  # fmt: skip
+        max_length=4,
+        choices=CollectionMode,
+        default=CollectionMode.PULL,
+        help_text=(
+            "Push shows events within a second and gets along with other subscribers; it needs"
+            " CLIProxyAPI 7.0.7 or newer."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     access = models.CharField(max_length=20, choices=Access, default=Access.OPEN, editable=False)
     access_detail = models.CharField(max_length=300, blank=True, editable=False)
-    blocked_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="End of a ban.")
-    key_verified_digest = models.BinaryField(
-        max_length=32, blank=True, default=b"", editable=False, help_text="Of the key that was accepted last, and the address."
+    blocked_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="End of a ban."
     )
-    key_on_trial_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="While one caller tries a new key; on the database's clock.")
+    key_verified_digest = models.BinaryField(
+        max_length=32,
+        blank=True,
+        default=b"",
+        editable=False,
+        help_text="Of the key that was accepted last, and the address.",
+    )
+    key_on_trial_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="While one caller tries a new key; on the database's clock.",
+    )
 
     version = models.CharField(max_length=60, blank=True, editable=False)
     statistics_enabled = models.BooleanField(null=True, blank=True, editable=False)
     retention_seconds = models.PositiveIntegerField(null=True, blank=True, editable=False)
     observed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    usage_interface = models.CharField(max_length=10, choices=UsageInterface, blank=True, default=UsageInterface.UNKNOWN, editable=False)
-    clock_ahead_least = models.FloatField(null=True, blank=True, editable=False, help_text="Seconds by which its clock is ahead of ours, at least.")
-    clock_ahead_most = models.FloatField(null=True, blank=True, editable=False, help_text="The same, at most.")
-    examined_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the doctor last asked it.")
+    usage_interface = models.CharField(
+        max_length=10,
+        choices=UsageInterface,
+        blank=True,
+        default=UsageInterface.UNKNOWN,
+        editable=False,
+    )
+    clock_ahead_least = models.FloatField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Seconds by which its clock is ahead of ours, at least.",
+    )
+    clock_ahead_most = models.FloatField(
+        null=True, blank=True, editable=False, help_text="The same, at most."
+    )
+    examined_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the doctor last asked it."
+    )
     examination_error = models.CharField(max_length=300, blank=True, editable=False)
     removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -99,10 +152,19 @@ class Upstream(models.Model):
     class Meta:
         ordering = ("name",)
         constraints = (
-            models.UniqueConstraint(fields=("from_environment",), condition=Q(from_environment=True), name="one_upstream_from_environment"),
-            models.CheckConstraint(condition=Q(from_environment=False) | Q(key_encrypted=b""), name="environment_key_never_stored"),
+            models.UniqueConstraint(
+                fields=("from_environment",),
+                condition=Q(from_environment=True),
+                name="one_upstream_from_environment",
+            ),
             models.CheckConstraint(
-                condition=Q(removed_at=None) | Q(key_encrypted=b"", is_enabled=False, from_environment=False), name="removed_upstream_is_inert"
+                condition=Q(from_environment=False) | Q(key_encrypted=b""),
+                name="environment_key_never_stored",
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_at=None)
+                | Q(key_encrypted=b"", is_enabled=False, from_environment=False),
+                name="removed_upstream_is_inert",
             ),
         )
         permissions = (
@@ -118,7 +180,8 @@ class Upstream(models.Model):
 
     @property
     def clock_ahead_seconds(self) -> float | None:
-        """By how much its clock is ahead of ours, half a second or better; 0 if they may agree, None if it was not learnt."""
+        """By how much its clock is ahead of ours, half a second or better; 0 if they may agree,
+        None if it was not learnt."""
         if self.clock_ahead_least is None or self.clock_ahead_most is None:
             return None
         if self.clock_ahead_least <= 0 <= self.clock_ahead_most:
@@ -146,39 +209,55 @@ class Upstream(models.Model):
 
 
 class UpstreamBreaker(models.Model):
-    """Whether the proxy may call an upstream, as all processes agree (`management_proxy/proxy/limits/breaker.py`); no row means that it may."""
+    """Whether the proxy may call an upstream, as all processes agree
+    (`management_proxy/proxy/limits/breaker.py`); no row means that it may."""
 
     class State(models.TextChoices):
         CLOSED = "closed", "closed"
         OPEN = "open", "open"
         HALF_OPEN = "half_open", "trying"
 
-    upstream = models.OneToOneField(Upstream, models.CASCADE, primary_key=True, related_name="breaker")
+    upstream = models.OneToOneField(
+        Upstream, models.CASCADE, primary_key=True, related_name="breaker"
+    )
     state = models.CharField(max_length=10, choices=State, default=State.CLOSED)
     until = models.DateTimeField(help_text="When the next call may try.")
-    strikes = models.PositiveSmallIntegerField(default=0, help_text="Openings since it was last closed.")
-    reason = models.CharField(max_length=300, blank=True, help_text="The failure that opened it last.")
+    strikes = models.PositiveSmallIntegerField(
+        default=0, help_text="Openings since it was last closed."
+    )
+    reason = models.CharField(
+        max_length=300, blank=True, help_text="The failure that opened it last."
+    )
     changed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = (models.CheckConstraint(condition=Q(state__in=("closed", "open", "half_open")), name="breaker_state_known"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=("closed", "open", "half_open")), name="breaker_state_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.upstream_id} {self.state}"
 
 
 class PersonalToken(models.Model):
-    """A user's key for scripts, kept as a hash; a revoked one stays to be looked at (`management_proxy/tokens/tokens.py`)."""
+    """A user's key for scripts, kept as a hash; a revoked one stays to be looked at
+    (`management_proxy/tokens/tokens.py`)."""
 
     class Scope(models.TextChoices):
         READ = "read", "read"
         WRITE = "write", "read and change"
         DESTROY = "destroy", "everything: also destroy, and see secrets"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="personal_tokens")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="personal_tokens"
+    )
     name = models.CharField(max_length=60)
     scope = models.CharField(max_length=10, choices=Scope)
-    any_upstream = models.BooleanField(default=True, help_text="Otherwise those listed, and none if none is.")
+    any_upstream = models.BooleanField(
+        default=True, help_text="Otherwise those listed, and none if none is."
+    )
     upstreams = models.ManyToManyField(Upstream, blank=True, related_name="+")
     prefix = models.CharField(max_length=20, help_text="How the token begins, to recognise it by.")
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
@@ -192,8 +271,14 @@ class PersonalToken(models.Model):
         ordering = ("-created_at",)
         constraints = (
             # Also what makes a form that is sent twice end in one token.
-            models.UniqueConstraint(fields=("user", "name"), condition=Q(revoked_at=None), name="one_live_token_of_a_name"),
-            models.CheckConstraint(condition=Q(scope__in=("read", "write", "destroy")), name="token_scope_known"),
+            models.UniqueConstraint(
+                fields=("user", "name"),
+                condition=Q(revoked_at=None),
+                name="one_live_token_of_a_name",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope__in=("read", "write", "destroy")), name="token_scope_known"
+            ),
         )
 
     def __str__(self) -> str:
@@ -217,16 +302,23 @@ class PersonalToken(models.Model):
 
 
 class ProxiedLogin(models.Model):
-    """An OAuth login started through the proxy, and the session or token that it belongs to (`management_proxy/proxy/oauth_binding.py`)."""
+    """An OAuth login started through the proxy, and the session or token that it belongs to
+    (`management_proxy/proxy/oauth_binding.py`)."""
 
     upstream = models.ForeignKey(Upstream, models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    state = models.BinaryField(max_length=32, help_text="SHA-256 of the state that names the login upstream.")
-    bound_to = models.BinaryField(max_length=32, help_text="SHA-256 of the session's key, or of the token's number.")
+    state = models.BinaryField(
+        max_length=32, help_text="SHA-256 of the state that names the login upstream."
+    )
+    bound_to = models.BinaryField(
+        max_length=32, help_text="SHA-256 of the session's key, or of the token's number."
+    )
     started_at = models.DateTimeField()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("upstream", "state"), name="one_login_of_a_state"),)
+        constraints = (
+            models.UniqueConstraint(fields=("upstream", "state"), name="one_login_of_a_state"),
+        )
         indexes = (models.Index(fields=("started_at",), name="login_started"),)
 
     def __str__(self) -> str:
@@ -234,7 +326,8 @@ class ProxiedLogin(models.Model):
 
 
 class ProxyTraffic(models.Model):
-    """Calls through the proxy in five minutes, of one upstream, route, method and outcome (`management_proxy/traffic/recording.py`)."""
+    """Calls through the proxy in five minutes, of one upstream, route, method and outcome
+    (`management_proxy/traffic/recording.py`)."""
 
     started_at = models.DateTimeField()
     upstream = models.CharField(max_length=60)
@@ -251,7 +344,12 @@ class ProxyTraffic(models.Model):
 
     class Meta:
         # Begins with the instant: a window is read, and what is old deleted, by it.
-        constraints = (models.UniqueConstraint(fields=("started_at", "upstream", "route", "method", "outcome", "reason"), name="one_row_of_traffic"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("started_at", "upstream", "route", "method", "outcome", "reason"),
+                name="one_row_of_traffic",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.method} {self.route} {self.outcome}"

@@ -10,7 +10,11 @@ app_name = "proxy-pages"
 urlpatterns = [
     path("monitoring/proxy/", traffic_views.traffic, name="traffic"),
     path("monitoring/policies/", traffic_views.policies, name="policies"),
-    path("monitoring/breakers/<int:upstream_id>/close/", breaker_views.close_breaker, name="close-breaker"),
+    path(
+        "monitoring/breakers/<int:upstream_id>/close/",
+        breaker_views.close_breaker,
+        name="close-breaker",
+    ),
     path("account/tokens/", token_views.tokens, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", token_views.revoke, name="revoke-token"),
 ]

@@ -1,4 +1,5 @@
-"""Leases in the admin: to look at, and to release by force; audit entries and periodic tasks to look at."""
+"""Leases in the admin: to look at, and to release by force; audit entries and periodic tasks to
+look at."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -11,7 +12,8 @@ from monitoring.leases import force_release
 from monitoring.models import AuditEntry, Lease, PeriodicTask
 from monitoring.web.read_only_admin import ReadOnlyAdmin
 
-# One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the audit trail.
+# One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the
+# audit trail.
 admin.site.disable_action("delete_selected")
 
 
@@ -21,7 +23,17 @@ class LeaseAdmin(admin.ModelAdmin):
 
     list_display = ("name", "state", "holder", "token", "acquired_at", "age", "time_left")
     search_fields = ("name", "holder")
-    readonly_fields = ("name", "state", "holder", "token", "acquired_at", "renewed_at", "expires_at", "age", "time_left")
+    readonly_fields = (
+        "name",
+        "state",
+        "holder",
+        "token",
+        "acquired_at",
+        "renewed_at",
+        "expires_at",
+        "age",
+        "time_left",
+    )
     actions = ("release_by_force",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lease]:
@@ -41,7 +53,11 @@ class LeaseAdmin(admin.ModelAdmin):
 
     @admin.display(description="age")
     def age(self, lease: Lease) -> str:
-        return f"{(timezone.now() - lease.acquired_at).total_seconds():.0f} s" if lease.acquired_at else "–"
+        return (
+            f"{(timezone.now() - lease.acquired_at).total_seconds():.0f} s"
+            if lease.acquired_at
+            else "–"
+        )
 
     @admin.display(description="time left")
     def time_left(self, lease: Lease) -> str:
@@ -49,15 +65,30 @@ class LeaseAdmin(admin.ModelAdmin):
         return f"{left:.0f} s" if left > 0 else "–"
 
     @admin.action(description="Force release…", permissions=["change"])
-    def release_by_force(self, request: HttpRequest, leases: QuerySet[Lease]) -> HttpResponse | None:
+    def release_by_force(
+        self, request: HttpRequest, leases: QuerySet[Lease]
+    ) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            context = {**self.admin_site.each_context(request), "title": "Release by force?", "leases": leases, "opts": self.model._meta}
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Release by force?",
+                "leases": leases,
+                "opts": self.model._meta,
+            }
             return TemplateResponse(request, "monitoring/force_release.html", context)
         for lease in leases:
             released = force_release(lease.name)
-            change = f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}."
-            LogEntry.objects.log_actions(request.user.pk or 0, [lease], CHANGE, change, single_object=True)
-            text = f"{lease.name} was released; its holder can no longer write." if released else f"{lease.name} was free already."
+            change = (
+                f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}."
+            )
+            LogEntry.objects.log_actions(
+                request.user.pk or 0, [lease], CHANGE, change, single_object=True
+            )
+            text = (
+                f"{lease.name} was released; its holder can no longer write."
+                if released
+                else f"{lease.name} was free already."
+            )
             self.message_user(request, text, messages.SUCCESS if released else messages.INFO)
         return None
 

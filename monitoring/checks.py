@@ -1,4 +1,5 @@
-"""System checks of what every process needs: secrets, time zone, database. Each has an id and says what to do."""
+"""System checks of what every process needs: secrets, time zone, database. Each has an id and says
+what to do."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,12 +21,20 @@ OLDEST_POSTGRES = 15
 def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E001: a secret is missing. E002: a bearer key is too short to withstand guessing."""
     found: list[CheckMessage] = [
-        Error(f"{name} is not set.", hint=f"With a database of your own, set {name} to a long random text and keep it.", id="tollgate.E001")
+        Error(
+            f"{name} is not set.",
+            hint=f"With a database of your own, set {name} to a long random text and keep it.",
+            id="tollgate.E001",
+        )
         for name in ("SECRET_KEY", "USAGE_HASH_KEY", "ENCRYPTION_KEYS")
         if not _is_set(name)
     ]
     found += [
-        Error(f"{name} is shorter than 16 characters.", hint="Use `openssl rand -hex 32`.", id="tollgate.E002")
+        Error(
+            f"{name} is shorter than 16 characters.",
+            hint="Use `openssl rand -hex 32`.",
+            id="tollgate.E002",
+        )
         for name in ("COLLECTOR_API_KEY", "METRICS_TOKEN")
         if 0 < len(getattr(settings, name)) < 16
     ]
@@ -41,20 +50,37 @@ def _is_set(name: str) -> bool:
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E003: an unknown time zone. E004: a database that is no PostgreSQL. E020: a trusted proxy that is no network."""
+    """E003: an unknown time zone. E004: a database that is no PostgreSQL. E020: a trusted proxy
+    that is no network."""
     found: list[CheckMessage] = []
     if settings.TIME_ZONE not in available_timezones():
-        found.append(Error(f"TZ={settings.TIME_ZONE!r} is no IANA time zone.", hint="For instance TZ=Europe/Berlin.", id="tollgate.E003"))
-    if settings.DATABASE_URL and urlsplit(settings.DATABASE_URL).scheme not in ("postgres", "postgresql"):
+        found.append(
+            Error(
+                f"TZ={settings.TIME_ZONE!r} is no IANA time zone.",
+                hint="For instance TZ=Europe/Berlin.",
+                id="tollgate.E003",
+            )
+        )
+    if settings.DATABASE_URL and urlsplit(settings.DATABASE_URL).scheme not in (
+        "postgres",
+        "postgresql",
+    ):
         found.append(
             Error(
                 "DATABASE_URL is no PostgreSQL address.",
-                hint="Use postgresql://user:password@host:5432/name, or leave it unset for the embedded database.",
+                hint=(
+                    "Use postgresql://user:password@host:5432/name, or leave it unset for the"
+                    " embedded database."
+                ),
                 id="tollgate.E004",
             )
         )
     found += [
-        Error(f"TRUSTED_PROXIES names {text!r}, which is no address or network.", hint="For instance TRUSTED_PROXIES=10.0.0.0/8,::1.", id="tollgate.E020")
+        Error(
+            f"TRUSTED_PROXIES names {text!r}, which is no address or network.",
+            hint="For instance TRUSTED_PROXIES=10.0.0.0/8,::1.",
+            id="tollgate.E020",
+        )
         for text in settings.TRUSTED_PROXIES
         if not is_network(text)
     ]
@@ -62,7 +88,9 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def check_database(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_database(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
     """E005: the database is out of reach. E006: it is older than PostgreSQL 15."""
     if "default" not in (databases or ()):
         return []
@@ -70,8 +98,20 @@ def check_database(app_configs: Any, databases: Sequence[str] | None = None, **k
         connection.ensure_connection()
     except DatabaseError as error:
         reason = str(error).strip().split("\n")[0]
-        return [Error(f"The database is out of reach: {reason}", hint="Check DATABASE_URL, and that the server runs.", id="tollgate.E005")]
+        return [
+            Error(
+                f"The database is out of reach: {reason}",
+                hint="Check DATABASE_URL, and that the server runs.",
+                id="tollgate.E005",
+            )
+        ]
     version = connection.pg_version // 10_000  # type: ignore[attr-defined]
     if version < OLDEST_POSTGRES:
-        return [Error(f"PostgreSQL {version} is too old.", hint=f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or newer.", id="tollgate.E006")]
+        return [
+            Error(
+                f"PostgreSQL {version} is too old.",
+                hint=f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or newer.",
+                id="tollgate.E006",
+            )
+        ]
     return []

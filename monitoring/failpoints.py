@@ -1,7 +1,8 @@
 """Named places at which a test may end or stop the process, to prove that nothing is lost there.
 
-Nothing but `arm` makes them do anything, and only tests call it (tests/crashing.py, in processes of their own): no
-setting, environment variable or request can reach it. Unarmed, a failpoint costs one comparison.
+Nothing but `arm` makes them do anything, and only tests call it (tests/crashing.py, in processes of
+their own): no setting, environment variable or request can reach it. Unarmed, a failpoint costs one
+comparison.
 """
 
 from collections.abc import Callable, Iterator

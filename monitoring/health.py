@@ -1,8 +1,10 @@
-"""Health: what is wrong, why it matters and the exact step that mends it, from checks that every app registers.
+"""Health: what is wrong, why it matters and the exact step that mends it, from checks that every
+app registers.
 
-A check reads what is already known and is quick: pages run all of them at each poll. What has to ask an upstream is
-registered as an examination; it runs only when somebody says so (the doctor), before the checks, which then read what it
-learnt. A check that fails is a finding itself, so that one broken part never hides the others.
+A check reads what is already known and is quick: pages run all of them at each poll. What has to
+ask an upstream is registered as an examination; it runs only when somebody says so (the doctor),
+before the checks, which then read what it learnt. A check that fails is a finding itself, so that
+one broken part never hides the others.
 """
 
 import logging
@@ -50,8 +52,9 @@ class Action:
 class Finding:
     """One result of a check; without secrets, since reports are copied.
 
-    `summary` says what is (or is not) wrong, `why` why it matters, `mend` the exact step to take; `subject` is the
-    upstream or other thing concerned, empty for the installation; `check` is filled in by the registry.
+    `summary` says what is (or is not) wrong, `why` why it matters, `mend` the exact step to take;
+    `subject` is the upstream or other thing concerned, empty for the installation; `check` is
+    filled in by the registry.
     """
 
     level: Level
@@ -76,12 +79,14 @@ def register(name: str, check: Check) -> None:
 
 
 def register_examination(name: str, examination: Examination) -> None:
-    """Add what asks upstreams afresh when the doctor is called; it raises nothing and risks no ban."""
+    """Add what asks upstreams afresh when the doctor is called; it raises nothing and risks no
+    ban."""
     _examinations[name] = examination
 
 
 def examine() -> None:
-    """Learn afresh what can be learnt by asking; nothing happens while the database is out of reach."""
+    """Learn afresh what can be learnt by asking; nothing happens while the database is out of
+    reach."""
     if database_finding().level == Level.OK:
         for examination in _examinations.values():
             examination()
@@ -92,7 +97,10 @@ def findings() -> list[Finding]:
     database = database_finding()
     if database.level != Level.OK:
         return [database]
-    found = [database, *(finding for name, check in _checks.items() for finding in _run(name, check))]
+    found = [
+        database,
+        *(finding for name, check in _checks.items() for finding in _run(name, check)),
+    ]
     return sorted(found, key=lambda finding: (-finding.level.rank, finding.subject))
 
 
@@ -101,7 +109,13 @@ def _run(name: str, check: Check) -> list[Finding]:
         return [replace(finding, check=name) for finding in check()]
     except Exception as error:  # whatever broke, the other checks still matter
         logger.exception("Health check failed", extra={"check": name})
-        broken = Finding(Level.ERROR, f"The check “{name}” failed: {type(error).__name__}.", "What it watches is unknown.", "Look into the log.", check=name)
+        broken = Finding(
+            Level.ERROR,
+            f"The check “{name}” failed: {type(error).__name__}.",
+            "What it watches is unknown.",
+            "Look into the log.",
+            check=name,
+        )
         return [broken]
 
 
@@ -113,9 +127,12 @@ def database_finding() -> Finding:
     except DatabaseError as error:
         reason = str(error).strip().split("\n")[0]
         return Finding(
-            Level.ERROR, f"The database is out of reach: {reason}", "Nothing can be stored or shown.",
-            "Check DATABASE_URL, and that the server runs.", check="database",
-        )  # fmt: skip
+            Level.ERROR,
+            f"The database is out of reach: {reason}",
+            "Nothing can be stored or shown.",
+            "Check DATABASE_URL, and that the server runs.",
+            check="database",
+        )
     return Finding(Level.OK, "The database answers.", check="database")
 
 
@@ -126,4 +143,8 @@ def worst(found: Iterable[Finding]) -> Level:
 
 def troubles(found: Iterable[Finding], subject: str | None = None) -> list[Finding]:
     """The findings that are not `ok`, of one subject if one is given."""
-    return [finding for finding in found if finding.level != Level.OK and subject in (None, finding.subject)]
+    return [
+        finding
+        for finding in found
+        if finding.level != Level.OK and subject in (None, finding.subject)
+    ]

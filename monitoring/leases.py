@@ -7,20 +7,22 @@ States of a row (one per name, never deleted):
                           '--time passes--> expired --acquire--'  (token + 1)
 
 Invariants
-* At most one term is unexpired per name: `acquire` is one conditional upsert, so the row lock decides.
+* At most one term is unexpired per name: `acquire` is one conditional upsert, so the row lock
+  decides.
 * The token grows by one with every term and never shrinks; a term is named by (name, token).
 * `renew` and `release` name their token, so a late call from an old term changes nothing.
-* Only the database's clock decides (`clock_timestamp()`). A holder's own clock can only make it stop earlier: it trusts
-  its lease until (monotonic start of the last successful renewal) + TTL - margin.
+* Only the database's clock decides (`clock_timestamp()`). A holder's own clock can only make it
+  stop earlier: it trusts its lease until (monotonic start of the last successful renewal) + TTL -
+  margin.
 
 Failure rules
-* Renewal refused, failed or late: the lease is lost. The holder may not write fenced state any more. That is an
-  expected outcome (`False`), not an exception.
+* Renewal refused, failed or late: the lease is lost. The holder may not write fenced state any
+  more. That is an expected outcome (`False`), not an exception.
 * A dead holder blocks its successor for at most the TTL.
-* State that belongs to a term is written in a transaction that first calls `fence`, which locks the lease's row: the
-  write and the proof that the term was current commit together.
-* A holder that is frozen in a transaction keeps its locks no longer than its lease: `fence` and `bounded_transaction` have
-  the database end a transaction that is idle for so long.
+* State that belongs to a term is written in a transaction that first calls `fence`, which locks the
+  lease's row: the write and the proof that the term was current commit together.
+* A holder that is frozen in a transaction keeps its locks no longer than its lease: `fence` and
+  `bounded_transaction` have the database end a transaction that is idle for so long.
 """
 
 import os
@@ -83,7 +85,8 @@ class Term:
         self.trusted_until = 0.0
 
 
-# Each returns a row if it did what it says; they may stand in a WITH of a statement that does more in one go.
+# Each returns a row if it did what it says; they may stand in a WITH of a statement that does more
+# in one go.
 ACQUIRE_SQL = """
 INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
 VALUES (%(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(ttl)s))
@@ -104,8 +107,12 @@ UPDATE monitoring_lease SET holder = '', acquired_at = NULL, renewed_at = NULL, 
 WHERE name = %(name)s AND token = %(token)s AND holder <> ''
 RETURNING token
 """
-# For a statement that writes state by itself: a row if the term is current, locked until the statement ends.
-FENCE_SQL = "SELECT 1 FROM monitoring_lease WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp() FOR NO KEY UPDATE"
+# For a statement that writes state by itself: a row if the term is current, locked until the
+# statement ends.
+FENCE_SQL = (
+    "SELECT 1 FROM monitoring_lease WHERE name = %(name)s AND token = %(token)s AND expires_at >"
+    " clock_timestamp() FOR NO KEY UPDATE"
+)
 _LIMIT_IDLENESS = "set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
@@ -114,7 +121,10 @@ def acquire(name: str, ttl: float) -> Term | None:
     started = time.monotonic()
     holder = holder_name()
     with connection.cursor() as cursor:
-        cursor.execute(f"/* monitoring.leases.acquire */ {ACQUIRE_SQL}", {"name": name, "holder": holder, "ttl": ttl})
+        cursor.execute(
+            f"/* monitoring.leases.acquire */ {ACQUIRE_SQL}",
+            {"name": name, "holder": holder, "ttl": ttl},
+        )
         row = cursor.fetchone()
     return new_term(name, row[0], holder, ttl, started, row[1]) if row else None
 
@@ -130,7 +140,10 @@ def renew(term: Term) -> bool:
     """Extend this very term by its TTL from now; False if it has expired or was taken away."""
     started = time.monotonic()
     with around("lease renewal"), connection.cursor() as cursor:
-        cursor.execute(f"/* monitoring.leases.renew */ {RENEW_SQL}", {"name": term.name, "token": term.token, "ttl": term.ttl})
+        cursor.execute(
+            f"/* monitoring.leases.renew */ {RENEW_SQL}",
+            {"name": term.name, "token": term.token, "ttl": term.ttl},
+        )
         renewed: bool = cursor.rowcount == 1
     if renewed:
         term.extend(started)
@@ -146,7 +159,8 @@ def release(term: Term) -> bool:
 
 
 def force_release(name: str) -> bool:
-    """Free the lease whoever holds it; False if it was free. Safe because the old holder's token fences it off."""
+    """Free the lease whoever holds it; False if it was free. Safe because the old holder's token
+    fences it off."""
     return _free(Lease.objects.filter(name=name).exclude(holder=""))
 
 
@@ -155,7 +169,8 @@ def _free(leases: models.QuerySet[Lease]) -> bool:
 
 
 def fence(term: Term) -> bool:
-    """Whether the term is current; locks the lease's row until the caller's transaction ends, so it must be in one."""
+    """Whether the term is current; locks the lease's row until the caller's transaction ends, so it
+    must be in one."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -172,15 +187,21 @@ def bounded_transaction(seconds: float) -> Iterator[None]:
     """A transaction that the database ends if this process leaves it idle for so long."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(f"/* monitoring.leases.bounded_transaction */ SELECT {_LIMIT_IDLENESS}", [f"{seconds}s"])
+            cursor.execute(
+                f"/* monitoring.leases.bounded_transaction */ SELECT {_LIMIT_IDLENESS}",
+                [f"{seconds}s"],
+            )
         yield
 
 
 @contextmanager
 def heartbeat(term: Term) -> Iterator[None]:
-    """Renew the term from a thread of its own, so that one slow upstream answer does not outlive it."""
+    """Renew the term from a thread of its own, so that one slow upstream answer does not outlive
+    it."""
     stop = threading.Event()
-    thread = threading.Thread(target=_beat, args=(term, stop), name=f"heartbeat {term.name}", daemon=True)
+    thread = threading.Thread(
+        target=_beat, args=(term, stop), name=f"heartbeat {term.name}", daemon=True
+    )
     thread.start()
     try:
         yield

@@ -1,4 +1,5 @@
-"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit/trail.py` keep in the database."""
+"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit/trail.py` keep in the
+database."""
 
 from django.conf import settings
 from django.db import models
@@ -7,14 +8,21 @@ from django.db.models.functions import Now
 
 
 class Lease(models.Model):
-    """The right to do one named thing for a while; the row is never deleted and its token only grows."""
+    """The right to do one named thing for a while; the row is never deleted and its token only
+    grows."""
 
     name = models.CharField(max_length=120, primary_key=True)
-    token = models.BigIntegerField(default=0, help_text="Fencing token: one larger with every new term.")
-    holder = models.CharField(max_length=200, blank=True, help_text="host:pid:random of the process that holds it.")
+    token = models.BigIntegerField(
+        default=0, help_text="Fencing token: one larger with every new term."
+    )
+    holder = models.CharField(
+        max_length=200, blank=True, help_text="host:pid:random of the process that holds it."
+    )
     acquired_at = models.DateTimeField(null=True, blank=True)
     renewed_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="On the database's clock; empty when free.")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="On the database's clock; empty when free."
+    )
 
     class Meta:
         ordering = ("name",)
@@ -23,7 +31,14 @@ class Lease(models.Model):
             # Held means all three are set, free means none is.
             models.CheckConstraint(
                 condition=Q(holder="", acquired_at=None, renewed_at=None, expires_at=None)
-                | (~Q(holder="") & Q(acquired_at__isnull=False, renewed_at__isnull=False, expires_at__isnull=False)),
+                | (
+                    ~Q(holder="")
+                    & Q(
+                        acquired_at__isnull=False,
+                        renewed_at__isnull=False,
+                        expires_at__isnull=False,
+                    )
+                ),
                 name="lease_held_or_free",
             ),
         )
@@ -34,7 +49,11 @@ class Lease(models.Model):
     @classmethod
     def with_state(cls) -> models.QuerySet["Lease"]:
         """Leases with `is_held`, judged by the database's clock."""
-        return cls.objects.annotate(is_held=models.ExpressionWrapper(Q(expires_at__gt=Now()), output_field=models.BooleanField()))
+        return cls.objects.annotate(
+            is_held=models.ExpressionWrapper(
+                Q(expires_at__gt=Now()), output_field=models.BooleanField()
+            )
+        )
 
 
 class PeriodicTask(models.Model):
@@ -56,9 +75,13 @@ class PeriodicTask(models.Model):
     class Meta:
         ordering = ("name",)
         constraints = (
-            models.CheckConstraint(condition=Q(status="never") | Q(begun_at__isnull=False), name="task_begun_unless_never"),
             models.CheckConstraint(
-                condition=Q(status__in=("never", "running"), ended_at=None) | (~Q(status__in=("never", "running")) & Q(ended_at__isnull=False)),
+                condition=Q(status="never") | Q(begun_at__isnull=False),
+                name="task_begun_unless_never",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=("never", "running"), ended_at=None)
+                | (~Q(status__in=("never", "running")) & Q(ended_at__isnull=False)),
                 name="task_ended_iff_not_running",
             ),
         )
@@ -68,7 +91,8 @@ class PeriodicTask(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of a person, a script or Tollgate itself; written by `monitoring/audit/trail.py`, never changed afterwards."""
+    """One act of a person, a script or Tollgate itself; written by `monitoring/audit/trail.py`,
+    never changed afterwards."""
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "pending"
@@ -85,8 +109,12 @@ class AuditEntry(models.Model):
         NONE = "none", "not signed in"
 
     at = models.DateTimeField(db_default=Now(), help_text="On the database's clock.")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
-    actor = models.CharField(max_length=150, help_text="The name at that time; stays when the user is deleted.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    actor = models.CharField(
+        max_length=150, help_text="The name at that time; stays when the user is deleted."
+    )
     via = models.CharField(max_length=20, choices=Via)
     action = models.CharField(max_length=80)
     target = models.CharField(max_length=300)
@@ -107,8 +135,14 @@ class AuditEntry(models.Model):
             models.Index(fields=("request_id",), name="audit_request", condition=~Q(request_id="")),
         )
         constraints = (
-            models.CheckConstraint(condition=Q(outcome__in=("pending", "succeeded", "refused", "failed", "unknown")), name="audit_outcome_known"),
-            models.CheckConstraint(condition=Q(via__in=("session", "token", "collector_key", "command", "none")), name="audit_via_known"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=("pending", "succeeded", "refused", "failed", "unknown")),
+                name="audit_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(via__in=("session", "token", "collector_key", "command", "none")),
+                name="audit_via_known",
+            ),
         )
 
     def __str__(self) -> str:

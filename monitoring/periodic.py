@@ -1,11 +1,15 @@
-"""Periodic tasks: what Tollgate does by itself now and then, each task in one process of all at a time.
+"""Periodic tasks: what Tollgate does by itself now and then, each task in one process of all at a
+time.
 
-    never --due--> running (lease held, row says since when) --> succeeded | trouble | failed --period passes--> running ...
+    never --due--> running (lease held, row says since when) --> succeeded | trouble | failed
+    --period passes--> running ...
 
 * `trouble` is what a task finds (it was done), `failed` that it could not be done.
-* A task is due when its period has passed since it was last begun; one with an hour, when that hour of the day has come.
+* A task is due when its period has passed since it was last begun; one with an hour, when that hour
+  of the day has come.
 * After a failure, or when the process that did it died, it is due again within `RETRY`.
-* The lease keeps processes apart; the row is written under its fence; only the database's clock decides.
+* The lease keeps processes apart; the row is written under its fence; only the database's clock
+  decides.
 * A task must bear being killed at any point and done again.
 
 The collector's loop gives the tasks a thread of their own, so that none of them delays collection.
@@ -34,8 +38,13 @@ LEASE_TTL_SECONDS = 60.0
 LOOK_SECONDS = 15.0
 
 
-_FENCED = f"/* monitoring.periodic._do */ WITH term AS ({FENCE_SQL}) UPDATE monitoring_periodictask AS task SET {{}} FROM term WHERE task.name = %(task)s"
-_BEGIN = _FENCED.format("status = 'running', begun_at = clock_timestamp(), ended_at = NULL, outcome = ''")
+_FENCED = (
+    f"/* monitoring.periodic._do */ WITH term AS ({FENCE_SQL}) UPDATE monitoring_periodictask AS"
+    " task SET {} FROM term WHERE task.name = %(task)s"
+)
+_BEGIN = _FENCED.format(
+    "status = 'running', begun_at = clock_timestamp(), ended_at = NULL, outcome = ''"
+)
 _END = _FENCED.format("status = %(status)s, ended_at = clock_timestamp(), outcome = %(outcome)s")
 
 
@@ -47,8 +56,9 @@ class TroubleFound(Exception):
 class Task:
     """One kind of periodic work: `function` does it and says in a sentence what came of it.
 
-    It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the installation's zone, for daily
-    work that is best done at night. `why` and `mend` are what a finding says when it fails or finds trouble.
+    It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the
+    installation's zone, for daily work that is best done at night. `why` and `mend` are what a
+    finding says when it fails or finds trouble.
     """
 
     name: str
@@ -97,7 +107,8 @@ def _last_time(hour: int, now: datetime) -> datetime:
 
 
 def run_due() -> list[str]:
-    """Do every task that is due and that nobody else is doing; the names of those done. Raises django.db.Error."""
+    """Do every task that is due and that nobody else is doing; the names of those done. Raises
+    django.db.Error."""
     rows = {row.name: row for row in PeriodicTask.objects.annotate(now=Now())}
     now = next((row.now for row in rows.values()), None) or _database_now()
     return [task.name for task in tasks() if is_due(task, rows.get(task.name), now) and run(task)]
@@ -139,7 +150,10 @@ def _do(task: Task, term: Term) -> None:
 
 def check_tasks() -> Iterator[Finding]:
     """A finding for every task that failed or found trouble."""
-    rows = {row.name: row for row in PeriodicTask.objects.filter(status__in=(Status.FAILED, Status.TROUBLE))}
+    rows = {
+        row.name: row
+        for row in PeriodicTask.objects.filter(status__in=(Status.FAILED, Status.TROUBLE))
+    }
     for task in tasks():
         if row := rows.get(task.name):
             found = row.status == Status.TROUBLE
@@ -171,6 +185,9 @@ class PeriodicThread(threading.Thread):
             try:
                 run_due()
             except DatabaseError as error:
-                logger.warning("Periodic tasks wait for the database", extra={"error": str(error).split("\n")[0]})
+                logger.warning(
+                    "Periodic tasks wait for the database",
+                    extra={"error": str(error).split("\n")[0]},
+                )
                 connection.close()
         connection.close()

@@ -1,4 +1,5 @@
-"""The doctor's findings as text and as plain data, to be copied and read by scripts; masked once more before they leave."""
+"""The doctor's findings as text and as plain data, to be copied and read by scripts; masked once
+more before they leave."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +17,11 @@ def as_text(found: Iterable[Finding]) -> str:
     blocks = [f"Tollgate doctor, {timezone.localtime():%Y-%m-%d %H:%M:%S %Z}"]
     for finding in found:
         subject = f"[{finding.subject}] " if finding.subject else ""
-        lines = [f"{_MARKS[finding.level]:<8}{subject}{finding.summary}", finding.why, f"→ {finding.mend}" if finding.mend else ""]
+        lines = [
+            f"{_MARKS[finding.level]:<8}{subject}{finding.summary}",
+            finding.why,
+            f"→ {finding.mend}" if finding.mend else "",
+        ]
         blocks.append("\n        ".join(masked_text(line) for line in lines if line))
     return "\n".join(blocks)
 
@@ -25,5 +30,8 @@ def as_data(found: Iterable[Finding]) -> dict[str, Any]:
     """`{"level", "findings": [{"level", "check", "subject", "summary", "why", "mend"}]}`."""
     found = list(found)
     names = ("check", "subject", "summary", "why", "mend")
-    shown = [{"level": f.level.value, **{name: masked_text(getattr(f, name)) for name in names}} for f in found]
+    shown = [
+        {"level": f.level.value, **{name: masked_text(getattr(f, name)) for name in names}}
+        for f in found
+    ]
     return {"level": worst(found).value, "findings": shown}

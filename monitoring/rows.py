@@ -1,4 +1,5 @@
-"""Plain statements and the models in their rows: for what every request asks, since composing it costs more than the answer."""
+"""Plain statements and the models in their rows: for what every request asks, since composing it
+costs more than the answer."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,7 +11,8 @@ M = TypeVar("M", bound=models.Model)
 
 
 def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a statement that is asked again and again; the server keeps its plan where it may."""
+    """The rows of a statement that is asked again and again; the server keeps its plan where it
+    may."""
     with connection.planned_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()

@@ -11,5 +11,8 @@ urlpatterns = [
     path("doctor/", views.doctor, name="doctor"),
     path("audit/", audit_views.trail, name="audit"),
     path("audit/<int:entry_id>/", audit_views.entry, name="audit-entry"),
-    *(path(f"audit/export.{name}", audit_views.export, {"form_name": name}, name=f"audit-{name}") for name in audit_views.EXPORTS),
+    *(
+        path(f"audit/export.{name}", audit_views.export, {"form_name": name}, name=f"audit-{name}")
+        for name in audit_views.EXPORTS
+    ),
 ]

@@ -48,6 +48,15 @@ class CredentialAdmin(admin.ModelAdmin):
 class IntentAdmin(ReadOnlyAdmin):
     """Changes of the upstreams, to look at; Providers, Changes is the better place."""
 
-    list_display = ("pk", "title", "state", "upstream", "actor_name", "attempts", "requested_at", "settled_at")
+    list_display = (
+        "pk",
+        "title",
+        "state",
+        "upstream",
+        "actor_name",
+        "attempts",
+        "requested_at",
+        "settled_at",
+    )
     list_filter = ("state", ("upstream", UpstreamFilter), "kind")
     search_fields = ("title", "actor_name", "reason")

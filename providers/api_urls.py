@@ -27,7 +27,9 @@ urlpatterns = [
     path("providers/oauth/claim", account_api.claim, name="account-claim"),
     path("providers/oauth/logins", login_api.collection, name="logins"),
     path("providers/oauth/logins/<int:login_id>", login_api.one, name="login"),
-    path("providers/oauth/logins/<int:login_id>/callback", login_api.callback, name="login-callback"),
+    path(
+        "providers/oauth/logins/<int:login_id>/callback", login_api.callback, name="login-callback"
+    ),
     path("providers/oauth/reset/<path:name>", account_api.reset, name="account-reset"),
     path("providers/oauth/<path:name>", account_api.one, name="account"),
     path("custom-providers", custom_api.collection, name="custom-providers"),
@@ -37,8 +39,24 @@ urlpatterns = [
     path("provider-groups", custom_api.groups, name="provider-groups"),
     path("provider-groups/<int:group_id>", custom_api.group, name="provider-group"),
     path("providers/configuration", configuration_api.file, name="configuration"),
-    path("providers/configuration/settings", configuration_api.settings, name="configuration-settings"),
-    path("providers/configuration/versions", configuration_api.versions, name="configuration-versions"),
-    path("providers/configuration/versions/<int:version_id>", configuration_api.version, name="configuration-version"),
-    path("providers/configuration/versions/<int:version_id>/roll-back", configuration_api.roll_back, name="configuration-roll-back"),
+    path(
+        "providers/configuration/settings",
+        configuration_api.settings,
+        name="configuration-settings",
+    ),
+    path(
+        "providers/configuration/versions",
+        configuration_api.versions,
+        name="configuration-versions",
+    ),
+    path(
+        "providers/configuration/versions/<int:version_id>",
+        configuration_api.version,
+        name="configuration-version",
+    ),
+    path(
+        "providers/configuration/versions/<int:version_id>/roll-back",
+        configuration_api.roll_back,
+        name="configuration-roll-back",
+    ),
 ]

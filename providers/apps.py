@@ -4,7 +4,8 @@ from django.apps import AppConfig
 
 
 class ProvidersConfig(AppConfig):
-    """Provider keys, accounts, custom providers, client keys and the configuration of the upstream."""
+    """Provider keys, accounts, custom providers, client keys and the configuration of the
+    upstream."""
 
     name = "providers"
 

@@ -16,6 +16,10 @@ def check_private_networks(app_configs: Any, **kwargs: Any) -> list[CheckMessage
             ip_network(text, strict=False)
         except ValueError:
             found.append(
-                Error(f"PRIVATE_PROVIDER_NETWORKS holds {text!r}, which is no network.", hint="For instance 127.0.0.1,10.0.0.0/8.", id="tollgate.E020")
+                Error(
+                    f"PRIVATE_PROVIDER_NETWORKS holds {text!r}, which is no network.",
+                    hint="For instance 127.0.0.1,10.0.0.0/8.",
+                    id="tollgate.E020",
+                )
             )
     return found

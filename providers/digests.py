@@ -21,9 +21,16 @@ def provider_key_digest(route: str, identity: tuple[str, ...]) -> bytes:
 
 def last_four(key: str) -> str:
     """What is kept of a key in the clear; nothing of a short one."""
-    return "".join(character for character in key[-4:] if character.isprintable()) if len(key) > 8 else ""
+    return (
+        "".join(character for character in key[-4:] if character.isprintable())
+        if len(key) > 8
+        else ""
+    )
 
 
 def value_digest(value: Any) -> str:
-    """A keyed fingerprint of plain data, to tell later whether it is still the same; says nothing of the data."""
-    return hmac.new(settings.USAGE_HASH_KEY.encode(), msgspec.json.encode(value, order="sorted"), hashlib.sha256).hexdigest()
+    """A keyed fingerprint of plain data, to tell later whether it is still the same; says nothing
+    of the data."""
+    return hmac.new(
+        settings.USAGE_HASH_KEY.encode(), msgspec.json.encode(value, order="sorted"), hashlib.sha256
+    ).hexdigest()

@@ -1,4 +1,5 @@
-"""Gauges of changes and drift, read from the database: the same whichever process changes something."""
+"""Gauges of changes and drift, read from the database: the same whichever process changes
+something."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,22 +13,46 @@ from providers.models import DriftCheck, Intent
 
 def change_gauges() -> Iterator[Metric]:
     """Changes that are not settled, by state, and how long the oldest has waited."""
-    waiting = GaugeMetricFamily("providers_changes_unsettled", "Changes whose outcome is not certain yet.", labels=["upstream", "state"])
-    oldest = GaugeMetricFamily("providers_change_oldest_seconds", "Age of the oldest of them; 0 without any.", labels=["upstream"])
-    unsettled = list(Intent.objects.filter(state__in=Intent.UNSETTLED).values_list("upstream_id", "state", "requested_at"))
+    waiting = GaugeMetricFamily(
+        "providers_changes_unsettled",
+        "Changes whose outcome is not certain yet.",
+        labels=["upstream", "state"],
+    )
+    oldest = GaugeMetricFamily(
+        "providers_change_oldest_seconds",
+        "Age of the oldest of them; 0 without any.",
+        labels=["upstream"],
+    )
+    unsettled = list(
+        Intent.objects.filter(state__in=Intent.UNSETTLED).values_list(
+            "upstream_id", "state", "requested_at"
+        )
+    )
     counts = Counter((upstream_id, state) for upstream_id, state, _ in unsettled)
     for upstream in Upstream.objects.filter(is_enabled=True):
         for state in Intent.UNSETTLED:
             waiting.add_metric([upstream.name, state.value], counts[upstream.pk, state])
-        ages = [(timezone.now() - asked).total_seconds() for upstream_id, _, asked in unsettled if upstream_id == upstream.pk]
+        ages = [
+            (timezone.now() - asked).total_seconds()
+            for upstream_id, _, asked in unsettled
+            if upstream_id == upstream.pk
+        ]
         oldest.add_metric([upstream.name], max(ages, default=0.0))
     yield from (waiting, oldest)
 
 
 def drift_gauges() -> Iterator[Metric]:
     """Differences that the last comparison found, and when it was made."""
-    differences = GaugeMetricFamily("providers_drift_differences", "Differences with the upstream, by kind.", labels=["upstream", "kind"])
-    compared = GaugeMetricFamily("providers_drift_compared_timestamp_seconds", "When they were looked for.", labels=["upstream"])
+    differences = GaugeMetricFamily(
+        "providers_drift_differences",
+        "Differences with the upstream, by kind.",
+        labels=["upstream", "kind"],
+    )
+    compared = GaugeMetricFamily(
+        "providers_drift_compared_timestamp_seconds",
+        "When they were looked for.",
+        labels=["upstream"],
+    )
     for check in DriftCheck.objects.select_related("upstream"):
         counts = Counter(difference["kind"] for difference in check.differences)
         for kind in ("only here", "different", "only there"):

@@ -1,4 +1,5 @@
-"""What is wrong with what we manage: differences with an upstream, and changes that do not settle."""
+"""What is wrong with what we manage: differences with an upstream, and changes that do not
+settle."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,15 +15,19 @@ _LONG = timedelta(minutes=5)
 def check_differences() -> Iterator[Finding]:
     """A warning for each upstream that lost or changed something of ours, as last compared."""
     for check in DriftCheck.objects.select_related("upstream").filter(upstream__is_enabled=True):
-        ours = [d for d in check.differences if d["kind"] != "only there" or "revoked" in d["detail"]]
+        ours = [
+            d for d in check.differences if d["kind"] != "only there" or "revoked" in d["detail"]
+        ]
         if ours:
             first = f"{ours[0]['thing']} {ours[0]['label']} ({ours[0]['kind']})"
             more = f" and {len(ours) - 1} more" if len(ours) > 1 else ""
             yield Finding(
                 Level.WARNING,
                 f"The upstream is not as we believe: {first}{more}.",
-                "Keys that people rely on may be gone, changed, or back although revoked; another tool writes this upstream, too.",
-                "Look at the differences and choose a direction for each, or run manage.py reconcile_providers --apply.",
+                "Keys that people rely on may be gone, changed, or back although revoked; another"
+                " tool writes this upstream, too.",
+                "Look at the differences and choose a direction for each, or run manage.py"
+                " reconcile_providers --apply.",
                 subject=check.upstream.name,
                 action=Action("Differences", "providers:drift", is_link=True),
             )
@@ -30,13 +35,16 @@ def check_differences() -> Iterator[Finding]:
 
 def check_unsettled() -> Iterator[Finding]:
     """A warning for changes whose outcome has been uncertain for long."""
-    old = Intent.objects.filter(state__in=Intent.UNSETTLED, requested_at__lt=timezone.now() - _LONG).select_related("upstream")
+    old = Intent.objects.filter(
+        state__in=Intent.UNSETTLED, requested_at__lt=timezone.now() - _LONG
+    ).select_related("upstream")
     for name in sorted({intent.upstream.name for intent in old}):
         yield Finding(
             Level.WARNING,
             "Changes have been waiting for more than five minutes, or their outcome is unknown.",
             "Whether the upstream has them is not certain.",
-            "Make sure that the collector runs, which settles them, or run manage.py reconcile_providers --apply.",
+            "Make sure that the collector runs, which settles them, or run manage.py"
+            " reconcile_providers --apply.",
             subject=name,
             action=Action("Changes", "providers:changes", is_link=True),
         )

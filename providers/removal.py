@@ -1,4 +1,5 @@
-"""What stands against removing an upstream here, and what goes with it: its secrets, not its names."""
+"""What stands against removing an upstream here, and what goes with it: its secrets, not its
+names."""
 
 from management_proxy.models import Upstream
 from providers.funnel.writes import hold_places
@@ -12,11 +13,15 @@ def waiting_changes(upstream: Upstream) -> str:
     waiting = Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
     if not waiting:
         return ""
-    return f"{waiting} change{'s are' if waiting != 1 else ' is'} not settled yet: wait until Changes shows none of it as open."
+    return (
+        f"{waiting} change{'s are' if waiting != 1 else ' is'} not settled yet: wait until Changes"
+        " shows none of it as open."
+    )
 
 
 def forget(upstream: Upstream) -> None:
-    """Drop kept configurations, entries and changes, which hold the upstream's keys, and how it last differed."""
+    """Drop kept configurations, entries and changes, which hold the upstream's keys, and how it
+    last differed."""
     ConfigurationVersion.objects.filter(upstream=upstream).delete()
     ProviderKey.objects.filter(upstream=upstream).update(entry_encrypted=b"")
     Intent.objects.filter(upstream=upstream).update(change_encrypted=b"")

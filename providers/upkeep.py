@@ -1,4 +1,5 @@
-"""What is done by itself now and then: changes settled, keys removed that are due, upstreams compared, secrets forgotten."""
+"""What is done by itself now and then: changes settled, keys removed that are due, upstreams
+compared, secrets forgotten."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -31,12 +32,20 @@ def _tend_one(upstream: Upstream) -> str:
     if check is None or check.error or check.checked_at < timezone.now() - COMPARED_EVERY:
         check = check_drift(upstream)
     trouble = f" ({check.error})" if check.error else ""
-    return f"{upstream.name}: {len(removed)} keys removed, {len(check.differences)} differences{trouble}"
+    return (
+        f"{upstream.name}: {len(removed)} keys removed, {len(check.differences)}"
+        f" differences{trouble}"
+    )
 
 
 TEND = Task(
-    "providers", "Settle changes, remove client keys that are due, compare with the upstreams",
-    lambda: tend(Upstream.objects.filter(is_enabled=True)), timedelta(minutes=1),
+    "providers",
+    "Settle changes, remove client keys that are due, compare with the upstreams",
+    lambda: tend(Upstream.objects.filter(is_enabled=True)),
+    timedelta(minutes=1),
     why="Changes may stay uncertain, and client keys may live on beyond their end or limit.",
-    mend="Look into the log for the reason; manage.py reconcile_providers --apply does the same by hand.",
-)  # fmt: skip
+    mend=(
+        "Look into the log for the reason; manage.py reconcile_providers --apply does the same by"
+        " hand."
+    ),
+)

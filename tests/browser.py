@@ -3,7 +3,14 @@
 import os
 import shutil
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    ),
+    None,
+)
 REQUIRED = os.environ.get("TOLLGATE_REQUIRE_BROWSER") == "1"
 # As root, and in containers, Chromium's own sandbox cannot be set up.
 ARGUMENTS = [
@@ -18,4 +25,8 @@ ARGUMENTS = [
 
 
 if __name__ == "__main__" and CHROMIUM is None and not REQUIRED:
-    print("=" * 88 + "\n  NO BROWSER: the tests that need one are SKIPPED. Install Chromium to run them.\n" + "=" * 88)
+    print(
+        "=" * 88
+        + "\n  NO BROWSER: the tests that need one are SKIPPED. Install Chromium to run them.\n"
+        + "=" * 88
+    )

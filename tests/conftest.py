@@ -1,4 +1,5 @@
-"""What every test shares: a database, a spool of its own, and an environment without secrets of the machine."""
+"""What every test shares: a database, a spool of its own, and an environment without secrets of the
+machine."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,7 @@
 """`manage.py` commands as real processes that start at once and die, or freeze, where a test says.
 
-A nursery process loads Django and then forks a child for every order, which costs milliseconds instead of a second. Only
-here are failpoints armed.
+A nursery process loads Django and then forks a child for every order, which costs milliseconds
+instead of a second. Only here are failpoints armed.
 """
 
 import json
@@ -22,7 +22,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Order:
-    """A command, and what is to befall it: at the n-th passing of a failpoint it kills or stops itself."""
+    """A command, and what is to befall it: at the n-th passing of a failpoint it kills or stops
+    itself."""
 
     arguments: list[str]
     at: str = ""
@@ -67,7 +68,13 @@ def nursery(environment: dict[str, str], log: Path) -> Iterator[Nursery]:
     """A nursery whose children work under this environment; what they say goes to `log`."""
     with log.open("a") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crashing"], cwd=PROJECT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+            [sys.executable, "-m", "tests.crashing"],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
         )
         with process:
             try:

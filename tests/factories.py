@@ -46,11 +46,16 @@ def read_recordings(path: Path) -> list[Recording]:
     exchanges = [json.loads(line) for line in path.read_text().splitlines()]
     return [
         Recording(
-            x["name"], x["request"]["method"], x["request"]["path"], x["request"]["headers"],
-            x["response"]["status"], [tuple(h) for h in x["response"]["headers"]], _bytes(x["response"]),
+            x["name"],
+            x["request"]["method"],
+            x["request"]["path"],
+            x["request"]["headers"],
+            x["response"]["status"],
+            [tuple(h) for h in x["response"]["headers"]],
+            _bytes(x["response"]),
         )
         for x in exchanges
-    ]  # fmt: skip
+    ]
 
 
 def recordings_in(*patterns: str) -> dict[str, list[Recording]]:
@@ -68,17 +73,28 @@ def answering(answers: list[httpx.Response | Exception]) -> ManagementClient:
             raise answer
         return answer
 
-    return ManagementClient("http://upstream.test/v0/management", "key", transport=httpx.MockTransport(handle))
+    return ManagementClient(
+        "http://upstream.test/v0/management", "key", transport=httpx.MockTransport(handle)
+    )
 
 
 def make_user(name: str = "", *, staff: bool = False) -> User:
     name = name or f"user{next(_numbers)}"
-    return User.objects.create_user(name, password="correct horse", is_staff=staff, is_superuser=staff)
+    return User.objects.create_user(
+        name, password="correct horse", is_staff=staff, is_superuser=staff
+    )
 
 
 def make_upstream(**fields: Any) -> Upstream:
     number = next(_numbers)
-    upstream = Upstream(**{"name": f"upstream-{number}", "management_url": f"http://127.0.0.1:{number}/v0/management", "usage_interface": "queue", **fields})
+    upstream = Upstream(
+        **{
+            "name": f"upstream-{number}",
+            "management_url": f"http://127.0.0.1:{number}/v0/management",
+            "usage_interface": "queue",
+            **fields,
+        }
+    )
     if not upstream.from_environment:
         give_key(upstream, "management-key")
     upstream.save()
@@ -92,21 +108,57 @@ def give_key(upstream: Upstream, key: str) -> None:
 
 
 def make_client_key(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
-    return ClientKey.objects.create(upstream=upstream, digest=client_key_digest(key), last_four=key[-4:], **fields)
+    return ClientKey.objects.create(
+        upstream=upstream, digest=client_key_digest(key), last_four=key[-4:], **fields
+    )
 
 
 _EXAMPLE = {
-    "timestamp": "2026-11-20T10:00:00.123456789Z", "latency_ms": 1500, "ttft_ms": 300, "source": "alice@example.com",
-    "auth_index": "ee59064bd3fc99ea", "client_ip": "10.0.0.12", "x_forwarded_for": "", "user_agent": "curl/8",
-    "tokens": {"input_tokens": 100, "output_tokens": 20, "reasoning_tokens": 5, "cached_tokens": 40, "cache_read_tokens": 40,
-               "cache_read_tokens_present": True, "cache_creation_tokens": 0, "total_tokens": 120},
-    "failed": False, "generate": True, "fail": {"status_code": 200, "body": ""}, "accounting_version": 2,
-    "token_breakdown": {"schema_version": 2, "quality": "complete", "total_tokens": 120,
-                        "input": {"total_tokens": 100, "uncached_tokens": 60, "cache_read_tokens": 40, "cache_write_tokens": 0},
-                        "output": {"total_tokens": 20, "non_reasoning_tokens": 15, "reasoning_tokens": 5}, "unclassified_tokens": 0},
-    "provider": "codex", "executor_type": "CodexExecutor", "model": "gpt-5.4", "alias": "gpt-5.4", "endpoint": "POST /v1/responses",
-    "auth_type": "oauth", "api_key": "sk-client-team-a", "reasoning_effort": "", "service_tier": "auto",
-}  # fmt: skip
+    "timestamp": "2026-11-20T10:00:00.123456789Z",
+    "latency_ms": 1500,
+    "ttft_ms": 300,
+    "source": "alice@example.com",
+    "auth_index": "ee59064bd3fc99ea",
+    "client_ip": "10.0.0.12",
+    "x_forwarded_for": "",
+    "user_agent": "curl/8",
+    "tokens": {
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "reasoning_tokens": 5,
+        "cached_tokens": 40,
+        "cache_read_tokens": 40,
+        "cache_read_tokens_present": True,
+        "cache_creation_tokens": 0,
+        "total_tokens": 120,
+    },
+    "failed": False,
+    "generate": True,
+    "fail": {"status_code": 200, "body": ""},
+    "accounting_version": 2,
+    "token_breakdown": {
+        "schema_version": 2,
+        "quality": "complete",
+        "total_tokens": 120,
+        "input": {
+            "total_tokens": 100,
+            "uncached_tokens": 60,
+            "cache_read_tokens": 40,
+            "cache_write_tokens": 0,
+        },
+        "output": {"total_tokens": 20, "non_reasoning_tokens": 15, "reasoning_tokens": 5},
+        "unclassified_tokens": 0,
+    },
+    "provider": "codex",
+    "executor_type": "CodexExecutor",
+    "model": "gpt-5.4",
+    "alias": "gpt-5.4",
+    "endpoint": "POST /v1/responses",
+    "auth_type": "oauth",
+    "api_key": "sk-client-team-a",
+    "reasoning_effort": "",
+    "service_tier": "auto",
+}
 
 
 def make_event(**fields: Any) -> dict[str, Any]:

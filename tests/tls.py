@@ -1,4 +1,5 @@
-"""TLS in front of a server on this machine, with a certificate of an authority made for the test."""
+"""TLS in front of a server on this machine, with a certificate of an authority made for the
+test."""
 
 import datetime
 import ipaddress
@@ -34,17 +35,32 @@ class Certificate:
 def make_certificate(folder: Path, address: str = "127.0.0.1") -> Certificate:
     """A certificate for an IP address, by an authority that nobody knows yet."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("An authority", "A server")]
+    names = [
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        for name in ("An authority", "A server")
+    ]
     now = datetime.datetime.now(datetime.UTC)
     span = (now - datetime.timedelta(hours=1), now + datetime.timedelta(hours=1))
-    root = x509.CertificateBuilder(names[0], names[0], keys[0].public_key(), x509.random_serial_number(), *span)
+    root = x509.CertificateBuilder(
+        names[0], names[0], keys[0].public_key(), x509.random_serial_number(), *span
+    )
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    leaf = x509.CertificateBuilder(names[0], names[1], keys[1].public_key(), x509.random_serial_number(), *span)
-    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+    leaf = x509.CertificateBuilder(
+        names[0], names[1], keys[1].public_key(), x509.random_serial_number(), *span
+    )
+    leaf = leaf.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
+    )
     files = Certificate(folder / "authority.pem", folder / "chain.pem", folder / "key.pem")
-    files.authority.write_bytes(root.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    files.chain.write_bytes(leaf.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    secret = keys[1].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files.authority.write_bytes(
+        root.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    files.chain.write_bytes(
+        leaf.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    secret = keys[1].private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     files.key.write_bytes(secret)
     return files
 

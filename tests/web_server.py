@@ -1,4 +1,5 @@
-"""The real web server on the test's database, for what only it does: threads, workers, the caller's own connection."""
+"""The real web server on the test's database, for what only it does: threads, workers, the caller's
+own connection."""
 
 import os
 import signal
@@ -54,13 +55,29 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     port = free_port()
     log_path = folder / "web.log"
     changed = {
-        "DATABASE_URL": database_url(), "SECRET_KEY": settings.SECRET_KEY, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS), "VAR_DIR": str(folder / "var"), "HOST": "127.0.0.1", "PORT": str(port),
-        "WEB_WORKERS": "1", "DATABASE_PREPARED_STATEMENTS": "1", "CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": "", **environment,
-    }  # fmt: skip
+        "DATABASE_URL": database_url(),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        "VAR_DIR": str(folder / "var"),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_WORKERS": "1",
+        "DATABASE_PREPARED_STATEMENTS": "1",
+        "CLIPROXYAPI_MANAGEMENT_URL": "",
+        "MANAGEMENT_API_KEY": "",
+        **environment,
+    }
     with log_path.open("wb") as log:
         command = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **changed}, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **changed},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     server = WebServer(f"http://127.0.0.1:{port}", process, log_path)
     try:
         _wait_until_it_answers(server)

@@ -18,9 +18,21 @@ class CollectorRunAdmin(ReadOnlyAdmin):
     """One pass of the collector a row."""
 
     list_display = (
-        "started_at", "upstream", "trigger", "status", "looks", "popped", "stored", "duplicates",
-        "dead_lettered", "pages", "duration_ms", "lock_wait_ms", "failure_class", "error",
-    )  # fmt: skip
+        "started_at",
+        "upstream",
+        "trigger",
+        "status",
+        "looks",
+        "popped",
+        "stored",
+        "duplicates",
+        "dead_lettered",
+        "pages",
+        "duration_ms",
+        "lock_wait_ms",
+        "failure_class",
+        "error",
+    )
     list_filter = ("status", "trigger", "failure_class", ("upstream", UpstreamFilter))
     list_select_related = ("upstream",)
     date_hierarchy = "started_at"
@@ -28,13 +40,36 @@ class CollectorRunAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    """What could not be stored: looked at with its secrets masked, replayed, or discarded with a reason."""
+    """What could not be stored: looked at with its secrets masked, replayed, or discarded with a
+    reason."""
 
-    list_display = ("created_at", "upstream", "reason", "detail", "payload_bytes", "batch", "position", "state", "resolution")
+    list_display = (
+        "created_at",
+        "upstream",
+        "reason",
+        "detail",
+        "payload_bytes",
+        "batch",
+        "position",
+        "state",
+        "resolution",
+    )
     list_filter = ("state", "reason", ("upstream", UpstreamFilter))
     list_select_related = ("upstream",)
     search_fields = ("detail", "batch", "resolution")
-    fields = ("upstream", "reason", "detail", "state", "resolution", "resolved_at", "created_at", "batch", "position", "payload_bytes", "payload")
+    fields = (
+        "upstream",
+        "reason",
+        "detail",
+        "state",
+        "resolution",
+        "resolved_at",
+        "created_at",
+        "batch",
+        "position",
+        "payload_bytes",
+        "payload",
+    )
     readonly_fields = ("payload",)
     actions = ("replay", "discard")
 
@@ -44,17 +79,31 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="payload (secrets masked)")
     def payload(self, letter: DeadLetter) -> str:
-        return format_html('<pre class="payload" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', dead_letters.shown(letter))
+        return format_html(
+            '<pre class="payload" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
+            dead_letters.shown(letter),
+        )
 
     @admin.action(description="Replay", permissions=["resolve"])
     def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         replayed = dead_letters.replay(letters.order_by("pk"), user_of(request))
-        self.message_user(request, f"{replayed}.", messages.WARNING if replayed.still_dead else messages.SUCCESS)
+        self.message_user(
+            request, f"{replayed}.", messages.WARNING if replayed.still_dead else messages.SUCCESS
+        )
 
     @admin.action(description="Discard…", permissions=["resolve"])
     def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         if reason := request.POST.get("reason", "").strip():
-            self.message_user(request, f"{dead_letters.discard(letters, reason, user_of(request))} discarded.", messages.SUCCESS)
+            self.message_user(
+                request,
+                f"{dead_letters.discard(letters, reason, user_of(request))} discarded.",
+                messages.SUCCESS,
+            )
             return None
-        context = {**self.admin_site.each_context(request), "title": "Discard for what reason?", "letters": letters, "opts": self.model._meta}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Discard for what reason?",
+            "letters": letters,
+            "opts": self.model._meta,
+        }
         return TemplateResponse(request, "monitoring/discard_dead_letters.html", context)

@@ -46,5 +46,6 @@ class UsageConfig(AppConfig):
 
 
 def make_cache_table(using: str, **kwargs: Any) -> None:
-    """The table of a cache in the database, if CACHE_URL names one; nothing otherwise, nor if it exists."""
+    """The table of a cache in the database, if CACHE_URL names one; nothing otherwise, nor if it
+    exists."""
     call_command("createcachetable", database=using, verbosity=0)

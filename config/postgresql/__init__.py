@@ -1,1 +1,2 @@
-"""The database backend: Django's for PostgreSQL with metrics, whose health check costs no round trip."""
+"""The database backend: Django's for PostgreSQL with metrics, whose health check costs no round
+trip."""

@@ -1,10 +1,13 @@
-"""Django asks `SELECT 1` before the first query of every request, to see that the server did not close the connection.
+"""Django asks `SELECT 1` before the first query of every request, to see that the server did not
+close the connection.
 
-A closed connection shows without asking: there is something to read on it, be it a farewell or the end. So only then is
-the question asked. A server that vanished without a word would not answer the question either.
+A closed connection shows without asking: there is something to read on it, be it a farewell or the
+end. So only then is the question asked. A server that vanished without a word would not answer the
+question either.
 
-`planned_cursor` is for the few statements that every request asks: where `DATABASE_PREPARED_STATEMENTS` allows it the server
-keeps their plans for as long as the connection lasts, which is three quarters of what they cost.
+`planned_cursor` is for the few statements that every request asks: where
+`DATABASE_PREPARED_STATEMENTS` allows it the server keeps their plans for as long as the connection
+lasts, which is three quarters of what they cost.
 """
 
 import select
@@ -40,10 +43,14 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         return not poller.poll(0) or bool(super().is_usable())
 
     def planned_cursor(self) -> CursorWrapper:
-        """A cursor whose statements the server plans once a connection; their parameters are bound by the server."""
+        """A cursor whose statements the server plans once a connection; their parameters are bound
+        by the server."""
         self.close_if_health_check_failed()
         self.ensure_connection()
-        usual, self.connection.cursor_factory = self.connection.cursor_factory, _counted(self.alias, self.vendor)
+        usual, self.connection.cursor_factory = (
+            self.connection.cursor_factory,
+            _counted(self.alias, self.vendor),
+        )
         try:
             cursor: CursorWrapper = self.cursor()
         finally:

@@ -1,12 +1,16 @@
-"""The brake on guessing passwords: every attempt is counted before it is made, and too many make the next one wait.
+"""The brake on guessing passwords: every attempt is counted before it is made, and too many make
+the next one wait.
 
     attempt --counted--> password right: counts of account and address are forgotten
-                   '---> wrong: from the `free`th on, nobody may try for 1, 2, 4, ... seconds, `most_seconds` at most
+                   '---> wrong: from the `free`th on, nobody may try for 1, 2, 4, ... seconds,
+                   `most_seconds` at most
 
-* Counted are the account and the address, each in a row that all workers share; the database's clock decides. An attempt is
-  counted first, so that a hundred at once are a hundred, and one that has to wait is neither made nor counted.
-* A count is forgotten when nothing failed for WINDOW, so nobody is locked out for good. Nor can strangers keep an owner
-  out: from an address where the account signed in within KNOWN, only the address counts.
+* Counted are the account and the address, each in a row that all workers share; the database's
+  clock decides. An attempt is counted first, so that a hundred at once are a hundred, and one that
+  has to wait is neither made nor counted.
+* A count is forgotten when nothing failed for WINDOW, so nobody is locked out for good. Nor can
+  strangers keep an owner out: from an address where the account signed in within KNOWN, only the
+  address counts.
 * The rows hold digests: a name that nobody has may be a password in the wrong field.
 * Of an IPv6 address its /64 counts, which is what one subscriber has.
 """
@@ -40,7 +44,8 @@ ADDRESS = Limit(free=10, most_seconds=300)
 
 
 def begin_attempt(name: str, address: str) -> float:
-    """Count an attempt that is about to be made; the seconds to wait instead, if it must not be made."""
+    """Count an attempt that is about to be made; the seconds to wait instead, if it must not be
+    made."""
     with transaction.atomic():
         for subject, limit in _subjects(name, address):
             if (seconds := _count(subject, limit)) > 0:
@@ -51,7 +56,9 @@ def begin_attempt(name: str, address: str) -> float:
 
 def forget_attempts(name: str, address: str) -> None:
     """The password was right."""
-    FailedSignIns.objects.filter(subject__in=[_digest("account", name), _digest("address", _network(address))]).delete()
+    FailedSignIns.objects.filter(
+        subject__in=[_digest("account", name), _digest("address", _network(address))]
+    ).delete()
 
 
 def forget_old() -> None:
@@ -60,7 +67,8 @@ def forget_old() -> None:
 
 
 def _subjects(name: str, address: str) -> list[tuple[bytes, Limit]]:
-    """What an attempt counts for, always in one order, so that two at once never wait for each other."""
+    """What an attempt counts for, always in one order, so that two at once never wait for each
+    other."""
     found = [(_digest("address", _network(address)), ADDRESS)] if address else []
     if not _is_known(name, address):
         found.append((_digest("account", name), ACCOUNT))
@@ -68,7 +76,9 @@ def _subjects(name: str, address: str) -> list[tuple[bytes, Limit]]:
 
 
 def _is_known(name: str, address: str) -> bool:
-    acts = AuditEntry.objects.filter(actor=name, action="user.signed_in", source_ip=address, at__gt=timezone.now() - KNOWN)
+    acts = AuditEntry.objects.filter(
+        actor=name, action="user.signed_in", source_ip=address, at__gt=timezone.now() - KNOWN
+    )
     return bool(address) and acts.exists()
 
 
@@ -77,7 +87,11 @@ def _network(address: str) -> str:
         known = ip_address(address)
     except ValueError:
         return address
-    return str(int(known) >> 64) if isinstance(known, IPv6Address) and not known.ipv4_mapped else address
+    return (
+        str(int(known) >> 64)
+        if isinstance(known, IPv6Address) and not known.ipv4_mapped
+        else address
+    )
 
 
 def _digest(kind: str, text: str) -> bytes:
@@ -85,7 +99,8 @@ def _digest(kind: str, text: str) -> bytes:
 
 
 def _count(subject: bytes, limit: Limit) -> float:
-    """Count an attempt for one subject; the seconds that are left to wait, of which nothing is counted."""
+    """Count an attempt for one subject; the seconds that are left to wait, of which nothing is
+    counted."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -101,10 +116,19 @@ def _count(subject: bytes, limit: Limit) -> float:
             WHERE held.wait_until <= clock_timestamp()
             RETURNING 0
             """,
-            {"subject": subject, "window": WINDOW.total_seconds(), "free": limit.free, "most": limit.most_seconds},
+            {
+                "subject": subject,
+                "window": WINDOW.total_seconds(),
+                "free": limit.free,
+                "most": limit.most_seconds,
+            },
         )
         if cursor.fetchone():
             return 0.0
-        cursor.execute("SELECT extract(epoch FROM wait_until - clock_timestamp())::float8 FROM sign_in_failedsignins WHERE subject = %s", [subject])
+        cursor.execute(
+            "SELECT extract(epoch FROM wait_until - clock_timestamp())::float8 FROM"
+            " sign_in_failedsignins WHERE subject = %s",
+            [subject],
+        )
         left: float = cursor.fetchone()[0]
         return max(left, 0.001)

@@ -26,7 +26,11 @@ class BrakedForm(AuthenticationForm):
         if seconds := begin_attempt(name, address):
             self.wait_seconds = int(seconds) + 1
             _record(name, address, self.wait_seconds)
-            raise ValidationError(f"Too many attempts to sign in failed. Wait {_told(self.wait_seconds)}, then try again.", code="braked")
+            raise ValidationError(
+                f"Too many attempts to sign in failed. Wait {_told(self.wait_seconds)}, then try"
+                " again.",
+                code="braked",
+            )
         cleaned: dict[str, Any] = super().clean()
         forget_attempts(name, address)
         return cleaned
@@ -38,10 +42,20 @@ class BrakedAdminForm(BrakedForm, AdminAuthenticationForm):
 
 def _record(name: str, address: str, seconds: int) -> None:
     if count_refusal(f"sign-in {address}") <= MOST_A_MINUTE:
-        audit.record(None, "user.sign_in_braked", name_for_trail(name), outcome=audit.Outcome.REFUSED, detail={"wait_seconds": seconds})
+        audit.record(
+            None,
+            "user.sign_in_braked",
+            name_for_trail(name),
+            outcome=audit.Outcome.REFUSED,
+            detail={"wait_seconds": seconds},
+        )
 
 
 def _told(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
-    parts = [f"{count} {word}{'s' * (count != 1)}" for count, word in ((minutes, "minute"), (rest, "second")) if count]
+    parts = [
+        f"{count} {word}{'s' * (count != 1)}"
+        for count, word in ((minutes, "minute"), (rest, "second"))
+        if count
+    ]
     return " ".join(parts)

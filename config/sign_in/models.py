@@ -10,8 +10,15 @@ from config.sign_in.sessions import SessionStore
 class Session(AbstractBaseSession):
     """One session, as Django keeps it, and whose it is; ends with its user."""
 
-    # Without the database's own check: a request that ends while its user is deleted must not fail for it.
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="sessions", db_constraint=False)
+    # Without the database's own check: a request that ends while its user is deleted must not fail
+    # for it.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        related_name="sessions",
+        db_constraint=False,
+    )
 
     @classmethod
     def get_session_store_class(cls) -> type[SessionStore]:
@@ -19,9 +26,12 @@ class Session(AbstractBaseSession):
 
 
 class FailedSignIns(models.Model):
-    """Attempts to sign in, to one account or from one address, since the last that succeeded (`config/sign_in/brake.py`)."""
+    """Attempts to sign in, to one account or from one address, since the last that succeeded
+    (`config/sign_in/brake.py`)."""
 
-    subject = models.BinaryField(max_length=32, primary_key=True, help_text="Digest of the account's name or of the address.")
+    subject = models.BinaryField(
+        max_length=32, primary_key=True, help_text="Digest of the account's name or of the address."
+    )
     failures = models.PositiveIntegerField()
     last_at = models.DateTimeField(help_text="On the database's clock.")
     wait_until = models.DateTimeField(help_text="Until then no attempt is made.")

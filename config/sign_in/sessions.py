@@ -1,11 +1,13 @@
 """Sessions that are read together with their user: one statement tells who asks.
 
-Django asks for the session and then for its user, and composes both statements anew each time, which was nearly half of
-what a call through the proxy cost. Everything else stays Django's: what a session holds, how it is signed, renewed and
-ended. `user_of` answers by itself only where everything fits; whatever is unusual (another backend, a password that was
-changed, an inactive user, a secret that was rotated) it leaves to Django, which refuses, renews or signs out.
+Django asks for the session and then for its user, and composes both statements anew each time,
+which was nearly half of what a call through the proxy cost. Everything else stays Django's: what a
+session holds, how it is signed, renewed and ended. `user_of` answers by itself only where
+everything fits; whatever is unusual (another backend, a password that was changed, an inactive
+user, a secret that was rotated) it leaves to Django, which refuses, renews or signs out.
 
-Nothing is remembered between requests: revoking, deactivating and changing a password act on the very next one.
+Nothing is remembered between requests: revoking, deactivating and changing a password act on the
+very next one.
 """
 
 from functools import lru_cache
@@ -38,7 +40,9 @@ class SessionStore(db.SessionStore):
         return Session
 
     def create_model_instance(self, data: dict[str, Any]) -> "Session":
-        session = cast("Session", super().create_model_instance(data))  # of the model that `get_model_class` names
+        session = cast(
+            "Session", super().create_model_instance(data)
+        )  # of the model that `get_model_class` names
         session.user_id = data.get(auth.SESSION_KEY)
         return session
 
@@ -63,13 +67,25 @@ def _statement() -> str:
 
 
 def user_of(request: HttpRequest) -> Any:
-    """Whose session it is, or AnonymousUser; like `django.contrib.auth.get_user`, which it asks in doubt."""
+    """Whose session it is, or AnonymousUser; like `django.contrib.auth.get_user`, which it asks in
+    doubt."""
     return _user_as_read(request.session) or auth.get_user(request)
 
 
 def _user_as_read(session: Any) -> User | None:
     signed_in_as = session.get(auth.SESSION_KEY)  # reads the session
     user: User | None = session.user
-    if user is None or not user.is_active or signed_in_as != str(user.pk) or session.get(auth.BACKEND_SESSION_KEY) != BACKEND:
+    if (
+        user is None
+        or not user.is_active
+        or signed_in_as != str(user.pk)
+        or session.get(auth.BACKEND_SESSION_KEY) != BACKEND
+    ):
         return None
-    return user if constant_time_compare(session.get(auth.HASH_SESSION_KEY, ""), user.get_session_auth_hash()) else None
+    return (
+        user
+        if constant_time_compare(
+            session.get(auth.HASH_SESSION_KEY, ""), user.get_session_auth_hash()
+        )
+        else None
+    )

@@ -1,4 +1,5 @@
-"""What is done by itself: sessions that have ended, and failed attempts that count no more, are forgotten."""
+"""What is done by itself: sessions that have ended, and failed attempts that count no more, are
+forgotten."""
 
 from datetime import timedelta
 
@@ -15,6 +16,11 @@ def forget() -> str:
 
 
 FORGET = Task(
-    "sign in", "Forget ended sessions", forget, timedelta(days=1), hour=4,
-    why="Ended sessions let nobody in, but their table grows.", mend="Look in the log for the error, and run `manage.py clearsessions`.",
-)  # fmt: skip
+    "sign in",
+    "Forget ended sessions",
+    forget,
+    timedelta(days=1),
+    hour=4,
+    why="Ended sessions let nobody in, but their table grows.",
+    mend="Look in the log for the error, and run `manage.py clearsessions`.",
+)

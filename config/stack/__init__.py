@@ -1,1 +1,2 @@
-"""`python -m config.stack`, which `make run` starts: database, migrations, first administrator and all processes."""
+"""`python -m config.stack`, which `make run` starts: database, migrations, first administrator and
+all processes."""

@@ -1,7 +1,8 @@
 """Start everything, keep it alive, stop everything.
 
-States: locked -> database up -> migrated -> simulator answers (if there is no real upstream) -> serving -> stopping.
-The stack's lock is held throughout, so a folder has one stack; the embedded database outlives all children.
+States: locked -> database up -> migrated -> simulator answers (if there is no real upstream) ->
+serving -> stopping. The stack's lock is held throughout, so a folder has one stack; the embedded
+database outlives all children.
 """
 
 import os
@@ -57,7 +58,10 @@ def _take_lock_patiently(var_dir: Path) -> IO[str] | None:
 def _say_what_runs(var_dir: Path) -> None:
     for _ in range(20):
         if (running := running_stack(var_dir)) is not None:
-            say(f"tollgate: already running on this folder: {running.url} (process {running.pid}, since {running.started_at})")
+            say(
+                f"tollgate: already running on this folder: {running.url} (process {running.pid},"
+                f" since {running.started_at})"
+            )
             return
         time.sleep(0.1)
     say("tollgate: another process is starting on this folder")
@@ -101,7 +105,10 @@ def _refuse_half_an_upstream(environment: dict[str, Any]) -> None:
     given = [name for name in names if environment[name]]
     if len(given) == 1:
         missing = next(name for name in names if name not in given)
-        raise CannotStart(f"{given[0]} is set, but {missing} is not: set both, or neither for a simulated upstream")
+        raise CannotStart(
+            f"{given[0]} is set, but {missing} is not: set both, or neither for a simulated"
+            " upstream"
+        )
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
@@ -112,7 +119,9 @@ def _refuse_taken_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise CannotStart(f"cannot listen on {host}:{port}: {reason}; choose another HOST or PORT") from error
+            raise CannotStart(
+                f"cannot listen on {host}:{port}: {reason}; choose another HOST or PORT"
+            ) from error
 
 
 def _prepare_database(environment: dict[str, Any]) -> None:
@@ -120,19 +129,37 @@ def _prepare_database(environment: dict[str, Any]) -> None:
     call_command("migrate", verbosity=0, interactive=False)
     from config.stack.first_administrator import ensure_first_administrator
 
-    ensure_first_administrator(*(environment[f"DJANGO_SUPERUSER_{name}"] for name in ("USERNAME", "PASSWORD", "EMAIL")))
+    ensure_first_administrator(
+        *(environment[f"DJANGO_SUPERUSER_{name}"] for name in ("USERNAME", "PASSWORD", "EMAIL"))
+    )
 
 
 def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event) -> None:
     supervisor = Supervisor(stop)
     url = _url(environment["HOST"], environment["PORT"])
     try:
-        upstream = {} if environment["CLIPROXYAPI_MANAGEMENT_URL"] else _start_simulator(var_dir, supervisor, stop)
+        upstream = (
+            {}
+            if environment["CLIPROXYAPI_MANAGEMENT_URL"]
+            else _start_simulator(var_dir, supervisor, stop)
+        )
         _close_connections()
         write_state(var_dir, _state(url, upstream))
         if not stop.is_set():
-            supervisor.start(Child("collector", [sys.executable, str(PROJECT / "manage.py"), "collect_usage", "--loop"], upstream))
-            supervisor.start(Child("web", [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"], upstream))
+            supervisor.start(
+                Child(
+                    "collector",
+                    [sys.executable, str(PROJECT / "manage.py"), "collect_usage", "--loop"],
+                    upstream,
+                )
+            )
+            supervisor.start(
+                Child(
+                    "web",
+                    [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
+                    upstream,
+                )
+            )
             _say_when_serving(environment["HOST"], environment["PORT"], url, stop)
         supervisor.watch()
     finally:
@@ -145,16 +172,22 @@ def _url(host: str, port: int) -> str:
     return settings.DASHBOARD_URL or f"http://{bracketed}:{port}/"
 
 
-def _start_simulator(var_dir: Path, supervisor: Supervisor, stop: threading.Event) -> dict[str, str]:
+def _start_simulator(
+    var_dir: Path, supervisor: Supervisor, stop: threading.Event
+) -> dict[str, str]:
     from usage.models import UsageEvent
 
-    # The database knows best whether a past was collected: it may have been emptied, moved or replaced.
-    identity = simulated.start(var_dir, supervisor, stop, with_history=not UsageEvent.objects.exists())
+    # The database knows best whether a past was collected: it may have been emptied, moved or
+    # replaced.
+    identity = simulated.start(
+        var_dir, supervisor, stop, with_history=not UsageEvent.objects.exists()
+    )
     return identity.environment()
 
 
 def _close_connections() -> None:
-    # The supervisor asks the database nothing more, and holds no connection of those that others need.
+    # The supervisor asks the database nothing more, and holds no connection of those that others
+    # need.
     from django.db import connections
 
     connections.close_all()
@@ -163,9 +196,12 @@ def _close_connections() -> None:
 def _state(url: str, upstream: dict[str, str]) -> StackState:
     # A real upstream's key is not written down: who may know it has it in the environment.
     return StackState(
-        pid=os.getpid(), url=url, started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        management_url=upstream.get("CLIPROXYAPI_MANAGEMENT_URL", ""), management_key=upstream.get("MANAGEMENT_API_KEY", ""),
-    )  # fmt: skip
+        pid=os.getpid(),
+        url=url,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        management_url=upstream.get("CLIPROXYAPI_MANAGEMENT_URL", ""),
+        management_key=upstream.get("MANAGEMENT_API_KEY", ""),
+    )
 
 
 def _say_when_serving(host: str, port: int, url: str, stop: threading.Event) -> None:

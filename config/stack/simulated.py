@@ -1,4 +1,5 @@
-"""The simulated upstream of a stack that has no real one: the same port, key and past at every start."""
+"""The simulated upstream of a stack that has no real one: the same port, key and past at every
+start."""
 
 import http.client
 import json
@@ -38,7 +39,9 @@ class Identity:
         }
 
 
-def start(var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_history: bool) -> Identity:
+def start(
+    var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_history: bool
+) -> Identity:
     """Start it and wait until it answers; raises CannotStart."""
     identity = kept_identity(var_dir)
     child = Child("simulator", command(identity, with_history=with_history), {}, serves_others=True)
@@ -48,13 +51,17 @@ def start(var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(identity.port) and not stop.is_set():
         if not child.is_alive() or time.monotonic() > deadline:
-            raise CannotStart("the simulated upstream did not start; its last words:\n" + "\n".join(child.last_words))
+            raise CannotStart(
+                "the simulated upstream did not start; its last words:\n"
+                + "\n".join(child.last_words)
+            )
         stop.wait(0.1)
     return identity
 
 
 def kept_identity(var_dir: Path) -> Identity:
-    """Port and key of this folder's simulator; the port is a new one if somebody else took the old."""
+    """Port and key of this folder's simulator; the port is a new one if somebody else took the
+    old."""
     folder = var_dir / "simulator"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = _read(folder / "identity.json") or Identity(0, secrets.token_urlsafe(24))
@@ -88,11 +95,21 @@ def free_port(wanted: int) -> int:
 def command(identity: Identity, *, with_history: bool) -> list[str]:
     """The simulator's command line; its past is handed out once, at the first start of a folder."""
     options = {
-        "host": HOST, "port": identity.port, "key": identity.key, "rate": LIVE_RATE, "seed": SEED,
-        "history-days": HISTORY_DAYS if with_history else 0, "history-per-day": HISTORY_PER_DAY,
-    }  # fmt: skip
+        "host": HOST,
+        "port": identity.port,
+        "key": identity.key,
+        "rate": LIVE_RATE,
+        "seed": SEED,
+        "history-days": HISTORY_DAYS if with_history else 0,
+        "history-per-day": HISTORY_PER_DAY,
+    }
     # Joined by "=", as a key may begin with a dash.
-    return [sys.executable, "-m", "management_proxy.simulator", *(f"--{name}={value}" for name, value in options.items())]
+    return [
+        sys.executable,
+        "-m",
+        "management_proxy.simulator",
+        *(f"--{name}={value}" for name, value in options.items()),
+    ]
 
 
 def _answers(port: int) -> bool:

@@ -1,4 +1,5 @@
-"""What a running stack tells other processes on the same folder: a file, believed only while the stack holds its lock."""
+"""What a running stack tells other processes on the same folder: a file, believed only while the
+stack holds its lock."""
 
 import fcntl
 import json
@@ -10,7 +11,8 @@ from typing import IO
 
 @dataclass(frozen=True)
 class StackState:
-    """A running stack: its pid, the dashboard's URL, since when (ISO 8601), and the upstream that it serves."""
+    """A running stack: its pid, the dashboard's URL, since when (ISO 8601), and the upstream that
+    it serves."""
 
     pid: int
     url: str
@@ -20,7 +22,8 @@ class StackState:
 
 
 def take_lock(var_dir: Path) -> IO[str] | None:
-    """The lock that makes this process the folder's stack, to be kept open; None if another has it."""
+    """The lock that makes this process the folder's stack, to be kept open; None if another has
+    it."""
     var_dir.mkdir(parents=True, exist_ok=True)
     lock = (var_dir / "stack.lock").open("a")
     try:

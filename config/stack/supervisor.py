@@ -1,8 +1,10 @@
-"""Keeps child processes alive: prefixes their output, restarts the dead with backoff, stops all in order.
+"""Keeps child processes alive: prefixes their output, restarts the dead with backoff, stops all in
+order.
 
 Invariants
-* A child leads a process group of its own: a terminal's Ctrl-C reaches the supervisor alone, and what a dead or hung child
-  leaves behind is found by the group and killed before the child is started again.
+* A child leads a process group of its own: a terminal's Ctrl-C reaches the supervisor alone, and
+  what a dead or hung child leaves behind is found by the group and killed before the child is
+  started again.
 * A child is tethered: it is told to end when the supervisor dies, even by kill -9.
 * Output is read to its end, also when nobody reads ours any more; a child never blocks on it.
 """
@@ -50,13 +52,20 @@ class Child:
     reader: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the process. To be called by the main thread: the tether holds to the thread that started it."""
+        """Start the process. To be called by the main thread: the tether holds to the thread that
+        started it."""
         self.last_words.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.stack.tether", str(os.getpid()), *self.command],
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}, cwd=PROJECT, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
         self.started = time.monotonic()
         self.reader = threading.Thread(target=self._relay, args=(self.process,), daemon=True)
         self.reader.start()
@@ -79,10 +88,15 @@ class Child:
         self._bury()
         lived = time.monotonic() - self.started
         self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
-        backoff = min(FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_BACKOFF_SECONDS)
+        backoff = min(
+            FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_BACKOFF_SECONDS
+        )
         self.restart_at = time.monotonic() + backoff
         words = "".join(f"\n             {line}" for line in self.last_words) or " none"
-        say(f"tollgate: {self.name} ended with status {status} after {lived:.0f} s; starting it again in {backoff:.0f} s. Its last words:{words}")
+        say(
+            f"tollgate: {self.name} ended with status {status} after {lived:.0f} s; starting it"
+            f" again in {backoff:.0f} s. Its last words:{words}"
+        )
 
     def ask_to_stop(self) -> None:
         """Ask the process to end."""

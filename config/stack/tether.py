@@ -1,6 +1,8 @@
-"""Run a command that is told to end when its parent dies: `python -m config.stack.tether PARENT_PID COMMAND...`.
+"""Run a command that is told to end when its parent dies: `python -m config.stack.tether PARENT_PID
+COMMAND...`.
 
-A supervisor killed with -9 can stop nobody. On Linux the kernel does it; elsewhere the command runs untethered.
+A supervisor killed with -9 can stop nobody. On Linux the kernel does it; elsewhere the command runs
+untethered.
 """
 
 import ctypes

@@ -1,8 +1,10 @@
-"""Which addresses may be called on behalf of a user: public ones, and private ones only where the operator allows them.
+"""Which addresses may be called on behalf of a user: public ones, and private ones only where the
+operator allows them.
 
-A name is resolved once and every address behind it is judged, also those that carry an IPv4 address inside (mapped, 6to4,
-NAT64, Teredo). What answers for a cloud's metadata is refused whatever is allowed. The caller connects to the address that
-was judged, never to the name, so that a second look-up cannot lead elsewhere (DNS rebinding).
+A name is resolved once and every address behind it is judged, also those that carry an IPv4 address
+inside (mapped, 6to4, NAT64, Teredo). What answers for a cloud's metadata is refused whatever is
+allowed. The caller connects to the address that was judged, never to the name, so that a second
+look-up cannot lead elsewhere (DNS rebinding).
 """
 
 import socket
@@ -89,7 +91,8 @@ def checked_url(text: str) -> SplitResult:
 
 
 def judged_target(text: str, resolve: Resolve = resolve) -> Target:
-    """The URL with the address to connect to; raises AddressRefused, and OSError when the name leads nowhere."""
+    """The URL with the address to connect to; raises AddressRefused, and OSError when the name
+    leads nowhere."""
     url = checked_url(text)
     host = str(url.hostname)
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -102,7 +105,8 @@ def judged_target(text: str, resolve: Resolve = resolve) -> Target:
 
 
 def check_destination(text: str, resolve: Resolve = resolve) -> None:
-    """Refuse a URL that somebody else will call for us; a name that does not resolve here may do so there."""
+    """Refuse a URL that somebody else will call for us; a name that does not resolve here may do so
+    there."""
     try:
         judged_target(text, resolve)
     except OSError:
@@ -115,7 +119,10 @@ def judge(address: Address) -> None:
         if inner in METADATA_ADDRESSES:
             raise AddressRefused("The address belongs to a cloud's metadata service.")
         if not _is_public(inner) and not any(inner in network for network in _allowed()):
-            raise AddressRefused(f"{inner} is a private address; the operator can allow its network with PRIVATE_PROVIDER_NETWORKS.")
+            raise AddressRefused(
+                f"{inner} is a private address; the operator can allow its network with"
+                " PRIVATE_PROVIDER_NETWORKS."
+            )
 
 
 def _is_public(address: Address) -> bool:

@@ -1,4 +1,5 @@
-"""Calls that the upstream makes to a provider with one of its credentials (contract 8.8). Never exposed to callers as it is."""
+"""Calls that the upstream makes to a provider with one of its credentials (contract 8.8). Never
+exposed to callers as it is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +13,20 @@ TOKEN = "$TOKEN$"  # noqa: S105
 CALL = Limits(read=70, total=75, answer_bytes=8 * 1024 * 1024)
 
 
-def call_provider(client: ManagementClient, auth_index: str, url: str, header: Mapping[str, str]) -> tuple[int, str]:
+def call_provider(
+    client: ManagementClient, auth_index: str, url: str, header: Mapping[str, str]
+) -> tuple[int, str]:
     """GET an address with a credential: the provider's status and body. Raises UpstreamError.
 
-    The caller vouches for the address, and for the index: for an unknown one the call is made with the literal `$TOKEN$`.
+    The caller vouches for the address, and for the index: for an unknown one the call is made with
+    the literal `$TOKEN$`.
     """
-    body: dict[str, Any] = {"auth_index": auth_index, "method": "GET", "url": url, "header": dict(header)}
+    body: dict[str, Any] = {
+        "auth_index": auth_index,
+        "method": "GET",
+        "url": url,
+        "header": dict(header),
+    }
     answer = json_object(client.call("POST", "api-call", CALL, json=body).body)
     status, text = answer.get("status_code"), answer.get("body")
     if not isinstance(status, int) or not isinstance(text, str):

@@ -1,6 +1,7 @@
 """Auth files of the upstream: the accounts that were logged in or uploaded (contract section 5).
 
-The changing ones are called by `providers.funnel.writes` only. `all` is never sent: it would erase every file.
+The changing ones are called by `providers.funnel.writes` only. `all` is never sent: it would erase
+every file.
 """
 
 from typing import Any
@@ -16,7 +17,9 @@ CONTENT = Limits(read=30, total=30, answer_bytes=8 * 1024 * 1024)
 
 def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, Any]]:
     """All entries, or those whose file name or id is `name`. Raises UpstreamError."""
-    files = json_object(client.call("GET", "auth-files", LISTING, params={"name": name} if name else None).body).get("files")
+    files = json_object(
+        client.call("GET", "auth-files", LISTING, params={"name": name} if name else None).body
+    ).get("files")
     if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
         raise Unintelligible("the list of auth files is none", 200)
     # Before v7.2.94 the filter is ignored.
@@ -24,8 +27,11 @@ def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, 
 
 
 def auth_file_models(client: ManagementClient, name: str) -> list[str]:
-    """The names of the models that an account serves; empty for an unknown account. Raises UpstreamError."""
-    models = json_object(client.call("GET", "auth-files/models", CONTENT, params={"name": name}).body).get("models")
+    """The names of the models that an account serves; empty for an unknown account. Raises
+    UpstreamError."""
+    models = json_object(
+        client.call("GET", "auth-files/models", CONTENT, params={"name": name}).body
+    ).get("models")
     if not isinstance(models, list):
         raise Unintelligible("the list of models is none", 200)
     return [str(model["id"]) for model in models if isinstance(model, dict) and model.get("id")]
@@ -62,7 +68,8 @@ def delete_auth_file(client: ManagementClient, name: str) -> None:
 
 
 def set_auth_file_disabled(client: ManagementClient, name: str, *, disabled: bool) -> None:
-    """The operator's switch of an account. Not a POST: that would replace the file by the request (contract 5.4)."""
+    """The operator's switch of an account. Not a POST: that would replace the file by the request
+    (contract 5.4)."""
     client.call("PATCH", "auth-files/status", WRITE, json={"name": name, "disabled": disabled})
 
 
@@ -72,6 +79,9 @@ def set_auth_file_fields(client: ManagementClient, name: str, fields: dict[str, 
 
 
 def reset_quota(client: ManagementClient, auth_index: str) -> list[str]:
-    """Clear the upstream's own cooldown of an account, not the provider's; the models it concerned. Raises NotFound."""
-    models = json_object(client.call("POST", "reset-quota", SMALL, json={"auth_index": auth_index}).body).get("models")
+    """Clear the upstream's own cooldown of an account, not the provider's; the models it concerned.
+    Raises NotFound."""
+    models = json_object(
+        client.call("POST", "reset-quota", SMALL, json={"auth_index": auth_index}).body
+    ).get("models")
     return [str(model) for model in models] if isinstance(models, list) else []

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from management_proxy.client.client import CONFIGURATION, SMALL, WRITE, ManagementClient, json_object
+from management_proxy.client.client import (
+    CONFIGURATION,
+    SMALL,
+    WRITE,
+    ManagementClient,
+    json_object,
+)
 from management_proxy.client.errors import Unintelligible
 
 
@@ -15,14 +21,16 @@ def read_configuration(client: ManagementClient) -> str:
 
 
 def replace_configuration(client: ManagementClient, text: str) -> None:
-    """Replace the whole file. An empty one would lock everybody out and is refused here. Raises Refused with the reason."""
+    """Replace the whole file. An empty one would lock everybody out and is refused here. Raises
+    Refused with the reason."""
     if not text.strip():
         raise ValueError("an empty configuration takes the management key with it")
     client.call("PUT", "config.yaml", WRITE, content=text.encode())
 
 
 def read_switch(client: ManagementClient, path: str) -> Any:
-    """The value of one simple setting, such as `debug` or `routing/strategy`. Raises UpstreamError."""
+    """The value of one simple setting, such as `debug` or `routing/strategy`. Raises
+    UpstreamError."""
     answer = json_object(client.call("GET", path, SMALL).body)
     key = path.rsplit("/", 1)[-1]
     if key not in answer:

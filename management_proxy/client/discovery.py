@@ -1,8 +1,9 @@
 """Asking a custom provider which models it has, without being turned against our own network.
 
-The name is resolved once (`management_proxy.client.addresses`), the connection goes to that very address with the name kept for
-`Host`, SNI and the certificate. Redirects are not followed, no proxy of the environment applies, the answer is bounded in
-bytes and the whole exchange in time, also when a server lets its headers drip.
+The name is resolved once (`management_proxy.client.addresses`), the connection goes to that very
+address with the name kept for `Host`, SNI and the certificate. Redirects are not followed, no proxy
+of the environment applies, the answer is bounded in bytes and the whole exchange in time, also when
+a server lets its headers drip.
 """
 
 import ssl
@@ -24,13 +25,20 @@ LONGEST_NAME = 200
 
 
 class DiscoveryFailed(Exception):
-    """The provider could not be asked, or its answer is no list of models; the text is for people."""
+    """The provider could not be asked, or its answer is no list of models; the text is for
+    people."""
 
 
 def discover_models(
-    base_url: str, api_key: str = "", headers: Mapping[str, str] | None = None, *, resolve: Resolve = resolve, tls: ssl.SSLContext | None = None
+    base_url: str,
+    api_key: str = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    resolve: Resolve = resolve,
+    tls: ssl.SSLContext | None = None,
 ) -> list[str]:
-    """The names that `GET {base_url}/models` lists, sorted. Raises AddressRefused or DiscoveryFailed."""
+    """The names that `GET {base_url}/models` lists, sorted. Raises AddressRefused or
+    DiscoveryFailed."""
     try:
         target = judged_target(base_url, resolve)
     except OSError as error:
@@ -41,21 +49,42 @@ def discover_models(
 
 def _headers(target: Target, api_key: str, extra: Mapping[str, str]) -> dict[str, str]:
     given = {
-        name: value for name, value in extra.items() if name.lower() not in ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
+        name: value
+        for name, value in extra.items()
+        if name.lower()
+        not in ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
     }
     key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    if not all(part.isascii() and part.isprintable() for pair in (*key.items(), *given.items()) for part in pair):
+    if not all(
+        part.isascii() and part.isprintable()
+        for pair in (*key.items(), *given.items())
+        for part in pair
+    ):
         raise DiscoveryFailed("The key or a header holds characters that cannot be sent.")
-    return {**key, **given, "Host": target.url.netloc, "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tollgate"}
+    return {
+        **key,
+        **given,
+        "Host": target.url.netloc,
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "tollgate",
+    }
 
 
 def _fetch(target: Target, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> bytes:
     literal = f"[{target.address}]" if target.address.version == 6 else str(target.address)
     url = f"{target.url.scheme}://{literal}:{target.port}{target.url.path.rstrip('/')}/models"
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout, verify=tls or True) as http, _deadline(http) as is_over:
+    with (
+        httpx.Client(
+            trust_env=False, follow_redirects=False, timeout=timeout, verify=tls or True
+        ) as http,
+        _deadline(http) as is_over,
+    ):
         try:
-            with http.stream("GET", url, headers=dict(headers), extensions={"sni_hostname": target.host}) as response:
+            with http.stream(
+                "GET", url, headers=dict(headers), extensions={"sni_hostname": target.host}
+            ) as response:
                 return _read(response)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             if is_over.is_set() or isinstance(error, httpx.TimeoutException):
@@ -94,18 +123,36 @@ def _read(response: httpx.Response) -> bytes:
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > LARGEST_ANSWER:
-            raise DiscoveryFailed(f"The provider's list is larger than {LARGEST_ANSWER // 1024 // 1024} MiB.")
+            raise DiscoveryFailed(
+                f"The provider's list is larger than {LARGEST_ANSWER // 1024 // 1024} MiB."
+            )
     return bytes(body)
 
 
 def models_of(body: bytes) -> list[str]:
-    """The names in `{"data": [{"id"}]}`, `{"models": [{"id" or "name"}]}` or a bare list; raises DiscoveryFailed."""
+    """The names in `{"data": [{"id"}]}`, `{"models": [{"id" or "name"}]}` or a bare list; raises
+    DiscoveryFailed."""
     try:
         answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DiscoveryFailed("The provider's answer is no JSON; does the address end where its API begins, for instance in /v1?") from error
+        raise DiscoveryFailed(
+            "The provider's answer is no JSON; does the address end where its API begins, for"
+            " instance in /v1?"
+        ) from error
     listed = answer.get("data", answer.get("models")) if isinstance(answer, dict) else answer
     if not isinstance(listed, list):
-        raise DiscoveryFailed("The provider's answer is no list of models; does the address end where its API begins, for instance in /v1?")
-    names = (entry.get("id") or entry.get("name") if isinstance(entry, dict) else entry for entry in listed[:MOST_MODELS])
-    return sorted({name for name in names if isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_NAME})
+        raise DiscoveryFailed(
+            "The provider's answer is no list of models; does the address end where its API begins,"
+            " for instance in /v1?"
+        )
+    names = (
+        entry.get("id") or entry.get("name") if isinstance(entry, dict) else entry
+        for entry in listed[:MOST_MODELS]
+    )
+    return sorted(
+        {
+            name
+            for name in names
+            if isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_NAME
+        }
+    )

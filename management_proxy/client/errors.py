@@ -2,10 +2,12 @@
 
 UpstreamError
  +- NotReached           the request never arrived: repeating is safe
- |   +- Blocked          we did not even try: the upstream refused our key, or banned us; an operator or the time must act
+ |   +- Blocked          we did not even try: the upstream refused our key, or banned us; an
+     operator or the time must act
  |   |   +- KeyRejected      401
  |   |   +- Banned           403 with a time
- +- Uncertain            the request was sent, the answer did not come whole: it may have taken effect
+ +- Uncertain            the request was sent, the answer did not come whole: it may have taken
+                         effect
  |   +- AnswerTimeout
  |   +- AnswerTooLarge
  +- Refused              a complete answer that is not the wanted one
@@ -13,8 +15,8 @@ UpstreamError
      +- ServerFault          5xx
      +- Unintelligible       the wanted status with a body that makes no sense
 
-`is_safe_to_repeat` says whether the same request may be sent again without knowing more; `failure_class` is the word of
-the closed list in the glossary.
+`is_safe_to_repeat` says whether the same request may be sent again without knowing more;
+`failure_class` is the word of the closed list in the glossary.
 """
 
 from datetime import datetime

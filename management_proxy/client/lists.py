@@ -1,7 +1,9 @@
-"""Key lists of the upstream: read whole, and changed by the smallest request that does it (contract sections 6.1-6.3).
+"""Key lists of the upstream: read whole, and changed by the smallest request that does it (contract
+sections 6.1-6.3).
 
-Every write rewrites the upstream's configuration file and starts a reload, in which it loses writes that follow too
-closely (6.5). Nobody calls the writes here but `providers.funnel.writes`, which lets one through at a time.
+Every write rewrites the upstream's configuration file and starts a reload, in which it loses writes
+that follow too closely (6.5). Nobody calls the writes here but `providers.funnel.writes`, which
+lets one through at a time.
 """
 
 from typing import Any
@@ -11,12 +13,14 @@ from management_proxy.client.errors import Unintelligible
 
 Entry = dict[str, Any]
 CLIENT_KEYS = "api-keys"
-# Never a key: they are printable and contain no spaces. PATCH appends `new` where `old` is absent (6.2).
+# Never a key: they are printable and contain no spaces. PATCH appends `new` where `old` is absent
+# (6.2).
 _ABSENT = "(absent: appends)"
 
 
 def read_client_keys(client: ManagementClient) -> list[str]:
-    """`GET api-keys`, in the upstream's order; empty also where it says null. Raises UpstreamError."""
+    """`GET api-keys`, in the upstream's order; empty also where it says null. Raises
+    UpstreamError."""
     keys = _list_of(client, CLIENT_KEYS)
     if not all(isinstance(key, str) for key in keys):
         raise Unintelligible("api-keys holds something that is no text", 200)
@@ -40,7 +44,8 @@ def _list_of(client: ManagementClient, route: str) -> list[Any]:
 
 
 def replace_list(client: ManagementClient, route: str, items: list[Any]) -> None:
-    """PUT a whole list. An empty `api-keys` would open the upstream to everybody and is refused here."""
+    """PUT a whole list. An empty `api-keys` would open the upstream to everybody and is refused
+    here."""
     if route == CLIENT_KEYS and not items:
         raise ValueError("an empty list of client keys opens the upstream to everybody")
     client.call("PUT", route, WRITE, json=items)
@@ -61,11 +66,19 @@ def delete_client_key(client: ManagementClient, key: str) -> None:
     client.call("DELETE", CLIENT_KEYS, WRITE, params={"value": key})
 
 
-def patch_entry(client: ManagementClient, route: str, selector: Entry, value: Entry, params: dict[str, str] | None = None) -> None:
-    """PATCH one entry, chosen by `match` or `name`; fields that the route does not patch are ignored with a 200."""
+def patch_entry(
+    client: ManagementClient,
+    route: str,
+    selector: Entry,
+    value: Entry,
+    params: dict[str, str] | None = None,
+) -> None:
+    """PATCH one entry, chosen by `match` or `name`; fields that the route does not patch are
+    ignored with a 200."""
     client.call("PATCH", route, WRITE, params=params, json={**selector, "value": value})
 
 
 def delete_entry(client: ManagementClient, route: str, params: dict[str, str]) -> None:
-    """DELETE by `api-key` and `base-url`, or by `name`; never by index, which a foreign change moves."""
+    """DELETE by `api-key` and `base-url`, or by `name`; never by index, which a foreign change
+    moves."""
     client.call("DELETE", route, WRITE, params=params)

@@ -1,7 +1,8 @@
 """YAML of strangers: read by the fast parser only once it is known not to hurt it.
 
-The C loader recurses without a bound and takes the whole process down on deep nesting; the Python one is too slow for a
-large configuration. So the events are counted first, which needs no recursion.
+The C loader recurses without a bound and takes the whole process down on deep nesting; the Python
+one is too slow for a large configuration. So the events are counted first, which needs no
+recursion.
 """
 
 from typing import Any

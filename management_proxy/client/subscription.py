@@ -1,14 +1,17 @@
-"""A subscription to an upstream's usage events over RESP, on the port that also speaks HTTP (contract 4).
+"""A subscription to an upstream's usage events over RESP, on the port that also speaks HTTP
+(contract 4).
 
     connect --AUTH--> accepted --SUBSCRIBE usage--> subscribed --message, message, ...--> ended
 
-redis-py's connection class speaks the protocol, and TLS; nothing above it is used, because every command that comes before
-AUTH and every AUTH with a wrong key counts towards the ban. So the protocol is 2 (3 would begin with HELLO), the client
-does not introduce itself, nothing is retried, and a connection is used once: redis-py would connect and authenticate anew
-by itself if asked to read from one that is closed.
+redis-py's connection class speaks the protocol, and TLS; nothing above it is used, because every
+command that comes before AUTH and every AUTH with a wrong key counts towards the ban. So the
+protocol is 2 (3 would begin with HELLO), the client does not introduce itself, nothing is retried,
+and a connection is used once: redis-py would connect and authenticate anew by itself if asked to
+read from one that is closed.
 
-While anybody subscribes, events go to subscribers and not into the queue. The upstream buffers 256 messages for each; who
-reads too slowly is cut off, loses the message that found no room, and the rest goes to the queue again.
+While anybody subscribes, events go to subscribers and not into the queue. The upstream buffers 256
+messages for each; who reads too slowly is cut off, loses the message that found no room, and the
+rest goes to the queue again.
 """
 
 import contextlib
@@ -26,10 +29,19 @@ from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
 from management_proxy.client.client import BAN_MARGIN, CONNECT_SECONDS, ban_duration
-from management_proxy.client.errors import Banned, Blocked, KeyRejected, NotReached, Refused, Uncertain, UpstreamError
+from management_proxy.client.errors import (
+    Banned,
+    Blocked,
+    KeyRejected,
+    NotReached,
+    Refused,
+    Uncertain,
+    UpstreamError,
+)
 
 FIRST_WITH_PUSH = (7, 0, 7)
-# The upstream sends nothing while nothing happens; a connection that does not answer a ping is dead.
+# The upstream sends nothing while nothing happens; a connection that does not answer a ping is
+# dead.
 PING_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 # The rest of a message that has begun.
@@ -45,10 +57,14 @@ LONGEST_QUIET_WAIT = 1.0
 class Subscription:
     """One connection that receives events; used by one thread."""
 
-    def __init__(self, management_url: str, key: str, on_blocked: Callable[[Blocked], None]) -> None:
+    def __init__(
+        self, management_url: str, key: str, on_blocked: Callable[[Blocked], None]
+    ) -> None:
         """Connect and subscribe. Raises NotReached, KeyRejected, Banned or Refused."""
         if not key.strip():
-            raise ValueError("a management key is required: a request without one counts towards a ban")
+            raise ValueError(
+                "a management key is required: a request without one counts towards a ban"
+            )
         self._connection = _connection(management_url, key)
         self._heard = self._pinged = time.monotonic()
         self._ended: str | None = None
@@ -73,7 +89,8 @@ class Subscription:
             raise Refused("the upstream answered SUBSCRIBE with something else", 200)
 
     def receive(self, seconds: float) -> list[bytes]:
-        """The events that have come, waiting so long for the first; empty if none did. Raises Uncertain when it has ended.
+        """The events that have come, waiting so long for the first; empty if none did. Raises
+        Uncertain when it has ended.
 
         What came before the end is returned first.
         """
@@ -86,7 +103,9 @@ class Subscription:
     def _read_waiting(self, seconds: float) -> list[bytes]:
         events: list[bytes] = []
         try:
-            while len(events) < MOST_AT_ONCE and self._connection.can_read(0 if events else seconds):
+            while len(events) < MOST_AT_ONCE and self._connection.can_read(
+                0 if events else seconds
+            ):
                 self._take(self._connection.read_response(disable_decoding=True), events)
             self._keep_alive()
         except (exceptions.RedisError, OSError, ValueError) as error:
@@ -111,7 +130,8 @@ class Subscription:
             self._connection.send_command("PING", check_health=False)
 
     def leave(self) -> list[bytes]:
-        """Unsubscribe in an instant in which nothing is on its way, since the upstream drops what it still holds; what came."""
+        """Unsubscribe in an instant in which nothing is on its way, since the upstream drops what
+        it still holds; what came."""
         events: list[bytes] = []
         deadline = time.monotonic() + LONGEST_QUIET_WAIT
         with contextlib.suppress(Uncertain, exceptions.RedisError, OSError):
@@ -131,13 +151,24 @@ class Subscription:
 def _connection(management_url: str, key: str) -> Connection:
     parts = urlsplit(management_url)
     options: dict[str, Any] = {
-        "host": parts.hostname, "port": parts.port or (443 if parts.scheme == "https" else 80), "password": key, "protocol": 2,
-        "driver_info": None, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": READ_SECONDS,
-    }  # fmt: skip
+        "host": parts.hostname,
+        "port": parts.port or (443 if parts.scheme == "https" else 80),
+        "password": key,
+        "protocol": 2,
+        "driver_info": None,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": READ_SECONDS,
+    }
     if parts.scheme != "https":
         return Connection(**options)
     # With these it trusts whom `management_proxy/client/certificates.py` trusts.
-    return SSLConnection(**options, ssl_cert_reqs=ssl.CERT_REQUIRED, ssl_check_hostname=True, ssl_ca_certs=certifi.where())
+    return SSLConnection(
+        **options,
+        ssl_cert_reqs=ssl.CERT_REQUIRED,
+        ssl_check_hostname=True,
+        ssl_ca_certs=certifi.where(),
+    )
 
 
 def refusal_of(text: str, now: datetime) -> UpstreamError:

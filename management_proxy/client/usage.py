@@ -1,7 +1,8 @@
-"""What collection asks of an upstream beside the pop: which interface it has, the statistics switch, its counters.
+"""What collection asks of an upstream beside the pop: which interface it has, the statistics
+switch, its counters.
 
-Facts: contract 2.1, 2.2 (queue and switch), 3 (versions), 5.1 and 8.9 (counters). Functions over one client; every call
-raises only members of the tree in `management_proxy.client.errors`.
+Facts: contract 2.1, 2.2 (queue and switch), 3 (versions), 5.1 and 8.9 (counters). Functions over
+one client; every call raises only members of the tree in `management_proxy.client.errors`.
 """
 
 from collections.abc import Mapping
@@ -19,9 +20,11 @@ COMPATIBLE_PREFIX = "openai-compatible-"
 
 @dataclass(frozen=True)
 class Counter:
-    """What one account of the upstream was used for since the process started: attempts that succeeded and failed.
+    """What one account of the upstream was used for since the process started: attempts that
+    succeeded and failed.
 
-    `account` identifies it without a secret: `file:<auth index>` or `key:<provider>:<last four characters>`.
+    `account` identifies it without a secret: `file:<auth index>` or `key:<provider>:<last four
+    characters>`.
     """
 
     account: str
@@ -30,8 +33,14 @@ class Counter:
 
 
 def usage_interface(client: ManagementClient) -> UsageInterface:
-    """What the upstream offers to collectors; nothing is popped by asking (`count=0` is refused)."""
-    if client.call("GET", "usage-queue", SMALL, params={"count": "0"}, accept=(200, 400, 404)).status != 404:
+    """What the upstream offers to collectors; nothing is popped by asking (`count=0` is
+    refused)."""
+    if (
+        client.call(
+            "GET", "usage-queue", SMALL, params={"count": "0"}, accept=(200, 400, 404)
+        ).status
+        != 404
+    ):
         return UsageInterface.QUEUE
     try:
         legacy = client.call("GET", "usage", SMALL, accept=(200, 404)).status
@@ -51,11 +60,14 @@ def key_account(provider: str, label: str) -> str:
 
 
 def counters(client: ManagementClient) -> list[Counter]:
-    """The counters of every account, files and provider keys; keys that look the same are added up."""
+    """The counters of every account, files and provider keys; keys that look the same are added
+    up."""
     found: dict[str, Counter] = {}
     for counter in [*_file_counters(client), *_key_counters(client)]:
         held = found.get(counter.account, Counter(counter.account, 0, 0))
-        found[counter.account] = Counter(counter.account, held.success + counter.success, held.failed + counter.failed)
+        found[counter.account] = Counter(
+            counter.account, held.success + counter.success, held.failed + counter.failed
+        )
     return list(found.values())
 
 
@@ -63,7 +75,11 @@ def _file_counters(client: ManagementClient) -> list[Counter]:
     files = json_object(client.call("GET", "auth-files", CONFIGURATION).body).get("files")
     if not isinstance(files, list):
         raise Unintelligible("the list of auth files is none", 200)
-    return [_counter(file_account(str(file["auth_index"])), file) for file in files if isinstance(file, dict) and file.get("auth_index")]
+    return [
+        _counter(file_account(str(file["auth_index"])), file)
+        for file in files
+        if isinstance(file, dict) and file.get("auth_index")
+    ]
 
 
 def _key_counters(client: ManagementClient) -> list[Counter]:
@@ -73,9 +89,11 @@ def _key_counters(client: ManagementClient) -> list[Counter]:
         return []
     return [
         _counter(key_account(provider, masked_key(name.rpartition("|")[2])), entry)
-        for provider, entries in providers.items() if isinstance(entries, dict)
-        for name, entry in entries.items() if isinstance(entry, dict)
-    ]  # fmt: skip
+        for provider, entries in providers.items()
+        if isinstance(entries, dict)
+        for name, entry in entries.items()
+        if isinstance(entry, dict)
+    ]
 
 
 def _counter(account: str, entry: Mapping[str, Any]) -> Counter:

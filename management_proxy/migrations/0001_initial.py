@@ -15,11 +15,22 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Upstream",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "name",
                     models.CharField(
-                        max_length=60, unique=True, validators=[django.core.validators.RegexValidator("^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens.")]
+                        max_length=60,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9][a-z0-9-]*$", "Use a-z, 0-9 and hyphens."
+                            )
+                        ],
                     ),
                 ),
                 (
@@ -32,28 +43,55 @@ class Migration(migrations.Migration):
                 ),
                 ("key_encrypted", models.BinaryField(blank=True, default=b"")),
                 ("from_environment", models.BooleanField(default=False, editable=False)),
-                ("is_enabled", models.BooleanField(default=True, help_text="Paused upstreams are not collected from.")),
+                (
+                    "is_enabled",
+                    models.BooleanField(
+                        default=True, help_text="Paused upstreams are not collected from."
+                    ),
+                ),
                 ("is_simulated", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "access",
                     models.CharField(
-                        choices=[("open", "open"), ("key_rejected", "key rejected"), ("banned", "banned")], default="open", editable=False, max_length=20
+                        choices=[
+                            ("open", "open"),
+                            ("key_rejected", "key rejected"),
+                            ("banned", "banned"),
+                        ],
+                        default="open",
+                        editable=False,
+                        max_length=20,
                     ),
                 ),
                 ("access_detail", models.CharField(blank=True, editable=False, max_length=300)),
-                ("blocked_until", models.DateTimeField(blank=True, editable=False, help_text="End of a ban.", null=True)),
+                (
+                    "blocked_until",
+                    models.DateTimeField(
+                        blank=True, editable=False, help_text="End of a ban.", null=True
+                    ),
+                ),
                 ("version", models.CharField(blank=True, editable=False, max_length=60)),
                 ("statistics_enabled", models.BooleanField(blank=True, editable=False, null=True)),
-                ("retention_seconds", models.PositiveIntegerField(blank=True, editable=False, null=True)),
+                (
+                    "retention_seconds",
+                    models.PositiveIntegerField(blank=True, editable=False, null=True),
+                ),
                 ("observed_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
                 "ordering": ("name",),
                 "constraints": [
-                    models.UniqueConstraint(condition=models.Q(("from_environment", True)), fields=("from_environment",), name="one_upstream_from_environment"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("from_environment", True)),
+                        fields=("from_environment",),
+                        name="one_upstream_from_environment",
+                    ),
                     models.CheckConstraint(
-                        condition=models.Q(("from_environment", False), ("key_encrypted", b""), _connector="OR"), name="environment_key_never_stored"
+                        condition=models.Q(
+                            ("from_environment", False), ("key_encrypted", b""), _connector="OR"
+                        ),
+                        name="environment_key_never_stored",
                     ),
                 ],
             },

@@ -15,25 +15,72 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PersonalToken",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=60)),
-                ("scope", models.CharField(choices=[("read", "read"), ("write", "read and change"), ("destroy", "read, change and destroy")], max_length=10)),
-                ("any_upstream", models.BooleanField(default=True, help_text="Otherwise those listed, and none if none is.")),
-                ("prefix", models.CharField(help_text="How the token begins, to recognise it by.", max_length=20)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("read", "read"),
+                            ("write", "read and change"),
+                            ("destroy", "read, change and destroy"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "any_upstream",
+                    models.BooleanField(
+                        default=True, help_text="Otherwise those listed, and none if none is."
+                    ),
+                ),
+                (
+                    "prefix",
+                    models.CharField(
+                        help_text="How the token begins, to recognise it by.", max_length=20
+                    ),
+                ),
                 ("digest", models.BinaryField(max_length=32, unique=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                ("last_used_at", models.DateTimeField(blank=True, help_text="To the minute.", null=True)),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, help_text="To the minute.", null=True),
+                ),
                 ("last_used_ip", models.CharField(blank=True, max_length=45)),
-                ("upstreams", models.ManyToManyField(blank=True, related_name="+", to="management_proxy.upstream")),
-                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="personal_tokens", to=settings.AUTH_USER_MODEL)),
+                (
+                    "upstreams",
+                    models.ManyToManyField(
+                        blank=True, related_name="+", to="management_proxy.upstream"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="personal_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-created_at",),
                 "constraints": [
-                    models.UniqueConstraint(condition=models.Q(("revoked_at", None)), fields=("user", "name"), name="one_live_token_of_a_name"),
-                    models.CheckConstraint(condition=models.Q(("scope__in", ("read", "write", "destroy"))), name="token_scope_known"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("user", "name"),
+                        name="one_live_token_of_a_name",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("scope__in", ("read", "write", "destroy"))),
+                        name="token_scope_known",
+                    ),
                 ],
             },
         ),

@@ -12,12 +12,19 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="upstream",
             name="clock_ahead_least",
-            field=models.FloatField(blank=True, editable=False, help_text="Seconds by which its clock is ahead of ours, at least.", null=True),
+            field=models.FloatField(
+                blank=True,
+                editable=False,
+                help_text="Seconds by which its clock is ahead of ours, at least.",
+                null=True,
+            ),
         ),
         migrations.AddField(
             model_name="upstream",
             name="clock_ahead_most",
-            field=models.FloatField(blank=True, editable=False, help_text="The same, at most.", null=True),
+            field=models.FloatField(
+                blank=True, editable=False, help_text="The same, at most.", null=True
+            ),
         ),
         migrations.AddField(
             model_name="upstream",
@@ -25,7 +32,10 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 choices=[("pull", "pull: ask every few seconds"), ("push", "push: subscribe")],
                 default="pull",
-                help_text="Push shows events within a second and gets along with other subscribers; it needs CLIProxyAPI 7.0.7 or newer.",
+                help_text=(
+                    "Push shows events within a second and gets along with other subscribers; it"
+                    " needs CLIProxyAPI 7.0.7 or newer."
+                ),
                 max_length=4,
             ),
         ),
@@ -37,7 +47,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="upstream",
             name="examined_at",
-            field=models.DateTimeField(blank=True, editable=False, help_text="When the doctor last asked it.", null=True),
+            field=models.DateTimeField(
+                blank=True, editable=False, help_text="When the doctor last asked it.", null=True
+            ),
         ),
         migrations.AddField(
             model_name="upstream",

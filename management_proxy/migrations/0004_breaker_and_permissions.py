@@ -29,17 +29,43 @@ class Migration(migrations.Migration):
                 (
                     "upstream",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name="breaker", serialize=False, to="management_proxy.upstream"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="breaker",
+                        serialize=False,
+                        to="management_proxy.upstream",
                     ),
                 ),
-                ("state", models.CharField(choices=[("closed", "closed"), ("open", "open"), ("half_open", "trying")], default="closed", max_length=10)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("closed", "closed"), ("open", "open"), ("half_open", "trying")],
+                        default="closed",
+                        max_length=10,
+                    ),
+                ),
                 ("until", models.DateTimeField(help_text="When the next call may try.")),
-                ("strikes", models.PositiveSmallIntegerField(default=0, help_text="Openings since it was last closed.")),
-                ("reason", models.CharField(blank=True, help_text="The failure that opened it last.", max_length=300)),
+                (
+                    "strikes",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Openings since it was last closed."
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="The failure that opened it last.", max_length=300
+                    ),
+                ),
                 ("changed_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                "constraints": [models.CheckConstraint(condition=models.Q(("state__in", ("closed", "open", "half_open"))), name="breaker_state_known")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ("closed", "open", "half_open"))),
+                        name="breaker_state_known",
+                    )
+                ],
             },
         ),
     ]

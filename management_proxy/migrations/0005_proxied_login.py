@@ -16,22 +16,62 @@ class Migration(migrations.Migration):
             model_name="personaltoken",
             name="scope",
             field=models.CharField(
-                choices=[("read", "read"), ("write", "read and change"), ("destroy", "everything: also destroy, and see secrets")], max_length=10
+                choices=[
+                    ("read", "read"),
+                    ("write", "read and change"),
+                    ("destroy", "everything: also destroy, and see secrets"),
+                ],
+                max_length=10,
             ),
         ),
         migrations.CreateModel(
             name="ProxiedLogin",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("state", models.BinaryField(help_text="SHA-256 of the state that names the login upstream.", max_length=32)),
-                ("bound_to", models.BinaryField(help_text="SHA-256 of the session's key, or of the token's number.", max_length=32)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.BinaryField(
+                        help_text="SHA-256 of the state that names the login upstream.",
+                        max_length=32,
+                    ),
+                ),
+                (
+                    "bound_to",
+                    models.BinaryField(
+                        help_text="SHA-256 of the session's key, or of the token's number.",
+                        max_length=32,
+                    ),
+                ),
                 ("started_at", models.DateTimeField()),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="management_proxy.upstream")),
-                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL)),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="management_proxy.upstream",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "indexes": [models.Index(fields=["started_at"], name="login_started")],
-                "constraints": [models.UniqueConstraint(fields=("upstream", "state"), name="one_login_of_a_state")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "state"), name="one_login_of_a_state"
+                    )
+                ],
             },
         ),
     ]

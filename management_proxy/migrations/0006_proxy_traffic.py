@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ProxyTraffic",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("started_at", models.DateTimeField()),
                 ("upstream", models.CharField(max_length=60)),
                 ("route", models.CharField(max_length=100)),
@@ -24,11 +29,26 @@ class Migration(migrations.Migration):
                 ("attempts", models.BigIntegerField()),
                 ("bytes_in", models.BigIntegerField()),
                 ("bytes_out", models.BigIntegerField()),
-                ("bins", django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ("counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "bins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("started_at", "upstream", "route", "method", "outcome", "reason"), name="one_row_of_traffic")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("started_at", "upstream", "route", "method", "outcome", "reason"),
+                        name="one_row_of_traffic",
+                    )
+                ],
             },
         ),
     ]

@@ -17,7 +17,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="upstream",
             constraint=models.CheckConstraint(
-                condition=models.Q(("removed_at", None), models.Q(("from_environment", False), ("is_enabled", False), ("key_encrypted", b"")), _connector="OR"),
+                condition=models.Q(
+                    ("removed_at", None),
+                    models.Q(
+                        ("from_environment", False), ("is_enabled", False), ("key_encrypted", b"")
+                    ),
+                    _connector="OR",
+                ),
                 name="removed_upstream_is_inert",
             ),
         ),

@@ -37,7 +37,9 @@ class Caller:
 
     @property
     def may_read_secrets(self) -> bool:
-        return self.has_permission(READ_SECRETS) and (self.token is None or self.token.may(Scope.DESTROY))
+        return self.has_permission(READ_SECRETS) and (
+            self.token is None or self.token.may(Scope.DESTROY)
+        )
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
@@ -67,20 +69,24 @@ def _reason_against_token(token: PersonalToken, policy: Policy, upstream: Upstre
 
 
 def scope_needed(policy: Policy) -> PersonalToken.Scope:
-    """The least scope of a token for a row: what needs a permission of its own is never a part of `read` or `write`."""
+    """The least scope of a token for a row: what needs a permission of its own is never a part of
+    `read` or `write`."""
     if policy.permission:
         return Scope.DESTROY
     return Scope.READ if policy.effect is Effect.READ else Scope.WRITE
 
 
 def has_intent(request: HttpRequest, caller: Caller) -> bool:
-    """Whether the request cannot have been forged by another site's page: a token, or CSRF header, cookie and origin agree.
+    """Whether the request cannot have been forged by another site's page: a token, or CSRF header,
+    cookie and origin agree.
 
     The body is left alone, for it is streamed: only the header counts.
     """
     if caller.token:
         return True
-    bodiless = WSGIRequest({**request.META, "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()})
+    bodiless = WSGIRequest(
+        {**request.META, "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
+    )
     middleware = CsrfViewMiddleware(lambda _: HttpResponse())
     middleware.process_request(bodiless)
     return middleware.process_view(bodiless, lambda _: HttpResponse(), (), {}) is None

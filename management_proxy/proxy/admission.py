@@ -1,4 +1,5 @@
-"""What a request has to be before anything of it goes upstream. Every check raises a Refusal; none does any I/O upstream."""
+"""What a request has to be before anything of it goes upstream. Every check raises a Refusal; none
+does any I/O upstream."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -12,7 +13,15 @@ from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
 from management_proxy.proxy.oauth_binding import UnreadableCallback, owns_login, read_callback
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.paths import BadTarget, Target, read_target
-from management_proxy.proxy.rules.policies import BodyRule, Effect, Form, Mask, Policy, Role, rows_for_path
+from management_proxy.proxy.rules.policies import (
+    BodyRule,
+    Effect,
+    Form,
+    Mask,
+    Policy,
+    Role,
+    rows_for_path,
+)
 from management_proxy.proxy.rules.request_bodies import BadBody, form_of_body
 from management_proxy.upstreams.registry import NoSuchUpstream, find_upstream
 
@@ -22,7 +31,8 @@ REVEAL = "X-Tollgate-Reveal"
 
 @dataclass
 class Entry:
-    """A request that was let in. A body that its policy has to see is in `content`, any other one is still to be read."""
+    """A request that was let in. A body that its policy has to see is in `content`, any other one
+    is still to be read."""
 
     caller: Caller
     target: Target
@@ -58,14 +68,20 @@ def what_is_asked(request: HttpRequest) -> tuple[Target, Policy]:
     of_method = [row for row in rows if request.method in row.methods]
     if not of_method:
         allowed = sorted({method for row in rows for method in row.methods})
-        raise Refusal(405, "METHOD_NOT_LISTED", f"The proxy passes only {', '.join(allowed)} here.", headers={"Allow": ", ".join(allowed)})
+        raise Refusal(
+            405,
+            "METHOD_NOT_LISTED",
+            f"The proxy passes only {', '.join(allowed)} here.",
+            headers={"Allow": ", ".join(allowed)},
+        )
     policy = _row_of_query(of_method, target)
     _check_query(policy, target)
     return target, policy
 
 
 def _raw_target(request: HttpRequest) -> str:
-    """What stood in the request line. Where the server does not tell, what it decoded is encoded again."""
+    """What stood in the request line. Where the server does not tell, what it decoded is encoded
+    again."""
     if raw := request.META.get("RAW_URI") or request.META.get("REQUEST_URI"):
         return str(raw)
     query = request.META.get("QUERY_STRING", "")
@@ -84,12 +100,18 @@ def _check_query(policy: Policy, target: Target) -> None:
     names = {name for name, _ in target.query}
     if unknown := names - policy.query:
         allowed = ", ".join(sorted(policy.query)) or "no query"
-        raise Refusal(400, "QUERY_NOT_LISTED", f"{len(unknown)} members of the query do not pass here; allowed: {allowed}.")
+        raise Refusal(
+            400,
+            "QUERY_NOT_LISTED",
+            f"{len(unknown)} members of the query do not pass here; allowed: {allowed}.",
+        )
     if missing := policy.needs - {name for name, value in target.query if value}:
         raise Refusal(400, "QUERY_INCOMPLETE", f"The query needs {', '.join(sorted(missing))}.")
 
 
-def let_in(request: HttpRequest, caller: Caller, target: Target, policy: Policy, upstream: Upstream) -> Entry:
+def let_in(
+    request: HttpRequest, caller: Caller, target: Target, policy: Policy, upstream: Upstream
+) -> Entry:
     """Everything else, in the order of cost. Raises Refusal."""
     _check_role(caller, policy, upstream)
     _check_intent(request, caller, policy)
@@ -118,7 +140,9 @@ def _check_role(caller: Caller, policy: Policy, upstream: Upstream) -> None:
 
 def _check_intent(request: HttpRequest, caller: Caller, policy: Policy) -> None:
     if policy.effect is not Effect.READ and not has_intent(request, caller):
-        raise Refusal(403, "AUTH_FAILED", "The CSRF token is missing or wrong; send it as X-CSRFToken.")
+        raise Refusal(
+            403, "AUTH_FAILED", "The CSRF token is missing or wrong; send it as X-CSRFToken."
+        )
 
 
 def _content(policy: Policy, body: CallerBody) -> bytes | None:
@@ -132,12 +156,18 @@ def _content(policy: Policy, body: CallerBody) -> bytes | None:
     except BodyTooBig as error:
         raise too_large(policy) from error
     except BodyIncomplete as error:
-        raise Refusal(400, "BODY_INCOMPLETE", "The body ended early, or did not come in time.") from error
+        raise Refusal(
+            400, "BODY_INCOMPLETE", "The body ended early, or did not come in time."
+        ) from error
 
 
 def too_large(policy: Policy) -> Refusal:
     """The refusal of a body over its budget."""
-    expected = f"The body exceeds {policy.request_bytes} bytes." if policy.request_bytes else "No body is expected here."
+    expected = (
+        f"The body exceeds {policy.request_bytes} bytes."
+        if policy.request_bytes
+        else "No body is expected here."
+    )
     return Refusal(413, "BODY_TOO_LARGE", expected)
 
 
@@ -155,11 +185,18 @@ def _row_of_body(policy: Policy, method: str, path: str, content: bytes | None) 
 
 def _check_confirmation(request: HttpRequest, policy: Policy) -> None:
     if policy.confirmation and request.headers.get(CONFIRM, "") != policy.confirmation:
-        raise Refusal(428, "CONFIRMATION_NEEDED", f"This destroys. Send the header “{CONFIRM}: {policy.confirmation}” to confirm it.")
+        raise Refusal(
+            428,
+            "CONFIRMATION_NEEDED",
+            f"This destroys. Send the header “{CONFIRM}: {policy.confirmation}” to confirm it.",
+        )
 
 
-def _bound(caller: Caller, policy: Policy, upstream: Upstream, target: Target, content: bytes | None) -> bytes | None:
-    """The body as it is sent. Raises Refusal for a login that this session or token did not start."""
+def _bound(
+    caller: Caller, policy: Policy, upstream: Upstream, target: Target, content: bytes | None
+) -> bytes | None:
+    """The body as it is sent. Raises Refusal for a login that this session or token did not
+    start."""
     states = {value for name, value in target.query if name == "state"}
     if policy.body is not BodyRule.NONE:
         try:
@@ -168,7 +205,9 @@ def _bound(caller: Caller, policy: Policy, upstream: Upstream, target: Target, c
             raise Refusal(400, "BODY_REFUSED", f"The body is refused: {error}.") from error
         states.add(state)
     if not owns_login(upstream, caller.binding, states):
-        raise Refusal(404, "LOGIN_UNKNOWN", "No login of that state was started by this session or token.")
+        raise Refusal(
+            404, "LOGIN_UNKNOWN", "No login of that state was started by this session or token."
+        )
     return content
 
 
@@ -176,5 +215,9 @@ def _mask(request: HttpRequest, caller: Caller, policy: Policy) -> Mask:
     if request.headers.get(REVEAL, "") != "secrets":
         return policy.masks
     if not caller.may_read_secrets:
-        raise Refusal(403, "AUTH_INSUFFICIENT_PERMISSIONS", "This needs the permission management_proxy.read_secrets.")
+        raise Refusal(
+            403,
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+            "This needs the permission management_proxy.read_secrets.",
+        )
     return Mask.NOTHING

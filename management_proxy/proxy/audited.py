@@ -1,7 +1,7 @@
 """Calls that write, start something or reveal secrets, as the audit trail keeps them.
 
-The entry is written before anything is sent, and given its outcome afterwards: a process that dies in between leaves it
-`pending`. A refusal before that is one entry, `refused`.
+The entry is written before anything is sent, and given its outcome afterwards: a process that dies
+in between leaves it `pending`. A refusal before that is one entry, `refused`.
 """
 
 from types import TracebackType
@@ -44,32 +44,68 @@ class Audited:
             detail["body"] = (entry.content or b"")[:200].decode(errors="replace")
         if entry.reveals:
             detail["reveals"] = True
-        self._entry = audit.begin(self._caller.user, self._action, self._named, upstream=entry.upstream.name, detail=detail)
+        self._entry = audit.begin(
+            self._caller.user,
+            self._action,
+            self._named,
+            upstream=entry.upstream.name,
+            detail=detail,
+        )
 
     def end(self, status: int) -> None:
         """An answer came, which is on its way to the caller."""
         self._finish(Outcome.SUCCEEDED if status < 400 else Outcome.FAILED, {"status": status})
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._is_over or error is None:
             return
         if self._entry is None:
             if self._policy.audited and isinstance(error, Refusal):
                 detail = {"reason": error.code, "query": self._query}
-                audit.record(self._caller.user, self._action, self._named, upstream=self._target.upstream, outcome=Outcome.REFUSED, detail=detail)
+                audit.record(
+                    self._caller.user,
+                    self._action,
+                    self._named,
+                    upstream=self._target.upstream,
+                    outcome=Outcome.REFUSED,
+                    detail=detail,
+                )
         elif isinstance(error, Refusal):
-            outcome = Outcome.UNKNOWN if error.outcome_is_unknown else Outcome.FAILED if error.status == 502 else Outcome.REFUSED
+            outcome = (
+                Outcome.UNKNOWN
+                if error.outcome_is_unknown
+                else Outcome.FAILED
+                if error.status == 502
+                else Outcome.REFUSED
+            )
             self._finish(outcome, {"reason": error.code, "status": error.status})
         else:
-            self._finish(Outcome.UNKNOWN, {"reason": "caller_left" if isinstance(error, CallerLeft) else type(error).__name__})
+            self._finish(
+                Outcome.UNKNOWN,
+                {
+                    "reason": "caller_left"
+                    if isinstance(error, CallerLeft)
+                    else type(error).__name__
+                },
+            )
 
     @property
     def _query(self) -> dict[str, str]:
-        return {name: last4(value) if name in _KEYS_IN_QUERIES else value for name, value in self._target.query}
+        return {
+            name: last4(value) if name in _KEYS_IN_QUERIES else value
+            for name, value in self._target.query
+        }
 
     @property
     def _named(self) -> str:
-        return f"{self._target.path} ({self._policy.form})" if self._policy.form else self._target.path
+        return (
+            f"{self._target.path} ({self._policy.form})" if self._policy.form else self._target.path
+        )
 
     def _finish(self, outcome: str, detail: dict[str, object]) -> None:
         self._is_over = True

@@ -1,4 +1,5 @@
-"""A caller's body as it comes in: in bounded chunks, never more than its budget, never waited for without a limit."""
+"""A caller's body as it comes in: in bounded chunks, never more than its budget, never waited for
+without a limit."""
 
 import socket
 import threading
@@ -15,7 +16,8 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass
 class CallerBody:
-    """`length` is None for a chunked body; `taken` counts the bytes that were read, `seconds` bounds how long it may take."""
+    """`length` is None for a chunked body; `taken` counts the bytes that were read, `seconds`
+    bounds how long it may take."""
 
     read: Callable[[int], bytes]
     length: int | None
@@ -29,7 +31,8 @@ class CallerBody:
         return self.length == 0
 
     def chunks(self) -> Iterator[bytes]:
-        """The body piece by piece. Raises BodyTooBig over its budget, BodyIncomplete short of its length."""
+        """The body piece by piece. Raises BodyTooBig over its budget, BodyIncomplete short of its
+        length."""
         if self.length is not None and self.length > self.budget:
             raise BodyTooBig
         with self._ended_in_time():
@@ -47,7 +50,8 @@ class CallerBody:
 
     @contextmanager
     def _ended_in_time(self) -> Iterator[None]:
-        # A read of the server's returns only when it is full, however slowly bytes drip in: its connection is closed under it.
+        # A read of the server's returns only when it is full, however slowly bytes drip in: its
+        # connection is closed under it.
         if self.connection is None or self.length == 0:
             yield
             return
@@ -78,10 +82,13 @@ def body_of(request: HttpRequest, budget: int, seconds: float) -> CallerBody:
         # Django takes a body without a length for an empty one.
         return CallerBody(request.META["wsgi.input"].read, None, budget, seconds, connection)
     length = request.headers.get("Content-Length") or "0"
-    return CallerBody(request.read, int(length) if length.isdigit() else 0, budget, seconds, connection)
+    return CallerBody(
+        request.read, int(length) if length.isdigit() else 0, budget, seconds, connection
+    )
 
 
 def socket_of(request: HttpRequest) -> socket.socket | None:
-    """The caller's connection where the server tells it: watched for its end, and never waited for without a limit."""
+    """The caller's connection where the server tells it: watched for its end, and never waited for
+    without a limit."""
     found = request.META.get("gunicorn.socket")
     return found if isinstance(found, socket.socket) else None

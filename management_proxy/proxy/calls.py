@@ -1,4 +1,5 @@
-"""What is known of one call through the proxy: gathered on its way, logged and told to whoever measures once it is over."""
+"""What is known of one call through the proxy: gathered on its way, logged and told to whoever
+measures once it is over."""
 
 import logging
 import time
@@ -10,7 +11,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Call:
-    """One call. Seconds are of the attempts together; `route` is the policy's path, never the caller's."""
+    """One call. Seconds are of the attempts together; `route` is the policy's path, never the
+    caller's."""
 
     method: str
     request_id: str
@@ -39,7 +41,14 @@ class Call:
     @property
     def own_seconds(self) -> float:
         """What of the run time was ours: everything but waiting for the upstream and for a slot."""
-        return max(0.0, self.total_seconds - self.connect_seconds - self.first_byte_seconds - self.body_seconds - self.waited_seconds)
+        return max(
+            0.0,
+            self.total_seconds
+            - self.connect_seconds
+            - self.first_byte_seconds
+            - self.body_seconds
+            - self.waited_seconds,
+        )
 
     def finish(self, outcome: str, status: int, reason: str = "") -> None:
         """The call is over; the first word counts."""
@@ -60,12 +69,27 @@ class Call:
     def _log(self) -> None:
         level = logging.INFO if self.outcome == "passed" else logging.WARNING
         fields = {
-            "request_id": self.request_id, "method": self.method, "route": self.route, "upstream": self.upstream, "user": self.user,
-            "status": self.status, "upstream_status": self.upstream_status, "outcome": self.outcome, "attempts": self.attempts,
-            "bytes_in": self.bytes_in, "bytes_out": self.bytes_out, "duration_ms": round(self.total_seconds * 1000),
-            "upstream_ms": round((self.connect_seconds + self.first_byte_seconds + self.body_seconds) * 1000),
-        }  # fmt: skip
-        logger.log(level, "Proxied call ended", extra=fields | ({"reason": self.reason} if self.reason else {}))
+            "request_id": self.request_id,
+            "method": self.method,
+            "route": self.route,
+            "upstream": self.upstream,
+            "user": self.user,
+            "status": self.status,
+            "upstream_status": self.upstream_status,
+            "outcome": self.outcome,
+            "attempts": self.attempts,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "duration_ms": round(self.total_seconds * 1000),
+            "upstream_ms": round(
+                (self.connect_seconds + self.first_byte_seconds + self.body_seconds) * 1000
+            ),
+        }
+        logger.log(
+            level,
+            "Proxied call ended",
+            extra=fields | ({"reason": self.reason} if self.reason else {}),
+        )
 
 
 Listener = Callable[[Call], None]

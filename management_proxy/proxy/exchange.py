@@ -1,7 +1,8 @@
-"""One attempt to have an upstream answer: send a request, hand over its answer's head, then its body chunk by chunk.
+"""One attempt to have an upstream answer: send a request, hand over its answer's head, then its
+body chunk by chunk.
 
-Nothing is repeated here and no redirect followed. Everything that can go wrong becomes one of the errors below, which say
-who is to blame and whether the request can have had an effect.
+Nothing is repeated here and no redirect followed. Everything that can go wrong becomes one of the
+errors below, which say who is to blame and whether the request can have had an effect.
 
 AttemptFailed
  +- Unreachable       no connection: nothing was sent
@@ -86,12 +87,17 @@ class Outgoing:
         if self.length is None:
             return [*self.headers, (b"Transfer-Encoding", b"chunked")]
         has_body = self.length or self.method not in ("GET", "DELETE")
-        return [*self.headers, (b"Content-Length", str(self.length).encode())] if has_body else self.headers
+        return (
+            [*self.headers, (b"Content-Length", str(self.length).encode())]
+            if has_body
+            else self.headers
+        )
 
 
 @dataclass
 class Timings:
-    """Seconds of one attempt: to connect, from the end of that to the answer's head, and to read its body."""
+    """Seconds of one attempt: to connect, from the end of that to the answer's head, and to read
+    its body."""
 
     connect: float = 0.0
     first_byte: float = 0.0
@@ -100,7 +106,8 @@ class Timings:
 
 @dataclass
 class Attempt:
-    """An answer whose head has come. Iterate `chunks` for its body, and `close` it whatever happens."""
+    """An answer whose head has come. Iterate `chunks` for its body, and `close` it whatever
+    happens."""
 
     response: httpcore.Response
     watch: Watch
@@ -125,7 +132,8 @@ class Attempt:
         return int(told) if told.isdigit() else None
 
     def next_chunk(self) -> bytes | None:
-        """The next bytes of the body, None at its end. Raises TookTooLong, Broken, AnswerTooBig, CallerLeft."""
+        """The next bytes of the body, None at its end. Raises TookTooLong, Broken, AnswerTooBig,
+        CallerLeft."""
         if self._chunks is None:
             self._chunks = iter(self.response.iter_stream())
         started = time.monotonic()
@@ -155,16 +163,22 @@ _making = threading.Lock()
 
 
 def _pool() -> httpcore.ConnectionPool:
-    # A cache lets threads that come first together make one each, of which all but the last are lost with their connections.
+    # A cache lets threads that come first together make one each, of which all but the last are
+    # lost with their connections.
     with _making:
         return _made_pool()
 
 
 @lru_cache(maxsize=1)
 def _made_pool() -> httpcore.ConnectionPool:
-    # Apart from the client's: calls through the proxy and our own never wait for each other's connections.
+    # Apart from the client's: calls through the proxy and our own never wait for each other's
+    # connections.
     return httpcore.ConnectionPool(
-        trusted_authorities(), max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_SECONDS, network_backend=WatchedBackend()
+        trusted_authorities(),
+        max_connections=256,
+        max_keepalive_connections=64,
+        keepalive_expiry=KEEPALIVE_SECONDS,
+        network_backend=WatchedBackend(),
     )
 
 
@@ -184,7 +198,12 @@ def attempt(outgoing: Outgoing, limits: Limits, budget: int, watch: Watch) -> At
     timings = Timings()
     started, connected_before = time.monotonic(), watch.connected_seconds
     watch.enter("connect", limits.connect)
-    request = httpcore.Request(outgoing.method, outgoing.url, headers=outgoing.framed(), content=_sent(outgoing.body, limits, watch))
+    request = httpcore.Request(
+        outgoing.method,
+        outgoing.url,
+        headers=outgoing.framed(),
+        content=_sent(outgoing.body, limits, watch),
+    )
     with watched(watch), _translated():
         response = _pool().handle_request(request)
     timings.connect = watch.connected_seconds - connected_before
@@ -197,7 +216,8 @@ def attempt(outgoing: Outgoing, limits: Limits, budget: int, watch: Watch) -> At
 
 
 def _sent(body: Iterable[bytes], limits: Limits, watch: Watch) -> Iterator[bytes]:
-    """The body, told to the watch: the phase of waiting for the answer begins when all of it is sent."""
+    """The body, told to the watch: the phase of waiting for the answer begins when all of it is
+    sent."""
     watch.enter("send", limits.idle, each=True)
     yield from body
     watch.enter("first_byte", limits.first_byte)

@@ -1,12 +1,15 @@
-"""Logins that were started through the proxy belong to the session, or the token, that started them.
+"""Logins that were started through the proxy belong to the session, or the token, that started
+them.
 
-The upstream names a login by its state alone and lets anybody who has the management key poll, finish or cancel it. So the
-state is remembered when the upstream hands it out, as a hash, with whoever asked; a later call with a state that is not
-one's own is refused as if there were none (404), for staff too: who began a login ends it. The pages of provider accounts
-keep their logins themselves and reach the upstream without the proxy.
+The upstream names a login by its state alone and lets anybody who has the management key poll,
+finish or cancel it. So the state is remembered when the upstream hands it out, as a hash, with
+whoever asked; a later call with a state that is not one's own is refused as if there were none
+(404), for staff too: who began a login ends it. The pages of provider accounts keep their logins
+themselves and reach the upstream without the proxy.
 
-What names the state must not be read in two ways. Of a query every `state` counts; a callback's body is written anew with
-the one state that was checked, since it may hold another in the pasted address, or the same name in another case.
+What names the state must not be read in two ways. Of a query every `state` counts; a callback's
+body is written anew with the one state that was checked, since it may hold another in the pasted
+address, or the same name in another case.
 """
 
 import hashlib
@@ -41,14 +44,21 @@ def remember_login(upstream: Upstream, user: User, binding: str, answer: bytes) 
 
 
 def owns_login(upstream: Upstream, binding: str, states: set[str]) -> bool:
-    """Whether every one of the states is a live login that this session or token started; False of none."""
+    """Whether every one of the states is a live login that this session or token started; False of
+    none."""
     digests = {_digest(state) for state in states}
-    own = ProxiedLogin.objects.filter(upstream=upstream, bound_to=_digest(binding), state__in=digests, started_at__gt=timezone.now() - LIFETIME)
+    own = ProxiedLogin.objects.filter(
+        upstream=upstream,
+        bound_to=_digest(binding),
+        state__in=digests,
+        started_at__gt=timezone.now() - LIFETIME,
+    )
     return bool(digests) and own.count() == len(digests)
 
 
 def read_callback(body: bytes) -> tuple[str, bytes]:
-    """The state of a callback's body, and the body in which nothing else can be taken for it. Raises UnreadableCallback."""
+    """The state of a callback's body, and the body in which nothing else can be taken for it.
+    Raises UnreadableCallback."""
     members = _members(body)
     state = members["state"].strip() or _state_of_address(members["redirect_url"])
     if not state:
@@ -68,7 +78,9 @@ def _members(body: bytes) -> dict[str, str]:
         # Folded as the upstream does, which takes names in any case, and the last of several.
         folded = str(name).casefold()
         if folded not in members or folded in seen or not isinstance(value, str):
-            raise UnreadableCallback(f"expected an object of texts, each once, named {', '.join(_CALLBACK_MEMBERS)}")
+            raise UnreadableCallback(
+                f"expected an object of texts, each once, named {', '.join(_CALLBACK_MEMBERS)}"
+            )
         seen.add(folded)
         members[folded] = value
     return members

@@ -1,8 +1,8 @@
 """The one form of every error that the proxy itself answers with.
 
-`{"error": {"code", "message", "upstreamStatus", "attempts", "runTimeMs", "requestId"}}`; 4xx: the caller's, 502: the
-upstream's fault, 503: breaker, bulkhead or a closed door, 504: a limit of ours. The upstream's own complete answers,
-errors included, are passed on as they are.
+`{"error": {"code", "message", "upstreamStatus", "attempts", "runTimeMs", "requestId"}}`; 4xx: the
+caller's, 502: the upstream's fault, 503: breaker, bulkhead or a closed door, 504: a limit of ours.
+The upstream's own complete answers, errors included, are passed on as they are.
 """
 
 from django.http import JsonResponse
@@ -11,7 +11,8 @@ from management_proxy.proxy.calls import Call
 
 
 class Refusal(Exception):
-    """An answer that is not the upstream's. `outcome_is_unknown` tells that a request was sent and may have had an effect."""
+    """An answer that is not the upstream's. `outcome_is_unknown` tells that a request was sent and
+    may have had an effect."""
 
     def __init__(
         self,
@@ -41,4 +42,8 @@ def envelope(refusal: Refusal, call: Call) -> JsonResponse:
         "runTimeMs": call.run_time_ms,
         "requestId": call.request_id,
     }
-    return JsonResponse({"error": told}, status=refusal.status, headers={"Cache-Control": "private, no-store", **refusal.headers})
+    return JsonResponse(
+        {"error": told},
+        status=refusal.status,
+        headers={"Cache-Control": "private, no-store", **refusal.headers},
+    )

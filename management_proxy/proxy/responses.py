@@ -1,4 +1,5 @@
-"""An upstream's answer as its caller gets it: whole, and masked where it must be, or streamed as it comes."""
+"""An upstream's answer as its caller gets it: whole, and masked where it must be, or streamed as it
+comes."""
 
 import errno
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class Trip:
 
 @dataclass
 class Ready:
-    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest to come."""
+    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest
+    to come."""
 
     attempt: Attempt
     body: bytes = b""
@@ -54,8 +56,16 @@ def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
         try:
             body = masked_answer(trip.mask, body)
         except Unmaskable as error:
-            raise Refusal(502, "UPSTREAM_UNINTELLIGIBLE", "The upstream's answer cannot be read, so that its secrets cannot be masked.") from error
-        headers = {name: value for name, value in headers.items() if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")}
+            raise Refusal(
+                502,
+                "UPSTREAM_UNINTELLIGIBLE",
+                "The upstream's answer cannot be read, so that its secrets cannot be masked.",
+            ) from error
+        headers = {
+            name: value
+            for name, value in headers.items()
+            if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")
+        }
     return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
 
 
@@ -65,7 +75,9 @@ def streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHtt
     if ready.attempt.length is not None:
         headers["Content-Length"] = str(ready.attempt.length)
     stream = AnswerStream(trip, ready, held)
-    return _with_type(StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers)
+    return _with_type(
+        StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers
+    )
 
 
 def _with_type(response: R, headers: dict[str, str]) -> R:
@@ -95,7 +107,8 @@ class AnswerStream:
         return chunk
 
     def _next_chunk(self) -> bytes | None:
-        """The next chunk. Whatever hinders it cuts the caller's connection: the status has been sent already."""
+        """The next chunk. Whatever hinders it cuts the caller's connection: the status has been
+        sent already."""
         before = self._attempt.timings.body
         try:
             return self._attempt.next_chunk()

@@ -1,4 +1,5 @@
-"""`ANY /api/management/<path>`: the upstream's management API without its key. Policies decide what passes."""
+"""`ANY /api/management/<path>`: the upstream's management API without its key. Policies decide what
+passes."""
 
 import time
 
@@ -54,11 +55,15 @@ def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
         call.upstream = upstream.name
         entry = checks.let_in(request, caller, target, policy, upstream)
         audited.begin(entry)
-        handed_over = _handed_over(request, entry, call) if entry.policy.writes_through_funnel else None
+        handed_over = (
+            _handed_over(request, entry, call) if entry.policy.writes_through_funnel else None
+        )
         response = handed_over or carry(_trip(request, entry, call))
         audited.end(response.status_code)
         if entry.policy.effect is Effect.START and isinstance(response, HttpResponse):
-            remember_login(entry.upstream, entry.caller.user, entry.caller.binding, response.content)
+            remember_login(
+                entry.upstream, entry.caller.user, entry.caller.binding, response.content
+            )
         return response
 
 
@@ -77,19 +82,44 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
         body=entry.body.chunks() if entry.content is None else (entry.content,),
         length=entry.body.length if entry.content is None else len(entry.content),
     )
-    return Trip(call, policy, upstream, key, outgoing, Watch(policy.limits.total, socket_of(request)), entry.mask, entry.body)
+    return Trip(
+        call,
+        policy,
+        upstream,
+        key,
+        outgoing,
+        Watch(policy.limits.total, socket_of(request)),
+        entry.mask,
+        entry.body,
+    )
 
 
 def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse | None:
     """The funnel's answer; None if the write is to be sent as it is."""
     reason = request.headers.get(REASON, "")[:300]
     target, started = entry.target, time.monotonic()
-    answer = hand_over(entry.upstream, entry.caller.user, call.method, target.path, target.query, entry.content or b"", reason)
+    answer = hand_over(
+        entry.upstream,
+        entry.caller.user,
+        call.method,
+        target.path,
+        target.query,
+        entry.content or b"",
+        reason,
+    )
     call.waited_seconds += time.monotonic() - started
     if answer is None:
         return None
     if isinstance(answer, FunnelRefusal):
-        raise Refusal(answer.status, answer.code, answer.message, retry_after=answer.retry_after, outcome_is_unknown=answer.outcome_is_unknown)
+        raise Refusal(
+            answer.status,
+            answer.code,
+            answer.message,
+            retry_after=answer.retry_after,
+            outcome_is_unknown=answer.outcome_is_unknown,
+        )
     call.bytes_out = len(answer.body)
     call.finish("passed", answer.status)
-    return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers)
+    return HttpResponse(
+        answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+    )

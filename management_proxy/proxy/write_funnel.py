@@ -1,8 +1,9 @@
-"""Where proxied writes to lists and configuration are handed to whoever carries out every change of an upstream.
+"""Where proxied writes to lists and configuration are handed to whoever carries out every change of
+an upstream.
 
-`management_proxy` may not import `providers`, which owns the funnel; so `providers` registers its handler when it is ready.
-A policy row says which writes are handed over. Until there is a handler, or when it leaves one to us (None), the write is
-sent as it is.
+`management_proxy` may not import `providers`, which owns the funnel; so `providers` registers its
+handler when it is ready. A policy row says which writes are handed over. Until there is a handler,
+or when it leaves one to us (None), the write is sent as it is.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,8 @@ class ProxiedAnswer:
 
 @dataclass(frozen=True)
 class FunnelRefusal:
-    """Why the write was not carried out, for the error envelope; nothing was changed unless `outcome_is_unknown`."""
+    """Why the write was not carried out, for the error envelope; nothing was changed unless
+    `outcome_is_unknown`."""
 
     status: int
     code: str
@@ -36,8 +38,11 @@ class FunnelRefusal:
     outcome_is_unknown: bool = False
 
 
-# Called with upstream, actor, method, path below the management URL, query, body and the caller's reason.
-Handler = Callable[[Upstream, AbstractBaseUser, str, str, Query, bytes, str], ProxiedAnswer | FunnelRefusal | None]
+# Called with upstream, actor, method, path below the management URL, query, body and the caller's
+# reason.
+Handler = Callable[
+    [Upstream, AbstractBaseUser, str, str, Query, bytes, str], ProxiedAnswer | FunnelRefusal | None
+]
 
 _handlers: list[Handler] = []
 
@@ -48,7 +53,13 @@ def register(handler: Handler) -> None:
 
 
 def hand_over(
-    upstream: Upstream, actor: AbstractBaseUser, method: str, path: str, query: Query, body: bytes, reason: str
+    upstream: Upstream,
+    actor: AbstractBaseUser,
+    method: str,
+    path: str,
+    query: Query,
+    body: bytes,
+    reason: str,
 ) -> ProxiedAnswer | FunnelRefusal | None:
     """What became of the write, or None if it is to be sent as it is."""
     return _handlers[0](upstream, actor, method, path, query, body, reason) if _handlers else None

@@ -13,7 +13,14 @@ from management_proxy.simulator.control.profiles import PLUGINS_SINCE
 from management_proxy.simulator.http import public
 from management_proxy.simulator.http.access import client_address, supplied_key
 from management_proxy.simulator.http.routing import Handler, find, run
-from management_proxy.simulator.http.wire import Request, Response, empty, error, go_json, parse_go_int
+from management_proxy.simulator.http.wire import (
+    Request,
+    Response,
+    empty,
+    error,
+    go_json,
+    parse_go_int,
+)
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.state import State
 from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
@@ -32,7 +39,8 @@ StartResponse = Callable[..., Any]
 
 
 class SimulatedUpstream:
-    """One simulated server; `handle` answers a request, `generate` and `record` make usage events."""
+    """One simulated server; `handle` answers a request, `generate` and `record` make usage
+    events."""
 
     state: State
 
@@ -120,7 +128,10 @@ class SimulatedUpstream:
         canonical = request.path.rstrip("/")
         if request.path == canonical or request.path == "/":
             return None
-        is_route = canonical in public.PATHS or (canonical.startswith(PREFIX) and self._handler(request.method, canonical.removeprefix(PREFIX)) is not None)
+        is_route = canonical in public.PATHS or (
+            canonical.startswith(PREFIX)
+            and self._handler(request.method, canonical.removeprefix(PREFIX)) is not None
+        )
         if not is_route:
             return None
         target = canonical + (f"?{request.query_string}" if request.query_string else "")
@@ -165,26 +176,39 @@ class SimulatedUpstream:
             self.legacy.note(events)
 
     def queue_history(self, days: int, per_day: int) -> int:
-        """Stock the queue with the past days' events, oldest first; they stay until popped. Return how many they are."""
+        """Stock the queue with the past days' events, oldest first; they stay until popped. Return
+        how many they are."""
         now = datetime.fromtimestamp(self.options.clock(), UTC)
-        return self.state.queue.stock(self._past(self.state.refresh_traffic().history(days, per_day, now)))
+        return self.state.queue.stock(
+            self._past(self.state.refresh_traffic().history(days, per_day, now))
+        )
 
     def _past(self, events: Iterable[Event]) -> Iterator[bytes]:
         for event in events:
-            self.state.results.count(event["auth_index"], int(not event["failed"]), int(event["failed"]))
+            self.state.results.count(
+                event["auth_index"], int(not event["failed"]), int(event["failed"])
+            )
             yield go_json(self.state.profile.shape(event))
 
     def generate(self, events: int, spread: float = 60.0, seed: int | None = None) -> None:
         """Queue exactly so many events at once, and count them as their credentials' results."""
         state = self.state
         chosen = state.shuffle_seed() if seed is None else seed
-        batch = generate(state.refresh_traffic(), state.profile, events, self.options.clock(), spread, chosen)
+        batch = generate(
+            state.refresh_traffic(), state.profile, events, self.options.clock(), spread, chosen
+        )
         self._queue(batch)
 
     def make_bulk(self, events: int) -> None:
         """Queue so many events that ended just now, at little cost."""
         if self._bulk is None:
-            self._bulk = Bulk(self.state.refresh_traffic(), self.state.profile, MOST_TEMPLATES, self.options.clock(), self.state.shuffle_seed())
+            self._bulk = Bulk(
+                self.state.refresh_traffic(),
+                self.state.profile,
+                MOST_TEMPLATES,
+                self.options.clock(),
+                self.state.shuffle_seed(),
+            )
         self._queue(self._bulk.take(events, int(self.options.clock() * NANOSECONDS), 1000))
 
     def _queue(self, batch: Batch) -> None:
@@ -197,7 +221,11 @@ def request_of(environ: dict[str, Any]) -> Request:
     """Return the request that a WSGI environment describes."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     query = environ.get("QUERY_STRING", "")
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     return Request(

@@ -26,7 +26,8 @@ def offset_text(offset_minutes: int) -> str:
 
 
 def go_timestamp(nanoseconds: int, offset_minutes: int) -> str:
-    """Return RFC 3339 with up to nine fractional digits, trailing zeros trimmed, and the server's own offset."""
+    """Return RFC 3339 with up to nine fractional digits, trailing zeros trimmed, and the server's
+    own offset."""
     second, fraction = divmod(nanoseconds, NANOSECONDS)
     text = _second_text(second + offset_minutes * 60)
     if fraction:

@@ -1,4 +1,5 @@
-"""The upstream's log file in memory: lines with byte offsets, cursors, and error logs (contract 8.6 and 8.7)."""
+"""The upstream's log file in memory: lines with byte offsets, cursors, and error logs (contract 8.6
+and 8.7)."""
 
 import base64
 import binascii
@@ -13,7 +14,14 @@ from typing import Any
 
 from management_proxy.simulator.clock import NANOSECONDS, Clock, http_date, local_text
 from management_proxy.simulator.http.routing import Refusal, Routes
-from management_proxy.simulator.http.wire import Request, Response, answer, attachment, error, parse_go_int
+from management_proxy.simulator.http.wire import (
+    Request,
+    Response,
+    answer,
+    attachment,
+    error,
+    parse_go_int,
+)
 
 LONGEST_LOG = 50_000
 MASKED = re.compile(r"([?&][^=&]*(?:api-key|key|token|secret)[^=&]*=)[^&]*", re.IGNORECASE)
@@ -51,7 +59,9 @@ class LogFile:
             if len(self._lines) > LONGEST_LOG:
                 del self._lines[: LONGEST_LOG // 2]
 
-    def note_request(self, status: int, address: str, method: str, target: str, request_id: str = NO_REQUEST) -> None:
+    def note_request(
+        self, status: int, address: str, method: str, target: str, request_id: str = NO_REQUEST
+    ) -> None:
         level, line = next((name, line) for least, name, line in LEVELS if status >= least)
         shown = MASKED.sub(r"\1***", target)
         message = f'{status} | {"0s":>13} | {address:>15} | {method:<7} "{shown}"'
@@ -78,7 +88,11 @@ class LogFile:
                 "latestTimestamp": last,
                 "fingerprint": self._fingerprint,
             }
-        return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+        return (
+            base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode())
+            .decode()
+            .rstrip("=")
+        )
 
     def offset_of(self, cursor: str) -> int | None:
         """Return where a cursor points, or None when it belongs to no file that is still there."""
@@ -110,7 +124,9 @@ class ErrorLog:
 class LogRoutes:
     """Logs over HTTP; `setting` reads the live configuration."""
 
-    def __init__(self, log: LogFile, clock: Clock, offset_minutes: int, setting: Callable[[str], Any]) -> None:
+    def __init__(
+        self, log: LogFile, clock: Clock, offset_minutes: int, setting: Callable[[str], Any]
+    ) -> None:
         self.log = log
         self._clock = clock
         self._offset = offset_minutes
@@ -169,10 +185,14 @@ class LogRoutes:
         """Keep the exchange of a failed request; only the newest few stay."""
         now = self._clock()
         stamp = local_text(now, self._offset, "%Y-%m-%dT%H%M%S")
-        route = endpoint.partition(" ")[2].strip("/").replace("/*action", "").replace("/", "-") or "request"
+        route = (
+            endpoint.partition(" ")[2].strip("/").replace("/*action", "").replace("/", "-")
+            or "request"
+        )
         content = (
-            f"=== REQUEST INFO ===\nURL: /{route.replace('-', '/')}\nMethod: {endpoint.partition(' ')[0]}\n"
-            f"Timestamp: {stamp}\n\n=== REQUEST BODY ===\n{{}}\n\n=== RESPONSE ===\n{body}\n"
+            f"=== REQUEST INFO ===\nURL: /{route.replace('-', '/')}\nMethod:"
+            f" {endpoint.partition(' ')[0]}\nTimestamp: {stamp}\n\n=== REQUEST BODY"
+            f" ===\n{{}}\n\n=== RESPONSE ===\n{body}\n"
         )
         name = f"error-{route}-{stamp}-{request_id}.log"
         self.errors.insert(0, ErrorLog(name, content.encode("utf-8", "replace"), int(now)))
@@ -180,7 +200,10 @@ class LogRoutes:
 
     def error_logs(self, _request: Request) -> Response:
         files = [] if self._setting("request-log") else self.errors
-        shown = [{"name": file.name, "size": len(file.content), "modified": file.modified} for file in files]
+        shown = [
+            {"name": file.name, "size": len(file.content), "modified": file.modified}
+            for file in files
+        ]
         return answer({"files": shown})
 
     def error_log(self, request: Request) -> Response:
@@ -200,7 +223,9 @@ class LogRoutes:
         file = next((one for one in self.errors if wanted(one)), None)
         if file is None:
             return error(404, missing)
-        return attachment(file.name, file.content, http_date(file.modified), request.headers.get("range", ""))
+        return attachment(
+            file.name, file.content, http_date(file.modified), request.headers.get("range", "")
+        )
 
 
 def _limit(text: str) -> int | None:

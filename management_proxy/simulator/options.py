@@ -11,7 +11,8 @@ DEFAULT_KEY = "simulated-management-key"
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that varies; the defaults are a healthy server of the newest profile without traffic."""
+    """Everything that varies; the defaults are a healthy server of the newest profile without
+    traffic."""
 
     key: str = DEFAULT_KEY
     # Keep the key, hashed, in the configuration instead of in the environment.
@@ -27,7 +28,8 @@ class Options:
     # None leaves what the preset says.
     retention: int | None = None
     statistics: bool | None = None
-    # Seconds between the reading and the applying of a reload; None lets it grow with the configuration.
+    # Seconds between the reading and the applying of a reload; None lets it grow with the
+    # configuration.
     reload_window: float | None = None
     preset: Preset | None = None
     utc_offset_minutes: int = 480

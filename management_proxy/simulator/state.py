@@ -33,7 +33,8 @@ from management_proxy.simulator.traffic.world import World, make_world, of_auth_
 
 
 class State:
-    """Everything that a restart of the process would lose, and the files that it would find again."""
+    """Everything that a restart of the process would lose, and the files that it would find
+    again."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -41,7 +42,9 @@ class State:
         self.queue = UsageQueue(options.clock)
         self.results = Results(options.clock, options.utc_offset_minutes)
         self.bans = Bans(options.clock)
-        self.directory = AuthDirectory(options.clock, options.utc_offset_minutes, self.profile, self.results)
+        self.directory = AuthDirectory(
+            options.clock, options.utc_offset_minutes, self.profile, self.results
+        )
         self.log = LogFile(options.clock, options.utc_offset_minutes)
         self._open_files(options)
         self.secrets = Secrets(bcrypt_seconds=options.bcrypt_seconds, sleep=options.sleep)
@@ -50,7 +53,12 @@ class State:
             self.secrets.environment_key = options.key
         self.oauth = OAuth(options.clock, self.profile, self.directory, options.seed)
         self.tools = ToolRoutes(self.directory, self.results, lambda: self.keys)
-        self.logs = LogRoutes(self.log, options.clock, options.utc_offset_minutes, lambda key: self.store.memory.get(key))
+        self.logs = LogRoutes(
+            self.log,
+            options.clock,
+            options.utc_offset_minutes,
+            lambda key: self.store.memory.get(key),
+        )
         self.tools.network = self.oauth.network = options.network
         self.store.on_applied = self.apply
         self.directory.on_changed = self.announce_refresh
@@ -60,7 +68,13 @@ class State:
 
     def _open_files(self, options: Options) -> None:
         preset = options.preset or demo(options.clients, options.seed)
-        self.store = ConfigStore(preset.config, options.clock, options.sleep, seed=options.seed, window=options.reload_window)
+        self.store = ConfigStore(
+            preset.config,
+            options.clock,
+            options.sleep,
+            seed=options.seed,
+            window=options.reload_window,
+        )
         for name, raw in preset.auth_files:
             self.directory.save(name, raw)
         settings: dict[str, Any] = {}
@@ -130,7 +144,9 @@ class State:
         for event in events:
             status = event["fail"]["status_code"] if event["failed"] else 200
             if is_counted(event):
-                self.results.note(event["auth_index"], event["model"], status, event["fail"]["body"])
+                self.results.note(
+                    event["auth_index"], event["model"], status, event["fail"]["body"]
+                )
             method, _, path = event["endpoint"].partition(" ")
             self.log.note_request(status, event["client_ip"], method, path, event["request_id"])
             if event["failed"]:
@@ -166,14 +182,18 @@ class State:
             self.tools.routes(),
             self.logs.routes(),
             catalog.routes(),
-            *(KeyListRoutes(family, self.store, lambda: self.loaded).routes() for family in FAMILIES.values()),
+            *(
+                KeyListRoutes(family, self.store, lambda: self.loaded).routes()
+                for family in FAMILIES.values()
+            ),
             *(MapRoutes(kind, self.store).routes() for kind in KINDS),
             *(ToggleRoutes(toggle, self.store).routes() for toggle in TOGGLES),
         ]
         return {route: handler for group in groups for route, handler in group.items()}
 
     def restart(self) -> None:
-        """Lose what a restart of the process loses: queue, counters, bans, logins, listeners; re-read the file."""
+        """Lose what a restart of the process loses: queue, counters, bans, logins, listeners;
+        re-read the file."""
         self.queue.disable_management()
         self.results.clear()
         self.bans.clear()

@@ -1,4 +1,5 @@
-"""The remaining routes: api-call from a table, usage of keys, quota reset, imports, versions (contract 5.9 and 8)."""
+"""The remaining routes: api-call from a table, usage of keys, quota reset, imports, versions
+(contract 5.9 and 8)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,7 +38,9 @@ class Canned:
     url: str
     body: str
     status: int = 200
-    header: dict[str, list[str]] = field(default_factory=lambda: {"Content-Type": ["application/json"]})
+    header: dict[str, list[str]] = field(
+        default_factory=lambda: {"Content-Type": ["application/json"]}
+    )
 
 
 CANNED = (
@@ -62,7 +65,11 @@ def _call_problem(method: str, url: str, proxy: str) -> str:
         return "missing url"
     if not _is_address(url):
         return "invalid url"
-    return "" if not proxy.strip() or proxy.strip() == "direct" or _is_address(proxy) else "invalid proxy_url"
+    return (
+        ""
+        if not proxy.strip() or proxy.strip() == "direct" or _is_address(proxy)
+        else "invalid proxy_url"
+    )
 
 
 def _is_address(text: str) -> bool:
@@ -76,7 +83,9 @@ def _is_address(text: str) -> bool:
 class ToolRoutes:
     """Routes that need little of their own state."""
 
-    def __init__(self, directory: AuthDirectory, results: Results, keys: Callable[[], list[LoadedKey]]) -> None:
+    def __init__(
+        self, directory: AuthDirectory, results: Results, keys: Callable[[], list[LoadedKey]]
+    ) -> None:
         self.directory = directory
         self.results = results
         self.keys = keys
@@ -98,18 +107,25 @@ class ToolRoutes:
         body = read_object(request.body)
         index = member(body, "auth_index") or member(body, "authIndex") or ""
         header = member(body, "header") or {}
-        method, url, data, proxy = (member(body, name) or "" for name in ("method", "url", "data", "proxy_url"))
-        if not all(isinstance(text, str) for text in (index, method, url, data, proxy)) or not isinstance(header, dict):
+        method, url, data, proxy = (
+            member(body, name) or "" for name in ("method", "url", "data", "proxy_url")
+        )
+        if not all(
+            isinstance(text, str) for text in (index, method, url, data, proxy)
+        ) or not isinstance(header, dict):
             raise BadBody("not texts")
         problem = _call_problem(method, url, proxy)
         if problem:
             return error(400, problem)
-        if any(TOKEN in str(value) for value in header.values()) and self._lacks_token(index.strip()):
+        if any(TOKEN in str(value) for value in header.values()) and self._lacks_token(
+            index.strip()
+        ):
             return error(400, "auth token not found")
         return self._canned_answer(url)
 
     def _lacks_token(self, index: str) -> bool:
-        """Tell whether a credential is known and has no token; for an unknown one the call is made all the same."""
+        """Tell whether a credential is known and has no token; for an unknown one the call is made
+        all the same."""
         file = self.directory.by_index(index)
         if file:
             return not any(file.content.get(name) for name in TOKEN_FIELDS)
@@ -117,15 +133,21 @@ class ToolRoutes:
         return key is not None and not key.api_key
 
     def _canned_answer(self, url: str) -> Response:
-        found = next((one for one in self.canned if url.strip().startswith(one.url)), DEFAULT_CANNED)
+        found = next(
+            (one for one in self.canned if url.strip().startswith(one.url)), DEFAULT_CANNED
+        )
         header = {"Content-Length": [str(len(found.body.encode()))], **found.header}
         return answer({"status_code": found.status, "header": header, "body": found.body})
 
     def key_usage(self, _request: Request) -> Response:
         usage: dict[str, dict[str, Any]] = {}
         for key in self.keys():
-            usage.setdefault(key.provider, {})[f"{key.base_url}|{key.api_key}"] = self.results.shown(key.index)
-        return answer({provider: dict(sorted(usage[provider].items())) for provider in sorted(usage)})
+            usage.setdefault(key.provider, {})[f"{key.base_url}|{key.api_key}"] = (
+                self.results.shown(key.index)
+            )
+        return answer(
+            {provider: dict(sorted(usage[provider].items())) for provider in sorted(usage)}
+        )
 
     def latest_version(self, _request: Request) -> Response:
         if not self.network:
@@ -174,7 +196,9 @@ class ToolRoutes:
         project = str(account.get("project_id") or "").strip()
         if not project:
             return error(400, "project_id missing")
-        return self._save_vertex(account, project, request.first("location").strip() or "us-central1")
+        return self._save_vertex(
+            account, project, request.first("location").strip() or "us-central1"
+        )
 
     def _save_vertex(self, account: dict[str, Any], project: str, location: str) -> Response:
         name = f"vertex-{project}.json"

@@ -1,12 +1,15 @@
 """Bearer authentication of the JSON addresses by personal tokens.
 
-Only below `/api/`, and only of credentials that look like ours: pages want a session, and other bearer keys are the views'
-own. What a token's scope or upstreams do not cover is refused here, before any view, so that no view can forget it:
+Only below `/api/`, and only of credentials that look like ours: pages want a session, and other
+bearer keys are the views' own. What a token's scope or upstreams do not cover is refused here,
+before any view, so that no view can forget it:
 
 * a method that changes something needs the scope `write`;
-* a token that is limited to some upstreams enters only views that declare to honour that (`honours_token_upstreams`).
+* a token that is limited to some upstreams enters only views that declare to honour that
+  (`honours_token_upstreams`).
 
-The proxy knows better what a call does than its method tells, and judges both itself (`honours_token`).
+The proxy knows better what a call does than its method tells, and judges both itself
+(`honours_token`).
 
 A token needs no CSRF token, since no browser sends it by itself.
 """
@@ -28,13 +31,15 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def honours_token_upstreams(view: View) -> View:
-    """Mark a view as one that itself refuses, or leaves out, upstreams which the caller's token does not reach."""
+    """Mark a view as one that itself refuses, or leaves out, upstreams which the caller's token
+    does not reach."""
     view.honours_token_upstreams = True  # type: ignore[attr-defined]
     return view
 
 
 def honours_token(view: View) -> View:
-    """Mark a view as one that itself refuses whatever the caller's token does not cover, scope and upstreams."""
+    """Mark a view as one that itself refuses whatever the caller's token does not cover, scope and
+    upstreams."""
     view.honours_token_scope = True  # type: ignore[attr-defined]
     return honours_token_upstreams(view)
 
@@ -65,15 +70,25 @@ class PersonalTokenMiddleware:
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
         token = token_of(request)
         if token is None:
             return None
         judges_itself = getattr(view, "honours_token_scope", False)
-        if request.method not in SAFE_METHODS and not judges_itself and not token.may(PersonalToken.Scope.WRITE):
+        if (
+            request.method not in SAFE_METHODS
+            and not judges_itself
+            and not token.may(PersonalToken.Scope.WRITE)
+        ):
             return _refuse(request, token, "The token may read only.")
         if not token.any_upstream and not getattr(view, "honours_token_upstreams", False):
-            return _refuse(request, token, "The token is limited to some upstreams, and this address serves all.")
+            return _refuse(
+                request,
+                token,
+                "The token is limited to some upstreams, and this address serves all.",
+            )
         return None
 
 
@@ -86,7 +101,13 @@ def _bearer(request: HttpRequest) -> str:
 def _refuse(request: HttpRequest, token: PersonalToken, reason: str) -> HttpResponse:
     if request.method not in SAFE_METHODS:
         detail = {"reason": reason, "token_name": token.name}
-        audit.record(token.user, "api.refused", f"{request.method} {request.path}", outcome=audit.Outcome.REFUSED, detail=detail)
+        audit.record(
+            token.user,
+            "api.refused",
+            f"{request.method} {request.path}",
+            outcome=audit.Outcome.REFUSED,
+            detail=detail,
+        )
     return _error(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
 
 
@@ -94,15 +115,26 @@ def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
     # A good token always passes, since many may share an address; and 256 bits are not guessed.
     refusals = count_refusal(f"token {current_request().source_ip}")
     if refusals > MOST_A_MINUTE:
-        response = _error(429, "RATE_LIMITED", f"Too many useless tokens from this address. {reason}")
+        response = _error(
+            429, "RATE_LIMITED", f"Too many useless tokens from this address. {reason}"
+        )
         response.headers["Retry-After"] = "60"
         return response
     if refusals == 1:
-        audit.record(None, "personal_token.refused", f"{request.method} {request.path}", outcome=audit.Outcome.REFUSED, detail={"reason": reason})
+        audit.record(
+            None,
+            "personal_token.refused",
+            f"{request.method} {request.path}",
+            outcome=audit.Outcome.REFUSED,
+            detail={"reason": reason},
+        )
     response = _error(401, "AUTH_FAILED", reason)
     response.headers["WWW-Authenticate"] = 'Bearer realm="tollgate"'
     return response
 
 
 def _error(status: int, code: str, message: str) -> JsonResponse:
-    return JsonResponse({"error": {"code": code, "message": message, "requestId": current_request().request_id}}, status=status)
+    return JsonResponse(
+        {"error": {"code": code, "message": message, "requestId": current_request().request_id}},
+        status=status,
+    )

@@ -22,7 +22,9 @@ class TokenForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "nightly report"}),
     )
     scope = forms.ChoiceField(choices=PersonalToken.Scope.choices, initial=PersonalToken.Scope.READ)
-    lifetime = forms.ChoiceField(label="Ends after", choices=LIFETIMES, initial="90", required=False)
+    lifetime = forms.ChoiceField(
+        label="Ends after", choices=LIFETIMES, initial="90", required=False
+    )
     upstreams = forms.ModelMultipleChoiceField(
         label="Only these upstreams",
         help_text="None chosen: any, now and later.",
@@ -41,5 +43,6 @@ class TokenForm(forms.Form):
         return timezone.now() + timedelta(days=int(days)) if days else None
 
     def chosen_upstreams(self) -> list[Upstream] | None:
-        """The upstreams it is limited to, of a valid form; None if none was chosen, which means any."""
+        """The upstreams it is limited to, of a valid form; None if none was chosen, which means
+        any."""
         return list(self.cleaned_data["upstreams"]) or None

@@ -1,8 +1,9 @@
 """Personal tokens: what a script presents instead of a person's session.
 
-A token is 256 random bits that are shown once and kept as their SHA-256, which for a secret of that size is as good as a
-slow hash. It never grants more than its user may do at that moment: staff that lost the right, and users that were switched
-off, take their tokens with them. Its own scope and upstreams narrow that further.
+A token is 256 random bits that are shown once and kept as their SHA-256, which for a secret of that
+size is as good as a slow hash. It never grants more than its user may do at that moment: staff that
+lost the right, and users that were switched off, take their tokens with them. Its own scope and
+upstreams narrow that further.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from monitoring.audit import trail as audit
 
 MARK = "tollgate_"
 MOST_PER_USER = 50
-# Marked, so that a token can be told from others in the list and in a leak, without helping to guess it.
+# Marked, so that a token can be told from others in the list and in a leak, without helping to
+# guess it.
 _PREFIX_LENGTH = len(MARK) + 6
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -36,7 +38,8 @@ def create_token(
     upstreams: list[Upstream] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[PersonalToken, str]:
-    """A new token and, for this once, its secret. `upstreams` of None means any, now and later. Raises TokenNotMade."""
+    """A new token and, for this once, its secret. `upstreams` of None means any, now and later.
+    Raises TokenNotMade."""
     secret = MARK + secrets.token_urlsafe(32)
     if live_tokens(user).count() >= MOST_PER_USER:
         raise TokenNotMade(f"There are {MOST_PER_USER} tokens already; revoke one first.")
@@ -52,8 +55,18 @@ def create_token(
                 digest=digest_of(secret),
             )
             token.upstreams.set(upstreams or [])
-            detail = {"scope": scope, "upstreams": [u.name for u in upstreams] if upstreams is not None else "any", "expires_at": expires_at}
-            audit.record(user, "personal_token.created", _target(token), outcome=audit.Outcome.SUCCEEDED, detail=detail)
+            detail = {
+                "scope": scope,
+                "upstreams": [u.name for u in upstreams] if upstreams is not None else "any",
+                "expires_at": expires_at,
+            }
+            audit.record(
+                user,
+                "personal_token.created",
+                _target(token),
+                outcome=audit.Outcome.SUCCEEDED,
+                detail=detail,
+            )
     except IntegrityError as error:
         raise TokenNotMade(f"A token named {name} is in use already.") from error
     return token, secret
@@ -62,9 +75,16 @@ def create_token(
 def revoke_token(token: PersonalToken, by: User) -> bool:
     """Refuse the token from now on; False if it was revoked already."""
     with transaction.atomic():
-        revoked = PersonalToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
+        revoked = (
+            PersonalToken.objects.filter(pk=token.pk, revoked_at=None).update(
+                revoked_at=timezone.now()
+            )
+            == 1
+        )
         if revoked:
-            audit.record(by, "personal_token.revoked", _target(token), outcome=audit.Outcome.SUCCEEDED)
+            audit.record(
+                by, "personal_token.revoked", _target(token), outcome=audit.Outcome.SUCCEEDED
+            )
     return revoked
 
 
@@ -74,7 +94,9 @@ def _target(token: PersonalToken) -> str:
 
 def live_tokens(user: User) -> QuerySet[PersonalToken]:
     """The user's tokens that are neither revoked nor expired."""
-    return PersonalToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), user=user, revoked_at=None)
+    return PersonalToken.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), user=user, revoked_at=None
+    )
 
 
 def digest_of(secret: str) -> bytes:
@@ -102,4 +124,6 @@ def note_use(token: PersonalToken, source_ip: str) -> None:
     if token.last_used_at and now - token.last_used_at < _USE_NOTED_EVERY:
         return
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
-    PersonalToken.objects.filter(stale, pk=token.pk).update(last_used_at=now, last_used_ip=source_ip)
+    PersonalToken.objects.filter(stale, pk=token.pk).update(
+        last_used_at=now, last_used_ip=source_ip
+    )

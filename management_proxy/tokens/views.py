@@ -21,7 +21,8 @@ from monitoring.web.roles import user_of
 @login_required
 @sensitive_post_parameters()
 def tokens(request: HttpRequest) -> HttpResponse:
-    """The user's own tokens; a new one's secret is part of the answer that made it and of no other."""
+    """The user's own tokens; a new one's secret is part of the answer that made it and of no
+    other."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     shown: dict[str, Any] = {}
     if form.is_bound and form.is_valid():
@@ -38,14 +39,23 @@ def tokens(request: HttpRequest) -> HttpResponse:
             form.add_error("name", str(error))
     own = PersonalToken.objects.filter(user=user_of(request)).prefetch_related("upstreams")
     status = 400 if form.is_bound else 201 if shown else 200
-    return render(request, "management_proxy/tokens.html", {"form": form, "tokens": own, **shown}, status=status)
+    return render(
+        request,
+        "management_proxy/tokens.html",
+        {"form": form, "tokens": own, **shown},
+        status=status,
+    )
 
 
 @require_POST
 @login_required
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one of the user's own tokens; staff may revoke anybody's."""
-    reachable = PersonalToken.objects.all() if request.user.is_staff else PersonalToken.objects.filter(user=user_of(request))
+    reachable = (
+        PersonalToken.objects.all()
+        if request.user.is_staff
+        else PersonalToken.objects.filter(user=user_of(request))
+    )
     token = get_object_or_404(reachable.select_related("user"), pk=token_id)
     if revoke_token(token, user_of(request)):
         messages.success(request, f"{token.name} was revoked; it is refused from now on.")

@@ -1,4 +1,5 @@
-"""What monitoring shows of the proxy: breakers, for its page and among the findings of the doctor."""
+"""What monitoring shows of the proxy: breakers, for its page and among the findings of the
+doctor."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,14 +16,26 @@ State = UpstreamBreaker.State
 def proxy_context(request: HttpRequest) -> dict[str, Any]:
     """Every upstream with its breaker; `seconds` is how long calls are still refused."""
     now = timezone.now()
-    return {"doors": [_door(upstream, now) for upstream in Upstream.objects.select_related("breaker")]}
+    return {
+        "doors": [_door(upstream, now) for upstream in Upstream.objects.select_related("breaker")]
+    }
 
 
 def _door(upstream: Upstream, now: Any) -> dict[str, Any]:
     breaker = getattr(upstream, "breaker", None)
     state = breaker.state if breaker else State.CLOSED
-    seconds = max(0.0, (breaker.until - now).total_seconds()) if breaker and state != State.CLOSED else 0.0
-    return {"upstream": upstream, "breaker": breaker, "state": state, "seconds": seconds, "reason": breaker.reason if breaker else ""}
+    seconds = (
+        max(0.0, (breaker.until - now).total_seconds())
+        if breaker and state != State.CLOSED
+        else 0.0
+    )
+    return {
+        "upstream": upstream,
+        "breaker": breaker,
+        "state": state,
+        "seconds": seconds,
+        "reason": breaker.reason if breaker else "",
+    }
 
 
 def check_breakers() -> Iterator[Finding]:
@@ -31,8 +44,13 @@ def check_breakers() -> Iterator[Finding]:
         trying = breaker.state == State.HALF_OPEN or breaker.until <= timezone.now()
         yield Finding(
             Level.WARNING,
-            "The proxy tries the upstream with one call." if trying else "The proxy's breaker is open: the upstream failed too often.",
-            f"Calls to its management API are refused meanwhile. The last failure: {breaker.reason or 'unknown'}.",
+            (
+                "The proxy tries the upstream with one call."
+                if trying
+                else "The proxy's breaker is open: the upstream failed too often."
+            ),
+            "Calls to its management API are refused meanwhile. The last failure:"
+            f" {breaker.reason or 'unknown'}.",
             "Look after the upstream; the breaker tries again by itself. To hurry, close it.",
             subject=breaker.upstream.name,
             action=Action("Close the breaker", "proxy-pages:close-breaker", (breaker.upstream_id,)),

@@ -12,7 +12,13 @@ from management_proxy.traffic.recording import BINS, PHASES, seconds_of
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 ROUTES_SHOWN = 40
-PHASE_NAMES = {"ours": "ours", "waited": "waiting", "connect": "connect", "first_byte": "first byte", "body": "body"}
+PHASE_NAMES = {
+    "ours": "ours",
+    "waited": "waiting",
+    "connect": "connect",
+    "first_byte": "first byte",
+    "body": "body",
+}
 FAILURES = ("failed", "upstream_error", "cut")
 REASONS = {
     "AUTH_UNAUTHORIZED": "nobody signed in",
@@ -75,7 +81,9 @@ class Line:
     def milliseconds(self, phase: str, percent: float) -> float | None:
         """A percentile of a phase; None if no call went through it."""
         first = PHASES.index(phase) * BINS
-        found = sorted((number, n) for number, n in self.bins.items() if first <= number < first + BINS)
+        found = sorted(
+            (number, n) for number, n in self.bins.items() if first <= number < first + BINS
+        )
         rank, seen = sum(n for _, n in found) * percent / 100, 0
         for number, n in found:
             seen += n
@@ -95,8 +103,12 @@ class Line:
 
     @property
     def split(self) -> list[dict[str, Any]]:
-        """Each phase with its name, its percentiles and the share that it has of a slow call, for a bar."""
-        phases: list[dict[str, Any]] = [{"phase": phase, "name": name, **self._percentiles(phase)} for phase, name in PHASE_NAMES.items()]
+        """Each phase with its name, its percentiles and the share that it has of a slow call, for a
+        bar."""
+        phases: list[dict[str, Any]] = [
+            {"phase": phase, "name": name, **self._percentiles(phase)}
+            for phase, name in PHASE_NAMES.items()
+        ]
         whole = sum(phase["p95"] or 0.0 for phase in phases) or 1.0
         return [{**phase, "share": 100 * (phase["p95"] or 0.0) / whole} for phase in phases]
 
@@ -123,7 +135,9 @@ def report(window: timedelta, upstream: str = "") -> Report:
     """What went through the proxy within the window until now, to one upstream or to all."""
     lines: dict[tuple[str, str], Line] = {}
     everything, reasons = Line(), defaultdict[str, int](int)
-    for route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts in _rows(window, upstream):
+    for route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts in _rows(
+        window, upstream
+    ):
         for line in (everything, lines.setdefault((route, method), Line(route, method))):
             line.outcomes[outcome] += calls
             line.attempts += attempts
@@ -133,13 +147,22 @@ def report(window: timedelta, upstream: str = "") -> Report:
         if reason:
             reasons[reason] += calls
     ordered = sorted(lines.values(), key=lambda line: -line.calls)
-    return Report(window.total_seconds() / 60, everything, ordered[:ROUTES_SHOWN], len(ordered), _ranked(reasons))
+    return Report(
+        window.total_seconds() / 60,
+        everything,
+        ordered[:ROUTES_SHOWN],
+        len(ordered),
+        _ranked(reasons),
+    )
 
 
 def _ranked(reasons: dict[str, int]) -> list[dict[str, Any]]:
     most = max(reasons.values(), default=1)
     ranked = sorted(reasons.items(), key=lambda item: -item[1])
-    return [{"reason": reason, "meaning": REASONS.get(reason, ""), "count": n, "share": 100 * n / most} for reason, n in ranked]
+    return [
+        {"reason": reason, "meaning": REASONS.get(reason, ""), "count": n, "share": 100 * n / most}
+        for reason, n in ranked
+    ]
 
 
 def _rows(window: timedelta, upstream: str) -> list[tuple[Any, ...]]:

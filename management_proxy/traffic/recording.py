@@ -1,12 +1,16 @@
-"""Traffic through the proxy in rows of five minutes, so that its page needs no Prometheus and sees every process on every host.
+"""Traffic through the proxy in rows of five minutes, so that its page needs no Prometheus and sees
+every process on every host.
 
-    call --note--> counts of this process --every 10 s, one statement a row--> added to the rows of the database
+    call --note--> counts of this process --every 10 s, one statement a row--> added to the rows of
+    the database
 
-A process that is killed loses what it had not added yet, at most ten seconds of figures about calls; nothing else depends on
-them. Rows that cannot be added because the database is away are kept and added later, up to `MOST_PENDING`.
+A process that is killed loses what it had not added yet, at most ten seconds of figures about
+calls; nothing else depends on them. Rows that cannot be added because the database is away are kept
+and added later, up to `MOST_PENDING`.
 
-A duration falls into a bin: its phase times `BINS`, plus the power of `GROWTH` above `SHORTEST_SECONDS`. Histograms of
-several rows merge by adding the counts of equal bins; a percentile is told to within a quarter of itself.
+A duration falls into a bin: its phase times `BINS`, plus the power of `GROWTH` above
+`SHORTEST_SECONDS`. Histograms of several rows merge by adding the counts of equal bins; a
+percentile is told to within a quarter of itself.
 """
 
 import logging
@@ -77,9 +81,25 @@ class Recorder:
     def note(self, call: Call) -> None:
         """Count a call that is over."""
         durations = {"total": call.total_seconds, **phases_of(call)}
-        sums = Sums(1, call.attempts, call.bytes_in, call.bytes_out, Counter(bin_of(phase, seconds) for phase, seconds in durations.items()))
+        sums = Sums(
+            1,
+            call.attempts,
+            call.bytes_in,
+            call.bytes_out,
+            Counter(bin_of(phase, seconds) for phase, seconds in durations.items()),
+        )
         reason = "" if outcome_group(call) in ("passed", "upstream_error") else call.outcome
-        self._add((_bucket_of(timezone.now()), call.upstream, call.route or UNLISTED, method_of(call), outcome_group(call), reason), sums)
+        self._add(
+            (
+                _bucket_of(timezone.now()),
+                call.upstream,
+                call.route or UNLISTED,
+                method_of(call),
+                outcome_group(call),
+                reason,
+            ),
+            sums,
+        )
 
     def flush(self) -> None:
         """Add everything to the database; what it does not take is kept. Raises DatabaseError."""
@@ -100,7 +120,9 @@ class Recorder:
 
 
 def _bucket_of(instant: datetime) -> datetime:
-    return datetime.fromtimestamp(instant.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
+    return datetime.fromtimestamp(
+        instant.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC
+    )
 
 
 def _add_to_row(key: Key, sums: Sums) -> None:
@@ -123,7 +145,15 @@ def _add_to_row(key: Key, sums: Sums) -> None:
                     ) AS merged
                 )
             """,
-            [*key, sums.calls, sums.attempts, sums.bytes_in, sums.bytes_out, bins, [sums.bins[b] for b in bins]],
+            [
+                *key,
+                sums.calls,
+                sums.attempts,
+                sums.bytes_in,
+                sums.bytes_out,
+                bins,
+                [sums.bins[b] for b in bins],
+            ],
         )
 
 
@@ -145,7 +175,8 @@ def note(call: Call) -> None:
 
 
 def start_flushing() -> None:
-    """From now on count calls, and add them to the database again and again, from a thread of its own."""
+    """From now on count calls, and add them to the database again and again, from a thread of its
+    own."""
     _stop.clear()
     _is_flushing.set()
     threading.Thread(target=_flush_until_stopped, name="proxy traffic", daemon=True).start()

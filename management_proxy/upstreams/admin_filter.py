@@ -11,5 +11,10 @@ from management_proxy.models import Upstream
 class UpstreamFilter(RelatedFieldListFilter):
     """Django asks the default manager, which leaves removed upstreams out."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(str(pk), name) for pk, name in Upstream.with_removed.order_by("name").values_list("pk", "name")]
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: Any
+    ) -> list[tuple[str, Any]]:
+        return [
+            (str(pk), name)
+            for pk, name in Upstream.with_removed.order_by("name").values_list("pk", "name")
+        ]

@@ -1,4 +1,5 @@
-"""What stops every caller of an upstream in every process: a refused key until an operator acts, a ban until its end."""
+"""What stops every caller of an upstream in every process: a refused key until an operator acts, a
+ban until its end."""
 
 from django.utils import timezone
 
@@ -7,8 +8,11 @@ from management_proxy.models import Access, Upstream
 
 
 def check_access(upstream: Upstream) -> None:
-    """Raise what stops every caller: KeyRejected until an operator acts or once it was removed, Banned until its end."""
-    upstream.refresh_from_db(fields=["access", "access_detail", "blocked_until", "removed_at", "key_verified_digest"])
+    """Raise what stops every caller: KeyRejected until an operator acts or once it was removed,
+    Banned until its end."""
+    upstream.refresh_from_db(
+        fields=["access", "access_detail", "blocked_until", "removed_at", "key_verified_digest"]
+    )
     raise_if_blocked(upstream)
 
 
@@ -17,7 +21,9 @@ def raise_if_blocked(upstream: Upstream) -> None:
     if upstream.removed_at:
         raise KeyRejected("the upstream was removed")
     if upstream.access == Access.KEY_REJECTED:
-        raise KeyRejected(f"stopped until an operator lets callers in again: {upstream.access_detail}")
+        raise KeyRejected(
+            f"stopped until an operator lets callers in again: {upstream.access_detail}"
+        )
     if upstream.access == Access.BANNED and upstream.blocked_until:
         # A ban whose end has passed is believed over.
         if upstream.blocked_until > timezone.now():
@@ -26,15 +32,23 @@ def raise_if_blocked(upstream: Upstream) -> None:
 
 
 def record_block(upstream: Upstream, error: Blocked) -> None:
-    """Stop every caller of the upstream in every process. A refused key is no longer one that was accepted."""
+    """Stop every caller of the upstream in every process. A refused key is no longer one that was
+    accepted."""
     detail = str(error)[:300]
     row = Upstream.objects.filter(pk=upstream.pk)
     if isinstance(error, Banned):
         row.update(access=Access.BANNED, access_detail=detail, blocked_until=error.until)
     else:
-        row.update(access=Access.KEY_REJECTED, access_detail=detail, blocked_until=None, key_verified_digest=b"")
+        row.update(
+            access=Access.KEY_REJECTED,
+            access_detail=detail,
+            blocked_until=None,
+            key_verified_digest=b"",
+        )
 
 
 def allow_access(upstream: Upstream) -> None:
     """Let callers in again: after an operator mended the key, or when a ban has passed."""
-    Upstream.objects.filter(pk=upstream.pk).update(access=Access.OPEN, access_detail="", blocked_until=None)
+    Upstream.objects.filter(pk=upstream.pk).update(
+        access=Access.OPEN, access_detail="", blocked_until=None
+    )

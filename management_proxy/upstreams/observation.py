@@ -1,7 +1,9 @@
-"""Learning what an upstream is like: switch, retention, version, clock and interface, kept with its row.
+"""Learning what an upstream is like: switch, retention, version, clock and interface, kept with its
+row.
 
-The collector observes every minute; the doctor when asked. A call is only made while access is open, and the first that
-is refused stops the rest, so that no more than one request with a bad key is ever sent.
+The collector observes every minute; the doctor when asked. A call is only made while access is
+open, and the first that is refused stops the rest, so that no more than one request with a bad key
+is ever sent.
 """
 
 from dataclasses import dataclass
@@ -30,12 +32,17 @@ class ClockReading:
 
 
 def clock_reading(server_time: datetime, asked_at: datetime, answered_at: datetime) -> ClockReading:
-    """What a `Date` header says, which is cut to whole seconds and was written between asking and answer."""
-    return ClockReading((server_time - answered_at).total_seconds(), (server_time + timedelta(seconds=1) - asked_at).total_seconds())
+    """What a `Date` header says, which is cut to whole seconds and was written between asking and
+    answer."""
+    return ClockReading(
+        (server_time - answered_at).total_seconds(),
+        (server_time + timedelta(seconds=1) - asked_at).total_seconds(),
+    )
 
 
 def narrowed(known: ClockReading | None, age_seconds: float, new: ClockReading) -> ClockReading:
-    """What an older reading and a new one say together; the new one alone if a clock was set in between."""
+    """What an older reading and a new one say together; the new one alone if a clock was set in
+    between."""
     if known is None:
         return new
     slack = max(age_seconds, 0.0) * DRIFT
@@ -44,7 +51,8 @@ def narrowed(known: ClockReading | None, age_seconds: float, new: ClockReading) 
 
 
 def observe(upstream: Upstream, client: ManagementClient) -> None:
-    """Ask the upstream for its settings and keep them with its row, also in the given object. Raises UpstreamError."""
+    """Ask the upstream for its settings and keep them with its row, also in the given object.
+    Raises UpstreamError."""
     asked_at = timezone.now()
     settings = client.usage_settings()
     answered_at = timezone.now()
@@ -54,21 +62,40 @@ def observe(upstream: Upstream, client: ManagementClient) -> None:
     _record(upstream, settings, interface, asked_at, answered_at)
 
 
-def _record(upstream: Upstream, settings: UsageSettings, interface: UsageInterface, asked_at: datetime, answered_at: datetime) -> None:
+def _record(
+    upstream: Upstream,
+    settings: UsageSettings,
+    interface: UsageInterface,
+    asked_at: datetime,
+    answered_at: datetime,
+) -> None:
     upstream.version = settings.version
     upstream.statistics_enabled = settings.statistics_enabled
     upstream.retention_seconds = settings.retention_seconds
     upstream.usage_interface = interface
     if settings.server_time:
-        _narrow_clock(upstream, clock_reading(settings.server_time, asked_at, answered_at), answered_at)
+        _narrow_clock(
+            upstream, clock_reading(settings.server_time, asked_at, answered_at), answered_at
+        )
     upstream.observed_at, upstream.examination_error = answered_at, ""
-    names = ("version", "statistics_enabled", "retention_seconds", "usage_interface", "clock_ahead_least", "clock_ahead_most")
+    names = (
+        "version",
+        "statistics_enabled",
+        "retention_seconds",
+        "usage_interface",
+        "clock_ahead_least",
+        "clock_ahead_most",
+    )
     upstream.save(update_fields=[*names, "observed_at", "examination_error"])
 
 
 def _narrow_clock(upstream: Upstream, new: ClockReading, now: datetime) -> None:
     known = None
-    if upstream.observed_at and upstream.clock_ahead_least is not None and upstream.clock_ahead_most is not None:
+    if (
+        upstream.observed_at
+        and upstream.clock_ahead_least is not None
+        and upstream.clock_ahead_most is not None
+    ):
         known = ClockReading(upstream.clock_ahead_least, upstream.clock_ahead_most)
     age = (now - upstream.observed_at).total_seconds() if upstream.observed_at else 0.0
     reading = narrowed(known, age, new)
@@ -82,7 +109,8 @@ def examine_all() -> None:
 
 
 def examine(upstream: Upstream) -> bool:
-    """Ask one upstream once; whether it answered as it should. What went wrong is kept as a sentence."""
+    """Ask one upstream once; whether it answered as it should. What went wrong is kept as a
+    sentence."""
     try:
         observe(upstream, client_for(upstream))
         error = ""
@@ -90,7 +118,9 @@ def examine(upstream: Upstream) -> bool:
         error = _explain_missing(upstream, missing)
     except UpstreamError as failure:
         error = str(failure)
-    Upstream.objects.filter(pk=upstream.pk).update(examined_at=timezone.now(), examination_error=error[:300])
+    Upstream.objects.filter(pk=upstream.pk).update(
+        examined_at=timezone.now(), examination_error=error[:300]
+    )
     return not error
 
 
@@ -98,7 +128,10 @@ def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
     if not upstream.management_url.endswith(MANAGEMENT_PATH):
         return f"{missing} The address does not end in {MANAGEMENT_PATH}."
     if is_alive(upstream):
-        return "The upstream runs, but its management is switched off: it has neither MANAGEMENT_PASSWORD nor remote-management.secret-key."
+        return (
+            "The upstream runs, but its management is switched off: it has neither"
+            " MANAGEMENT_PASSWORD nor remote-management.secret-key."
+        )
     return "Something answers at this address that is no CLIProxyAPI."
 
 

@@ -19,24 +19,35 @@ ENVIRONMENT_NAME = "default"
 
 
 def ensure_environment_upstream() -> Upstream | None:
-    """The upstream of the environment, made or brought up to date; None if the environment names none."""
+    """The upstream of the environment, made or brought up to date; None if the environment names
+    none."""
     url = settings.CLIPROXYAPI_MANAGEMENT_URL
     if not url:
         return Upstream.objects.filter(from_environment=True).first()
     observed = {"management_url": url, "is_simulated": settings.UPSTREAM_IS_SIMULATED}
     with transaction.atomic():
-        upstream, created = Upstream.objects.select_for_update().get_or_create(from_environment=True, defaults={"name": _free_name(), **observed})
-        if not created and (upstream.management_url, upstream.is_simulated) != (url, settings.UPSTREAM_IS_SIMULATED):
+        upstream, created = Upstream.objects.select_for_update().get_or_create(
+            from_environment=True, defaults={"name": _free_name(), **observed}
+        )
+        if not created and (upstream.management_url, upstream.is_simulated) != (
+            url,
+            settings.UPSTREAM_IS_SIMULATED,
+        ):
             # Another address is another server: what the old one said of our key no longer holds.
-            Upstream.objects.filter(pk=upstream.pk).update(**observed, access=Access.OPEN, access_detail="", blocked_until=None)
+            Upstream.objects.filter(pk=upstream.pk).update(
+                **observed, access=Access.OPEN, access_detail="", blocked_until=None
+            )
             upstream.refresh_from_db()
     return upstream
 
 
 def heeds_environment(upstreams: Iterable[Upstream]) -> bool:
-    """Whether these, which are all there are, hold the upstream of the environment as it is told there."""
+    """Whether these, which are all there are, hold the upstream of the environment as it is told
+    there."""
     told = (settings.CLIPROXYAPI_MANAGEMENT_URL, settings.UPSTREAM_IS_SIMULATED)
-    return not told[0] or any(u.from_environment and (u.management_url, u.is_simulated) == told for u in upstreams)
+    return not told[0] or any(
+        u.from_environment and (u.management_url, u.is_simulated) == told for u in upstreams
+    )
 
 
 def _free_name() -> str:
@@ -46,7 +57,8 @@ def _free_name() -> str:
 
 
 def client_for(upstream: Upstream) -> ManagementClient:
-    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and KeyRejected without a key."""
+    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and
+    KeyRejected without a key."""
     check_access(upstream)
     return client_of(upstream)
 
@@ -56,24 +68,33 @@ def client_of(upstream: Upstream) -> ManagementClient:
     raise_if_blocked(upstream)
     key = key_of(upstream)
     return ManagementClient(
-        upstream.management_url, key, before_first=lambda: ensure_verified(upstream, key), on_blocked=lambda error: record_block(upstream, error)
+        upstream.management_url,
+        key,
+        before_first=lambda: ensure_verified(upstream, key),
+        on_blocked=lambda error: record_block(upstream, error),
     )
 
 
 def subscription_to(upstream: Upstream) -> Subscription:
-    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call, NotReached or Refused."""
+    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call,
+    NotReached or Refused."""
     check_access(upstream)
     key = key_of(upstream)
     ensure_verified(upstream, key)
-    return Subscription(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
+    return Subscription(
+        upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error)
+    )
 
 
 def key_of(upstream: Upstream) -> str:
-    """The upstream's management key. Raises KeyRejected without one: a request without it counts towards a ban."""
+    """The upstream's management key. Raises KeyRejected without one: a request without it counts
+    towards a ban."""
     try:
         key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
     except UndecryptableError as error:
-        raise KeyRejected("the stored management key cannot be decrypted: no encryption key fits it") from error
+        raise KeyRejected(
+            "the stored management key cannot be decrypted: no encryption key fits it"
+        ) from error
     if not key:
         raise KeyRejected("no management key is configured")
     return key
@@ -93,7 +114,8 @@ ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
 
 
 def find_upstream(name: str = "") -> Upstream:
-    """The upstream of that name; without one the environment's, else the only one. One query. Raises NoSuchUpstream."""
+    """The upstream of that name; without one the environment's, else the only one. One query.
+    Raises NoSuchUpstream."""
     found = [_with_breaker(row) for row in rows(_FIND, {"name": name})]
     if name and not found:
         raise NoSuchUpstream("There is no upstream of that name.")
@@ -114,5 +136,7 @@ def _default(found: list[Upstream]) -> Upstream:
     if not found:
         raise NoSuchUpstream("No upstream is configured.")
     if len(found) > 1 and not found[0].from_environment:
-        raise NoSuchUpstream("There are several upstreams; name one, as in /api/management/@<upstream>/<path>.")
+        raise NoSuchUpstream(
+            "There are several upstreams; name one, as in /api/management/@<upstream>/<path>."
+        )
     return found[0]

@@ -1,14 +1,17 @@
-"""Removing an upstream: it is collected from and served no more, and its usage history stays its own.
+"""Removing an upstream: it is collected from and served no more, and its usage history stays its
+own.
 
     present --remove--> removed (for good; another of the same name or address is another upstream)
 
 Invariants
-* The row stays, since events, keys and changes point to it; `Upstream.objects` leaves it out everywhere. It is renamed, which
-  frees its name and still names its history in filters.
-* A removed upstream has no management key and is not enabled (a constraint), so whoever still holds its row can neither call
-  it nor collect: a collector ends at its next step, after storing what it has in hand.
-* What other apps have under way for it stands against a removal, and what secrets they keep of it goes with it; both are
-  registered by them, and asked and done in the transaction that removes, with the row locked.
+* The row stays, since events, keys and changes point to it; `Upstream.objects` leaves it out
+  everywhere. It is renamed, which frees its name and still names its history in filters.
+* A removed upstream has no management key and is not enabled (a constraint), so whoever still holds
+  its row can neither call it nor collect: a collector ends at its next step, after storing what it
+  has in hand.
+* What other apps have under way for it stands against a removal, and what secrets they keep of it
+  goes with it; both are registered by them, and asked and done in the transaction that removes,
+  with the row locked.
 """
 
 from collections.abc import Callable
@@ -41,7 +44,11 @@ def register(obstacle: Obstacle, farewell: Farewell | None = None) -> None:
 def reasons_against(upstream: Upstream) -> list[str]:
     """Why it must not be removed now, as sentences; empty if it may be."""
     with transaction.atomic():
-        return [reason for obstacle in (_named_by_environment, *_obstacles.values()) if (reason := obstacle(upstream))]
+        return [
+            reason
+            for obstacle in (_named_by_environment, *_obstacles.values())
+            if (reason := obstacle(upstream))
+        ]
 
 
 def remove(upstream: Upstream, actor: User) -> list[str]:
@@ -54,7 +61,14 @@ def remove(upstream: Upstream, actor: User) -> list[str]:
             upstream.refresh_from_db()
         outcome = audit.Outcome.REFUSED if reasons else audit.Outcome.SUCCEEDED
         name = locked.name if locked else upstream.name
-        audit.record(actor, "upstream.removed", upstream.management_url, upstream=name, outcome=outcome, detail={"reasons": reasons, "id": upstream.pk})
+        audit.record(
+            actor,
+            "upstream.removed",
+            upstream.management_url,
+            upstream=name,
+            outcome=outcome,
+            detail={"reasons": reasons, "id": upstream.pk},
+        )
     return reasons
 
 
@@ -63,16 +77,26 @@ def _remove(upstream: Upstream) -> None:
     for farewell in _farewells.values():
         farewell(upstream)
     Upstream.objects.filter(pk=upstream.pk).update(
-        name=new, key_encrypted=b"", from_environment=False, is_enabled=False,
-        access=Access.OPEN, access_detail="", blocked_until=None, removed_at=timezone.now(),
-    )  # fmt: skip
+        name=new,
+        key_encrypted=b"",
+        from_environment=False,
+        is_enabled=False,
+        access=Access.OPEN,
+        access_detail="",
+        blocked_until=None,
+        removed_at=timezone.now(),
+    )
     UpstreamBreaker.objects.filter(upstream=upstream).delete()
     ProxyTraffic.objects.filter(upstream=old).update(upstream=new)
 
 
 def _free_name(name: str) -> str:
     kept = name[:_LONGEST_KEPT_NAME]
-    taken = set(Upstream.with_removed.filter(name__startswith=f"{kept} (removed").values_list("name", flat=True))
+    taken = set(
+        Upstream.with_removed.filter(name__startswith=f"{kept} (removed").values_list(
+            "name", flat=True
+        )
+    )
     candidates = [f"{kept} (removed)", *(f"{kept} (removed {n})" for n in range(2, len(taken) + 3))]
     return next(candidate for candidate in candidates if candidate not in taken)
 
@@ -80,4 +104,7 @@ def _free_name(name: str) -> str:
 def _named_by_environment(upstream: Upstream) -> str:
     if not (upstream.from_environment and settings.CLIPROXYAPI_MANAGEMENT_URL):
         return ""
-    return "The environment names it and would bring it back: take CLIPROXYAPI_MANAGEMENT_URL away and restart, or pause it."
+    return (
+        "The environment names it and would bring it back: take CLIPROXYAPI_MANAGEMENT_URL away and"
+        " restart, or pause it."
+    )

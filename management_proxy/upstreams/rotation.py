@@ -1,8 +1,9 @@
-"""Bringing everything encrypted under the first of `ENCRYPTION_KEYS`, so that older keys can be taken away.
+"""Bringing everything encrypted under the first of `ENCRYPTION_KEYS`, so that older keys can be
+taken away.
 
-Encrypted is every binary column whose name ends in `_encrypted`, in whatever app; a test keeps to that name. Each value is
-exchanged by compare-and-set, so that one which is written meanwhile (under the first key already) is left alone, and the
-whole may be repeated or broken off at any time.
+Encrypted is every binary column whose name ends in `_encrypted`, in whatever app; a test keeps to
+that name. Each value is exchanged by compare-and-set, so that one which is written meanwhile (under
+the first key already) is left alone, and the whole may be repeated or broken off at any time.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
 
 def rotate_everything() -> dict[str, Rotated]:
     """Encrypt every value anew under the first key; counts by `app.model.column`."""
-    return {f"{model._meta.label_lower}.{column}": _rotate(model, column) for model, column in encrypted_columns()}
+    return {
+        f"{model._meta.label_lower}.{column}": _rotate(model, column)
+        for model, column in encrypted_columns()
+    }
 
 
 def _rotate(model: type[models.Model], column: str) -> Rotated:

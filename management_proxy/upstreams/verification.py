@@ -1,19 +1,24 @@
 """A management key that the upstream has not accepted yet is tried by exactly one request.
 
-The upstream bans our address after five refused keys (contract 1.3, 1.5), and many threads of many processes may call at
-once. So the digest of the key that was accepted last stands with the upstream, and while the present key's differs, nobody
-calls with it: not the proxy, not our own client, not the subscription.
+The upstream bans our address after five refused keys (contract 1.3, 1.5), and many threads of many
+processes may call at once. So the digest of the key that was accepted last stands with the
+upstream, and while the present key's differs, nobody calls with it: not the proxy, not our own
+client, not the subscription.
 
     unverified --one caller of all wins the claim--> on trial (until) --accepted--> verified
-        ^                                             |         '--refused--> every caller stops (blocks.py)
+        ^                                             |         '--refused--> every caller stops
+                                                      (blocks.py)
         '-- nothing was learnt, or its holder died and `until` passed --'
 
-* The trial is a request of its own, the cheapest that needs the key (contract 9), so that a claim outlasts it by far.
+* The trial is a request of its own, the cheapest that needs the key (contract 9), so that a claim
+  outlasts it by far.
 * The others wait for what comes of it, PATIENCE_SECONDS at most, and then raise KeyOnTrial.
 * The database's clock decides about claims, and only the holder of one ends it early.
-* The digest is of the key and the address: to another server the same key is a stranger. A refused key is one again.
+* The digest is of the key and the address: to another server the same key is a stranger. A refused
+  key is one again.
 * Once verified this costs a hash: the row is read by every caller anyway.
-* A holder that was frozen between its claim and its request for longer than a claim lasts makes a second request.
+* A holder that was frozen between its claim and its request for longer than a claim lasts makes a
+  second request.
 """
 
 import time
@@ -42,7 +47,11 @@ class KeyOnTrial(NotReached):
 
 def digest_of(upstream: Upstream, key: str) -> bytes:
     """What an accepted key is recognised by, at this upstream's address."""
-    return salted_hmac("management_proxy.upstreams.verification", f"{upstream.management_url}\n{key}", algorithm="sha256").digest()
+    return salted_hmac(
+        "management_proxy.upstreams.verification",
+        f"{upstream.management_url}\n{key}",
+        algorithm="sha256",
+    ).digest()
 
 
 def is_verified(upstream: Upstream, key: str) -> bool:
@@ -51,7 +60,8 @@ def is_verified(upstream: Upstream, key: str) -> bool:
 
 
 def ensure_verified(upstream: Upstream, key: str) -> None:
-    """Return once the upstream has accepted the key. Raises UpstreamError: what the trial brought, Blocked or KeyOnTrial."""
+    """Return once the upstream has accepted the key. Raises UpstreamError: what the trial brought,
+    Blocked or KeyOnTrial."""
     give_up_at, pause = time.monotonic() + PATIENCE_SECONDS, 0.0
     while not is_verified(upstream, key):
         if claim := _claim(upstream, digest_of(upstream, key)):
@@ -65,7 +75,8 @@ def ensure_verified(upstream: Upstream, key: str) -> None:
 
 
 def _claim(upstream: Upstream, digest: bytes) -> datetime | None:
-    """Until when the trial is ours; None if it is somebody else's, or there is nothing to try any more."""
+    """Until when the trial is ours; None if it is somebody else's, or there is nothing to try any
+    more."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -83,10 +94,14 @@ def _claim(upstream: Upstream, digest: bytes) -> datetime | None:
 def _try(upstream: Upstream, key: str, claim: datetime) -> None:
     accepted = b""
     try:
-        client = ManagementClient(upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error))
+        client = ManagementClient(
+            upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error)
+        )
         client.call("GET", "usage-statistics-enabled", TRIAL)
         accepted = digest_of(upstream, key)
     finally:
         found = {"key_verified_digest": accepted} if accepted else {}
-        Upstream.objects.filter(pk=upstream.pk, key_on_trial_until=claim).update(key_on_trial_until=None, **found)
+        Upstream.objects.filter(pk=upstream.pk, key_on_trial_until=claim).update(
+            key_on_trial_until=None, **found
+        )
     upstream.key_verified_digest = accepted

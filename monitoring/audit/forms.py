@@ -19,35 +19,62 @@ class TrailForm(forms.Form):
     """Filters of the page and of the export; every one is optional."""
 
     q = forms.CharField(
-        required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"placeholder": "target, address, request id, detail", "size": 26})
+        required=False,
+        max_length=200,
+        label="Text",
+        widget=forms.TextInput(
+            attrs={"placeholder": "target, address, request id, detail", "size": 26}
+        ),
     )
-    actor = forms.CharField(required=False, max_length=150, label="Who", widget=forms.TextInput(attrs={"list": "actors", "size": 12, "placeholder": "who"}))
+    actor = forms.CharField(
+        required=False,
+        max_length=150,
+        label="Who",
+        widget=forms.TextInput(attrs={"list": "actors", "size": 12, "placeholder": "who"}),
+    )
     action = forms.CharField(
-        required=False, max_length=80, label="Action", widget=forms.TextInput(attrs={"list": "actions", "size": 18, "placeholder": "action"})
+        required=False,
+        max_length=80,
+        label="Action",
+        widget=forms.TextInput(attrs={"list": "actions", "size": 18, "placeholder": "action"}),
     )
     upstream = forms.CharField(
-        required=False, max_length=60, label="Upstream", widget=forms.TextInput(attrs={"list": "upstreams", "size": 10, "placeholder": "upstream"})
+        required=False,
+        max_length=60,
+        label="Upstream",
+        widget=forms.TextInput(attrs={"list": "upstreams", "size": 10, "placeholder": "upstream"}),
     )
-    outcome = forms.ChoiceField(required=False, choices=[("", "any outcome"), *AuditEntry.Outcome.choices])
+    outcome = forms.ChoiceField(
+        required=False, choices=[("", "any outcome"), *AuditEntry.Outcome.choices]
+    )
     first = forms.DateField(required=False, label="First day", widget=DateInput())
     last = forms.DateField(required=False, label="Last day", widget=DateInput())
-    before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput())
+    before = forms.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput()
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("first") and cleaned.get("last") and cleaned["first"] > cleaned["last"]:
-            self.add_error("first", f"expected a day not after {cleaned['last']}, got {cleaned['first']}")
+            self.add_error(
+                "first", f"expected a day not after {cleaned['last']}, got {cleaned['first']}"
+            )
         return cleaned
 
     def entries(self) -> QuerySet[AuditEntry]:
-        """The entries that a valid form asks for, newest first; an action ending in a dot means all that begin so."""
+        """The entries that a valid form asks for, newest first; an action ending in a dot means all
+        that begin so."""
         asked = self.cleaned_data
         found = AuditEntry.objects.order_by("-id")
         for name in ("actor", "upstream", "outcome"):
             if asked[name]:
                 found = found.filter(**{name: asked[name]})
         if action := asked["action"]:
-            found = found.filter(action__startswith=action) if action.endswith(".") else found.filter(action=action)
+            found = (
+                found.filter(action__startswith=action)
+                if action.endswith(".")
+                else found.filter(action=action)
+            )
         if asked["first"]:
             found = found.filter(at__gte=_midnight(asked["first"]))
         if asked["last"]:

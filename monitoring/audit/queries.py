@@ -13,7 +13,19 @@ from monitoring.models import AuditEntry
 
 PAGE_SIZE = 50
 EXPORT_CHUNK = 1000
-COLUMNS = ("id", "at", "actor", "via", "action", "target", "upstream", "outcome", "source_ip", "request_id", "detail")
+COLUMNS = (
+    "id",
+    "at",
+    "actor",
+    "via",
+    "action",
+    "target",
+    "upstream",
+    "outcome",
+    "source_ip",
+    "request_id",
+    "detail",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,8 @@ def as_json_lines(entries: QuerySet[AuditEntry]) -> Iterator[str]:
 
 
 def as_csv(entries: QuerySet[AuditEntry]) -> Iterator[str]:
-    """A head line and one line an entry, in flat memory; no cell is taken for a formula by a spreadsheet."""
+    """A head line and one line an entry, in flat memory; no cell is taken for a formula by a
+    spreadsheet."""
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for entry in _all(entries):
@@ -67,7 +80,8 @@ def as_csv(entries: QuerySet[AuditEntry]) -> Iterator[str]:
 
 
 class _Echo:
-    """A file whose `write` gives back what was to be written, which is all that the writer needs."""
+    """A file whose `write` gives back what was to be written, which is all that the writer
+    needs."""
 
     def write(self, line: str) -> str:
         return line

@@ -1,4 +1,5 @@
-"""Acts that Django tells of: signing in and out, and whatever is added, changed or deleted in the admin."""
+"""Acts that Django tells of: signing in and out, and whatever is added, changed or deleted in the
+admin."""
 
 import json
 from typing import Any
@@ -36,11 +37,17 @@ def _signed_out(sender: Any, user: User | None, **kwargs: Any) -> None:
 def _sign_in_failed(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
     if count_refusal(f"sign-in {current_request().source_ip}") > MOST_A_MINUTE:
         return
-    trail.record(None, "user.sign_in_failed", name_for_trail(str(credentials.get("username", ""))), outcome=trail.Outcome.REFUSED)
+    trail.record(
+        None,
+        "user.sign_in_failed",
+        name_for_trail(str(credentials.get("username", ""))),
+        outcome=trail.Outcome.REFUSED,
+    )
 
 
 def name_for_trail(name: str) -> str:
-    """The name under which somebody tried to sign in; one that nobody has may be a password in the wrong field."""
+    """The name under which somebody tried to sign in; one that nobody has may be a password in the
+    wrong field."""
     known = User.objects.filter(username=name[:150].replace("\x00", "")).exists()
     return name[:150] if known else "an unknown name"
 
@@ -49,7 +56,13 @@ def _changed_in_admin(sender: Any, instance: LogEntry, created: bool, **kwargs: 
     if not created or instance.action_flag not in _VERBS or instance.content_type is None:
         return
     action = f"admin.{instance.content_type.model}.{_VERBS[instance.action_flag]}"
-    trail.record(instance.user, action, instance.object_repr, outcome=trail.Outcome.SUCCEEDED, detail={"change": _change(instance)})
+    trail.record(
+        instance.user,
+        action,
+        instance.object_repr,
+        outcome=trail.Outcome.SUCCEEDED,
+        detail={"change": _change(instance)},
+    )
 
 
 def _change(entry: LogEntry) -> Any:

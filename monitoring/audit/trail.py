@@ -1,16 +1,18 @@
 """The audit trail: who did what, where from and with what outcome. Append-only.
 
-One act is one `AuditEntry`. `record` writes an act that is over. `begin` writes one that is about to be sent somewhere else,
-and `finish` gives it its outcome, once: an entry that stays `pending` tells that the process died in between, so nothing
-that could have had an effect is missing from the trail.
+One act is one `AuditEntry`. `record` writes an act that is over. `begin` writes one that is about
+to be sent somewhere else, and `finish` gives it its outcome, once: an entry that stays `pending`
+tells that the process died in between, so nothing that could have had an effect is missing from the
+trail.
 
 Invariants, kept by a trigger of the database (migration `audit_append_only`)
-* An entry is never changed, but for a pending one's outcome and detail, and for its user becoming NULL when that user is
-  deleted; the name stays.
+* An entry is never changed, but for a pending one's outcome and detail, and for its user becoming
+  NULL when that user is deleted; the name stays.
 * An entry is deleted only by `prune`, which says so to the database within its transaction.
 
-Secrets are masked here whatever the caller did (`monitoring/masking.py`). Whatever is not given is taken from the request
-that is being answered: its id, the client's address, how it was authenticated.
+Secrets are masked here whatever the caller did (`monitoring/masking.py`). Whatever is not given is
+taken from the request that is being answered: its id, the client's address, how it was
+authenticated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,13 +47,24 @@ def record(
     via: str = "",
     actor_name: str = "",
 ) -> AuditEntry:
-    """Write one act down. `action` is a verb with its area (`client_key.revoked`), `outcome` a word of `Outcome`.
+    """Write one act down. `action` is a verb with its area (`client_key.revoked`), `outcome` a word
+    of `Outcome`.
 
     Without an actor the entry names `actor_name`, or how it was done.
     """
     request = current_request()
     user = actor if isinstance(actor, AbstractBaseUser) and actor.pk else None
-    via = via or request.via or (Via.SESSION if user and request.request_id else Via.COMMAND if not request.request_id else Via.NONE)
+    via = (
+        via
+        or request.via
+        or (
+            Via.SESSION
+            if user and request.request_id
+            else Via.COMMAND
+            if not request.request_id
+            else Via.NONE
+        )
+    )
     return AuditEntry.objects.create(
         user_id=user.pk if user else None,
         actor=masked_text(user.get_username() if user else actor_name or "nobody", 150),
@@ -72,7 +85,8 @@ def begin(actor: Actor, action: str, target: str, **more: Any) -> AuditEntry:
 
 
 def finish(entry: AuditEntry, outcome: str, detail: Mapping[str, object] | None = None) -> None:
-    """Give a pending entry its outcome; `detail` is added to what it had. A finished one stays as it is."""
+    """Give a pending entry its outcome; `detail` is added to what it had. A finished one stays as
+    it is."""
     pending = AuditEntry.objects.filter(pk=entry.pk, outcome=Outcome.PENDING)
     pending.update(outcome=outcome, detail={**entry.detail, **masked(detail or {})})
 
@@ -86,7 +100,8 @@ def check_pending() -> Iterator[Finding]:
             Level.NOTICE,
             f"{count} acts of the last day have no outcome in the audit trail.",
             "The process died between sending a change and learning what became of it.",
-            "Look in the audit trail for the outcome “pending”, and upstream whether each took effect.",
+            "Look in the audit trail for the outcome “pending”, and upstream whether each took"
+            " effect.",
             action=Action("Show them", "monitoring:audit", is_link=True),
         )
 

@@ -11,8 +11,12 @@ from monitoring.models import Lease
 
 def lease_gauges() -> Iterator[Metric]:
     """Who holds what is in the admin; here only whether, and how often it changed hands."""
-    held = GaugeMetricFamily("monitoring_lease_held", "1 while somebody holds the lease.", labels=["lease"])
-    token = GaugeMetricFamily("monitoring_lease_token", "Fencing token: one larger with every term.", labels=["lease"])
+    held = GaugeMetricFamily(
+        "monitoring_lease_held", "1 while somebody holds the lease.", labels=["lease"]
+    )
+    token = GaugeMetricFamily(
+        "monitoring_lease_token", "Fencing token: one larger with every term.", labels=["lease"]
+    )
     for lease in Lease.with_state():
         held.add_metric([lease.name], float(bool(lease.is_held)))  # type: ignore[attr-defined]
         token.add_metric([lease.name], lease.token)
@@ -22,7 +26,9 @@ def lease_gauges() -> Iterator[Metric]:
 def finding_gauges() -> Iterator[Metric]:
     """How many findings of each level the health checks have; alert on `error`."""
     found = Counter(finding.level for finding in health.findings())
-    gauge = GaugeMetricFamily("monitoring_findings", "Findings of the health checks.", labels=["level"])
+    gauge = GaugeMetricFamily(
+        "monitoring_findings", "Findings of the health checks.", labels=["level"]
+    )
     for level in health.Level:
         gauge.add_metric([level.value], found[level])
     yield gauge

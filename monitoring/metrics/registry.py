@@ -1,15 +1,20 @@
-"""Metrics for Prometheus: those that the processes count, and gauges that are read from the database when somebody asks.
+"""Metrics for Prometheus: those that the processes count, and gauges that are read from the
+database when somebody asks.
 
 Counters of the web workers
-* gunicorn sets `PROMETHEUS_MULTIPROC_DIR` before anything is imported (config/gunicorn.py): each worker counts in memory-mapped
-  files of its own below `VAR_DIR/metrics/<port>`, and whichever worker is asked adds up all of them.
-* The folder is emptied when the server starts. When a worker ends, its counters are added to those of process 0 and its
-  files go, so that totals never fall and files do not pile up. Without gunicorn a process tells its own counters.
+* gunicorn sets `PROMETHEUS_MULTIPROC_DIR` before anything is imported (config/gunicorn.py): each
+  worker counts in memory-mapped files of its own below `VAR_DIR/metrics/<port>`, and whichever
+  worker is asked adds up all of them.
+* The folder is emptied when the server starts. When a worker ends, its counters are added to those
+  of process 0 and its files go, so that totals never fall and files do not pile up. Without
+  gunicorn a process tells its own counters.
 
-Gauges of everything else, the collector's among them, come from the database: the collector runs on any host and has no
-port of its own; its runs, leases and failures are rows already, the same whichever web process is asked.
+Gauges of everything else, the collector's among them, come from the database: the collector runs on
+any host and has no port of its own; its runs, leases and failures are rows already, the same
+whichever web process is asked.
 
-Labels are closed sets or names that staff chose. No metric carries a path, a user, a key or an address.
+Labels are closed sets or names that staff chose. No metric carries a path, a user, a key or an
+address.
 """
 
 import logging
@@ -34,7 +39,8 @@ _sources: dict[str, Gauges] = {}
 
 
 def register_gauges(name: str, read: Gauges) -> None:
-    """Add gauges that `read` takes from the database at each scrape, or replace those of that name."""
+    """Add gauges that `read` takes from the database at each scrape, or replace those of that
+    name."""
     _sources[name] = read
 
 
@@ -42,7 +48,11 @@ class _DatabaseGauges(Collector):
     """Every registered source; one that fails is told by a gauge of its own and hides no other."""
 
     def collect(self) -> Iterator[Metric]:
-        failed = GaugeMetricFamily("monitoring_source_failed", "1 if the gauges of a source could not be read.", labels=["source"])
+        failed = GaugeMetricFamily(
+            "monitoring_source_failed",
+            "1 if the gauges of a source could not be read.",
+            labels=["source"],
+        )
         for name, read in _sources.items():
             try:
                 found = list(read())
@@ -71,7 +81,9 @@ def summed(name: str) -> Iterator[tuple[dict[str, str], float]]:
     if folder := counting_folder():
         MultiProcessCollector(registry, str(folder))
     for metric in (registry if folder else REGISTRY).collect():
-        yield from ((sample.labels, sample.value) for sample in metric.samples if sample.name == name)
+        yield from (
+            (sample.labels, sample.value) for sample in metric.samples if sample.name == name
+        )
 
 
 def counting_folder() -> Path | None:
@@ -88,14 +100,16 @@ def begin_counting(folder: Path) -> None:
 
 
 def fold_worker(folder: Path, pid: int) -> None:
-    """Add a dead worker's counters to those of process 0 and remove its files; only one process may do so at a time."""
+    """Add a dead worker's counters to those of process 0 and remove its files; only one process may
+    do so at a time."""
     for file in folder.glob(f"*_{pid}.db"):
         kind = file.name.split("_")[0]
         try:
             if kind in _ACCUMULATED:
                 _add_values(file, folder / f"{kind}_0.db")
         except (RuntimeError, ValueError, struct.error):
-            # Killed while it wrote: what it had counted is lost, which is better than a server that stops.
+            # Killed while it wrote: what it had counted is lost, which is better than a server that
+            # stops.
             logger.warning("The counters of a dead worker cannot be read", extra={"worker": pid})
         file.unlink()
 

@@ -19,11 +19,24 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     if request.user.is_authenticated:
         return HttpResponse("Metrics are for staff.\n", status=403, content_type="text/plain")
-    refusal = "Send METRICS_TOKEN as a bearer token.\n" if settings.METRICS_TOKEN else "Set METRICS_TOKEN to let a scraper in.\n"
-    return HttpResponse(refusal, status=401, content_type="text/plain", headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
+    refusal = (
+        "Send METRICS_TOKEN as a bearer token.\n"
+        if settings.METRICS_TOKEN
+        else "Set METRICS_TOKEN to let a scraper in.\n"
+    )
+    return HttpResponse(
+        refusal,
+        status=401,
+        content_type="text/plain",
+        headers={"WWW-Authenticate": 'Bearer realm="metrics"'},
+    )
 
 
 def _bears_the_token(request: HttpRequest) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     token: str = settings.METRICS_TOKEN
-    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return (
+        bool(token)
+        and scheme.lower() == "bearer"
+        and hmac.compare_digest(given.strip().encode(), token.encode())
+    )

@@ -13,19 +13,43 @@ class Migration(migrations.Migration):
             name="Lease",
             fields=[
                 ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ("token", models.BigIntegerField(default=0, help_text="Fencing token: one larger with every new term.")),
-                ("holder", models.CharField(blank=True, help_text="host:pid:random of the process that holds it.", max_length=200)),
+                (
+                    "token",
+                    models.BigIntegerField(
+                        default=0, help_text="Fencing token: one larger with every new term."
+                    ),
+                ),
+                (
+                    "holder",
+                    models.CharField(
+                        blank=True,
+                        help_text="host:pid:random of the process that holds it.",
+                        max_length=200,
+                    ),
+                ),
                 ("acquired_at", models.DateTimeField(blank=True, null=True)),
                 ("renewed_at", models.DateTimeField(blank=True, null=True)),
-                ("expires_at", models.DateTimeField(blank=True, help_text="On the database's clock; empty when free.", null=True)),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        blank=True, help_text="On the database's clock; empty when free.", null=True
+                    ),
+                ),
             ],
             options={
                 "ordering": ("name",),
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("token__gte", 0)), name="lease_token_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("token__gte", 0)), name="lease_token_not_negative"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("acquired_at", None), ("expires_at", None), ("holder", ""), ("renewed_at", None)),
+                            models.Q(
+                                ("acquired_at", None),
+                                ("expires_at", None),
+                                ("holder", ""),
+                                ("renewed_at", None),
+                            ),
                             models.Q(
                                 models.Q(("holder", ""), _negated=True),
                                 ("acquired_at__isnull", False),

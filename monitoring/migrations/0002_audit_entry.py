@@ -16,9 +16,26 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditEntry",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text="On the database's clock.")),
-                ("actor", models.CharField(help_text="The name at that time; stays when the user is deleted.", max_length=150)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        help_text="On the database's clock.",
+                    ),
+                ),
+                (
+                    "actor",
+                    models.CharField(
+                        help_text="The name at that time; stays when the user is deleted.",
+                        max_length=150,
+                    ),
+                ),
                 (
                     "via",
                     models.CharField(
@@ -39,13 +56,28 @@ class Migration(migrations.Migration):
                 (
                     "outcome",
                     models.CharField(
-                        choices=[("pending", "pending"), ("succeeded", "succeeded"), ("refused", "refused"), ("failed", "failed"), ("unknown", "unknown")],
+                        choices=[
+                            ("pending", "pending"),
+                            ("succeeded", "succeeded"),
+                            ("refused", "refused"),
+                            ("failed", "failed"),
+                            ("unknown", "unknown"),
+                        ],
                         max_length=20,
                     ),
                 ),
                 ("detail", models.JSONField(blank=True, default=dict)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
-                ("user", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "audit entries",
@@ -57,9 +89,20 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("outcome__in", ("pending", "succeeded", "refused", "failed", "unknown"))), name="audit_outcome_known"
+                        condition=models.Q(
+                            (
+                                "outcome__in",
+                                ("pending", "succeeded", "refused", "failed", "unknown"),
+                            )
+                        ),
+                        name="audit_outcome_known",
                     ),
-                    models.CheckConstraint(condition=models.Q(("via__in", ("session", "token", "collector_key", "command", "none"))), name="audit_via_known"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("via__in", ("session", "token", "collector_key", "command", "none"))
+                        ),
+                        name="audit_via_known",
+                    ),
                 ],
             },
         ),

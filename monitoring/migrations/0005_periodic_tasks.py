@@ -27,7 +27,12 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("begun_at", models.DateTimeField(blank=True, help_text="On the database's clock.", null=True)),
+                (
+                    "begun_at",
+                    models.DateTimeField(
+                        blank=True, help_text="On the database's clock.", null=True
+                    ),
+                ),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("outcome", models.CharField(blank=True, max_length=500)),
             ],
@@ -35,12 +40,18 @@ class Migration(migrations.Migration):
                 "ordering": ("name",),
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("status", "never"), ("begun_at__isnull", False), _connector="OR"), name="task_begun_unless_never"
+                        condition=models.Q(
+                            ("status", "never"), ("begun_at__isnull", False), _connector="OR"
+                        ),
+                        name="task_begun_unless_never",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("ended_at", None), ("status__in", ("never", "running"))),
-                            models.Q(models.Q(("status__in", ("never", "running")), _negated=True), ("ended_at__isnull", False)),
+                            models.Q(
+                                models.Q(("status__in", ("never", "running")), _negated=True),
+                                ("ended_at__isnull", False),
+                            ),
                             _connector="OR",
                         ),
                         name="task_ended_iff_not_running",

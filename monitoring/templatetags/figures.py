@@ -16,7 +16,11 @@ def short(value: float | None) -> str:
         return "–"
     for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if abs(value) >= size:
-            return f"{value / size:.3g}{unit}" if abs(value) / size < 999.5 else f"{value / size:.0f}{unit}"
+            return (
+                f"{value / size:.3g}{unit}"
+                if abs(value) / size < 999.5
+                else f"{value / size:.0f}{unit}"
+            )
     return f"{value:g}"
 
 
@@ -103,13 +107,15 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 
 @register.filter
 def latency_grade(milliseconds: int) -> str:
-    """A word for how long it took, which the style colours: models think for seconds, so only what stands out is marked."""
+    """A word for how long it took, which the style colours: models think for seconds, so only what
+    stands out is marked."""
     return "fast" if milliseconds < 20_000 else "fair" if milliseconds < 60_000 else "slow"
 
 
 @register.filter
 def lag_grade(instant: datetime | None) -> str:
-    """A word for how long ago something that should happen every few seconds happened; the template adds the sign."""
+    """A word for how long ago something that should happen every few seconds happened; the template
+    adds the sign."""
     if instant is None:
         return "never"
     seconds = (timezone.now() - instant).total_seconds()

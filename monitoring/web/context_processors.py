@@ -26,7 +26,10 @@ class Group:
 
 
 NAVIGATION = (
-    Group("Insight", (Entry("Usage", "usage:page", "usage"), Entry("Events", "usage:events", "events"))),
+    Group(
+        "Insight",
+        (Entry("Usage", "usage:page", "usage"), Entry("Events", "usage:events", "events")),
+    ),
     Group("Upstream", (Entry("Providers", "accounts:list", "providers"),)),
     Group("Account", (Entry("Personal tokens", "proxy-pages:tokens", "token"),)),
     Group(
@@ -42,7 +45,9 @@ NAVIGATION = (
 )
 
 # Pages with a navigation of their own stand in the sidebar as one.
-_SECTIONS = dict.fromkeys(("accounts", "custom-providers", "configuration", "providers"), "accounts:list")
+_SECTIONS = dict.fromkeys(
+    ("accounts", "custom-providers", "configuration", "providers"), "accounts:list"
+)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -57,5 +62,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _groups_for(is_staff: bool) -> list[Group]:
-    groups = [Group(group.label, tuple(e for e in group.entries if is_staff or not e.staff_only)) for group in NAVIGATION]
+    groups = [
+        Group(group.label, tuple(e for e in group.entries if is_staff or not e.staff_only))
+        for group in NAVIGATION
+    ]
     return [group for group in groups if group.entries]

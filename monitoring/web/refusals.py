@@ -1,7 +1,8 @@
-"""How often an address was refused within a minute, so that a flood of refusals is not a flood of entries.
+"""How often an address was refused within a minute, so that a flood of refusals is not a flood of
+entries.
 
-Counted by each process for itself. Counting a little wrong when two threads meet is tolerated: it spares the trail, it
-guards nothing.
+Counted by each process for itself. Counting a little wrong when two threads meet is tolerated: it
+spares the trail, it guards nothing.
 """
 
 import time

@@ -1,7 +1,9 @@
-"""Who asks, from where, under which id: what the log and the audit trail say of the request being answered.
+"""Who asks, from where, under which id: what the log and the audit trail say of the request being
+answered.
 
-The address is the peer's own. `X-Forwarded-For` is believed only as far as it was written by `TRUSTED_PROXIES`: it is read
-from the right, and the first address that is no trusted proxy is the client.
+The address is the peer's own. `X-Forwarded-For` is believed only as far as it was written by
+`TRUSTED_PROXIES`: it is read from the right, and the first address that is no trusted proxy is the
+client.
 """
 
 import logging
@@ -23,7 +25,8 @@ Network = IPv4Network | IPv6Network
 
 @dataclass
 class RequestContext:
-    """One request: its id, the client's address, and how it was authenticated (a word of `audit.Via`)."""
+    """One request: its id, the client's address, and how it was authenticated (a word of
+    `audit.Via`)."""
 
     request_id: str = ""
     source_ip: str = ""
@@ -41,7 +44,10 @@ def current_request() -> RequestContext:
 def client_address(request: HttpRequest) -> str:
     """The client's IP address; empty if the server was not told one."""
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    hops: list[str] = [request.META.get("REMOTE_ADDR", ""), *(hop.strip() for hop in reversed(forwarded))]
+    hops: list[str] = [
+        request.META.get("REMOTE_ADDR", ""),
+        *(hop.strip() for hop in reversed(forwarded)),
+    ]
     for hop, behind in pairwise(hops):
         if not _is_trusted(hop) or not _is_address(behind):
             return hop
@@ -50,7 +56,11 @@ def client_address(request: HttpRequest) -> str:
 
 def _is_trusted(address: str) -> bool:
     networks = _networks(tuple(settings.TRUSTED_PROXIES))
-    return bool(networks) and _is_address(address) and any(ip_address(address) in network for network in networks)
+    return (
+        bool(networks)
+        and _is_address(address)
+        and any(ip_address(address) in network for network in networks)
+    )
 
 
 def is_network(text: str) -> bool:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitoring.health import examine, findings, worst
 from monitoring.reports import as_text
 from monitoring.web.panels import panels
+from monitoring.web.regions import page_or_region
 from monitoring.web.roles import staff_only
 
 
@@ -19,8 +20,10 @@ from monitoring.web.roles import staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """The page, or its polled region when htmx asks."""
     # Each panel is drawn with its own context, so that no app overwrites a name of another.
-    drawn = [render_to_string(panel.template, panel.context(request), request) for panel in panels()]
-    template = "monitoring/page.html#region" if request.htmx else "monitoring/page.html"  # type: ignore[attr-defined]
+    drawn = [
+        render_to_string(panel.template, panel.context(request), request) for panel in panels()
+    ]
+    template = page_or_region(request, "monitoring/page.html")
     return render(request, template, {"panels": drawn, "as_of": timezone.now()})
 
 
@@ -33,4 +36,13 @@ def doctor(request: HttpRequest) -> HttpResponse:
         examine()
         return redirect("monitoring:doctor")
     found = findings()
-    return render(request, "monitoring/doctor.html", {"findings": found, "worst": worst(found), "report": as_text(found), "as_of": timezone.now()})
+    return render(
+        request,
+        "monitoring/doctor.html",
+        {
+            "findings": found,
+            "worst": worst(found),
+            "report": as_text(found),
+            "as_of": timezone.now(),
+        },
+    )

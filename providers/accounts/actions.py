@@ -1,4 +1,5 @@
-"""What people do with accounts. Rights are checked here, so that pages and JSON cannot forget them."""
+"""What people do with accounts. Rights are checked here, so that pages and JSON cannot forget
+them."""
 
 from typing import Any
 
@@ -11,7 +12,13 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from monitoring.audit import trail as audit
 from providers.accounts.auth_files import auth_file_of, checked_upload, twin_of
-from providers.accounts.changes import FIELDS, DeleteAccount, SetAccountFields, SwitchAccount, UploadAuthFile
+from providers.accounts.changes import (
+    FIELDS,
+    DeleteAccount,
+    SetAccountFields,
+    SwitchAccount,
+    UploadAuthFile,
+)
 from providers.accounts.queries import may_change
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
@@ -22,19 +29,43 @@ HEAVIEST = 1_000_000
 LONGEST_NOTE = 500
 
 
-def upload(upstream: Upstream, user: User, name: str, content: bytes, *, provider: str = "", twin_accepted: bool = False) -> Intent:
-    """Write a new auth file, whose uploader owns it. Raises ChangeRefused naming what is wrong, and UpstreamError."""
+def upload(
+    upstream: Upstream,
+    user: User,
+    name: str,
+    content: bytes,
+    *,
+    provider: str = "",
+    twin_accepted: bool = False,
+) -> Intent:
+    """Write a new auth file, whose uploader owns it. Raises ChangeRefused naming what is wrong, and
+    UpstreamError."""
     file = checked_upload(name, content)
     if provider not in ("", file.provider):
         raise ChangeRefused(f"The file is of {file.provider}, not of {provider}.", "file")
-    present = [auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))]
+    present = [
+        auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))
+    ]
     if any(other.name.lower() == file.name.lower() for other in present):
-        raise ChangeRefused("A file of that name exists upstream; rename yours, or delete the other first.", "file", "ALREADY_EXISTS")
+        raise ChangeRefused(
+            "A file of that name exists upstream; rename yours, or delete the other first.",
+            "file",
+            "ALREADY_EXISTS",
+        )
     if (twin := twin_of(file, present)) and not twin_accepted:
         told = f" as {twin.name}" if may_change(upstream, user, twin.name) else ""
-        message = f"The account {file.email} is connected already{told}. Two copies invalidate each other's tokens; confirm if you want it all the same."
+        message = (
+            f"The account {file.email} is connected already{told}. Two copies invalidate each"
+            " other's tokens; confirm if you want it all the same."
+        )
         raise ChangeRefused(message, "twin_accepted", "DUPLICATE_ACCOUNT")
-    change = UploadAuthFile(name=file.name, content=content, provider=file.provider, label=file.email or file.name, owner_id=user.pk)
+    change = UploadAuthFile(
+        name=file.name,
+        content=content,
+        provider=file.provider,
+        label=file.email or file.name,
+        owner_id=user.pk,
+    )
     return perform(upstream, change, user)
 
 
@@ -44,13 +75,25 @@ def switch(upstream: Upstream, user: User, name: str, *, disabled: bool) -> Inte
 
 
 def edit(upstream: Upstream, user: User, name: str, fields: dict[str, Any]) -> Intent:
-    """Set some of note, priority, weight, prefix, proxy_url; None clears one. Raises ChangeRefused."""
+    """Set some of note, priority, weight, prefix, proxy_url; None clears one. Raises
+    ChangeRefused."""
     unknown = [field for field in fields if field not in FIELDS]
     if unknown or not fields:
         raise ChangeRefused(f"Expected some of {', '.join(FIELDS)}.", unknown[0] if unknown else "")
     if "proxy_url" in fields and not user.is_staff:
-        raise ChangeRefused("Only staff may send an account through a proxy.", "proxy_url", "AUTH_INSUFFICIENT_PERMISSIONS")
-    return _perform(upstream, user, name, SetAccountFields(name=name, fields={field: _checked(field, value) for field, value in fields.items()}))
+        raise ChangeRefused(
+            "Only staff may send an account through a proxy.",
+            "proxy_url",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+        )
+    return _perform(
+        upstream,
+        user,
+        name,
+        SetAccountFields(
+            name=name, fields={field: _checked(field, value) for field, value in fields.items()}
+        ),
+    )
 
 
 def _checked(field: str, value: Any) -> str | int | None:
@@ -64,7 +107,11 @@ def _checked(field: str, value: Any) -> str | int | None:
         raise ChangeRefused(f"Expected at most {LONGEST_NOTE} printable characters.", field)
     if field == "prefix" and "/" in value.strip("/"):
         raise ChangeRefused("A prefix contains no slash; the upstream would drop it.", field)
-    if field == "proxy_url" and value != "direct" and not value.startswith(("http://", "https://", "socks5://", "socks5h://")):
+    if (
+        field == "proxy_url"
+        and value != "direct"
+        and not value.startswith(("http://", "https://", "socks5://", "socks5h://"))
+    ):
         raise ChangeRefused("Expected an http, https or socks5 address, or “direct”.", field)
     return value.strip("/ ") if field == "prefix" else value.strip()
 
@@ -81,25 +128,40 @@ def _perform(upstream: Upstream, user: User, name: str, change: Change) -> Inten
 
 def _require_right(upstream: Upstream, user: User, name: str) -> None:
     if not name or not may_change(upstream, user, name):
-        raise ChangeRefused("There is no such account, or it is not yours.", "", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            "There is no such account, or it is not yours.", "", "RESOURCE_NOT_FOUND"
+        )
 
 
 def reset_cooldown(upstream: Upstream, user: User, name: str) -> list[str]:
-    """Let the upstream try an account again at once; the models that were cooling. Raises ChangeRefused and UpstreamError."""
+    """Let the upstream try an account again at once; the models that were cooling. Raises
+    ChangeRefused and UpstreamError."""
     _require_right(upstream, user, name)
     client = client_for(upstream)
     listed = auth_file_client.list_auth_files(client, name)
     if not listed:
         raise ChangeRefused("There is no such account.", "", "RESOURCE_NOT_FOUND")
     models = auth_file_client.reset_quota(client, auth_file_of(listed[0]).auth_index)
-    audit.record(user, "account.cooldown_reset", name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail={"models": models})
+    audit.record(
+        user,
+        "account.cooldown_reset",
+        name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        detail={"models": models},
+    )
     return models
 
 
 def download(upstream: Upstream, user: User, name: str) -> bytes:
-    """The file with its tokens, for staff, and never unnoticed. Raises ChangeRefused and UpstreamError."""
+    """The file with its tokens, for staff, and never unnoticed. Raises ChangeRefused and
+    UpstreamError."""
     if not user.is_staff:
-        raise ChangeRefused("Only staff may download an account's file: it holds its tokens.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "Only staff may download an account's file: it holds its tokens.",
+            "",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+        )
     entry = audit.begin(user, "account.downloaded", name, upstream=upstream.name)
     outcome = audit.Outcome.FAILED
     try:
@@ -111,18 +173,39 @@ def download(upstream: Upstream, user: User, name: str) -> bytes:
 
 
 def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> None:
-    """Make somebody, or nobody, the owner of a file that exists. Raises ChangeRefused and UpstreamError."""
+    """Make somebody, or nobody, the owner of a file that exists. Raises ChangeRefused and
+    UpstreamError."""
     if not staff.is_staff:
         raise ChangeRefused("Only staff may grant an account.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
     listed = auth_file_client.list_auth_files(client_for(upstream), name)
     if not name or not listed:
         raise ChangeRefused("There is no such account upstream.", "name", "RESOURCE_NOT_FOUND")
     file = auth_file_of(listed[0])
-    values = {"provider": file.provider, "label": file.label, "owner": owner, "origin": Account.Origin.GRANT, "since": timezone.now()}
+    values = {
+        "provider": file.provider,
+        "label": file.label,
+        "owner": owner,
+        "origin": Account.Origin.GRANT,
+        "since": timezone.now(),
+    }
     with transaction.atomic():
         Account.objects.update_or_create(upstream=upstream, name=file.name, defaults=values)
         if owner:
-            unclear = AccountLogin.objects.filter(upstream=upstream, user=owner, status=AccountLogin.Status.UNCLEAR, account_name=file.name)
-            unclear.update(status=AccountLogin.Status.CONNECTED, detail=f"{file.label}, granted by staff"[:300])
+            unclear = AccountLogin.objects.filter(
+                upstream=upstream,
+                user=owner,
+                status=AccountLogin.Status.UNCLEAR,
+                account_name=file.name,
+            )
+            unclear.update(
+                status=AccountLogin.Status.CONNECTED, detail=f"{file.label}, granted by staff"[:300]
+            )
         detail = {"owner_name": owner.get_username() if owner else "nobody"}
-        audit.record(staff, "account.granted", name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+        audit.record(
+            staff,
+            "account.granted",
+            name,
+            upstream=upstream.name,
+            outcome=audit.Outcome.SUCCEEDED,
+            detail=detail,
+        )

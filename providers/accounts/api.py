@@ -1,4 +1,5 @@
-"""`/api/providers/oauth`: the accounts of an upstream; those of others only for staff. The JSON twin of the page."""
+"""`/api/providers/oauth`: the accounts of an upstream; those of others only for staff. The JSON
+twin of the page."""
 
 from typing import Any
 
@@ -11,12 +12,24 @@ from management_proxy.upstreams.registry import client_for
 from providers.accounts import actions
 from providers.accounts.auth_files import PROVIDERS
 from providers.accounts.forms import AccountFilterForm
-from providers.accounts.queries import AccountRow, account_rows, extra_fields, find_account, matching
+from providers.accounts.queries import (
+    AccountRow,
+    account_rows,
+    extra_fields,
+    find_account,
+    matching,
+)
 from providers.errors import ChangeRefused
 from providers.models import Account
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
 
-_FIELDS = {"note": "note", "priority": "priority", "weight": "weight", "prefix": "prefix", "proxyUrl": "proxy_url"}
+_FIELDS = {
+    "note": "note",
+    "priority": "priority",
+    "weight": "weight",
+    "prefix": "prefix",
+    "proxyUrl": "proxy_url",
+}
 
 
 @json_api("GET")
@@ -27,12 +40,15 @@ def collection(request: HttpRequest) -> HttpResponse:
     if not chosen.is_valid():
         field, messages = next(iter(chosen.errors.items()))
         raise ChangeRefused(str(messages[0]), field)
-    return JsonResponse({"data": {"accounts": [_summary(row) for row in matching(rows, **chosen.chosen())]}})
+    return JsonResponse(
+        {"data": {"accounts": [_summary(row) for row in matching(rows, **chosen.chosen())]}}
+    )
 
 
 @json_api("GET", "PATCH", "DELETE")
 def one(request: HttpRequest, name: str) -> HttpResponse:
-    """GET one with its models; PATCH `{disabled}` or `{note?, priority?, weight?, prefix?, proxyUrl?}`, null clearing one; DELETE."""
+    """GET one with its models; PATCH `{disabled}` or `{note?, priority?, weight?, prefix?,
+    proxyUrl?}`, null clearing one; DELETE."""
     upstream, user = upstream_of(request), caller(request)
     if request.method == "GET":
         return _one(upstream, user, name)
@@ -42,47 +58,89 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
     if "disabled" in body:
         if len(body) > 1 or not isinstance(body["disabled"], bool):
             raise ChangeRefused("expected true or false, and no other field beside it", "disabled")
-        return outcome(actions.switch(upstream, user, name, disabled=body["disabled"]), {"disabled": body["disabled"]})
-    return outcome(actions.edit(upstream, user, name, {_FIELDS[field]: value for field, value in body.items()}))
+        return outcome(
+            actions.switch(upstream, user, name, disabled=body["disabled"]),
+            {"disabled": body["disabled"]},
+        )
+    return outcome(
+        actions.edit(upstream, user, name, {_FIELDS[field]: value for field, value in body.items()})
+    )
 
 
 def _one(upstream: Upstream, user: User, name: str) -> HttpResponse:
     row = find_account(upstream, user, name)
     if row is None:
-        raise ChangeRefused("there is no such account, or it is not yours", "", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            "there is no such account, or it is not yours", "", "RESOURCE_NOT_FOUND"
+        )
     extra = extra_fields(upstream, name)
     models = auth_file_client.auth_file_models(client_for(upstream), name)
-    return JsonResponse({"data": {**_summary(row), "prefix": extra["prefix"] or None, "proxyUrl": extra["proxy_url"] or None, "models": models}})
+    return JsonResponse(
+        {
+            "data": {
+                **_summary(row),
+                "prefix": extra["prefix"] or None,
+                "proxyUrl": extra["proxy_url"] or None,
+                "models": models,
+            }
+        }
+    )
 
 
 @json_api("POST")
 def reset(request: HttpRequest, name: str) -> HttpResponse:
     """POST: end its cooldown upstream."""
-    return JsonResponse({"success": True, "data": {"models": actions.reset_cooldown(upstream_of(request), caller(request), name)}})
+    return JsonResponse(
+        {
+            "success": True,
+            "data": {"models": actions.reset_cooldown(upstream_of(request), caller(request), name)},
+        }
+    )
 
 
 @json_api("POST")
 def import_file(request: HttpRequest) -> HttpResponse:
-    """POST `{fileName, fileContent, provider?, acceptDuplicate?}`: a new account of the caller; `fileContent` is the file's text."""
+    """POST `{fileName, fileContent, provider?, acceptDuplicate?}`: a new account of the caller;
+    `fileContent` is the file's text."""
     body = body_of(request, ("fileName", "fileContent", "provider", "acceptDuplicate"))
     name, content = text_of(body, "fileName", longest=500, required=True), body.get("fileContent")
     if not isinstance(content, str):
         raise ChangeRefused("expected the file's text", "fileContent", "VALIDATION_MISSING_FIELDS")
     if (provider := body.get("provider")) is not None and provider not in PROVIDERS:
-        raise ChangeRefused(f"expected one of {', '.join(PROVIDERS)}", "provider", "PROVIDER_INVALID")
+        raise ChangeRefused(
+            f"expected one of {', '.join(PROVIDERS)}", "provider", "PROVIDER_INVALID"
+        )
     encoded = content.encode(errors="surrogatepass")
-    intent = actions.upload(upstream_of(request), caller(request), name, encoded, provider=provider or "", twin_accepted=body.get("acceptDuplicate") is True)
+    intent = actions.upload(
+        upstream_of(request),
+        caller(request),
+        name,
+        encoded,
+        provider=provider or "",
+        twin_accepted=body.get("acceptDuplicate") is True,
+    )
     return outcome(intent, {"accountName": name}, status=201)
 
 
 @json_api("POST")
 def claim(request: HttpRequest) -> HttpResponse:
-    """POST `{accountName, owner?}`, for staff: name the owner of an account; the caller unless said, null for nobody."""
-    upstream, user, body = upstream_of(request), caller(request), body_of(request, ("accountName", "owner"))
+    """POST `{accountName, owner?}`, for staff: name the owner of an account; the caller unless
+    said, null for nobody."""
+    upstream, user, body = (
+        upstream_of(request),
+        caller(request),
+        body_of(request, ("accountName", "owner")),
+    )
     name = text_of(body, "accountName", required=True)
     actions.grant(upstream, user, name, owner_of(body, user))
     account = Account.objects.get(upstream=upstream, name=name)
-    return JsonResponse({"success": True, "data": {"id": account.pk, "accountName": name, "provider": account.provider}}, status=201)
+    return JsonResponse(
+        {
+            "success": True,
+            "data": {"id": account.pk, "accountName": name, "provider": account.provider},
+        },
+        status=201,
+    )
 
 
 def _summary(row: AccountRow) -> dict[str, Any]:
@@ -107,7 +165,10 @@ def _summary(row: AccountRow) -> dict[str, Any]:
         "planUntil": file.plan_until,
         "success": file.success,
         "failed": file.failed,
-        "recent": [{"time": slot.label, "success": slot.success, "failed": slot.failed} for slot in file.recent],
+        "recent": [
+            {"time": slot.label, "success": slot.success, "failed": slot.failed}
+            for slot in file.recent
+        ],
         "note": file.note or None,
         "priority": file.priority,
         "weight": file.weight,

@@ -1,4 +1,5 @@
-"""Auth files as values: what the upstream's list says of an account, and checks of a file before it is uploaded. Pure."""
+"""Auth files as values: what the upstream's list says of an account, and checks of a file before it
+is uploaded. Pure."""
 
 import base64
 import binascii
@@ -49,7 +50,8 @@ class Health(models.TextChoices):
 
 @dataclass(frozen=True)
 class Slot:
-    """Ten minutes of an account's requests; `label` is the upstream's local time, such as `14:10-14:20`."""
+    """Ten minutes of an account's requests; `label` is the upstream's local time, such as
+    `14:10-14:20`."""
 
     label: str
     success: int
@@ -58,7 +60,8 @@ class Slot:
 
 @dataclass(frozen=True)
 class AuthFile:
-    """One entry of the upstream's list (contract 5.1). Counters begin with the upstream's process."""
+    """One entry of the upstream's list (contract 5.1). Counters begin with the upstream's
+    process."""
 
     name: str
     auth_index: str
@@ -91,7 +94,12 @@ class AuthFile:
         is_cooling = self.next_retry_at is not None and self.next_retry_at > now
         if is_cooling or (self.is_unavailable and self.next_retry_at is None):
             return Health.COOLING
-        known = {"active": Health.ACTIVE, "error": Health.FAILING, "pending": Health.WAITING, "refreshing": Health.WAITING}
+        known = {
+            "active": Health.ACTIVE,
+            "error": Health.FAILING,
+            "pending": Health.WAITING,
+            "refreshing": Health.WAITING,
+        }
         return known.get(self.status, Health.UNKNOWN)
 
     @property
@@ -101,7 +109,8 @@ class AuthFile:
 
     @property
     def reason(self) -> str:
-        """What the upstream says of its trouble in one line: the message inside an error body, secrets masked."""
+        """What the upstream says of its trouble in one line: the message inside an error body,
+        secrets masked."""
         return masked_text(_message_in(self.status_message), 240)
 
 
@@ -156,7 +165,11 @@ def _instant(value: Any) -> datetime | None:
 
 def _slots(value: Any) -> tuple[Slot, ...]:
     entries = value if isinstance(value, list) else []
-    return tuple(Slot(_text(e, "time"), _number(e, "success") or 0, _number(e, "failed") or 0) for e in entries[:48] if isinstance(e, dict))
+    return tuple(
+        Slot(_text(e, "time"), _number(e, "success") or 0, _number(e, "failed") or 0)
+        for e in entries[:48]
+        if isinstance(e, dict)
+    )
 
 
 def _message_in(text: str) -> str:
@@ -175,7 +188,8 @@ def _message_in(text: str) -> str:
 # Uploads -----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Upload:
-    """A file that passed the checks: its name, its bytes, and whose account it is as far as it says."""
+    """A file that passed the checks: its name, its bytes, and whose account it is as far as it
+    says."""
 
     name: str
     content: bytes
@@ -185,11 +199,19 @@ class Upload:
 
 
 def checked_upload(name: str, content: bytes) -> Upload:
-    """The file if it may be uploaded. Raises ChangeRefused naming the field and what is wrong with it."""
+    """The file if it may be uploaded. Raises ChangeRefused naming the field and what is wrong with
+    it."""
     if len(content) > LARGEST_UPLOAD:
-        raise ChangeRefused(f"The file is larger than {LARGEST_UPLOAD // 1024} KiB; an account's file has a few.", "file")
+        raise ChangeRefused(
+            f"The file is larger than {LARGEST_UPLOAD // 1024} KiB; an account's file has a few.",
+            "file",
+        )
     if not _FILE_NAME.match(name) or name.startswith(".") or len(name) > LONGEST_NAME:
-        raise ChangeRefused(f"The name must end in .json, contain no path and have at most {LONGEST_NAME} characters.", "file")
+        raise ChangeRefused(
+            f"The name must end in .json, contain no path and have at most {LONGEST_NAME}"
+            " characters.",
+            "file",
+        )
     account = _json_object(content)
     provider = account.get("type")
     if not isinstance(provider, str) or provider.lower() not in PROVIDERS:
@@ -197,7 +219,9 @@ def checked_upload(name: str, content: bytes) -> Upload:
         raise ChangeRefused(f'The file\'s "type" must be one of {known}.', "file")
     for names in _NEEDED.get(provider.lower(), _TOKENS):
         if not any(account.get(key) for key in names):
-            raise ChangeRefused(f"The file holds none of {', '.join(names)}: nobody could sign in with it.", "file")
+            raise ChangeRefused(
+                f"The file holds none of {', '.join(names)}: nobody could sign in with it.", "file"
+            )
     return Upload(name, content, provider.lower(), _email_of(account), _account_of(account))
 
 
@@ -208,7 +232,9 @@ def _json_object(content: bytes) -> dict[str, Any]:
         raise ChangeRefused("The file is no UTF-8 text.", "file") from error
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
-        raise ChangeRefused(f"The file is no JSON{f' (line {line})' if line else ''}.", "file") from error
+        raise ChangeRefused(
+            f"The file is no JSON{f' (line {line})' if line else ''}.", "file"
+        ) from error
     if not isinstance(account, dict):
         raise ChangeRefused("The file's JSON must be an object.", "file")
     return account
@@ -222,7 +248,11 @@ def _account_of(account: dict[str, Any]) -> str:
     # A person may have several accounts or projects under one address.
     nested = _claims(account).get("https://api.openai.com/auth")
     claims: dict[str, Any] = nested if isinstance(nested, dict) else {}
-    return _text(account, "account_id") or _text(claims, "chatgpt_account_id") or _text(account, "project_id")
+    return (
+        _text(account, "account_id")
+        or _text(claims, "chatgpt_account_id")
+        or _text(account, "project_id")
+    )
 
 
 def _claims(account: dict[str, Any]) -> dict[str, Any]:
@@ -238,9 +268,18 @@ def _claims(account: dict[str, Any]) -> dict[str, Any]:
 
 
 def twin_of(upload: Upload, present: Iterable[AuthFile]) -> AuthFile | None:
-    """Another file of the same account, if there is one: two copies of it would invalidate each other's tokens."""
+    """Another file of the same account, if there is one: two copies of it would invalidate each
+    other's tokens."""
     for file in present:
-        is_same_person = file.provider == upload.provider and bool(upload.email) and file.email.lower() == upload.email.lower()
-        if is_same_person and file.name != upload.name and (not file.account or not upload.account or file.account == upload.account):
+        is_same_person = (
+            file.provider == upload.provider
+            and bool(upload.email)
+            and file.email.lower() == upload.email.lower()
+        )
+        if (
+            is_same_person
+            and file.name != upload.name
+            and (not file.account or not upload.account or file.account == upload.account)
+        ):
             return file
     return None

@@ -1,7 +1,8 @@
-"""Changes of one auth file: upload, switch, fields, delete. Pure but for our half of them, the `Account` row.
+"""Changes of one auth file: upload, switch, fields, delete. Pure but for our half of them, the
+`Account` row.
 
-A file's state is `{"listed": entry or None, "content": object or None}`. The content carries tokens and is never shown.
-Nothing here rewrites the configuration, so no reload has to pass.
+A file's state is `{"listed": entry or None, "content": object or None}`. The content carries tokens
+and is never shown. Nothing here rewrites the configuration, so no reload has to pass.
 """
 
 import json
@@ -35,7 +36,10 @@ class AuthFileResource:
 
     def read(self, client: ManagementClient) -> State:
         listed = auth_file_client.list_auth_files(client, self.file_name)
-        return {"listed": listed[0] if listed else None, "content": auth_file_client.auth_file_content(client, self.file_name)}
+        return {
+            "listed": listed[0] if listed else None,
+            "content": auth_file_client.auth_file_content(client, self.file_name),
+        }
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         raise NotImplementedError("each change of an auth file has a request of its own")
@@ -57,7 +61,10 @@ class _OneFile(Change, frozen=True, kw_only=True):
         if state["listed"] is None and state["content"] is None:
             return None
         content, listed = state["content"] or {}, state["listed"] or {}
-        return {"disabled": listed.get("disabled"), **{field: content[field] for field in FIELDS if content.get(field) not in (None, "")}}
+        return {
+            "disabled": listed.get("disabled"),
+            **{field: content[field] for field in FIELDS if content.get(field) not in (None, "")},
+        }
 
 
 def _existing(state: State) -> State:
@@ -84,20 +91,34 @@ class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
         if self.holds(state):
             return state
         if state["listed"] is not None or state["content"] is not None:
-            raise ChangeRefused("A file of that name exists upstream; rename yours, or delete the other first.", "file", "ALREADY_EXISTS")
+            raise ChangeRefused(
+                "A file of that name exists upstream; rename yours, or delete the other first.",
+                "file",
+                "ALREADY_EXISTS",
+            )
         return {"listed": {}, "content": json.loads(self.content)}
 
     def holds(self, state: State) -> bool:
         # The upstream may add to what it stores, such as its switch.
         wanted = json.loads(self.content)
-        return state["content"] is not None and all(state["content"].get(name) == value for name, value in wanted.items())
+        return state["content"] is not None and all(
+            state["content"].get(name) == value for name, value in wanted.items()
+        )
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         auth_file_client.upload_auth_file(client, self.name, self.content)
 
     def confirmed(self, intent: Intent) -> None:
-        values = {"provider": self.provider, "label": self.label, "owner_id": self.owner_id, "origin": Account.Origin.UPLOAD, "since": timezone.now()}
-        Account.objects.update_or_create(upstream_id=intent.upstream_id, name=self.name, defaults=values)
+        values = {
+            "provider": self.provider,
+            "label": self.label,
+            "owner_id": self.owner_id,
+            "origin": Account.Origin.UPLOAD,
+            "since": timezone.now(),
+        }
+        Account.objects.update_or_create(
+            upstream_id=intent.upstream_id, name=self.name, defaults=values
+        )
 
 
 @registered
@@ -112,10 +133,16 @@ class SwitchAccount(_OneFile, frozen=True, kw_only=True):
         return f"{'Disable' if self.disabled else 'Enable'} account {self.name}"
 
     def next(self, state: State) -> State:
-        return {**_existing(state), "listed": {**(state["listed"] or {}), "disabled": self.disabled}}
+        return {
+            **_existing(state),
+            "listed": {**(state["listed"] or {}), "disabled": self.disabled},
+        }
 
     def holds(self, state: State) -> bool:
-        return state["listed"] is not None and (state["listed"].get("disabled") is True) == self.disabled
+        return (
+            state["listed"] is not None
+            and (state["listed"].get("disabled") is True) == self.disabled
+        )
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         auth_file_client.set_auth_file_disabled(client, self.name, disabled=self.disabled)
@@ -133,7 +160,13 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
         return f"Change {', '.join(self.fields)} of account {self.name}"
 
     def next(self, state: State) -> State:
-        return {**_existing(state), "content": {**(state["content"] or {}), **{name: self._sent(name) for name in self.fields}}}
+        return {
+            **_existing(state),
+            "content": {
+                **(state["content"] or {}),
+                **{name: self._sent(name) for name in self.fields},
+            },
+        }
 
     def _sent(self, name: str) -> str | int | None:
         # Only a weight is removed by null; elsewhere a null would be stored (contract 5.7).
@@ -144,7 +177,13 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
     def _amiss(self, content: dict[str, Any]) -> list[str]:
         """Names of the fields that are not as asked for; only of a weight does 0 say something."""
         return [
-            name for name, value in self.fields.items() if (content.get(name) != value if name == "weight" else (content.get(name) or None) != (value or None))
+            name
+            for name, value in self.fields.items()
+            if (
+                content.get(name) != value
+                if name == "weight"
+                else (content.get(name) or None) != (value or None)
+            )
         ]
 
     def holds(self, state: State) -> bool:
@@ -155,7 +194,9 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
         return ", ".join(self._amiss(state["content"])) if state["content"] is not None else ""
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
-        auth_file_client.set_auth_file_fields(client, self.name, {name: self._sent(name) for name in self.fields})
+        auth_file_client.set_auth_file_fields(
+            client, self.name, {name: self._sent(name) for name in self.fields}
+        )
 
 
 @registered

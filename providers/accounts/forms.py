@@ -20,7 +20,9 @@ class AccountFilterForm(forms.Form):
     def chosen(self) -> dict[str, str]:
         """The filters, for `matching`; empty ones where the form is invalid."""
         self.is_valid()
-        given = {name: self.cleaned_data.get(name) or "" for name in ("provider", "health", "owner")}
+        given = {
+            name: self.cleaned_data.get(name) or "" for name in ("provider", "health", "owner")
+        }
         return {**given, "text": self.cleaned_data.get("q") or ""}
 
 
@@ -29,7 +31,11 @@ class AccountForm(forms.Form):
 
     note = forms.CharField(required=False, max_length=LONGEST_NOTE)
     priority = forms.IntegerField(
-        required=False, min_value=-HEAVIEST, max_value=HEAVIEST, help_text="Higher ones are used first.", widget=forms.NumberInput(attrs={"placeholder": "0"})
+        required=False,
+        min_value=-HEAVIEST,
+        max_value=HEAVIEST,
+        help_text="Higher ones are used first.",
+        widget=forms.NumberInput(attrs={"placeholder": "0"}),
     )
     weight = forms.IntegerField(
         required=False,
@@ -39,9 +45,16 @@ class AccountForm(forms.Form):
         widget=forms.NumberInput(attrs={"placeholder": "1"}),
     )
     # Django takes fields off the class, so that its own `prefix` stays.
-    prefix = forms.CharField(required=False, max_length=100, help_text="Models are asked for as prefix/model.")  # type: ignore[assignment]
+    prefix = forms.CharField(
+        required=False, max_length=100, help_text="Models are asked for as prefix/model."
+    )  # type: ignore[assignment]
     proxy_url = forms.CharField(
-        label="Proxy", required=False, max_length=LONGEST_NOTE, help_text="http, https or socks5 address, or “direct”. A user and password are not shown again."
+        label="Proxy",
+        required=False,
+        max_length=LONGEST_NOTE,
+        help_text=(
+            "http, https or socks5 address, or “direct”. A user and password are not shown again."
+        ),
     )
 
     def __init__(self, data: Any = None, *, is_staff: bool, **kwargs: Any) -> None:
@@ -50,7 +63,8 @@ class AccountForm(forms.Form):
             del self.fields["proxy_url"]
 
     def changes(self) -> dict[str, Any]:
-        """Only what differs from what was shown, so that a field somebody else set meanwhile stays theirs."""
+        """Only what differs from what was shown, so that a field somebody else set meanwhile stays
+        theirs."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
@@ -58,15 +72,21 @@ class UploadForm(forms.Form):
     """One file."""
 
     file = forms.FileField(
-        label="Account file", help_text=".json with its tokens, at most 1 MiB", widget=forms.FileInput(attrs={"accept": ".json,application/json"})
+        label="Account file",
+        help_text=".json with its tokens, at most 1 MiB",
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
     )
-    twin_accepted = forms.BooleanField(label="Also if this account is connected already", required=False)
+    twin_accepted = forms.BooleanField(
+        label="Also if this account is connected already", required=False
+    )
 
 
 class GrantForm(forms.Form):
     """Who owns an account."""
 
-    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="nobody")
+    owner = forms.ModelChoiceField(
+        queryset=User.objects.none(), required=False, empty_label="nobody"
+    )
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -1,4 +1,5 @@
-"""`/api/providers/oauth/logins`: connecting an account, bound to the session or the token that began it."""
+"""`/api/providers/oauth/logins`: connecting an account, bound to the session or the token that
+began it."""
 
 from typing import Any
 
@@ -22,14 +23,34 @@ def _binding(request: HttpRequest) -> str:
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET the caller's open logins; POST `{flow, browserIsOnUpstream?}` begins one and tells the page to open."""
-    upstream, user, digest = upstream_of(request), caller(request), logins.session_digest(_binding(request))
+    """GET the caller's open logins; POST `{flow, browserIsOnUpstream?}` begins one and tells the
+    page to open."""
+    upstream, user, digest = (
+        upstream_of(request),
+        caller(request),
+        logins.session_digest(_binding(request)),
+    )
     if request.method == "GET":
-        found = AccountLogin.objects.filter(upstream=upstream, user=user, session_digest=digest, settled_at=None)
-        return JsonResponse({"data": {"logins": [_summary(login) for login in found], "flows": {name: flow.label for name, flow in FLOWS.items()}}})
+        found = AccountLogin.objects.filter(
+            upstream=upstream, user=user, session_digest=digest, settled_at=None
+        )
+        return JsonResponse(
+            {
+                "data": {
+                    "logins": [_summary(login) for login in found],
+                    "flows": {name: flow.label for name, flow in FLOWS.items()},
+                }
+            }
+        )
     body = body_of(request, ("flow", "browserIsOnUpstream"))
     is_local = body.get("browserIsOnUpstream") is True
-    login = logins.begin(upstream, user, _binding(request), text_of(body, "flow", required=True), browser_is_on_upstream=is_local)
+    login = logins.begin(
+        upstream,
+        user,
+        _binding(request),
+        text_of(body, "flow", required=True),
+        browser_is_on_upstream=is_local,
+    )
     transaction.on_commit(lambda: watch(login))
     return JsonResponse({"success": True, "data": _summary(login)}, status=201)
 
@@ -45,21 +66,28 @@ def one(request: HttpRequest, login_id: int) -> HttpResponse:
 @json_api("POST")
 @sensitive_variables("body")
 def callback(request: HttpRequest, login_id: int) -> HttpResponse:
-    """POST `{callbackUrl}`: the address that the browser ended at. 202: the exchange goes on, ask how it stands."""
+    """POST `{callbackUrl}`: the address that the browser ended at. 202: the exchange goes on, ask
+    how it stands."""
     body = body_of(request, ("callbackUrl",))
     pasted = body.get("callbackUrl")
     if not isinstance(pasted, str):
         raise ChangeRefused("expected the address", "callbackUrl", "VALIDATION_MISSING_FIELDS")
     login = logins.deliver(_own(request, login_id), pasted)
-    return JsonResponse({"success": True, "data": _summary(login)}, status=202 if login.is_open else 200)
+    return JsonResponse(
+        {"success": True, "data": _summary(login)}, status=202 if login.is_open else 200
+    )
 
 
 def _own(request: HttpRequest, login_id: int) -> AccountLogin:
     digest = logins.session_digest(_binding(request))
-    own = AccountLogin.objects.select_related("upstream").filter(upstream=upstream_of(request), user=caller(request), session_digest=digest)
+    own = AccountLogin.objects.select_related("upstream").filter(
+        upstream=upstream_of(request), user=caller(request), session_digest=digest
+    )
     login = own.filter(pk=login_id).first()
     if login is None:
-        raise ChangeRefused("there is no such login, or somebody else began it", "", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            "there is no such login, or somebody else began it", "", "RESOURCE_NOT_FOUND"
+        )
     return login
 
 

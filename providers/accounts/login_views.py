@@ -1,4 +1,5 @@
-"""The pages of connecting an account: beginning, the steps, handing over the address, cancelling."""
+"""The pages of connecting an account: beginning, the steps, handing over the address,
+cancelling."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
+from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
 from providers.accounts import logins
 from providers.accounts.open_logins import watch
@@ -27,7 +29,11 @@ def session_key(request: HttpRequest) -> str:
 def own_login(request: HttpRequest, login_id: int) -> AccountLogin:
     """The login of this user and this session; 404 for everybody else's."""
     digest = logins.session_digest(session_key(request))
-    login = AccountLogin.objects.select_related("upstream").filter(pk=login_id, user=user_of(request), session_digest=digest).first()
+    login = (
+        AccountLogin.objects.select_related("upstream")
+        .filter(pk=login_id, user=user_of(request), session_digest=digest)
+        .first()
+    )
     if login is None:
         raise Http404("There is no such login, or another session began it.")
     return login
@@ -43,7 +49,13 @@ def begin(request: HttpRequest) -> HttpResponse:
         raise Http404("There is no such upstream.")
     is_local = request.POST.get("browser") == "upstream"
     try:
-        login = logins.begin(upstream, user_of(request), session_key(request), request.POST.get("flow", ""), browser_is_on_upstream=is_local)
+        login = logins.begin(
+            upstream,
+            user_of(request),
+            session_key(request),
+            request.POST.get("flow", ""),
+            browser_is_on_upstream=is_local,
+        )
     except (ChangeRefused, UpstreamError) as error:
         messages.error(request, f"The login could not be started: {error}")
         return back_to("accounts:list", upstream=upstream.name)
@@ -58,7 +70,7 @@ def show(request: HttpRequest, login_id: int) -> HttpResponse:
     """The steps and how it stands; once it is over, the region is polled no more."""
     login = logins.look(own_login(request, login_id))
     context = {"login": login, "flow": FLOWS[login.flow]}
-    return render(request, "providers/login.html#region" if request.htmx else "providers/login.html", context)  # type: ignore[attr-defined]
+    return render(request, page_or_region(request, "providers/login.html"), context)
 
 
 @require_POST
@@ -74,7 +86,9 @@ def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
     except ChangeRefused as refused:
         messages.error(request, refused.message)
     except UpstreamError as error:
-        messages.error(request, f"The upstream cannot be reached: {error}. The login goes on; send it again.")
+        messages.error(
+            request, f"The upstream cannot be reached: {error}. The login goes on; send it again."
+        )
     return redirect("accounts:login", login_id)
 
 
@@ -87,7 +101,11 @@ def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
     try:
         logins.cancel(login)
     except UpstreamError as error:
-        messages.error(request, f"The upstream cannot be told: {error}. It ends by itself in {login.seconds_left / 60:.0f} min.")
+        messages.error(
+            request,
+            f"The upstream cannot be told: {error}. It ends by itself in"
+            f" {login.seconds_left / 60:.0f} min.",
+        )
         return redirect("accounts:login", login_id)
     return (
         back_to("accounts:list", upstream=login.upstream.name)

@@ -1,7 +1,8 @@
-"""Looking after open logins while nobody's browser does: a finished one is remembered upstream for a minute only.
+"""Looking after open logins while nobody's browser does: a finished one is remembered upstream for
+a minute only.
 
-One thread per login in the process that began it, until the login is over. It dies with the process; the page's own
-looks, and those of whoever comes back to it, do the same.
+One thread per login in the process that began it, until the login is over. It dies with the
+process; the page's own looks, and those of whoever comes back to it, do the same.
 """
 
 import logging
@@ -28,7 +29,9 @@ def watch(login: AccountLogin) -> None:
         if login.pk in _watched or len(_watched) >= MOST_WATCHED:
             return
         _watched.add(login.pk)
-    threading.Thread(target=_keep_looking, args=(login.pk,), name=f"login {login.pk}", daemon=True).start()
+    threading.Thread(
+        target=_keep_looking, args=(login.pk,), name=f"login {login.pk}", daemon=True
+    ).start()
 
 
 def _keep_looking(login_id: int) -> None:

@@ -47,13 +47,21 @@ class AccountRow:
     def bars(self) -> list[Bar]:
         """One bar for each slot, in a picture 24 high."""
         most = max((slot.success + slot.failed for slot in self.file.recent), default=0) or 1
-        scaled = [(slot, _height(slot.success, most), _height(slot.failed, most)) for slot in self.file.recent]
-        return [Bar(4 * place, 24 - good - bad, good, 24 - bad, bad, slot) for place, (slot, good, bad) in enumerate(scaled)]
+        scaled = [
+            (slot, _height(slot.success, most), _height(slot.failed, most))
+            for slot in self.file.recent
+        ]
+        return [
+            Bar(4 * place, 24 - good - bad, good, 24 - bad, bad, slot)
+            for place, (slot, good, bad) in enumerate(scaled)
+        ]
 
     @property
     def recent_total(self) -> tuple[int, int]:
         """Succeeded and failed over all slots."""
-        return sum(slot.success for slot in self.file.recent), sum(slot.failed for slot in self.file.recent)
+        return sum(slot.success for slot in self.file.recent), sum(
+            slot.failed for slot in self.file.recent
+        )
 
     @property
     def success_rate(self) -> float | None:
@@ -63,19 +71,30 @@ class AccountRow:
 
 
 def account_rows(upstream: Upstream, user: User) -> list[AccountRow]:
-    """All accounts for staff, a person's own otherwise; by provider and label. Raises UpstreamError."""
-    files = [auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))]
-    owned = {account.name: account for account in Account.objects.filter(upstream=upstream).select_related("owner")}
+    """All accounts for staff, a person's own otherwise; by provider and label. Raises
+    UpstreamError."""
+    files = [
+        auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))
+    ]
+    owned = {
+        account.name: account
+        for account in Account.objects.filter(upstream=upstream).select_related("owner")
+    }
     now = timezone.now()
     rows = [_row(file, owned.get(file.name), user, now) for file in files if file.name]
-    return sorted((row for row in rows if user.is_staff or row.is_own), key=lambda row: (row.file.provider, row.file.label.lower(), row.file.name))
+    return sorted(
+        (row for row in rows if user.is_staff or row.is_own),
+        key=lambda row: (row.file.provider, row.file.label.lower(), row.file.name),
+    )
 
 
 def _row(file: AuthFile, account: Account | None, user: User, now: datetime) -> AccountRow:
     owner = account.owner if account else None
     retry_at = file.next_retry_at if file.next_retry_at and file.next_retry_at > now else None
     origin = account.get_origin_display() if account and owner else ""
-    return AccountRow(file, owner, origin, owner is not None and owner == user, file.health(now), retry_at)
+    return AccountRow(
+        file, owner, origin, owner is not None and owner == user, file.health(now), retry_at
+    )
 
 
 def find_account(upstream: Upstream, user: User, name: str) -> AccountRow | None:
@@ -85,10 +104,14 @@ def find_account(upstream: Upstream, user: User, name: str) -> AccountRow | None
 
 def may_change(upstream: Upstream, user: User, name: str) -> bool:
     """Whether somebody may change a file: staff, and its owner. Asked anew under every change."""
-    return user.is_staff or Account.objects.filter(upstream=upstream, name=name, owner=user).exists()
+    return (
+        user.is_staff or Account.objects.filter(upstream=upstream, name=name, owner=user).exists()
+    )
 
 
-def matching(rows: list[AccountRow], *, provider: str = "", health: str = "", owner: str = "", text: str = "") -> list[AccountRow]:
+def matching(
+    rows: list[AccountRow], *, provider: str = "", health: str = "", owner: str = "", text: str = ""
+) -> list[AccountRow]:
     """The rows that fit every filter given; `owner` is a user name, or `-` for nobody."""
     wanted = text.lower()
     return [
@@ -97,23 +120,43 @@ def matching(rows: list[AccountRow], *, provider: str = "", health: str = "", ow
         if provider in ("", row.file.provider)
         and health in ("", row.health)
         and owner in ("", row.owner.get_username() if row.owner else "-")
-        and (not wanted or any(wanted in part.lower() for part in (row.file.label, row.file.name, row.file.note, row.file.plan)))
+        and (
+            not wanted
+            or any(
+                wanted in part.lower()
+                for part in (row.file.label, row.file.name, row.file.note, row.file.plan)
+            )
+        )
     ]
 
 
 def counted(rows: list[AccountRow]) -> dict[str, Any]:
     """How many of each provider, health and owner there are."""
     return {
-        "providers": sorted(Counter((row.file.provider, row.file.provider_label) for row in rows).items()),
-        "health": [(health, count) for health in Health if (count := sum(row.health == health for row in rows))],
+        "providers": sorted(
+            Counter((row.file.provider, row.file.provider_label) for row in rows).items()
+        ),
+        "health": [
+            (health, count)
+            for health in Health
+            if (count := sum(row.health == health for row in rows))
+        ],
         "owners": sorted({row.owner.get_username() for row in rows if row.owner}),
         "unowned": sum(row.owner is None for row in rows),
     }
 
 
 def extra_fields(upstream: Upstream, name: str) -> dict[str, str]:
-    """Prefix and proxy of a file, which the list does not tell; without the proxy's user and password. Raises UpstreamError."""
+    """Prefix and proxy of a file, which the list does not tell; without the proxy's user and
+    password. Raises UpstreamError."""
     content = auth_file_client.auth_file_content(client_for(upstream), name) or {}
     prefix, proxy = content.get("prefix"), content.get("proxy_url")
-    shown = f"{proxy.split('://', 1)[0]}://…@{proxy.rsplit('@', 1)[1]}" if isinstance(proxy, str) and "@" in proxy else proxy
-    return {"prefix": prefix if isinstance(prefix, str) else "", "proxy_url": shown if isinstance(shown, str) else ""}
+    shown = (
+        f"{proxy.split('://', 1)[0]}://…@{proxy.rsplit('@', 1)[1]}"
+        if isinstance(proxy, str) and "@" in proxy
+        else proxy
+    )
+    return {
+        "prefix": prefix if isinstance(prefix, str) else "",
+        "proxy_url": shown if isinstance(shown, str) else "",
+    }

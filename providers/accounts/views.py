@@ -19,11 +19,19 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
+from monitoring.web.regions import page_or_region
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
 from providers.accounts.auth_files import LARGEST_UPLOAD
 from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
-from providers.accounts.queries import AccountRow, account_rows, counted, extra_fields, find_account, matching
+from providers.accounts.queries import (
+    AccountRow,
+    account_rows,
+    counted,
+    extra_fields,
+    find_account,
+    matching,
+)
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin
 from providers.web.pages import back_to, chosen_upstream, tell, upstreams
@@ -41,16 +49,23 @@ def accounts(request: HttpRequest) -> HttpResponse:
     form = AccountFilterForm(request.GET)
     chosen = form.chosen()
     context: dict[str, Any] = {
-        "upstream": upstream, "upstreams": upstreams(), "chosen": chosen, "flows": FLOWS.values(), "upload": UploadForm(), "as_of": timezone.now(),
-        "logins": AccountLogin.objects.filter(user=user, settled_at=None, expires_at__gt=timezone.now()).select_related("upstream"),
-    }  # fmt: skip
+        "upstream": upstream,
+        "upstreams": upstreams(),
+        "chosen": chosen,
+        "flows": FLOWS.values(),
+        "upload": UploadForm(),
+        "as_of": timezone.now(),
+        "logins": AccountLogin.objects.filter(
+            user=user, settled_at=None, expires_at__gt=timezone.now()
+        ).select_related("upstream"),
+    }
     try:
         rows = account_rows(upstream, user) if upstream else []
         page = Paginator(matching(rows, **chosen), ROWS_A_PAGE).get_page(request.GET.get("page"))
         context |= {"page": page, "all_count": len(rows), "counts": counted(rows), "trouble": ""}
     except UpstreamError as error:
         context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
-    return render(request, "providers/accounts.html#region" if request.htmx else "providers/accounts.html", context)  # type: ignore[attr-defined]
+    return render(request, page_or_region(request, "providers/accounts.html"), context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,7 +83,9 @@ def account(request: HttpRequest) -> HttpResponse:
     except UpstreamError as error:
         models = []
         messages.warning(request, f"Not everything could be read: {error}")
-    form = AccountForm(request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown)
+    form = AccountForm(
+        request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown
+    )
     if form.is_bound and form.is_valid():
         if not form.changes():
             messages.success(request, "Nothing to change.")
@@ -78,7 +95,13 @@ def account(request: HttpRequest) -> HttpResponse:
             return _to_account(upstream, row.file.name)
         except ChangeRefused as refused:
             form.add_error(refused.field if refused.field in form.fields else None, refused.message)
-    context = {"upstream": upstream, "row": row, "models": models, "form": form, "grant": GrantForm(initial={"owner": row.owner})}
+    context = {
+        "upstream": upstream,
+        "row": row,
+        "models": models,
+        "form": form,
+        "grant": GrantForm(initial={"owner": row.owner}),
+    }
     return render(request, "providers/account.html", context, status=400 if form.is_bound else 200)
 
 
@@ -99,7 +122,8 @@ def _to_account(upstream: Upstream, name: str) -> HttpResponse:
 
 
 def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
-    """A POST about one account of one upstream: refusals become messages, and the way leads back to where it came from."""
+    """A POST about one account of one upstream: refusals become messages, and the way leads back to
+    where it came from."""
 
     @require_POST
     @never_cache
@@ -116,7 +140,11 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
             messages.error(request, refused.message)
         except UpstreamError as error:
             messages.error(request, f"The upstream did not do it: {error}")
-        return _to_account(upstream, name) if request.POST.get("back") == "account" else back_to("accounts:list", upstream=upstream.name)
+        return (
+            _to_account(upstream, name)
+            if request.POST.get("back") == "account"
+            else back_to("accounts:list", upstream=upstream.name)
+        )
 
     return view
 
@@ -125,7 +153,11 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
 def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
     """Enable or disable it."""
     disabled = request.POST.get("disabled") == "true"
-    tell(request, actions.switch(upstream, user_of(request), name, disabled=disabled), f"{name} is {'disabled' if disabled else 'enabled'}.")
+    tell(
+        request,
+        actions.switch(upstream, user_of(request), name, disabled=disabled),
+        f"{name} is {'disabled' if disabled else 'enabled'}.",
+    )
 
 
 @_action
@@ -150,8 +182,18 @@ def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse
         raise ChangeRefused("Choose a file first.", "file")
     file = form.cleaned_data["file"]
     content = file.read(LARGEST_UPLOAD + 1)
-    intent = actions.upload(upstream, user_of(request), file.name, content, twin_accepted=form.cleaned_data["twin_accepted"])
-    return _to_account(upstream, file.name) if tell(request, intent, "The account is connected and yours.") else None
+    intent = actions.upload(
+        upstream,
+        user_of(request),
+        file.name,
+        content,
+        twin_accepted=form.cleaned_data["twin_accepted"],
+    )
+    return (
+        _to_account(upstream, file.name)
+        if tell(request, intent, "The account is connected and yours.")
+        else None
+    )
 
 
 @staff_only
@@ -159,7 +201,11 @@ def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse
 def download(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse:
     """The file with its tokens, for staff; audited."""
     content = actions.download(upstream, user_of(request), name)
-    headers = {"Content-Disposition": 'attachment; filename="account.json"', "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Disposition": 'attachment; filename="account.json"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     return HttpResponse(content, content_type="application/json", headers=headers)
 
 

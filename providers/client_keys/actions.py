@@ -48,11 +48,16 @@ class Terms:
             if value is not None and not 0 < value < 2**63:
                 raise ChangeRefused("expected a number above 0, or nothing", name)
         if self.removes_at_limit and not (self.monthly_requests or self.monthly_tokens):
-            raise ChangeRefused("there is no limit at which it could be removed", "removes_at_limit")
+            raise ChangeRefused(
+                "there is no limit at which it could be removed", "removes_at_limit"
+            )
 
     @property
     def fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("expires_at", "monthly_requests", "monthly_tokens", "removes_at_limit")}
+        return {
+            name: getattr(self, name)
+            for name in ("expires_at", "monthly_requests", "monthly_tokens", "removes_at_limit")
+        }
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,17 @@ class MadeKey:
 
 
 def create(
-    upstream: Upstream, actor: User | None, *, owner: User | None, name: str, terms: Terms | None = None, key: str = "", reason: str = ""
-) -> MadeKey:  # fmt: skip
-    """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds for everybody but staff.
+    upstream: Upstream,
+    actor: User | None,
+    *,
+    owner: User | None,
+    name: str,
+    terms: Terms | None = None,
+    key: str = "",
+    reason: str = "",
+) -> MadeKey:
+    """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds
+    for everybody but staff.
 
     Without an actor it is the shell that asks, which is staff.
     """
@@ -76,9 +89,16 @@ def create(
     key = _checked(key) if key else f"sk-{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         if owner and actor and not actor.is_staff:
-            check_limit(owner, _in_use(upstream).filter(owner=owner), settings.MAX_CLIENT_KEYS_PER_USER, "client keys")
+            check_limit(
+                owner,
+                _in_use(upstream).filter(owner=owner),
+                settings.MAX_CLIENT_KEYS_PER_USER,
+                "client keys",
+            )
         row = _requested_row(upstream, key, owner=owner, name=name, **terms.fields)
-        intent = submit(upstream, AddClientKey(client_key_id=row.pk, key=key, name=name), actor, reason)
+        intent = submit(
+            upstream, AddClientKey(client_key_id=row.pk, key=key, name=name), actor, reason
+        )
     return MadeKey(row, key, carry_out(intent))
 
 
@@ -94,9 +114,12 @@ def _in_use(upstream: Upstream) -> Any:
 
 
 def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
-    """The row of a key that is about to be added; one that was only seen, or revoked, comes back into use."""
+    """The row of a key that is about to be added; one that was only seen, or revoked, comes back
+    into use."""
     row, created = ClientKey.objects.select_for_update().get_or_create(
-        upstream=upstream, digest=client_key_digest(key), defaults={"last_four": last_four(key), "state": State.REQUESTED, **fields}
+        upstream=upstream,
+        digest=client_key_digest(key),
+        defaults={"last_four": last_four(key), "state": State.REQUESTED, **fields},
     )
     if not created:
         if row.state in (State.REQUESTED, State.ACTIVE):
@@ -108,16 +131,29 @@ def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
 
 
 def rotate(row: ClientKey, actor: User, overlap: timedelta, reason: str = "") -> MadeKey:
-    """A new key with the same name, owner and terms; the old one ends after the overlap. Raises ChangeRefused."""
+    """A new key with the same name, owner and terms; the old one ends after the overlap. Raises
+    ChangeRefused."""
     check_may_manage(actor, row.owner_id)
     _check_active(row)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise ChangeRefused(f"expected between 0 and {LONGEST_OVERLAP.days} days", "overlap")
     key = f"sk-{secrets.token_urlsafe(32)}"
-    terms = {"expires_at": None, "monthly_requests": row.monthly_requests, "monthly_tokens": row.monthly_tokens, "removes_at_limit": row.removes_at_limit}
+    terms = {
+        "expires_at": None,
+        "monthly_requests": row.monthly_requests,
+        "monthly_tokens": row.monthly_tokens,
+        "removes_at_limit": row.removes_at_limit,
+    }
     with transaction.atomic():
-        new = _requested_row(row.upstream, key, owner=row.owner, name=row.name, replaces=row, **terms)
-        change = AddClientKey(client_key_id=new.pk, key=key, name=row.name, retires_after_seconds=overlap.total_seconds())
+        new = _requested_row(
+            row.upstream, key, owner=row.owner, name=row.name, replaces=row, **terms
+        )
+        change = AddClientKey(
+            client_key_id=new.pk,
+            key=key,
+            name=row.name,
+            retires_after_seconds=overlap.total_seconds(),
+        )
         intent = submit(row.upstream, change, actor, reason)
     made = MadeKey(new, key, carry_out(intent))
     if made.intent.state == Intent.State.VERIFIED and not overlap:
@@ -130,13 +166,19 @@ def revoke(row: ClientKey, actor: User | None, reason: str = "") -> Intent:
     if actor:
         check_may_manage(actor, row.owner_id)
     change = RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name)
-    return carry_out(submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate"))
+    return carry_out(
+        submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate")
+    )
 
 
-def adopt(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms | None = None) -> None:
-    """Name a key that was only seen, and manage it from now on if the upstream lists it. Raises ChangeRefused, UpstreamError.
+def adopt(
+    row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms | None = None
+) -> None:
+    """Name a key that was only seen, and manage it from now on if the upstream lists it. Raises
+    ChangeRefused, UpstreamError.
 
-    One that is known from usage alone gets a name and an owner, which is all that there is to manage.
+    One that is known from usage alone gets a name and an owner, which is all that there is to
+    manage.
     """
     listed = bytes(row.digest) in listed_digests(client_for(row.upstream))
     edit(row, actor, owner=owner, name=name, terms=terms or Terms(), action="client_key.adopted")
@@ -144,14 +186,32 @@ def adopt(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: 
         ClientKey.objects.filter(pk=row.pk, state=State.SEEN).update(state=State.ACTIVE)
 
 
-def edit(row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms, action: str = "client_key.edited") -> None:
+def edit(
+    row: ClientKey,
+    actor: User,
+    *,
+    owner: User | None,
+    name: str,
+    terms: Terms,
+    action: str = "client_key.edited",
+) -> None:
     """Another name, owner or terms. Raises ChangeRefused."""
     check_may_manage(actor, row.owner_id)
     if terms.expires_at != row.expires_at:
         terms.check()
     ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, **terms.fields)
-    detail = {"owner": owner.get_username() if owner else None, **{field: str(value) for field, value in terms.fields.items()}}
-    audit.record(actor, action, name or row.display_name, upstream=row.upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+    detail = {
+        "owner": owner.get_username() if owner else None,
+        **{field: str(value) for field, value in terms.fields.items()},
+    }
+    audit.record(
+        actor,
+        action,
+        name or row.display_name,
+        upstream=row.upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        detail=detail,
+    )
 
 
 def _check_active(row: ClientKey) -> None:
@@ -163,10 +223,16 @@ def remove_due(upstream: Upstream) -> list[Intent]:
     """Remove the keys whose time is over or that reached a limit at which they are to go."""
     active = list(ClientKey.objects.filter(upstream=upstream, state=State.ACTIVE))
     used = consumption_of([row.pk for row in active])
-    due = [(row, reason) for row in active if (reason := must_go(row, used[row.pk])) and not _is_asked_for(row)]
+    due = [
+        (row, reason)
+        for row in active
+        if (reason := must_go(row, used[row.pk])) and not _is_asked_for(row)
+    ]
     return [revoke(row, None, reason) for row, reason in due]
 
 
 def _is_asked_for(row: ClientKey) -> bool:
-    waiting = Intent.objects.filter(upstream=row.upstream, subject=f"client-key:{row.pk}", state__in=Intent.UNSETTLED)
+    waiting = Intent.objects.filter(
+        upstream=row.upstream, subject=f"client-key:{row.pk}", state__in=Intent.UNSETTLED
+    )
     return waiting.exists()

@@ -12,30 +12,51 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey, Terms
-from providers.client_keys.queries import ShownKey, listed_digests, note_listed, shown_keys, visible_rows
+from providers.client_keys.queries import (
+    ShownKey,
+    listed_digests,
+    note_listed,
+    shown_keys,
+    visible_rows,
+)
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
 
-_TERMS = {"expiresAt": "expires_at", "monthlyRequests": "monthly_requests", "monthlyTokens": "monthly_tokens", "removesAtLimit": "removes_at_limit"}
+_TERMS = {
+    "expiresAt": "expires_at",
+    "monthlyRequests": "monthly_requests",
+    "monthlyTokens": "monthly_tokens",
+    "removesAtLimit": "removes_at_limit",
+}
 
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET; POST `{name, key?, owner?, expiresAt?, monthlyRequests?, monthlyTokens?, removesAtLimit?, reason?}`; the key is told once."""
+    """GET; POST `{name, key?, owner?, expiresAt?, monthlyRequests?, monthlyTokens?,
+    removesAtLimit?, reason?}`; the key is told once."""
     upstream = upstream_of(request)
     if request.method == "GET":
-        return JsonResponse({"data": {"keys": [_summary(key) for key in _shown(request, upstream)]}})
+        return JsonResponse(
+            {"data": {"keys": [_summary(key) for key in _shown(request, upstream)]}}
+        )
     user, body = caller(request), body_of(request, ("name", "key", "owner", "reason", *_TERMS))
     made = keys.create(
-        upstream, user, owner=owner_of(body, user), name=text_of(body, "name", longest=100, required=True), terms=_terms(body, Terms()),
-        key=body.get("key") or "", reason=text_of(body, "reason"),
-    )  # fmt: skip
+        upstream,
+        user,
+        owner=owner_of(body, user),
+        name=text_of(body, "name", longest=100, required=True),
+        terms=_terms(body, Terms()),
+        key=body.get("key") or "",
+        reason=text_of(body, "reason"),
+    )
     return _made(made)
 
 
 def _made(made: MadeKey) -> HttpResponse:
-    return outcome(made.intent, {"id": made.row.pk, "key": made.key, "name": made.row.name}, status=201)
+    return outcome(
+        made.intent, {"id": made.row.pk, "key": made.key, "name": made.row.name}, status=201
+    )
 
 
 def _shown(request: HttpRequest, upstream: Upstream) -> list[ShownKey]:
@@ -49,7 +70,8 @@ def _shown(request: HttpRequest, upstream: Upstream) -> list[ShownKey]:
 
 @json_api("GET", "PATCH", "DELETE")
 def one(request: HttpRequest, key_id: int) -> HttpResponse:
-    """GET one; PATCH `{name?, owner?, ...terms}`, which also adopts a key that was only seen; DELETE revokes it at once."""
+    """GET one; PATCH `{name?, owner?, ...terms}`, which also adopts a key that was only seen;
+    DELETE revokes it at once."""
     row = _wanted(request, key_id)
     if request.method == "GET":
         return JsonResponse({"data": _summary(shown_keys([row], None)[0])})
@@ -58,19 +80,33 @@ def one(request: HttpRequest, key_id: int) -> HttpResponse:
     user, body = caller(request), body_of(request, ("name", "owner", *_TERMS))
     owner = owner_of(body, user) if "owner" in body else row.owner
     change = keys.adopt if row.state == ClientKey.State.SEEN else keys.edit
-    change(row, user, owner=owner, name=text_of(body, "name", longest=100) if "name" in body else row.name, terms=_terms(body, _terms_of(row)))
+    change(
+        row,
+        user,
+        owner=owner,
+        name=text_of(body, "name", longest=100) if "name" in body else row.name,
+        terms=_terms(body, _terms_of(row)),
+    )
     row.refresh_from_db()
     return JsonResponse({"success": True, "data": _summary(shown_keys([row], None)[0])})
 
 
 @json_api("POST")
 def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
-    """POST `{overlapHours?, reason?}`: a new key, told once; the old one ends after the overlap (24 hours if not said)."""
+    """POST `{overlapHours?, reason?}`: a new key, told once; the old one ends after the overlap (24
+    hours if not said)."""
     body = body_of(request, ("overlapHours", "reason"))
     hours = body.get("overlapHours", 24)
     if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 <= hours <= 720:
         raise ChangeRefused("expected a number between 0 and 720", "overlapHours")
-    return _made(keys.rotate(_wanted(request, key_id), caller(request), timedelta(hours=hours), text_of(body, "reason")))
+    return _made(
+        keys.rotate(
+            _wanted(request, key_id),
+            caller(request),
+            timedelta(hours=hours),
+            text_of(body, "reason"),
+        )
+    )
 
 
 def _wanted(request: HttpRequest, key_id: int) -> ClientKey:
@@ -94,7 +130,9 @@ def _terms(body: dict[str, Any], present: Terms) -> Terms:
             terms.check()
     except ChangeRefused as refusal:
         names = {field: name for name, field in _TERMS.items()}
-        raise ChangeRefused(refusal.message, names.get(refusal.field, refusal.field), refusal.code) from refusal
+        raise ChangeRefused(
+            refusal.message, names.get(refusal.field, refusal.field), refusal.code
+        ) from refusal
     return terms
 
 
@@ -127,9 +165,22 @@ def _instant(name: str, value: Any) -> datetime:
 def _summary(key: ShownKey) -> dict[str, Any]:
     row = key.row
     return {
-        "id": row.pk, "name": row.name, "maskedKey": f"…{row.last_four}", "state": row.state, "standing": key.standing.word,
-        "ownerUsername": row.owner.get_username() if row.owner else None, "ownerUserId": row.owner_id, "listed": key.is_listed,
-        "expiresAt": row.expires_at, "monthlyRequests": row.monthly_requests, "monthlyTokens": row.monthly_tokens,
-        "removesAtLimit": row.removes_at_limit, "requestsThisMonth": key.used.requests, "tokensThisMonth": key.used.tokens,
-        "lastUsedAt": key.used.last_used_at, "firstSeenAt": row.first_seen_at, "revokedAt": row.revoked_at, "replaces": row.replaces_id,
-    }  # fmt: skip
+        "id": row.pk,
+        "name": row.name,
+        "maskedKey": f"…{row.last_four}",
+        "state": row.state,
+        "standing": key.standing.word,
+        "ownerUsername": row.owner.get_username() if row.owner else None,
+        "ownerUserId": row.owner_id,
+        "listed": key.is_listed,
+        "expiresAt": row.expires_at,
+        "monthlyRequests": row.monthly_requests,
+        "monthlyTokens": row.monthly_tokens,
+        "removesAtLimit": row.removes_at_limit,
+        "requestsThisMonth": key.used.requests,
+        "tokensThisMonth": key.used.tokens,
+        "lastUsedAt": key.used.last_used_at,
+        "firstSeenAt": row.first_seen_at,
+        "revokedAt": row.revoked_at,
+        "replaces": row.replaces_id,
+    }

@@ -1,4 +1,5 @@
-"""Changes of `api-keys`: one key more, or fewer. Pure but for our half of them, the `ClientKey` row."""
+"""Changes of `api-keys`: one key more, or fewer. Pure but for our half of them, the `ClientKey`
+row."""
 
 from datetime import timedelta
 
@@ -37,11 +38,17 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Add client key {self.name} (…{last_four(self.key)})" if self.name else f"Add client key …{last_four(self.key)}"
+        return (
+            f"Add client key {self.name} (…{last_four(self.key)})"
+            if self.name
+            else f"Add client key …{last_four(self.key)}"
+        )
 
     def next(self, state: State) -> State:
         if self.key in [key.strip() for key in state]:
-            raise ChangeRefused("this key is listed upstream already; adopt it instead", "key", "KEY_ALREADY_EXISTS")
+            raise ChangeRefused(
+                "this key is listed upstream already; adopt it instead", "key", "KEY_ALREADY_EXISTS"
+            )
         return [*state, self.key]
 
     def holds(self, state: State) -> bool:
@@ -58,7 +65,9 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
         if row.replaces_id:
             ends_at = timezone.now() + timedelta(seconds=self.retires_after_seconds)
             replaced = ClientKey.objects.filter(pk=row.replaces_id, state=ClientKey.State.ACTIVE)
-            replaced.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
+            replaced.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(
+                expires_at=ends_at
+            )
 
     def undone(self, intent: Intent) -> None:
         forget_unused(self.client_key_id)
@@ -79,7 +88,12 @@ class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
     def next(self, state: State) -> State:
         kept = [key for key in state if client_key_digest(key) != self.digest]
         if state and not [key for key in kept if key.strip()]:
-            raise ChangeRefused("it is the last client key: without any, the upstream serves everybody. Add another first", "", "LAST_CLIENT_KEY")
+            raise ChangeRefused(
+                "it is the last client key: without any, the upstream serves everybody. Add another"
+                " first",
+                "",
+                "LAST_CLIENT_KEY",
+            )
         return kept
 
     def holds(self, state: State) -> bool:
@@ -89,7 +103,9 @@ class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
         return _count_and(state, "" if self.holds(state) else self.label)
 
     def confirmed(self, intent: Intent) -> None:
-        ClientKey.objects.filter(pk=self.client_key_id).exclude(state=ClientKey.State.REVOKED).update(state=ClientKey.State.REVOKED, revoked_at=timezone.now())
+        ClientKey.objects.filter(pk=self.client_key_id).exclude(
+            state=ClientKey.State.REVOKED
+        ).update(state=ClientKey.State.REVOKED, revoked_at=timezone.now())
 
 
 def _count_and(state: State, key: str) -> dict[str, object]:

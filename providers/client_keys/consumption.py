@@ -1,4 +1,5 @@
-"""What client keys have used, as told by whoever stores usage; this app may not import it, so it registers itself here."""
+"""What client keys have used, as told by whoever stores usage; this app may not import it, so it
+registers itself here."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Consumption:
-    """Of one client key: requests and tokens of the present calendar month, and when it was used last."""
+    """Of one client key: requests and tokens of the present calendar month, and when it was used
+    last."""
 
     requests: int = 0
     tokens: int = 0

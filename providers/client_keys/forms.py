@@ -12,18 +12,41 @@ from providers.errors import ChangeRefused
 from providers.models import ClientKey
 
 _NAMES = {"expires_at": "ends_on"}
-OVERLAPS = ((0, "at once"), (1, "after 1 hour"), (24, "after 1 day"), (168, "after 7 days"), (720, "after 30 days"))
+OVERLAPS = (
+    (0, "at once"),
+    (1, "after 1 hour"),
+    (24, "after 1 day"),
+    (168, "after 7 days"),
+    (720, "after 30 days"),
+)
 
 
 class ClientKeyForm(forms.Form):
     """Name, owner and terms of a client key."""
 
-    name = forms.CharField(max_length=100, help_text="Who or what uses it.", widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="nobody", help_text="Sees its usage.")
-    ends_on = forms.DateField(label="Ends after", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="The last day on which it works.")
-    monthly_requests = forms.IntegerField(label="Requests a month", required=False, min_value=1, max_value=2**62)
-    monthly_tokens = forms.IntegerField(label="Tokens a month", required=False, min_value=1, max_value=2**62)
-    removes_at_limit = forms.BooleanField(label="Remove it at its limit", required=False, help_text="Otherwise a limit only warns.")
+    name = forms.CharField(
+        max_length=100,
+        help_text="Who or what uses it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    owner = forms.ModelChoiceField(
+        User.objects.none(), required=False, empty_label="nobody", help_text="Sees its usage."
+    )
+    ends_on = forms.DateField(
+        label="Ends after",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day on which it works.",
+    )
+    monthly_requests = forms.IntegerField(
+        label="Requests a month", required=False, min_value=1, max_value=2**62
+    )
+    monthly_tokens = forms.IntegerField(
+        label="Tokens a month", required=False, min_value=1, max_value=2**62
+    )
+    removes_at_limit = forms.BooleanField(
+        label="Remove it at its limit", required=False, help_text="Otherwise a limit only warns."
+    )
 
     def __init__(self, *args: Any, is_staff: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +57,12 @@ class ClientKeyForm(forms.Form):
     def terms(self) -> Terms:
         """The terms of a valid form."""
         data = self.cleaned_data
-        return Terms(_end_of(data["ends_on"]), data["monthly_requests"], data["monthly_tokens"], data["removes_at_limit"])
+        return Terms(
+            _end_of(data["ends_on"]),
+            data["monthly_requests"],
+            data["monthly_tokens"],
+            data["removes_at_limit"],
+        )
 
     def refuse(self, refusal: ChangeRefused) -> None:
         """Show a refusal at the field that it names."""
@@ -48,14 +76,24 @@ def _end_of(day: Any) -> datetime | None:
 
 def shown_terms(key: ClientKey) -> dict[str, Any]:
     """A key's terms as the form shows them."""
-    last_day = timezone.localtime(key.expires_at - timedelta(microseconds=1)).date() if key.expires_at else None
+    last_day = (
+        timezone.localtime(key.expires_at - timedelta(microseconds=1)).date()
+        if key.expires_at
+        else None
+    )
     return {
-        "name": key.name, "owner": key.owner_id, "ends_on": last_day, "monthly_requests": key.monthly_requests,
-        "monthly_tokens": key.monthly_tokens, "removes_at_limit": key.removes_at_limit,
-    }  # fmt: skip
+        "name": key.name,
+        "owner": key.owner_id,
+        "ends_on": last_day,
+        "monthly_requests": key.monthly_requests,
+        "monthly_tokens": key.monthly_tokens,
+        "removes_at_limit": key.removes_at_limit,
+    }
 
 
 class RotateForm(forms.Form):
     """How long the old key goes on beside the new one."""
 
-    overlap = forms.TypedChoiceField(label="The old one ends", choices=OVERLAPS, coerce=int, initial=24)
+    overlap = forms.TypedChoiceField(
+        label="The old one ends", choices=OVERLAPS, coerce=int, initial=24
+    )

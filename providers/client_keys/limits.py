@@ -1,4 +1,5 @@
-"""Soft limits and ends of client keys: judged here, enforced by removing the key upstream, since nothing else could."""
+"""Soft limits and ends of client keys: judged here, enforced by removing the key upstream, since
+nothing else could."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,8 @@ SOON = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Standing:
-    """How a key stands: share of its nearest limit used (None without limits), and a word that the pages colour."""
+    """How a key stands: share of its nearest limit used (None without limits), and a word that the
+    pages colour."""
 
     share: float | None
     word: str
@@ -26,12 +28,23 @@ class Standing:
 
 
 def standing_of(key: ClientKey, used: Consumption) -> Standing:
-    """`revoked`, `requested`, `expired`, `over`, `near`, `ends soon`, `seen` or `good`; the worst that holds."""
-    shares = [spent / limit for spent, limit in ((used.requests, key.monthly_requests), (used.tokens, key.monthly_tokens)) if limit]
+    """`revoked`, `requested`, `expired`, `over`, `near`, `ends soon`, `seen` or `good`; the worst
+    that holds."""
+    shares = [
+        spent / limit
+        for spent, limit in (
+            (used.requests, key.monthly_requests),
+            (used.tokens, key.monthly_tokens),
+        )
+        if limit
+    ]
     share = max(shares) if shares else None
     now = timezone.now()
     words = (
-        (key.state in (ClientKey.State.REVOKED, ClientKey.State.REQUESTED, ClientKey.State.SEEN), key.state),
+        (
+            key.state in (ClientKey.State.REVOKED, ClientKey.State.REQUESTED, ClientKey.State.SEEN),
+            key.state,
+        ),
         (key.expires_at is not None and key.expires_at <= now, "expired"),
         (share is not None and share >= 1, "over"),
         (share is not None and share >= WARN_AT, "near"),

@@ -16,7 +16,8 @@ from providers.models import ClientKey
 
 @dataclass(frozen=True)
 class ShownKey:
-    """One client key for people: our row, what it used this month, whether the upstream lists it (None: not asked)."""
+    """One client key for people: our row, what it used this month, whether the upstream lists it
+    (None: not asked)."""
 
     row: ClientKey
     used: Consumption
@@ -30,13 +31,21 @@ class ShownKey:
 
 
 def listed_digests(client: ManagementClient) -> dict[bytes, str]:
-    """Digest and last four characters of every client key that the upstream lists. Raises UpstreamError."""
-    return {client_key_digest(key): last_four(key.strip()) for key in read_client_keys(client) if key.strip()}
+    """Digest and last four characters of every client key that the upstream lists. Raises
+    UpstreamError."""
+    return {
+        client_key_digest(key): last_four(key.strip())
+        for key in read_client_keys(client)
+        if key.strip()
+    }
 
 
 def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
     """Make a row for each listed key that has none, so that it can be adopted."""
-    rows = [ClientKey(upstream=upstream, digest=digest, last_four=four) for digest, four in listed.items()]
+    rows = [
+        ClientKey(upstream=upstream, digest=digest, last_four=four)
+        for digest, four in listed.items()
+    ]
     known = ClientKey.objects.filter(upstream=upstream, digest__in=list(listed))
     if known.count() < len(rows):
         ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
@@ -44,12 +53,23 @@ def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
 
 def visible_rows(user: User, upstream: Upstream) -> Iterable[ClientKey]:
     """All of the upstream for staff; for others those they own."""
-    rows = ClientKey.objects.filter(upstream=upstream).select_related("owner", "upstream", "replaces")
+    rows = ClientKey.objects.filter(upstream=upstream).select_related(
+        "owner", "upstream", "replaces"
+    )
     return rows if user.is_staff else rows.filter(owner=user)
 
 
 def shown_keys(rows: Iterable[ClientKey], listed: dict[bytes, str] | None) -> list[ShownKey]:
-    """The rows with their use and standing; `listed` is what the upstream lists, None if it was not asked."""
+    """The rows with their use and standing; `listed` is what the upstream lists, None if it was not
+    asked."""
     rows = list(rows)
     used = consumption_of([row.pk for row in rows])
-    return [ShownKey(row, used[row.pk], standing_of(row, used[row.pk]), None if listed is None else bytes(row.digest) in listed) for row in rows]
+    return [
+        ShownKey(
+            row,
+            used[row.pk],
+            standing_of(row, used[row.pk]),
+            None if listed is None else bytes(row.digest) in listed,
+        )
+        for row in rows
+    ]

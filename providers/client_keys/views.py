@@ -27,22 +27,39 @@ from providers.web.pages import back_to, chosen_upstream, tell, upstreams
 @never_cache
 @login_required
 def client_keys(request: HttpRequest) -> HttpResponse:
-    """The keys that the user may see; a new one is part of the answer that made it and of no other."""
+    """The keys that the user may see; a new one is part of the answer that made it and of no
+    other."""
     upstream, user = chosen_upstream(request), user_of(request)
-    form = ClientKeyForm(request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial={"owner": user})
+    form = ClientKeyForm(
+        request.POST if request.method == "POST" else None,
+        is_staff=user.is_staff,
+        initial={"owner": user},
+    )
     made: MadeKey | None = None
     if upstream and form.is_bound and form.is_valid():
         try:
             owner = form.cleaned_data["owner"] if user.is_staff else user
-            made = keys.create(upstream, user, owner=owner, name=form.cleaned_data["name"], terms=form.terms())
+            made = keys.create(
+                upstream, user, owner=owner, name=form.cleaned_data["name"], terms=form.terms()
+            )
             form = ClientKeyForm(is_staff=user.is_staff, initial={"owner": user})
         except ChangeRefused as refusal:
             form.refuse(refusal)
     return _page(request, upstream, form, made)
 
 
-def _page(request: HttpRequest, upstream: Upstream | None, form: ClientKeyForm, made: MadeKey | None) -> HttpResponse:
-    context: dict[str, Any] = {"upstream": upstream, "upstreams": upstreams(), "form": form, "made": made, "trouble": "", "rows": [], "as_of": timezone.now()}
+def _page(
+    request: HttpRequest, upstream: Upstream | None, form: ClientKeyForm, made: MadeKey | None
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "upstream": upstream,
+        "upstreams": upstreams(),
+        "form": form,
+        "made": made,
+        "trouble": "",
+        "rows": [],
+        "as_of": timezone.now(),
+    }
     if upstream:
         listed = None
         try:
@@ -51,22 +68,43 @@ def _page(request: HttpRequest, upstream: Upstream | None, form: ClientKeyForm, 
         except UpstreamError as error:
             context["trouble"] = str(error)
         rows = shown_keys(visible_rows(user_of(request), upstream), listed)
-        context["rows"] = [row for row in rows if row.row.state != ClientKey.State.REVOKED and not (row.row.state == "seen" and row.is_listed is False)]
+        context["rows"] = [
+            row
+            for row in rows
+            if row.row.state != ClientKey.State.REVOKED
+            and not (row.row.state == "seen" and row.is_listed is False)
+        ]
         context["past"] = [row for row in rows if row not in context["rows"]]
-    return render(request, "providers/client_keys.html", context, status=400 if form.is_bound else 201 if made else 200)
+    return render(
+        request,
+        "providers/client_keys.html",
+        context,
+        status=400 if form.is_bound else 201 if made else 200,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
-    """One key: name, owner and terms to change (which adopts one that was only seen), rotate, revoke."""
+    """One key: name, owner and terms to change (which adopts one that was only seen), rotate,
+    revoke."""
     row, user = _found(request, key_id), user_of(request)
-    form = ClientKeyForm(request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown_terms(row))
+    form = ClientKeyForm(
+        request.POST if request.method == "POST" else None,
+        is_staff=user.is_staff,
+        initial=shown_terms(row),
+    )
     if form.is_bound and form.is_valid():
         try:
             change = keys.adopt if row.state == ClientKey.State.SEEN else keys.edit
-            change(row, user, owner=form.cleaned_data["owner"] if user.is_staff else user, name=form.cleaned_data["name"], terms=form.terms())
+            change(
+                row,
+                user,
+                owner=form.cleaned_data["owner"] if user.is_staff else user,
+                name=form.cleaned_data["name"],
+                terms=form.terms(),
+            )
             return back_to("providers:client-keys", upstream=row.upstream.name)
         except ChangeRefused as refusal:
             form.refuse(refusal)
@@ -75,10 +113,23 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
     return _key_page(request, row, form)
 
 
-def _key_page(request: HttpRequest, row: ClientKey, form: ClientKeyForm, made: MadeKey | None = None) -> HttpResponse:
+def _key_page(
+    request: HttpRequest, row: ClientKey, form: ClientKeyForm, made: MadeKey | None = None
+) -> HttpResponse:
     (key,) = shown_keys([row], None)
-    context = {"upstream": row.upstream, "key": key, "form": form, "rotate": RotateForm(), "made": made}
-    return render(request, "providers/client_key.html", context, status=400 if form.is_bound else 201 if made else 200)
+    context = {
+        "upstream": row.upstream,
+        "key": key,
+        "form": form,
+        "rotate": RotateForm(),
+        "made": made,
+    }
+    return render(
+        request,
+        "providers/client_key.html",
+        context,
+        status=400 if form.is_bound else 201 if made else 200,
+    )
 
 
 @require_POST
@@ -96,7 +147,12 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
         edited.is_valid()
         edited.add_error(None, refusal.message)
         return _key_page(request, row, edited)
-    return _page(request, row.upstream, ClientKeyForm(is_staff=request.user.is_staff, initial={"owner": user_of(request)}), made)
+    return _page(
+        request,
+        row.upstream,
+        ClientKeyForm(is_staff=request.user.is_staff, initial={"owner": user_of(request)}),
+        made,
+    )
 
 
 @require_POST
@@ -104,7 +160,11 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
 def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     """Remove it upstream at once."""
     row = _found(request, key_id)
-    tell(request, keys.revoke(row, user_of(request)), f"{row.display_name} was revoked; the upstream refuses it from now on.")
+    tell(
+        request,
+        keys.revoke(row, user_of(request)),
+        f"{row.display_name} was revoked; the upstream refuses it from now on.",
+    )
     return back_to("providers:client-keys", upstream=row.upstream.name)
 
 

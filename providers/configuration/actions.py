@@ -1,4 +1,5 @@
-"""The upstream's configuration for people: read, compared, saved, rolled back. Secrets are hidden before anything leaves here."""
+"""The upstream's configuration for people: read, compared, saved, rolled back. Secrets are hidden
+before anything leaves here."""
 
 import difflib
 import hashlib
@@ -28,15 +29,24 @@ Origin = ConfigurationVersion.Origin
 
 
 def opened_version(upstream: Upstream) -> ConfigurationVersion:
-    """The configuration as it stands upstream now, kept as a version. Raises UpstreamError and ChangeRefused."""
+    """The configuration as it stands upstream now, kept as a version. Raises UpstreamError and
+    ChangeRefused."""
     text = config_client.read_configuration(client_for(upstream))
     hidden_text(text)  # a file caught while it is being written is no version (contract 8.2)
     return record_version(upstream, text, Origin.FOUND)
 
 
-def record_version(upstream: Upstream, text: str, origin: str, actor: User | None = None, reason: str = "") -> ConfigurationVersion:
+def record_version(
+    upstream: Upstream, text: str, origin: str, actor: User | None = None, reason: str = ""
+) -> ConfigurationVersion:
     """Keep a text unless it is the newest version already; the oldest beyond `VERSIONS_KEPT` go."""
-    version = ConfigurationVersion(upstream=upstream, origin=origin, actor=actor, actor_name=actor.get_username() if actor else "", reason=reason[:300])
+    version = ConfigurationVersion(
+        upstream=upstream,
+        origin=origin,
+        actor=actor,
+        actor_name=actor.get_username() if actor else "",
+        reason=reason[:300],
+    )
     version.store_text(text)
     with transaction.atomic():
         Upstream.objects.select_for_update().only("pk").get(pk=upstream.pk)
@@ -44,14 +54,20 @@ def record_version(upstream: Upstream, text: str, origin: str, actor: User | Non
         if newest and newest.digest == version.digest:
             return newest
         version.save()
-        old = ConfigurationVersion.objects.filter(upstream=upstream).values_list("pk", flat=True)[VERSIONS_KEPT:]
+        old = ConfigurationVersion.objects.filter(upstream=upstream).values_list("pk", flat=True)[
+            VERSIONS_KEPT:
+        ]
         ConfigurationVersion.objects.filter(pk__in=list(old)).delete()
     return version
 
 
 def find_version(upstream: Upstream, version_id: int | str) -> ConfigurationVersion:
     """A version of this upstream. Raises ChangeRefused."""
-    found = ConfigurationVersion.objects.filter(upstream=upstream, pk=version_id).first() if str(version_id).isdecimal() and len(str(version_id)) < 19 else None
+    found = (
+        ConfigurationVersion.objects.filter(upstream=upstream, pk=version_id).first()
+        if str(version_id).isdecimal() and len(str(version_id)) < 19
+        else None
+    )
     if found is None:
         raise ChangeRefused("There is no such version.", "opened", "RESOURCE_NOT_FOUND")
     try:
@@ -62,7 +78,8 @@ def find_version(upstream: Upstream, version_id: int | str) -> ConfigurationVers
 
 
 def hidden_text(text: str) -> str:
-    """For people: every secret replaced by a placeholder. Raises ChangeRefused if the text cannot be read."""
+    """For people: every secret replaced by a placeholder. Raises ChangeRefused if the text cannot
+    be read."""
     try:
         return hidden(text)
     except InvalidText as problem:
@@ -78,14 +95,21 @@ class DiffLine:
 
 
 def compared(before: str, after: str) -> list[DiffLine]:
-    """What changed, with a few lines around; secrets as marks that differ when they do. Raises ChangeRefused."""
+    """What changed, with a few lines around; secrets as marks that differ when they do. Raises
+    ChangeRefused."""
     try:
-        lines = difflib.unified_diff(marked(before, _mark).splitlines(), marked(after, _mark).splitlines(), n=3, lineterm="")
+        lines = difflib.unified_diff(
+            marked(before, _mark).splitlines(), marked(after, _mark).splitlines(), n=3, lineterm=""
+        )
     except InvalidText as problem:
         raise ChangeRefused(str(problem), "text") from problem
     kinds = {"+": "added", "-": "removed", "@": "gap"}
     return [
-        DiffLine(kinds.get(line[0], "same"), line[1:] if line[0] != "@" else f"line {line.split('+')[1].split(',')[0].split()[0]}") for line in list(lines)[2:]
+        DiffLine(
+            kinds.get(line[0], "same"),
+            line[1:] if line[0] != "@" else f"line {line.split('+')[1].split(',')[0].split()[0]}",
+        )
+        for line in list(lines)[2:]
     ]
 
 
@@ -95,7 +119,8 @@ def _mark(value: str) -> str:
 
 
 def edited_text(opened: ConfigurationVersion, edited: str) -> str:
-    """The text that an editor means, secrets put back, after all checks. Raises ChangeRefused naming line and reason."""
+    """The text that an editor means, secrets put back, after all checks. Raises ChangeRefused
+    naming line and reason."""
     try:
         text = restored(edited.replace("\r\n", "\n"), opened.text)
         check_replacement(text, opened.text)
@@ -105,51 +130,91 @@ def edited_text(opened: ConfigurationVersion, edited: str) -> str:
 
 
 def save(
-    upstream: Upstream, user: User, opened: ConfigurationVersion, text: str, reason: str = "", *, origin: ConfigurationVersion.Origin = Origin.SAVED
+    upstream: Upstream,
+    user: User,
+    opened: ConfigurationVersion,
+    text: str,
+    reason: str = "",
+    *,
+    origin: ConfigurationVersion.Origin = Origin.SAVED,
 ) -> Intent:
-    """Replace the file if it still is what was opened, and keep what the upstream made of it. Raises ChangeRefused."""
+    """Replace the file if it still is what was opened, and keep what the upstream made of it.
+    Raises ChangeRefused."""
     if text == opened.text:
         raise ChangeRefused("Nothing is changed.", "text")
     what = "Save config.yaml" if origin == Origin.SAVED else "Roll config.yaml back"
-    intent = carry_out(submit(upstream, ReplaceConfiguration(text=text, opened=opened.digest, what=what), user, reason))
+    intent = carry_out(
+        submit(
+            upstream, ReplaceConfiguration(text=text, opened=opened.digest, what=what), user, reason
+        )
+    )
     if intent.state == Intent.State.VERIFIED:
-        record_version(upstream, config_client.read_configuration(client_for(upstream)), origin, user, reason)
+        record_version(
+            upstream, config_client.read_configuration(client_for(upstream)), origin, user, reason
+        )
     return intent
 
 
-def roll_back(upstream: Upstream, user: User, opened: ConfigurationVersion, target: ConfigurationVersion) -> Intent:
-    """Bring an old version back, if the file still is what was compared with it. Raises ChangeRefused."""
+def roll_back(
+    upstream: Upstream, user: User, opened: ConfigurationVersion, target: ConfigurationVersion
+) -> Intent:
+    """Bring an old version back, if the file still is what was compared with it. Raises
+    ChangeRefused."""
     reason = f"version #{target.pk} of {target.at:%Y-%m-%d %H:%M} UTC"
     return save(upstream, user, opened, target.text, reason, origin=Origin.ROLLED_BACK)
 
 
-# Single settings -----------------------------------------------------------------------------------
+# Single settings
+# -----------------------------------------------------------------------------------
 def present_values(upstream: Upstream) -> dict[str, Value]:
     """The value of each setting as the upstream tells it, or its default. Raises UpstreamError."""
     config = json_object(client_for(upstream).call("GET", "config", CONFIGURATION).body)
     return {setting.name: setting.read(config) for setting in SETTINGS.values()}
 
 
-def change_settings(upstream: Upstream, user: User, values: Mapping[str, Value], opened: Mapping[str, Value]) -> list[Intent]:
-    """Set some settings, each by its own route where it has one, the others in the file together. Raises ChangeRefused."""
+def change_settings(
+    upstream: Upstream, user: User, values: Mapping[str, Value], opened: Mapping[str, Value]
+) -> list[Intent]:
+    """Set some settings, each by its own route where it has one, the others in the file together.
+    Raises ChangeRefused."""
     _require_staff(user)
-    chosen: list[tuple[Setting, Value]] = [(_setting(name), value) for name, value in values.items()]
+    chosen: list[tuple[Setting, Value]] = [
+        (_setting(name), value) for name, value in values.items()
+    ]
     for setting, value in chosen:
         setting.check(value)
     intents = [
-        submit(upstream, SetSwitch(path=setting.route, value=value, opened=opened.get(setting.name)), user) for setting, value in chosen if setting.route
+        submit(
+            upstream,
+            SetSwitch(path=setting.route, value=value, opened=opened.get(setting.name)),
+            user,
+        )
+        for setting, value in chosen
+        if setting.route
     ]
     if in_file := {setting.name: value for setting, value in chosen if not setting.route}:
-        intents.append(submit(upstream, SetConfigurationValues(values=in_file, opened={name: opened.get(name) for name in in_file}), user))
+        intents.append(
+            submit(
+                upstream,
+                SetConfigurationValues(
+                    values=in_file, opened={name: opened.get(name) for name in in_file}
+                ),
+                user,
+            )
+        )
     return [carry_out(intent) for intent in intents]
 
 
 def _setting(name: str) -> Setting:
     if name not in SETTINGS:
-        raise ChangeRefused(f"There is no such setting; there are {', '.join(SETTINGS)}.", name[:60])
+        raise ChangeRefused(
+            f"There is no such setting; there are {', '.join(SETTINGS)}.", name[:60]
+        )
     return SETTINGS[name]
 
 
 def _require_staff(user: User) -> None:
     if not user.is_staff:
-        raise ChangeRefused("Only staff may change the configuration.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "Only staff may change the configuration.", "", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )

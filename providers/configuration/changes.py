@@ -1,4 +1,5 @@
-"""Changes of the upstream's configuration: the whole file, single values in it, and the switches that have a route."""
+"""Changes of the upstream's configuration: the whole file, single values in it, and the switches
+that have a route."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State, registered
 from providers.models.configuration import digest_of
 
-# The upstream notices a replaced file by watching it (contract 8.3); counted as a part of what the write took.
+# The upstream notices a replaced file by watching it (contract 8.3); counted as a part of what the
+# write took.
 WATCHER_SECONDS = 0.2
 
 
@@ -78,7 +80,11 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
         if state == self.text:
             return state
         if digest_of(state) != self.opened:
-            raise ChangeRefused("The configuration was changed meanwhile; look at what changed and edit that.", "text", "CONFLICT")
+            raise ChangeRefused(
+                "The configuration was changed meanwhile; look at what changed and edit that.",
+                "text",
+                "CONFLICT",
+            )
         _checked(self.text, state)
         return self.text
 
@@ -91,7 +97,8 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
 
 @registered
 class SetConfigurationValues(Change, frozen=True, kw_only=True):
-    """Some values of the file that have no route of their own; everything else stays, comments too."""
+    """Some values of the file that have no route of their own; everything else stays, comments
+    too."""
 
     kind = "configuration.values_set"
     joins = False

@@ -9,11 +9,18 @@ from providers.configuration.settings import SETTINGS, Setting, Value, grouped
 
 
 def _field_of(setting: Setting) -> forms.Field:
-    more: dict[str, Any] = {"label": setting.label, "help_text": setting.meaning, "required": False, "show_hidden_initial": True}
+    more: dict[str, Any] = {
+        "label": setting.label,
+        "help_text": setting.meaning,
+        "required": False,
+        "show_hidden_initial": True,
+    }
     if isinstance(setting.default, bool):
         return forms.BooleanField(**more)
     if isinstance(setting.default, int):
-        return forms.IntegerField(**{**more, "required": True}, min_value=setting.least, max_value=setting.most)
+        return forms.IntegerField(
+            **{**more, "required": True}, min_value=setting.least, max_value=setting.most
+        )
     return forms.ChoiceField(**more, choices=setting.choices)
 
 
@@ -26,7 +33,10 @@ class SettingsForm(forms.Form):
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields by group."""
-        return [(group, [self[setting.name] for setting in settings]) for group, settings in grouped().items()]
+        return [
+            (group, [self[setting.name] for setting in settings])
+            for group, settings in grouped().items()
+        ]
 
     def changes(self) -> dict[str, Value]:
         """What the person changed since the page was opened."""

@@ -1,10 +1,13 @@
-"""The upstream's configuration as text: where its secrets stand, hiding and restoring them, single values, checks.
+"""The upstream's configuration as text: where its secrets stand, hiding and restoring them, single
+values, checks.
 
-Everything works on positions in the text, so that comments, order and layout stay as their author left them.
+Everything works on positions in the text, so that comments, order and layout stay as their author
+left them.
 
-A hidden secret is shown as a placeholder that names it by its place among the secrets of the text that was opened
-(`hidden-3…9f2c`). Restoring puts back what stood there. Whatever an editor does with placeholders, a secret never becomes
-visible: the restored text is hidden again and must not show any secret of the opened one (`restored`).
+A hidden secret is shown as a placeholder that names it by its place among the secrets of the text
+that was opened (`hidden-3…9f2c`). Restoring puts back what stood there. Whatever an editor does
+with placeholders, a secret never becomes visible: the restored text is hidden again and must not
+show any secret of the opened one (`restored`).
 """
 
 import re
@@ -20,13 +23,21 @@ DEEPEST = 40
 SHORTEST_SECRET_WITH_HINT = 16
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SECRET_KEY = re.compile(r"(?:^|[-_.])(?:api-?keys?|keys?|secrets?|tokens?|passwords?|passwd|credentials?|cookies?|authorization|auth|dsn)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"(?:^|[-_.])(?:api-?keys?|keys?|secrets?|tokens?|passwords?|passwd|credentials?|cookies?|authorization|auth|dsn)$",
+    re.IGNORECASE,
+)
 # Paths of files and switches, whatever their names sound like.
 _HARMLESS_PATHS = frozenset({("tls", "key"), ("tls", "cert")})
 _HARMLESS_VALUES = frozenset({"", "~", "null", "true", "false"})
 _URL_WITH_USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)
-_COMMENTED_SECRET = re.compile(r"#[^\n]*?(?:key|secret|token|password|authorization|cookie)s?[\"']?\s*[:=]\s*[\"']?([^\s\"'#,]{6,})", re.IGNORECASE)
-_COMMENTED_ITEM = re.compile(r"#\s*-\s*[\"']?((?:sk|rk|AIza|xai|eyJ|ghp|gho)[-_A-Za-z0-9.]{6,})", re.IGNORECASE)
+_COMMENTED_SECRET = re.compile(
+    r"#[^\n]*?(?:key|secret|token|password|authorization|cookie)s?[\"']?\s*[:=]\s*[\"']?([^\s\"'#,]{6,})",
+    re.IGNORECASE,
+)
+_COMMENTED_ITEM = re.compile(
+    r"#\s*-\s*[\"']?((?:sk|rk|AIza|xai|eyJ|ghp|gho)[-_A-Za-z0-9.]{6,})", re.IGNORECASE
+)
 _PLACEHOLDER = re.compile(r"hidden-(\d{1,5})(?:…[A-Za-z0-9]{0,4})?(?![A-Za-z0-9…])")
 _DAMAGED = re.compile(r"hidden-\d+…")
 
@@ -34,7 +45,8 @@ Path = tuple[str | int, ...]
 
 
 class InvalidText(Exception):
-    """The text is no configuration that could be sent; `line` counts from 1, 0 if no line is at fault."""
+    """The text is no configuration that could be sent; `line` counts from 1, 0 if no line is at
+    fault."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {message}" if line else message)
@@ -63,12 +75,15 @@ class Secret:
 
 
 def scalars(text: str) -> list[Scalar]:
-    """All scalar values of the document, in order. Raises InvalidText unless it is one mapping without twice the same key."""
+    """All scalar values of the document, in order. Raises InvalidText unless it is one mapping
+    without twice the same key."""
     try:
         return list(_walk(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InvalidText(f"no valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 0) from error
+        raise InvalidText(
+            f"no valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 0
+        ) from error
     except yaml.YAMLError as error:
         raise InvalidText(f"no valid YAML: {error}") from error
 
@@ -110,7 +125,13 @@ def _walk(text: str) -> Iterator[Scalar]:
                 raise InvalidText("a configuration is a mapping of names to values", line)
             if _takes_key(levels[-1], event.value, line):
                 continue
-            yield Scalar(_place(levels, line), event.value, getattr(event.start_mark, "index", 0), getattr(event.end_mark, "index", 0), line)
+            yield Scalar(
+                _place(levels, line),
+                event.value,
+                getattr(event.start_mark, "index", 0),
+                getattr(event.end_mark, "index", 0),
+                line,
+            )
             _passed(levels)
 
 
@@ -148,11 +169,13 @@ def is_secret_path(path: Path) -> bool:
 
 
 def secrets_in(text: str, *, copies: bool = True) -> list[Secret]:
-    """Every secret of a configuration in order of place, in comments too, and copies of them anywhere. Raises InvalidText."""
+    """Every secret of a configuration in order of place, in comments too, and copies of them
+    anywhere. Raises InvalidText."""
     found = [
         Secret(scalar.value, scalar.start, scalar.end)
         for scalar in scalars(text)
-        if (is_secret_path(scalar.path) and scalar.value.lower() not in _HARMLESS_VALUES) or _URL_WITH_USER.match(scalar.value)
+        if (is_secret_path(scalar.path) and scalar.value.lower() not in _HARMLESS_VALUES)
+        or _URL_WITH_USER.match(scalar.value)
     ]
     taken = [(secret.start, secret.end) for secret in found]
     found += [
@@ -164,7 +187,11 @@ def secrets_in(text: str, *, copies: bool = True) -> list[Secret]:
 
 
 def _elsewhere(text: str, known: set[str]) -> list[Secret]:
-    spans = {match.span(1) for pattern in (_COMMENTED_SECRET, _COMMENTED_ITEM) for match in pattern.finditer(text)}
+    spans = {
+        match.span(1)
+        for pattern in (_COMMENTED_SECRET, _COMMENTED_ITEM)
+        for match in pattern.finditer(text)
+    }
     for value in known:
         if len(value) >= 8:
             spans |= {match.span() for match in re.finditer(re.escape(value), text)}
@@ -177,17 +204,28 @@ def _elsewhere(text: str, known: set[str]) -> list[Secret]:
 
 def hidden(text: str, *, copies: bool = True) -> str:
     """The text with a numbered placeholder for each secret, for editing. Raises InvalidText."""
-    return _replaced(text, secrets_in(text, copies=copies), lambda number, secret: f"{MASK_PREFIX}{number}{hint_of(secret.value)}")
+    return _replaced(
+        text,
+        secrets_in(text, copies=copies),
+        lambda number, secret: f"{MASK_PREFIX}{number}{hint_of(secret.value)}",
+    )
 
 
 def marked(text: str, mark: Callable[[str], str]) -> str:
-    """The text with a mark for each secret that depends on its value only, for comparing. Raises InvalidText."""
-    return _replaced(text, secrets_in(text), lambda _, secret: f"{hint_of(secret.value)}({mark(secret.value)})")
+    """The text with a mark for each secret that depends on its value only, for comparing. Raises
+    InvalidText."""
+    return _replaced(
+        text, secrets_in(text), lambda _, secret: f"{hint_of(secret.value)}({mark(secret.value)})"
+    )
 
 
 def hint_of(value: str) -> str:
     """`…` with the last four characters of a secret long enough to spare them."""
-    return f"…{value[-4:]}" if len(value) >= SHORTEST_SECRET_WITH_HINT and value[-4:].isalnum() and value.isascii() else "…"
+    return (
+        f"…{value[-4:]}"
+        if len(value) >= SHORTEST_SECRET_WITH_HINT and value[-4:].isalnum() and value.isascii()
+        else "…"
+    )
 
 
 def _replaced(text: str, secrets: list[Secret], placeholder: Callable[[int, Secret], str]) -> str:
@@ -200,40 +238,65 @@ def _replaced(text: str, secrets: list[Secret], placeholder: Callable[[int, Secr
 
 
 def restored(edited: str, opened: str) -> str:
-    """The edited text with the secrets of the opened one put back. Raises InvalidText, also where one would become visible."""
+    """The edited text with the secrets of the opened one put back. Raises InvalidText, also where
+    one would become visible."""
     secrets = secrets_in(opened)
 
     def original(match: re.Match[str]) -> str:
         number = int(match[1])
         if not 1 <= number <= len(secrets):
-            raise InvalidText(f"{match[0]} stands for nothing in the text that was opened", edited.count("\n", 0, match.start()) + 1)
+            raise InvalidText(
+                f"{match[0]} stands for nothing in the text that was opened",
+                edited.count("\n", 0, match.start()) + 1,
+            )
         secret = secrets[number - 1]
         return opened[secret.start : secret.end].rstrip("\n")
 
     result = _PLACEHOLDER.sub(original, edited)
     if damaged := _DAMAGED.search(result):
-        raise InvalidText(f"{damaged[0]} is changed; keep a placeholder as it is, or write the new value", result.count("\n", 0, damaged.start()) + 1)
+        raise InvalidText(
+            f"{damaged[0]} is changed; keep a placeholder as it is, or write the new value",
+            result.count("\n", 0, damaged.start()) + 1,
+        )
     # Judged by names alone: a copy is hidden only for as long as the original stands.
     visible, visible_before = hidden(result, copies=False), hidden(opened, copies=False)
     for secret in secrets:
-        if len(secret.value) >= 4 and secret.value in visible and secret.value not in visible_before:
-            raise InvalidText("a hidden value may only stand where hidden values stand: under the name of a key, token, secret or header")
+        if (
+            len(secret.value) >= 4
+            and secret.value in visible
+            and secret.value not in visible_before
+        ):
+            raise InvalidText(
+                "a hidden value may only stand where hidden values stand: under the name of a key,"
+                " token, secret or header"
+            )
     return result
 
 
 def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
-    """The text with one value set, where it stands or, for a name of the first or second level, where it would. Raises InvalidText."""
+    """The text with one value set, where it stands or, for a name of the first or second level,
+    where it would. Raises InvalidText."""
     written = _written(value)
     for scalar in scalars(text):
         if scalar.path == path:
-            gap = " " if scalar.start == scalar.end and not text[scalar.start - 1 : scalar.start].isspace() else ""
+            gap = (
+                " "
+                if scalar.start == scalar.end
+                and not text[scalar.start - 1 : scalar.start].isspace()
+                else ""
+            )
             return f"{text[: scalar.start]}{gap}{written}{text[scalar.end :]}"
-    if len(path) == 2 and (section := re.search(rf"^{re.escape(path[0])}:[ \t]*(?:#.*)?\n", text, re.MULTILINE)):
+    if len(path) == 2 and (
+        section := re.search(rf"^{re.escape(path[0])}:[ \t]*(?:#.*)?\n", text, re.MULTILINE)
+    ):
         inner = re.match(r"(?:[ \t]*(?:#.*)?\n)*([ ]+)\S", text[section.end() :])
         indent = inner[1] if inner else "  "
         return f"{text[: section.end()]}{indent}{path[1]}: {written}\n{text[section.end() :]}"
     ended = text if text.endswith("\n") or not text else text + "\n"
-    nested = "".join(f"{'  ' * depth}{name}:{' ' + written if depth == len(path) - 1 else ''}\n" for depth, name in enumerate(path))
+    nested = "".join(
+        f"{'  ' * depth}{name}:{' ' + written if depth == len(path) - 1 else ''}\n"
+        for depth, name in enumerate(path)
+    )
     result = ended + nested
     scalars(result)
     return result
@@ -242,7 +305,11 @@ def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
 def _written(value: str | int | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return (
+        str(value)
+        if isinstance(value, int)
+        else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
 
 
 def value_at(text: str, path: tuple[str, ...]) -> str | None:
@@ -251,7 +318,8 @@ def value_at(text: str, path: tuple[str, ...]) -> str | None:
 
 
 def check_replacement(text: str, before: str) -> None:
-    """Raise InvalidText for what the upstream would take and everybody regret: no text, no key of ours, no client key."""
+    """Raise InvalidText for what the upstream would take and everybody regret: no text, no key of
+    ours, no client key."""
     if not text.strip():
         raise InvalidText("an empty configuration takes the management key with it")
     if control := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
@@ -260,13 +328,21 @@ def check_replacement(text: str, before: str) -> None:
         raise InvalidText(f"larger than {LARGEST_BYTES // 1024} KiB")
     now, then = scalars(text), scalars(before)
     if _management_key(then) and not _management_key(now):
-        raise InvalidText("remote-management.secret-key is missing: the upstream would refuse management, this dashboard included")
+        raise InvalidText(
+            "remote-management.secret-key is missing: the upstream would refuse management, this"
+            " dashboard included"
+        )
     if _client_keys(then) and not _client_keys(now):
-        raise InvalidText("api-keys is empty: the upstream would serve requests of anybody without a key")
+        raise InvalidText(
+            "api-keys is empty: the upstream would serve requests of anybody without a key"
+        )
 
 
 def _management_key(found: list[Scalar]) -> bool:
-    return any(scalar.path == ("remote-management", "secret-key") and scalar.value.strip() for scalar in found)
+    return any(
+        scalar.path == ("remote-management", "secret-key") and scalar.value.strip()
+        for scalar in found
+    )
 
 
 def _client_keys(found: list[Scalar]) -> bool:
@@ -274,9 +350,14 @@ def _client_keys(found: list[Scalar]) -> bool:
 
 
 def says(text: str, wanted: str) -> bool:
-    """Whether a text has every value of the wanted one; the upstream hashes its key and lays out comments anew (contract 8.3)."""
+    """Whether a text has every value of the wanted one; the upstream hashes its key and lays out
+    comments anew (contract 8.3)."""
 
     def values(of: str) -> set[tuple[Path, str]]:
-        return {(scalar.path, scalar.value) for scalar in scalars(of) if scalar.path != ("remote-management", "secret-key")}
+        return {
+            (scalar.path, scalar.value)
+            for scalar in scalars(of)
+            if scalar.path != ("remote-management", "secret-key")
+        }
 
     return values(wanted) <= values(text)

@@ -1,4 +1,5 @@
-"""The configuration's pages, for staff: settings as a form, the file with its secrets hidden, its versions."""
+"""The configuration's pages, for staff: settings as a form, the file with its secrets hidden, its
+versions."""
 
 from typing import Any
 
@@ -22,7 +23,13 @@ VERSIONS_SHOWN = 50
 
 
 def _context(request: HttpRequest, tab: str, **more: Any) -> dict[str, Any]:
-    return {"upstreams": upstreams(), "upstream": chosen_upstream(request), "tab": tab, "trouble": "", **more}
+    return {
+        "upstreams": upstreams(),
+        "upstream": chosen_upstream(request),
+        "tab": tab,
+        "trouble": "",
+        **more,
+    }
 
 
 def _required_upstream(request: HttpRequest) -> Upstream:
@@ -44,12 +51,22 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     try:
         present = actions.present_values(upstream)
     except UpstreamError as error:
-        return render(request, "providers/configuration/settings.html", {**context, "trouble": str(error)}, status=502)
+        return render(
+            request,
+            "providers/configuration/settings.html",
+            {**context, "trouble": str(error)},
+            status=502,
+        )
     form = SettingsForm(request.POST if request.method == "POST" else None, present=present)
     if form.is_bound and form.is_valid():
         _change(request, upstream, form)
         return back_to("configuration:settings", upstream=upstream.name)
-    return render(request, "providers/configuration/settings.html", {**context, "form": form}, status=400 if form.is_bound else 200)
+    return render(
+        request,
+        "providers/configuration/settings.html",
+        {**context, "form": form},
+        status=400 if form.is_bound else 200,
+    )
 
 
 def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> None:
@@ -61,7 +78,9 @@ def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> Non
         for intent in actions.change_settings(upstream, user_of(request), changes, form.opened()):
             tell(request, intent, f"{intent.title}: done.")
     except ChangeRefused as refused:
-        messages.error(request, f"{refused.field}: {refused.message}" if refused.field else refused.message)
+        messages.error(
+            request, f"{refused.field}: {refused.message}" if refused.field else refused.message
+        )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,7 +100,12 @@ def editor(request: HttpRequest) -> HttpResponse:
         opened = actions.opened_version(upstream)
         shown = {"opened": opened, "text": actions.hidden_text(opened.text)}
     except (UpstreamError, ChangeRefused) as error:
-        return render(request, "providers/configuration/editor.html", {**context, "trouble": str(error), "opened": None}, status=502)
+        return render(
+            request,
+            "providers/configuration/editor.html",
+            {**context, "trouble": str(error), "opened": None},
+            status=502,
+        )
     return render(request, "providers/configuration/editor.html", {**context, **shown})
 
 
@@ -103,7 +127,12 @@ def _edited(request: HttpRequest, upstream: Upstream, context: dict[str, Any]) -
             again["is_moved"] = intent.error_code == "CONFLICT"
     except (ChangeRefused, UpstreamError) as error:
         again["text_error"] = str(error)
-    return render(request, "providers/configuration/editor.html", again, status=400 if again["text_error"] else 200)
+    return render(
+        request,
+        "providers/configuration/editor.html",
+        again,
+        status=400 if again["text_error"] else 200,
+    )
 
 
 def _version(upstream: Upstream, version_id: int) -> ConfigurationVersion:
@@ -154,7 +183,9 @@ def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
     opened = request.POST.get("opened", "")
     try:
         present = actions.find_version(upstream, opened)
-        intent = actions.roll_back(upstream, user_of(request), present, actions.find_version(upstream, version_id))
+        intent = actions.roll_back(
+            upstream, user_of(request), present, actions.find_version(upstream, version_id)
+        )
         tell(request, intent, f"Version #{version_id} is back.")
     except (ChangeRefused, UpstreamError) as error:
         messages.error(request, f"Nothing was changed: {error}")

@@ -44,23 +44,35 @@ def create(upstream: Upstream, user: User, fields: Entry, place: Place | None = 
 
 
 def edit(upstream: Upstream, user: User, row: CustomRow, fields: Entry) -> Intent:
-    """Set some fields, None removing one. Raises ChangeRefused, also if keys would go to another address unasked."""
+    """Set some fields, None removing one. Raises ChangeRefused, also if keys would go to another
+    address unasked."""
     _require(row)
     check_same_destination(row.listed.entry, fields)
     return provider_keys.edit(upstream, row.listed, fields, user)
 
 
 def check_same_destination(entry: Entry, fields: Entry) -> None:
-    """Stored keys and headers are not sent to a new place: whoever names another address enters them again."""
+    """Stored keys and headers are not sent to a new place: whoever names another address enters
+    them again."""
     if _origin(fields.get("base-url", entry.get("base-url"))) == _origin(entry.get("base-url")):
         return
     stored = {item.get("api-key") for item in entry.get("api-key-entries") or []}
-    sent = {item.get("api-key") for item in fields.get("api-key-entries", entry.get("api-key-entries")) or []}
+    sent = {
+        item.get("api-key")
+        for item in fields.get("api-key-entries", entry.get("api-key-entries")) or []
+    }
     if stored & sent:
-        raise ChangeRefused("Enter the keys again for another address: stored ones are not sent to a new place.", "api-key-entries")
+        raise ChangeRefused(
+            "Enter the keys again for another address: stored ones are not sent to a new place.",
+            "api-key-entries",
+        )
     headers, kept = entry.get("headers") or {}, fields.get("headers", entry.get("headers")) or {}
     if any(kept.get(name) == value for name, value in headers.items()):
-        raise ChangeRefused("Enter the headers' values again for another address: stored ones are not sent to a new place.", "headers")
+        raise ChangeRefused(
+            "Enter the headers' values again for another address: stored ones are not sent to a new"
+            " place.",
+            "headers",
+        )
 
 
 def _origin(url: Any) -> tuple[str, str]:
@@ -81,7 +93,8 @@ def remove(upstream: Upstream, user: User, row: CustomRow) -> Intent:
 
 
 def move(upstream: Upstream, user: User, row: CustomRow, *, up: bool) -> Intent:
-    """One place up or down in the upstream's list, for staff: the order is everybody's. Raises ChangeRefused."""
+    """One place up or down in the upstream's list, for staff: the order is everybody's. Raises
+    ChangeRefused."""
     if not user.is_staff:
         raise ChangeRefused("Only staff may change the order.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
     names = [other.name for other in custom_rows(upstream, user)]
@@ -100,20 +113,37 @@ def order(upstream: Upstream, user: User, names: list[str]) -> Intent:
 
 
 def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place) -> None:
-    """Share it, or put it into a group; one that nobody manages here is taken into staff's care. Raises ChangeRefused."""
+    """Share it, or put it into a group; one that nobody manages here is taken into staff's care.
+    Raises ChangeRefused."""
     _require(row)
     _check_place(user, place, row.listed.owner_id)
     key = row.listed.row or provider_keys.adopt(upstream, row.listed, user, owner=None)
     _put(key, place)
-    detail = {"shared": place.is_shared, "group_name": str(place.group or "") if place.group_given else None}
-    audit.record(user, "custom_provider.placed", row.name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+    detail = {
+        "shared": place.is_shared,
+        "group_name": str(place.group or "") if place.group_given else None,
+    }
+    audit.record(
+        user,
+        "custom_provider.placed",
+        row.name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        detail=detail,
+    )
 
 
 def _check_place(user: User, place: Place, owner_id: int | None) -> None:
     if place.is_shared and not user.is_staff:
-        raise ChangeRefused("Only staff may share a provider with everybody.", "is_shared", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "Only staff may share a provider with everybody.",
+            "is_shared",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+        )
     if place.group and place.group.owner_id not in (None, owner_id) and not user.is_staff:
-        raise ChangeRefused("That group belongs to somebody else.", "group", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "That group belongs to somebody else.", "group", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
 
 
 def _put(key: ProviderKey, place: Place) -> None:
@@ -128,8 +158,17 @@ def _require(row: CustomRow) -> None:
         raise ChangeRefused("It is not yours.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
 
 
-# Groups --------------------------------------------------------------------------------------------
-def save_group(upstream: Upstream, user: User, name: str, colour: str, *, group: ProviderGroup | None = None, is_everybodys: bool = False) -> ProviderGroup:
+# Groups
+# --------------------------------------------------------------------------------------------
+def save_group(
+    upstream: Upstream,
+    user: User,
+    name: str,
+    colour: str,
+    *,
+    group: ProviderGroup | None = None,
+    is_everybodys: bool = False,
+) -> ProviderGroup:
     """Make or change a group; everybody's are for staff. Raises ChangeRefused."""
     name = name.strip()
     if not name or len(name) > 50 or not name.isprintable():
@@ -137,18 +176,28 @@ def save_group(upstream: Upstream, user: User, name: str, colour: str, *, group:
     if colour not in ProviderGroup.Colour.values:
         raise ChangeRefused(f"Expected one of {', '.join(ProviderGroup.Colour.values)}.", "colour")
     if is_everybodys and not user.is_staff:
-        raise ChangeRefused("Only staff may make a group for everybody.", "is_everybodys", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "Only staff may make a group for everybody.",
+            "is_everybodys",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+        )
     if group:
         check_may_manage(user, group.owner_id)
     owner = group.owner if group else None if is_everybodys else user
-    chosen = group or ProviderGroup(upstream=upstream, owner=owner, position=ProviderGroup.objects.filter(upstream=upstream).count())
+    chosen = group or ProviderGroup(
+        upstream=upstream,
+        owner=owner,
+        position=ProviderGroup.objects.filter(upstream=upstream).count(),
+    )
     chosen.name, chosen.colour = name, colour
     try:
         with transaction.atomic():
             chosen.save()
     except IntegrityError as error:
         raise ChangeRefused("There is a group of that name.", "name", "ALREADY_EXISTS") from error
-    audit.record(user, "provider_group.saved", name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED)
+    audit.record(
+        user, "provider_group.saved", name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED
+    )
     return chosen
 
 
@@ -156,28 +205,45 @@ def remove_group(user: User, group: ProviderGroup) -> None:
     """Dissolve a group; its providers stay. Raises ChangeRefused."""
     check_may_manage(user, group.owner_id)
     group.delete()
-    audit.record(user, "provider_group.removed", group.name, upstream=group.upstream.name, outcome=audit.Outcome.SUCCEEDED)
+    audit.record(
+        user,
+        "provider_group.removed",
+        group.name,
+        upstream=group.upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+    )
 
 
 def switch_group(upstream: Upstream, user: User, group: ProviderGroup, *, disabled: bool) -> Intent:
-    """All its providers in or out of use, upstream and at once. Raises ChangeRefused where one of them is not the user's."""
+    """All its providers in or out of use, upstream and at once. Raises ChangeRefused where one of
+    them is not the user's."""
     check_may_manage(user, group.owner_id)
     rows = [row for row in custom_rows(upstream, user) if row.group == group]
     if not rows:
         raise ChangeRefused("The group is empty.", "", "RESOURCE_NOT_FOUND")
     if foreign := [row.name for row in rows if not row.may_manage]:
-        raise ChangeRefused(f"Not yours to switch: {', '.join(foreign)}.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
-    change = SwitchProviders(group_id=group.pk, group=group.name, names=[row.name for row in rows], disabled=disabled)
+        raise ChangeRefused(
+            f"Not yours to switch: {', '.join(foreign)}.", "", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
+    change = SwitchProviders(
+        group_id=group.pk, group=group.name, names=[row.name for row in rows], disabled=disabled
+    )
     return perform(upstream, change, user)
 
 
-# Discovery -----------------------------------------------------------------------------------------
-def discover(base_url: str, api_key: str, headers: dict[str, str], row: CustomRow | None = None) -> list[str]:
-    """The models that a provider lists. Without a key the stored one is used, at its own address only. Raises ChangeRefused."""
+# Discovery
+# -----------------------------------------------------------------------------------------
+def discover(
+    base_url: str, api_key: str, headers: dict[str, str], row: CustomRow | None = None
+) -> list[str]:
+    """The models that a provider lists. Without a key the stored one is used, at its own address
+    only. Raises ChangeRefused."""
     if row and _origin(base_url) == _origin(row.base_url):
         _require(row)
         stored = row.listed.entry.get("api-key-entries") or []
-        api_key = api_key or next((str(item.get("api-key") or "") for item in stored if isinstance(item, dict)), "")
+        api_key = api_key or next(
+            (str(item.get("api-key") or "") for item in stored if isinstance(item, dict)), ""
+        )
         headers = {**(row.listed.entry.get("headers") or {}), **headers}
     try:
         return discover_models(base_url, api_key, headers)

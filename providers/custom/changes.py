@@ -38,8 +38,13 @@ class SwitchProviders(_CustomProviders, frozen=True, kw_only=True):
 
     def next(self, state: State) -> State:
         if not any(entry.get("name") in self.names for entry in state):
-            raise ChangeRefused("None of the group's providers is listed upstream.", "", "RESOURCE_NOT_FOUND")
-        return [{**entry, "disabled": self.disabled} if self._differs(entry) else entry for entry in state]
+            raise ChangeRefused(
+                "None of the group's providers is listed upstream.", "", "RESOURCE_NOT_FOUND"
+            )
+        return [
+            {**entry, "disabled": self.disabled} if self._differs(entry) else entry
+            for entry in state
+        ]
 
     def _differs(self, entry: dict[str, Any]) -> bool:
         return entry.get("name") in self.names and (entry.get("disabled") is True) != self.disabled
@@ -48,11 +53,17 @@ class SwitchProviders(_CustomProviders, frozen=True, kw_only=True):
         return not any(self._differs(entry) for entry in state)
 
     def shown(self, state: State) -> Any:
-        return {entry["name"]: entry.get("disabled") is True for entry in state if entry.get("name") in self.names}
+        return {
+            entry["name"]: entry.get("disabled") is True
+            for entry in state
+            if entry.get("name") in self.names
+        }
 
     def confirmed(self, intent: Intent) -> None:
         digests = [provider_key_digest(FAMILY.route, (name,)) for name in self.names]
-        for row in ProviderKey.objects.filter(upstream_id=intent.upstream_id, family=FAMILY.name, digest__in=digests):
+        for row in ProviderKey.objects.filter(
+            upstream_id=intent.upstream_id, family=FAMILY.name, digest__in=digests
+        ):
             if row.entry:
                 row.store_entry({**row.entry, "disabled": self.disabled})
                 row.save(update_fields=["entry_encrypted"])
@@ -78,9 +89,17 @@ class MoveProvider(_CustomProviders, frozen=True, kw_only=True):
     def next(self, state: State) -> State:
         moved = [entry for entry in state if entry.get("name") == self.name]
         others = [entry for entry in state if entry.get("name") != self.name]
-        place = next((n for n, entry in enumerate(others) if entry.get("name") == self.before), None) if self.before else len(others)
+        place = (
+            next((n for n, entry in enumerate(others) if entry.get("name") == self.before), None)
+            if self.before
+            else len(others)
+        )
         if not moved or place is None:
-            raise ChangeRefused("The provider, or the one it should stand before, is gone.", "name", "RESOURCE_NOT_FOUND")
+            raise ChangeRefused(
+                "The provider, or the one it should stand before, is gone.",
+                "name",
+                "RESOURCE_NOT_FOUND",
+            )
         return [*others[:place], *moved, *others[place:]]
 
     def holds(self, state: State) -> bool:

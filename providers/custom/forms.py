@@ -1,4 +1,5 @@
-"""Forms of a custom provider: its own fields, and rows of keys, models and headers. Stored secrets are never shown again."""
+"""Forms of a custom provider: its own fields, and rows of keys, models and headers. Stored secrets
+are never shown again."""
 
 from typing import Any
 
@@ -25,13 +26,19 @@ class ProviderForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "url"}),
     )
     # Django takes fields off the class, so that its own `prefix` stays.
-    prefix = forms.CharField(required=False, max_length=100, help_text="Models are asked for as prefix/model.")  # type: ignore[assignment]
+    prefix = forms.CharField(
+        required=False, max_length=100, help_text="Models are asked for as prefix/model."
+    )  # type: ignore[assignment]
     priority = forms.IntegerField(required=False, help_text="Higher ones are used first.")
-    request_retry = forms.IntegerField(label="Retries", required=False, help_text="Empty: as for all.")
+    request_retry = forms.IntegerField(
+        label="Retries", required=False, help_text="Empty: as for all."
+    )
     disabled = forms.BooleanField(label="Out of use", required=False)
     disable_cooling = forms.BooleanField(label="Never cool down", required=False)
     support_prompt_cache_key = forms.BooleanField(label="Takes prompt cache keys", required=False)
-    group = forms.ModelChoiceField(queryset=ProviderGroup.objects.none(), required=False, empty_label="none")
+    group = forms.ModelChoiceField(
+        queryset=ProviderGroup.objects.none(), required=False, empty_label="none"
+    )
     is_shared = forms.BooleanField(label="Shared: everybody sees it and its models", required=False)
 
     def __init__(self, data: Any = None, *, user: User, upstream: Upstream, **kwargs: Any) -> None:
@@ -43,9 +50,16 @@ class ProviderForm(forms.Form):
     def entry(self) -> Entry:
         """The fields as the upstream calls them; None where nothing is said."""
         given = self.cleaned_data
-        texts = {"name": given["name"], "base-url": given["base_url"], "prefix": given["prefix"] or None}
+        texts = {
+            "name": given["name"],
+            "base-url": given["base_url"],
+            "prefix": given["prefix"] or None,
+        }
         numbers = {"priority": given["priority"], "request-retry": given["request_retry"]}
-        flags = {name.replace("_", "-"): given[name] or None for name in ("disabled", "disable_cooling", "support_prompt_cache_key")}
+        flags = {
+            name.replace("_", "-"): given[name] or None
+            for name in ("disabled", "disable_cooling", "support_prompt_cache_key")
+        }
         return {**texts, **numbers, **flags}
 
 
@@ -53,7 +67,12 @@ class KeyForm(forms.Form):
     """One key; an empty one in a row that has one keeps it."""
 
     place = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    key = forms.CharField(required=False, max_length=4096, strip=True, widget=forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False))
+    key = forms.CharField(
+        required=False,
+        max_length=4096,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False),
+    )
     proxy = forms.CharField(required=False, max_length=500)
     weight = forms.IntegerField(required=False)
 
@@ -70,7 +89,11 @@ class HeaderForm(forms.Form):
     """One header; an empty value in a row that has one keeps it."""
 
     name = forms.CharField(required=False, max_length=200)
-    value = forms.CharField(required=False, max_length=4000, widget=forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False))
+    value = forms.CharField(
+        required=False,
+        max_length=4000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False),
+    )
 
 
 KeyRows = forms.formset_factory(KeyForm, extra=SPARE_ROWS, can_delete=True, max_num=500)
@@ -81,35 +104,66 @@ HeaderRows = forms.formset_factory(HeaderForm, extra=1, can_delete=True, max_num
 class CustomProviderForms:
     """All forms of one provider, for a new one or for the one that is listed."""
 
-    def __init__(self, data: Any, user: User, upstream: Upstream, row: CustomRow | None = None) -> None:
+    def __init__(
+        self, data: Any, user: User, upstream: Upstream, row: CustomRow | None = None
+    ) -> None:
         self.opened: Entry = row.listed.entry if row else {}
-        self.provider = ProviderForm(data, user=user, upstream=upstream, initial=_initial(self.opened, row))
-        self.keys = KeyRows(data, prefix="keys", initial=[_key_row(place, item) for place, item in enumerate(self._items("api-key-entries"))])
-        self.models = ModelRows(data, prefix="models", initial=[_model_row(place, item) for place, item in enumerate(self._items("models"))])
+        self.provider = ProviderForm(
+            data, user=user, upstream=upstream, initial=_initial(self.opened, row)
+        )
+        self.keys = KeyRows(
+            data,
+            prefix="keys",
+            initial=[
+                _key_row(place, item) for place, item in enumerate(self._items("api-key-entries"))
+            ],
+        )
+        self.models = ModelRows(
+            data,
+            prefix="models",
+            initial=[_model_row(place, item) for place, item in enumerate(self._items("models"))],
+        )
         for form in self.keys.forms:
             if form.initial.get("hint"):
                 form.fields["key"].widget.attrs["placeholder"] = "stored"
-        self.headers = HeaderRows(data, prefix="headers", initial=[{"name": name} for name in self.opened.get("headers") or {}])
+        self.headers = HeaderRows(
+            data,
+            prefix="headers",
+            initial=[{"name": name} for name in self.opened.get("headers") or {}],
+        )
 
     def _items(self, field: str) -> list[Entry]:
         return [item for item in self.opened.get(field) or [] if isinstance(item, dict)]
 
     def is_valid(self) -> bool:
         """Whether all are."""
-        return not [form for form in (self.provider, self.keys, self.models, self.headers) if not form.is_valid()]
+        return not [
+            form
+            for form in (self.provider, self.keys, self.models, self.headers)
+            if not form.is_valid()
+        ]
 
     def entry(self, found: list[str]) -> Entry:
-        """What the forms say, with the models found and chosen; kept keys, headers and unknown fields of rows put back."""
+        """What the forms say, with the models found and chosen; kept keys, headers and unknown
+        fields of rows put back."""
         models = [*self._models(), *({"name": name} for name in found)]
         fields = {"api-key-entries": self._keys(), "models": models, "headers": self._headers()}
         return {**self.provider.entry(), **{name: value or None for name, value in fields.items()}}
 
     def changes(self, found: list[str]) -> Entry:
         """Only the fields that differ from what was opened."""
-        return {name: value for name, value in self.entry(found).items() if meaningful({"": value}) != meaningful({"": self.opened.get(name)})}
+        return {
+            name: value
+            for name, value in self.entry(found).items()
+            if meaningful({"": value}) != meaningful({"": self.opened.get(name)})
+        }
 
     def _rows(self, rows: Any) -> list[dict[str, Any]]:
-        return [form.cleaned_data for form in rows if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        return [
+            form.cleaned_data
+            for form in rows
+            if form.cleaned_data and not form.cleaned_data.get("DELETE")
+        ]
 
     def _kept(self, field: str, place: int | None) -> Entry:
         items = self._items(field)
@@ -120,9 +174,16 @@ class CustomProviderForms:
         for given in self._rows(self.keys):
             kept = self._kept("api-key-entries", given["place"])
             key = given["key"] or str(kept.get("api-key") or "")
-            proxy = kept.get("proxy-url") if given["proxy"] == _proxy_shown(kept) else given["proxy"]
+            proxy = (
+                kept.get("proxy-url") if given["proxy"] == _proxy_shown(kept) else given["proxy"]
+            )
             if key:
-                entry = {**kept, "api-key": key, "proxy-url": proxy or None, "weight": given["weight"]}
+                entry = {
+                    **kept,
+                    "api-key": key,
+                    "proxy-url": proxy or None,
+                    "weight": given["weight"],
+                }
                 entries.append({name: value for name, value in entry.items() if value is not None})
         return entries
 
@@ -130,13 +191,21 @@ class CustomProviderForms:
         models = []
         for given in self._rows(self.models):
             if given["name"]:
-                model = {**self._kept("models", given["place"]), "name": given["name"], "alias": given["alias"] or None}
+                model = {
+                    **self._kept("models", given["place"]),
+                    "name": given["name"],
+                    "alias": given["alias"] or None,
+                }
                 models.append({name: value for name, value in model.items() if value is not None})
         return models
 
     def _headers(self) -> dict[str, str]:
         kept = self.opened.get("headers") or {}
-        return {given["name"]: given["value"] or str(kept.get(given["name"], "")) for given in self._rows(self.headers) if given["name"]}
+        return {
+            given["name"]: given["value"] or str(kept.get(given["name"], ""))
+            for given in self._rows(self.headers)
+            if given["name"]
+        }
 
     def typed_key(self) -> str:
         """A key that was entered just now, for asking the provider."""
@@ -144,26 +213,49 @@ class CustomProviderForms:
 
     def typed_headers(self) -> dict[str, str]:
         """Headers whose values were entered just now."""
-        return {given["name"]: given["value"] for given in self._rows(self.headers) if given["name"] and given["value"]}
+        return {
+            given["name"]: given["value"]
+            for given in self._rows(self.headers)
+            if given["name"] and given["value"]
+        }
 
     def complain(self, field: str, message: str) -> None:
         """Show a refusal at the field that it names."""
         name = field.replace("-", "_")
         self.provider.add_error(
-            name if name in self.provider.fields else None, f"{field}: {message}" if name not in self.provider.fields and field else message
+            name if name in self.provider.fields else None,
+            f"{field}: {message}" if name not in self.provider.fields and field else message,
         )
 
 
 def _initial(entry: Entry, row: CustomRow | None) -> dict[str, Any]:
     fields = {
         name: entry.get(name.replace("_", "-"))
-        for name in ("name", "base_url", "prefix", "priority", "request_retry", "disabled", "disable_cooling", "support_prompt_cache_key")
+        for name in (
+            "name",
+            "base_url",
+            "prefix",
+            "priority",
+            "request_retry",
+            "disabled",
+            "disable_cooling",
+            "support_prompt_cache_key",
+        )
     }
-    return {**fields, "group": row.group if row else None, "is_shared": row.is_shared if row else False}
+    return {
+        **fields,
+        "group": row.group if row else None,
+        "is_shared": row.is_shared if row else False,
+    }
 
 
 def _key_row(place: int, item: Entry) -> dict[str, Any]:
-    return {"place": place, "proxy": _proxy_shown(item), "weight": item.get("weight"), "hint": last4(str(item.get("api-key") or ""))}
+    return {
+        "place": place,
+        "proxy": _proxy_shown(item),
+        "weight": item.get("weight"),
+        "hint": last4(str(item.get("api-key") or "")),
+    }
 
 
 def _proxy_shown(item: Entry) -> str:
@@ -179,5 +271,7 @@ class GroupForm(forms.Form):
     """A group."""
 
     name = forms.CharField(max_length=50)
-    colour = forms.ChoiceField(choices=ProviderGroup.Colour.choices, initial=ProviderGroup.Colour.BLUE)
+    colour = forms.ChoiceField(
+        choices=ProviderGroup.Colour.choices, initial=ProviderGroup.Colour.BLUE
+    )
     is_everybodys = forms.BooleanField(label="for everybody", required=False)

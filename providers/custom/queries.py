@@ -1,4 +1,5 @@
-"""Reading custom providers: the upstream's `openai-compatibility` list joined with owners, sharing and groups."""
+"""Reading custom providers: the upstream's `openai-compatibility` list joined with owners, sharing
+and groups."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,7 +50,11 @@ class CustomRow:
     def key_hints(self) -> list[str]:
         """The last characters of each key; nothing for those who may not manage it."""
         entries = self.listed.entry.get("api-key-entries") or []
-        return [last4(str(item.get("api-key") or "")) for item in entries if isinstance(item, dict)] if self.may_manage else []
+        return (
+            [last4(str(item.get("api-key") or "")) for item in entries if isinstance(item, dict)]
+            if self.may_manage
+            else []
+        )
 
     @property
     def models(self) -> list[dict[str, Any]]:
@@ -76,18 +81,37 @@ class Section:
 
 
 def custom_rows(upstream: Upstream, user: User) -> list[CustomRow]:
-    """All for staff; for others their own and the shared ones. In the upstream's order. Raises UpstreamError."""
-    placements = {p.provider_key_id: p for p in Placement.objects.filter(provider_key__upstream=upstream).select_related("group__owner")}
+    """All for staff; for others their own and the shared ones. In the upstream's order. Raises
+    UpstreamError."""
+    placements = {
+        p.provider_key_id: p
+        for p in Placement.objects.filter(provider_key__upstream=upstream).select_related(
+            "group__owner"
+        )
+    }
     found = listed_keys(upstream, client_for(upstream), [FAMILY])
-    rows = [CustomRow(listed, placements.get(listed.row.pk) if listed.row else None, may_manage(user, listed.owner_id)) for listed in found]
+    rows = [
+        CustomRow(
+            listed,
+            placements.get(listed.row.pk) if listed.row else None,
+            may_manage(user, listed.owner_id),
+        )
+        for listed in found
+    ]
     return [row for row in rows if row.may_manage or row.is_shared]
 
 
 def find_custom(upstream: Upstream, user: User, name: str) -> CustomRow:
     """One by its name, if the person may see it. Raises ChangeRefused and UpstreamError."""
-    row = next((row for row in custom_rows(upstream, user) if row.name == name), None) if name else None
+    row = (
+        next((row for row in custom_rows(upstream, user) if row.name == name), None)
+        if name
+        else None
+    )
     if row is None:
-        raise ChangeRefused("There is no such provider, or it is not yours.", "name", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            "There is no such provider, or it is not yours.", "name", "RESOURCE_NOT_FOUND"
+        )
     return row
 
 
@@ -97,10 +121,19 @@ def visible_groups(upstream: Upstream, user: User) -> QuerySet[ProviderGroup]:
     return groups if user.is_staff else groups.filter(Q(owner=user) | Q(owner=None))
 
 
-def sections(rows: Iterable[CustomRow], groups: Iterable[ProviderGroup], user: User) -> list[Section]:
+def sections(
+    rows: Iterable[CustomRow], groups: Iterable[ProviderGroup], user: User
+) -> list[Section]:
     """The rows by group, groups first, empty ones too; those without a visible group last."""
     rows, groups = list(rows), list(groups)
     known = {group.pk for group in groups}
-    by_group = [Section(group, [row for row in rows if row.group == group], user.is_staff or group.owner_id == user.pk) for group in groups]
+    by_group = [
+        Section(
+            group,
+            [row for row in rows if row.group == group],
+            user.is_staff or group.owner_id == user.pk,
+        )
+        for group in groups
+    ]
     rest = [row for row in rows if row.group is None or row.group.pk not in known]
     return [*by_group, Section(None, rest, False)] if rest else by_group

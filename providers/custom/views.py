@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from monitoring.web.regions import asks_for_region
 from monitoring.web.roles import user_of
 from providers.custom import actions
 from providers.custom.actions import Place
@@ -32,11 +33,20 @@ Action = Callable[[HttpRequest, Upstream], HttpResponse | None]
 def providers(request: HttpRequest) -> HttpResponse:
     """The list by group."""
     upstream, user = chosen_upstream(request), user_of(request)
-    context: dict[str, Any] = {"upstream": upstream, "upstreams": upstreams(), "sections": [], "trouble": "", "group_form": GroupForm()}
+    context: dict[str, Any] = {
+        "upstream": upstream,
+        "upstreams": upstreams(),
+        "sections": [],
+        "trouble": "",
+        "group_form": GroupForm(),
+    }
     if upstream:
         try:
             rows = custom_rows(upstream, user)
-            context |= {"sections": sections(rows, visible_groups(upstream, user), user), "row_count": len(rows)}
+            context |= {
+                "sections": sections(rows, visible_groups(upstream, user), user),
+                "row_count": len(rows),
+            }
         except UpstreamError as error:
             context["trouble"] = str(error)
     return render(request, "providers/custom/list.html", context)
@@ -47,12 +57,15 @@ def providers(request: HttpRequest) -> HttpResponse:
 @login_required
 @sensitive_post_parameters()
 def provider(request: HttpRequest) -> HttpResponse:
-    """A new provider, or the one that `name` names: fields, keys, models, headers; asking it for its models."""
+    """A new provider, or the one that `name` names: fields, keys, models, headers; asking it for
+    its models."""
     upstream, user = chosen_upstream(request), user_of(request)
     if upstream is None:
         raise Http404("There is no such upstream.")
     row = _row(request, upstream)
-    forms = CustomProviderForms(request.POST if request.method == "POST" else None, user, upstream, row)
+    forms = CustomProviderForms(
+        request.POST if request.method == "POST" else None, user, upstream, row
+    )
     found: list[str] = []
     if request.method == "POST" and forms.is_valid():
         try:
@@ -64,10 +77,22 @@ def provider(request: HttpRequest) -> HttpResponse:
             forms.complain(refused.field, refused.message)
         except UpstreamError as error:
             forms.complain("", f"The upstream cannot be asked: {error}")
-    context = {"upstream": upstream, "upstreams": upstreams(), "row": row, "forms": forms, "found": found, "chosen": request.POST.getlist("found")}
-    if request.htmx and request.POST.get("step") == "discover":  # type: ignore[attr-defined]
+    context = {
+        "upstream": upstream,
+        "upstreams": upstreams(),
+        "row": row,
+        "forms": forms,
+        "found": found,
+        "chosen": request.POST.getlist("found"),
+    }
+    if asks_for_region(request) and request.POST.get("step") == "discover":
         return render(request, "providers/custom/found.html", context)
-    return render(request, "providers/custom/provider.html", context, status=400 if forms.provider.errors else 200)
+    return render(
+        request,
+        "providers/custom/provider.html",
+        context,
+        status=400 if forms.provider.errors else 200,
+    )
 
 
 def _row(request: HttpRequest, upstream: Upstream) -> CustomRow | None:
@@ -83,23 +108,40 @@ def _row(request: HttpRequest, upstream: Upstream) -> CustomRow | None:
     return row
 
 
-def _discovered(request: HttpRequest, forms: CustomProviderForms, row: CustomRow | None) -> list[str]:
-    found = actions.discover(forms.provider.cleaned_data["base_url"], forms.typed_key(), forms.typed_headers(), row)
+def _discovered(
+    request: HttpRequest, forms: CustomProviderForms, row: CustomRow | None
+) -> list[str]:
+    found = actions.discover(
+        forms.provider.cleaned_data["base_url"], forms.typed_key(), forms.typed_headers(), row
+    )
     known = {str(model.get("name")) for model in (row.models if row else [])}
     fresh = [name for name in found if name not in known]
     if not fresh:
-        raise ChangeRefused("It lists no model that is not here already." if found else "It lists no models.", "base_url")
+        raise ChangeRefused(
+            "It lists no model that is not here already." if found else "It lists no models.",
+            "base_url",
+        )
     return fresh
 
 
-def _saved(request: HttpRequest, upstream: Upstream, forms: CustomProviderForms, row: CustomRow | None) -> bool:
-    user, given, found = user_of(request), forms.provider.cleaned_data, request.POST.getlist("found")[:500]
+def _saved(
+    request: HttpRequest, upstream: Upstream, forms: CustomProviderForms, row: CustomRow | None
+) -> bool:
+    user, given, found = (
+        user_of(request),
+        forms.provider.cleaned_data,
+        request.POST.getlist("found")[:500],
+    )
     place = Place(is_shared=given.get("is_shared"), group=given["group"], group_given=True)
     if row is None:
         fields = {name: value for name, value in forms.entry(found).items() if value is not None}
-        return tell(request, actions.create(upstream, user, fields, place), f"{given['name']} is added.")
+        return tell(
+            request, actions.create(upstream, user, fields, place), f"{given['name']} is added."
+        )
     changes = forms.changes(found)
-    if changes and not tell(request, actions.edit(upstream, user, row, changes), f"{given['name']} is saved."):
+    if changes and not tell(
+        request, actions.edit(upstream, user, row, changes), f"{given['name']} is saved."
+    ):
         return False
     if (given["group"], given.get("is_shared", row.is_shared)) != (row.group, row.is_shared):
         actions.place_provider(upstream, user, find_custom(upstream, user, given["name"]), place)
@@ -136,14 +178,22 @@ def _named(request: HttpRequest, upstream: Upstream) -> CustomRow:
 def switch(request: HttpRequest, upstream: Upstream) -> None:
     """One provider in or out of use."""
     row, disabled = _named(request, upstream), request.POST.get("disabled") == "true"
-    tell(request, actions.switch(upstream, user_of(request), row, disabled=disabled), f"{row.name} is {'out of' if disabled else 'in'} use.")
+    tell(
+        request,
+        actions.switch(upstream, user_of(request), row, disabled=disabled),
+        f"{row.name} is {'out of' if disabled else 'in'} use.",
+    )
 
 
 @_action
 def move(request: HttpRequest, upstream: Upstream) -> None:
     """One place up or down."""
     row = _named(request, upstream)
-    tell(request, actions.move(upstream, user_of(request), row, up=request.POST.get("to") == "up"), f"{row.name} is moved.")
+    tell(
+        request,
+        actions.move(upstream, user_of(request), row, up=request.POST.get("to") == "up"),
+        f"{row.name} is moved.",
+    )
 
 
 @_action
@@ -155,7 +205,11 @@ def remove(request: HttpRequest, upstream: Upstream) -> None:
 
 def _group(request: HttpRequest, upstream: Upstream) -> ProviderGroup:
     number = request.POST.get("group", "")
-    group = visible_groups(upstream, user_of(request)).filter(pk=number).first() if number.isdecimal() and len(number) < 19 else None
+    group = (
+        visible_groups(upstream, user_of(request)).filter(pk=number).first()
+        if number.isdecimal() and len(number) < 19
+        else None
+    )
     if group is None:
         raise ChangeRefused("There is no such group.", "group", "RESOURCE_NOT_FOUND")
     return group
@@ -166,7 +220,14 @@ def save_group(request: HttpRequest, upstream: Upstream) -> None:
     """A new group, or another name or colour for one."""
     group = _group(request, upstream) if request.POST.get("group") else None
     name, colour = request.POST.get("name", ""), request.POST.get("colour", "")
-    saved = actions.save_group(upstream, user_of(request), name, colour, group=group, is_everybodys=bool(request.POST.get("is_everybodys")))
+    saved = actions.save_group(
+        upstream,
+        user_of(request),
+        name,
+        colour,
+        group=group,
+        is_everybodys=bool(request.POST.get("is_everybodys")),
+    )
     messages.success(request, f"Group {saved} is saved.")
 
 
@@ -182,4 +243,8 @@ def remove_group(request: HttpRequest, upstream: Upstream) -> None:
 def switch_group(request: HttpRequest, upstream: Upstream) -> None:
     """All providers of a group in or out of use."""
     group, disabled = _group(request, upstream), request.POST.get("disabled") == "true"
-    tell(request, actions.switch_group(upstream, user_of(request), group, disabled=disabled), f"Group {group} is {'out of' if disabled else 'in'} use.")
+    tell(
+        request,
+        actions.switch_group(upstream, user_of(request), group, disabled=disabled),
+        f"Group {group} is {'out of' if disabled else 'in'} use.",
+    )

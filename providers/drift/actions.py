@@ -1,4 +1,5 @@
-"""Bringing our belief and the upstream together: interrupted changes finished, differences mended in a chosen direction."""
+"""Bringing our belief and the upstream together: interrupted changes finished, differences mended
+in a chosen direction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,21 +26,26 @@ from providers.models import ClientKey, Intent, ProviderKey
 
 Direction = Literal["here", "there"]
 REASON = "reconciled"
-# How long a verified change keeps its secret, so that a loss which shows soon afterwards can be put back.
+# How long a verified change keeps its secret, so that a loss which shows soon afterwards can be put
+# back.
 REMEMBERED_FOR = timedelta(days=1)
 
 
 @dataclass
 class Outcome:
-    """What a reconciliation did: intents it made, differences it left, and why some could not be mended."""
+    """What a reconciliation did: intents it made, differences it left, and why some could not be
+    mended."""
 
     mended: list[Difference] = field(default_factory=list)
     left: list[Difference] = field(default_factory=list)
     refused: list[tuple[Difference, str]] = field(default_factory=list)
 
 
-def mend(upstream: Upstream, difference: Difference, direction: Direction, actor: User | None) -> Intent | None:
-    """Mend one difference, found afresh just now; the intent if the upstream was changed. Raises ChangeRefused, UpstreamError."""
+def mend(
+    upstream: Upstream, difference: Difference, direction: Direction, actor: User | None
+) -> Intent | None:
+    """Mend one difference, found afresh just now; the intent if the upstream was changed. Raises
+    ChangeRefused, UpstreamError."""
     if direction == "here" and not difference.can_restore:
         raise ChangeRefused(difference.detail)
     thing = "client key" if difference.thing == "client key" else "provider key"
@@ -55,12 +61,17 @@ def find_difference(upstream: Upstream, client: ManagementClient, difference_id:
     return found
 
 
-def reconcile(upstream: Upstream, *, direction: Direction | None = None, actor: User | None = None) -> Outcome:
-    """Finish what was interrupted, put back what was lost, and with a direction mend all the rest in it. Raises UpstreamError."""
+def reconcile(
+    upstream: Upstream, *, direction: Direction | None = None, actor: User | None = None
+) -> Outcome:
+    """Finish what was interrupted, put back what was lost, and with a direction mend all the rest
+    in it. Raises UpstreamError."""
     finish_waiting(upstream)
     outcome = Outcome()
     for difference in compare(upstream, client_for(upstream)):
-        chosen: Direction | None = direction or ("here" if difference.kind == "only here" and difference.can_restore else None)
+        chosen: Direction | None = direction or (
+            "here" if difference.kind == "only here" and difference.can_restore else None
+        )
         if chosen is None:
             outcome.left.append(difference)
             continue
@@ -80,24 +91,54 @@ def _restore_client_key(upstream: Upstream, difference: Difference, actor: User 
     change = intent.change
     if not isinstance(change, AddClientKey):
         raise ChangeRefused("the key itself is not kept")
-    return carry_out(submit(upstream, AddClientKey(client_key_id=row.pk, key=change.key, name=row.name), actor, REASON))
+    return carry_out(
+        submit(
+            upstream,
+            AddClientKey(client_key_id=row.pk, key=change.key, name=row.name),
+            actor,
+            REASON,
+        )
+    )
 
 
 def _give_up_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> None:
     row = _client_key(upstream, difference)
-    ClientKey.objects.filter(pk=row.pk, state=ClientKey.State.ACTIVE).update(state=ClientKey.State.REVOKED, revoked_at=timezone.now())
-    audit.record(actor, "client_key.gone", row.display_name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, actor_name="Tollgate")
+    ClientKey.objects.filter(pk=row.pk, state=ClientKey.State.ACTIVE).update(
+        state=ClientKey.State.REVOKED, revoked_at=timezone.now()
+    )
+    audit.record(
+        actor,
+        "client_key.gone",
+        row.display_name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        actor_name="Tollgate",
+    )
 
 
 def _remove_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> Intent:
     row = _client_key(upstream, difference)
-    return carry_out(submit(upstream, RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name), actor, REASON))
+    return carry_out(
+        submit(
+            upstream,
+            RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name),
+            actor,
+            REASON,
+        )
+    )
 
 
 def _adopt_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> None:
     row = _client_key(upstream, difference)
     ClientKey.objects.filter(pk=row.pk).update(state=ClientKey.State.ACTIVE, revoked_at=None)
-    audit.record(actor, "client_key.adopted", row.display_name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, actor_name="Tollgate")
+    audit.record(
+        actor,
+        "client_key.adopted",
+        row.display_name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        actor_name="Tollgate",
+    )
 
 
 def _client_key(upstream: Upstream, difference: Difference) -> ClientKey:
@@ -117,23 +158,39 @@ def _forget_provider_key(upstream: Upstream, difference: Difference, actor: User
 
 def _remove_provider_key(upstream: Upstream, difference: Difference, actor: User | None) -> Intent:
     family = FAMILIES[difference.id.split(".")[1]]
-    listed = find_listed(listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2])
+    listed = find_listed(
+        listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2]
+    )
     if listed is None:
         raise ChangeRefused("it is not listed upstream any more", "", "CONFLICT")
-    return carry_out(submit(upstream, RemoveEntry(family_name=family.name, identity=listed.identity), actor, REASON))
+    return carry_out(
+        submit(
+            upstream, RemoveEntry(family_name=family.name, identity=listed.identity), actor, REASON
+        )
+    )
 
 
 def _adopt_provider_key(upstream: Upstream, difference: Difference, actor: User | None) -> None:
     family = FAMILIES[difference.id.split(".")[1]]
-    listed = find_listed(listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2])
+    listed = find_listed(
+        listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2]
+    )
     if listed is None:
         raise ChangeRefused("it is not listed upstream any more", "", "CONFLICT")
-    provider_keys.adopt(upstream, listed, actor, owner=listed.row.owner if listed.row else None, name=listed.row.name if listed.row else "")
+    provider_keys.adopt(
+        upstream,
+        listed,
+        actor,
+        owner=listed.row.owner if listed.row else None,
+        name=listed.row.name if listed.row else "",
+    )
 
 
 def _row(upstream: Upstream, difference: Difference) -> ProviderKey:
     _, family, digest = difference.id.split(".")
-    return ProviderKey.objects.select_related("upstream").get(upstream=upstream, family=family, digest=bytes.fromhex(digest))
+    return ProviderKey.objects.select_related("upstream").get(
+        upstream=upstream, family=family, digest=bytes.fromhex(digest)
+    )
 
 
 Mend = Callable[[Upstream, Difference, User | None], Intent | None]
@@ -153,5 +210,7 @@ _ACTIONS: dict[tuple[str, str, str], Mend] = {
 
 def forget_changes() -> int:
     """Empty the secrets of verified changes that had their time; how many."""
-    old = Intent.objects.filter(state=Intent.State.VERIFIED, settled_at__lt=timezone.now() - REMEMBERED_FOR).exclude(change_encrypted=b"")
+    old = Intent.objects.filter(
+        state=Intent.State.VERIFIED, settled_at__lt=timezone.now() - REMEMBERED_FOR
+    ).exclude(change_encrypted=b"")
     return old.update(change_encrypted=b"")

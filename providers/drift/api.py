@@ -20,7 +20,15 @@ def drift(request: HttpRequest) -> HttpResponse:
         raise ChangeRefused("drift is for staff", "", "AUTH_INSUFFICIENT_PERMISSIONS")
     if request.method == "POST":
         return _mend(request, upstream)
-    return JsonResponse({"data": {"differences": [asdict(difference) for difference in compare(upstream, client_for(upstream))]}})
+    return JsonResponse(
+        {
+            "data": {
+                "differences": [
+                    asdict(difference) for difference in compare(upstream, client_for(upstream))
+                ]
+            }
+        }
+    )
 
 
 def _mend(request: HttpRequest, upstream: Upstream) -> HttpResponse:
@@ -28,7 +36,9 @@ def _mend(request: HttpRequest, upstream: Upstream) -> HttpResponse:
     direction = text_of(body, "direction", required=True)
     if direction not in ("here", "there"):
         raise ChangeRefused("expected here or there", "direction")
-    difference = find_difference(upstream, client_for(upstream), text_of(body, "difference", required=True))
+    difference = find_difference(
+        upstream, client_for(upstream), text_of(body, "difference", required=True)
+    )
     intent = mend(upstream, difference, "here" if direction == "here" else "there", caller(request))
     check_drift(upstream)
     return outcome(intent) if intent else JsonResponse({"success": True, "data": {}})

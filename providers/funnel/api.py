@@ -23,7 +23,14 @@ def collection(request: HttpRequest) -> HttpResponse:
             raise ChangeRefused("expected the id of a change", "before")
         intents = intents.filter(pk__lt=int(before))
     shown = list(intents[:MOST_SHOWN])
-    return JsonResponse({"data": {"changes": [intent_summary(i) for i in shown], "next": shown[-1].pk if len(shown) == MOST_SHOWN else None}})
+    return JsonResponse(
+        {
+            "data": {
+                "changes": [intent_summary(i) for i in shown],
+                "next": shown[-1].pk if len(shown) == MOST_SHOWN else None,
+            }
+        }
+    )
 
 
 @json_api("GET")

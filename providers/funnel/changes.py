@@ -1,9 +1,11 @@
-"""What a change of the upstream is: pure data with pure functions, and the resource that it reads and writes.
+"""What a change of the upstream is: pure data with pure functions, and the resource that it reads
+and writes.
 
-A `Resource` does the talking: it reads the present state and brings about another with exactly one request, the smallest
-that does it safely. A `Change` does the thinking: from a state freshly read it makes the next one, tells whether a state
-holds it already, and what of a state people may see. A change that may have been sent is looked for with `holds` before
-`next` is asked again, so sending twice does no harm.
+A `Resource` does the talking: it reads the present state and brings about another with exactly one
+request, the smallest that does it safely. A `Change` does the thinking: from a state freshly read
+it makes the next one, tells whether a state holds it already, and what of a state people may see. A
+change that may have been sent is looked for with `holds` before `next` is asked again, so sending
+twice does no harm.
 """
 
 from abc import abstractmethod
@@ -29,11 +31,13 @@ class Resource(Protocol):
 
     @property
     def name(self) -> str:
-        """Unique within an upstream, such as `claude-api-key`; intents of one name may be applied together."""
+        """Unique within an upstream, such as `claude-api-key`; intents of one name may be applied
+        together."""
 
     @property
     def reloads(self) -> bool:
-        """Whether a write rewrites the upstream's configuration file, so that the next write must wait (contract 6.5)."""
+        """Whether a write rewrites the upstream's configuration file, so that the next write must
+        wait (contract 6.5)."""
 
     def read(self, client: ManagementClient) -> State:
         """The present state. Raises UpstreamError."""
@@ -41,7 +45,8 @@ class Resource(Protocol):
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         """Bring about `after` by one request; equal states mean that the upstream must save again.
 
-        Raises UpstreamError, or Moved if it would replace the whole and finds another state than `before`.
+        Raises UpstreamError, or Moved if it would replace the whole and finds another state than
+        `before`.
         """
 
 
@@ -60,7 +65,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """Which part of the resource it concerns, at most 64 characters and no secret; two of one subject never share a write."""
+        """Which part of the resource it concerns, at most 64 characters and no secret; two of one
+        subject never share a write."""
 
     @property
     @abstractmethod
@@ -76,7 +82,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the state is as asked for."""
 
     def partly(self, state: State) -> str:
-        """What the upstream discards of it though it keeps the rest; empty if nothing of it is there or nothing is amiss."""
+        """What the upstream discards of it though it keeps the rest; empty if nothing of it is
+        there or nothing is amiss."""
         return ""
 
     def shown(self, state: State) -> Any:
@@ -91,7 +98,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         """Our half, in the transaction that records the success."""
 
     def undone(self, intent: "Intent") -> None:
-        """Take back our half, in the transaction that records that the upstream does not hold it."""
+        """Take back our half, in the transaction that records that the upstream does not hold
+        it."""
 
     def encoded(self) -> bytes:
         """As JSON, secrets included."""

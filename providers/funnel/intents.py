@@ -1,4 +1,5 @@
-"""Steps of an intent's life, each one fenced transaction; what each state means stands in `upstream_writes`."""
+"""Steps of an intent's life, each one fenced transaction; what each state means stands in
+`upstream_writes`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +16,11 @@ from providers.funnel.changes import Change
 from providers.models import Intent
 
 State = Intent.State
-_AUDIT_OUTCOMES = {State.VERIFIED: audit.Outcome.SUCCEEDED, State.FAILED: audit.Outcome.FAILED, State.COMPENSATED: audit.Outcome.FAILED}
+_AUDIT_OUTCOMES = {
+    State.VERIFIED: audit.Outcome.SUCCEEDED,
+    State.FAILED: audit.Outcome.FAILED,
+    State.COMPENSATED: audit.Outcome.FAILED,
+}
 
 
 class LeaseLost(Exception):
@@ -37,18 +42,40 @@ def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) 
 
 
 def settle(
-    term: Term, intent: Intent, change: Change | None, state: State, *, after: Any = None, error: str = "", refusal: ChangeRefused | None = None
-) -> None:  # fmt: skip
-    """Record the outcome together with our half of the change and the end of its audit entry. Raises LeaseLost."""
+    term: Term,
+    intent: Intent,
+    change: Change | None,
+    state: State,
+    *,
+    after: Any = None,
+    error: str = "",
+    refusal: ChangeRefused | None = None,
+) -> None:
+    """Record the outcome together with our half of the change and the end of its audit entry.
+    Raises LeaseLost."""
     with around("outcome"), transaction.atomic():
         _check(term)
         intent.state, intent.after, intent.error = state, after, error[:500]
         if refusal:
-            intent.error, intent.error_field, intent.error_code = refusal.message[:500], refusal.field[:60], refusal.code[:40]
+            intent.error, intent.error_field, intent.error_code = (
+                refusal.message[:500],
+                refusal.field[:60],
+                refusal.code[:40],
+            )
         intent.settled_at = timezone.now()
         if state != State.VERIFIED:
             intent.change_encrypted = b""
-        intent.save(update_fields=["state", "after", "error", "error_field", "error_code", "settled_at", "change_encrypted"])
+        intent.save(
+            update_fields=[
+                "state",
+                "after",
+                "error",
+                "error_field",
+                "error_code",
+                "settled_at",
+                "change_encrypted",
+            ]
+        )
         if change:
             change.confirmed(intent) if state == State.VERIFIED else change.undone(intent)
         _finish_audit(intent)
@@ -63,7 +90,8 @@ def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = F
 
 
 def requeue(term: Term, intent: Intent) -> None:
-    """Have one looked at again: what is sent stays sent, and is found when reading. Raises LeaseLost."""
+    """Have one looked at again: what is sent stays sent, and is found when reading. Raises
+    LeaseLost."""
     with transaction.atomic():
         _check(term)
         intent.state = State.REQUESTED
@@ -77,5 +105,10 @@ def _check(term: Term) -> None:
 
 def _finish_audit(intent: Intent) -> None:
     if intent.audit_entry and (entry := AuditEntry.objects.filter(pk=intent.audit_entry).first()):
-        detail = {"intent": intent.pk, "before": intent.before, "after": intent.after, "error": intent.error}
+        detail = {
+            "intent": intent.pk,
+            "before": intent.before,
+            "after": intent.after,
+            "error": intent.error,
+        }
         audit.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)

@@ -1,4 +1,5 @@
-"""Changes that replace a whole list or set one provider of a map: what scripts send through the management proxy."""
+"""Changes that replace a whole list or set one provider of a map: what scripts send through the
+management proxy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,8 @@ MOVED_TEXT = "the list was changed meanwhile; read it again and decide anew"
 
 @registered
 class ReplaceList(Change, frozen=True, kw_only=True):
-    """A whole list, if it still is what it was when this was asked for. Rows of ours follow with the next comparison."""
+    """A whole list, if it still is what it was when this was asked for. Rows of ours follow with
+    the next comparison."""
 
     kind = "list.replaced"
     joins = False
@@ -51,27 +53,43 @@ class ReplaceList(Change, frozen=True, kw_only=True):
     def holds(self, state: State) -> bool:
         if self.family is None:
             return [key.strip() for key in state] == [key.strip() for key in self.items]
-        return len(state) == len(self.items) and all(is_same(one, other) for one, other in zip(state, self.items, strict=True))
+        return len(state) == len(self.items) and all(
+            is_same(one, other) for one, other in zip(state, self.items, strict=True)
+        )
 
     def partly(self, state: State) -> str:
         family = self.family
-        if family is None or self.holds(state) or {identity_of(family, entry) for entry in state} != {identity_of(family, entry) for entry in self.items}:
+        if (
+            family is None
+            or self.holds(state)
+            or {identity_of(family, entry) for entry in state}
+            != {identity_of(family, entry) for entry in self.items}
+        ):
             return ""
         return "some fields of the entries, or entries that agree in everything"
 
     def shown(self, state: State) -> Any:
-        return {"entries": len(state), "keys": [last4(entry) if isinstance(entry, str) else masked_entry(entry).get("api-key", "") for entry in state[:50]]}
+        return {
+            "entries": len(state),
+            "keys": [
+                last4(entry) if isinstance(entry, str) else masked_entry(entry).get("api-key", "")
+                for entry in state[:50]
+            ],
+        }
 
 
 def replacement(route: str, items: Any, present: State) -> ReplaceList:
-    """The change that puts these items in the place of what is there. Raises ChangeRefused naming the item."""
+    """The change that puts these items in the place of what is there. Raises ChangeRefused naming
+    the item."""
     if not isinstance(items, list) or len(items) > MOST_ENTRIES:
         raise ChangeRefused(f"expected a list of at most {MOST_ENTRIES} entries", route)
     change = ReplaceList(route=route, items=items, opened=value_digest(meaningful(present)))
     if change.family is None:
         keys = [checked_key(key, f"{route}[{n}]") for n, key in enumerate(items)]
         if not keys:
-            raise ChangeRefused("without any client key the upstream serves everybody", route, "LAST_CLIENT_KEY")
+            raise ChangeRefused(
+                "without any client key the upstream serves everybody", route, "LAST_CLIENT_KEY"
+            )
         if len(set(keys)) < len(keys):
             raise ChangeRefused("the same key stands twice", route)
     else:
@@ -91,9 +109,13 @@ def _check_entries(family: Family, items: list[Any]) -> None:
             for carrier in carriers:
                 checked_key(carrier.get("api-key") if isinstance(carrier, dict) else None)
         except ChangeRefused as refusal:
-            raise ChangeRefused(refusal.message, f"{place}.{refusal.field}", refusal.code) from refusal
+            raise ChangeRefused(
+                refusal.message, f"{place}.{refusal.field}", refusal.code
+            ) from refusal
         if (identity := identity_of(family, entry)) in seen:
-            raise ChangeRefused("the same key and address stand twice; they could not be told apart any more", place)
+            raise ChangeRefused(
+                "the same key and address stand twice; they could not be told apart any more", place
+            )
         seen.add(identity)
 
 
@@ -112,7 +134,9 @@ class ProviderMap:
         value = json_object(client.call("GET", self.route, CONFIGURATION).body).get(self.route)
         return value if isinstance(value, dict) else {}
 
-    def write(self, client: ManagementClient, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def write(
+        self, client: ManagementClient, before: dict[str, Any], after: dict[str, Any]
+    ) -> None:
         if self.read(client) != before:
             raise Moved
         client.call("PUT", self.route, WRITE, json=after)
@@ -120,7 +144,8 @@ class ProviderMap:
 
 @registered
 class SetMap(Change, frozen=True, kw_only=True):
-    """The lists of some providers in a map, an empty one removing the provider; or the whole map."""
+    """The lists of some providers in a map, an empty one removing the provider; or the whole
+    map."""
 
     kind = "map.set"
     joins = False

@@ -1,8 +1,9 @@
-"""Writes to lists, maps, switches and the configuration that come through the management proxy, carried out by the funnel.
+"""Writes to lists, maps, switches and the configuration that come through the management proxy,
+carried out by the funnel.
 
-Each request is turned into the change that it means, by what the upstream holds at that moment: an index into the entry
-that stands there, a whole list into "this list, if it still is that one". What is no such write is left to the proxy (None),
-which sends it as it is for the upstream to refuse.
+Each request is turned into the change that it means, by what the upstream holds at that moment: an
+index into the entry that stands there, a whole list into "this list, if it still is that one". What
+is no such write is left to the proxy (None), which sends it as it is for the upstream to refuse.
 """
 
 from typing import Any
@@ -36,11 +37,25 @@ from providers.models.configuration import digest_of
 from providers.web.api import STATUS_OF_CODE
 
 _FAMILY_OF_ROUTE = {family.route: family for family in FAMILIES.values()}
-_STRATEGIES = {"": "round-robin", "roundrobin": "round-robin", "rr": "round-robin", "wrr": "weighted-round-robin", "ff": "fill-first"}
+_STRATEGIES = {
+    "": "round-robin",
+    "roundrobin": "round-robin",
+    "rr": "round-robin",
+    "wrr": "weighted-round-robin",
+    "ff": "fill-first",
+}
 _OK = b'{"status":"ok"}'
 
 
-def handle(upstream: Upstream, actor: AbstractBaseUser, method: str, path: str, query: Query, body: bytes, reason: str) -> ProxiedAnswer | FunnelRefusal | None:
+def handle(
+    upstream: Upstream,
+    actor: AbstractBaseUser,
+    method: str,
+    path: str,
+    query: Query,
+    body: bytes,
+    reason: str,
+) -> ProxiedAnswer | FunnelRefusal | None:
     """What the funnel makes of a proxied write; None for one that it does not know."""
     try:
         change = _change(upstream, client_for(upstream), method, path, dict(query), body)
@@ -48,7 +63,11 @@ def handle(upstream: Upstream, actor: AbstractBaseUser, method: str, path: str, 
             return None
         return _answer(perform(upstream, change, actor, reason or "through the management proxy"))
     except ChangeRefused as refusal:
-        return FunnelRefusal(STATUS_OF_CODE.get(refusal.code, 400), refusal.code, f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message)
+        return FunnelRefusal(
+            STATUS_OF_CODE.get(refusal.code, 400),
+            refusal.code,
+            f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message,
+        )
     except UpstreamError as error:
         return FunnelRefusal(502, "UPSTREAM_ERROR", f"Nothing was sent: {error}")
 
@@ -58,15 +77,34 @@ def _answer(intent: Intent) -> ProxiedAnswer | FunnelRefusal:
     if intent.state == Intent.State.VERIFIED:
         return ProxiedAnswer(200, _OK, headers=headers)
     if intent.is_waiting:
-        return ProxiedAnswer(202, msgspec.json.encode({"status": "waiting", "change": intent.pk}), headers=headers)
+        return ProxiedAnswer(
+            202, msgspec.json.encode({"status": "waiting", "change": intent.pk}), headers=headers
+        )
     if not intent.is_settled:
-        return FunnelRefusal(502, "OUTCOME_UNKNOWN", f"Change {intent.pk}: {intent.error}", outcome_is_unknown=True)
-    return FunnelRefusal(STATUS_OF_CODE.get(intent.error_code, 400 if intent.error_code else 502), intent.error_code or "UPSTREAM_ERROR", intent.error)
+        return FunnelRefusal(
+            502, "OUTCOME_UNKNOWN", f"Change {intent.pk}: {intent.error}", outcome_is_unknown=True
+        )
+    return FunnelRefusal(
+        STATUS_OF_CODE.get(intent.error_code, 400 if intent.error_code else 502),
+        intent.error_code or "UPSTREAM_ERROR",
+        intent.error,
+    )
 
 
-def _change(upstream: Upstream, client: ManagementClient, method: str, path: str, query: dict[str, str], body: bytes) -> Change | None:
+def _change(
+    upstream: Upstream,
+    client: ManagementClient,
+    method: str,
+    path: str,
+    query: dict[str, str],
+    body: bytes,
+) -> Change | None:
     if path == "config.yaml" and method == "PUT":
-        return ReplaceConfiguration(text=body.decode(), opened=digest_of(config_client.read_configuration(client)), what="Replace config.yaml")
+        return ReplaceConfiguration(
+            text=body.decode(),
+            opened=digest_of(config_client.read_configuration(client)),
+            what="Replace config.yaml",
+        )
     value = _json(body) if body else None
     if path in SWITCHES or path == "proxy-url":
         sent = "" if method == "DELETE" else _optional(value, "value")
@@ -99,7 +137,11 @@ def _json(body: bytes) -> Any:
 
 def _member(value: Any, name: str) -> Any:
     """A member of an object, its name in any case as the upstream takes it."""
-    found = next((item for key, item in value.items() if key.lower() == name), None) if isinstance(value, dict) else None
+    found = (
+        next((item for key, item in value.items() if key.lower() == name), None)
+        if isinstance(value, dict)
+        else None
+    )
     if found is None:
         raise ChangeRefused("it is missing", name, "VALIDATION_MISSING_FIELDS")
     return found
@@ -122,7 +164,9 @@ def _items(value: Any) -> list[Any]:
 def _map_change(path: str, method: str, query: dict[str, str], value: Any) -> Change:
     if method == "PUT":
         mapping = _optional(value, "items") or value or {}
-        if not isinstance(mapping, dict) or not all(isinstance(items, list) for items in mapping.values()):
+        if not isinstance(mapping, dict) or not all(
+            isinstance(items, list) for items in mapping.values()
+        ):
             raise ChangeRefused("expected an object of lists; anything else would clear it", path)
         return SetMap(route=path, values=mapping, replaces=True)
     if method == "DELETE":
@@ -135,16 +179,25 @@ def _map_change(path: str, method: str, query: dict[str, str], value: Any) -> Ch
     return SetMap(route=path, values={provider: items})
 
 
-def _client_key_change(upstream: Upstream, client: ManagementClient, method: str, query: dict[str, str], value: Any) -> Change | None:
+def _client_key_change(
+    upstream: Upstream, client: ManagementClient, method: str, query: dict[str, str], value: Any
+) -> Change | None:
     present = CLIENT_KEY_LIST.read(client)
     if method == "PUT":
-        # Emptying it opens the upstream; the proxy has asked for permission and confirmation, and sends it itself.
+        # Emptying it opens the upstream; the proxy has asked for permission and confirmation, and
+        # sends it itself.
         items = _items(value)
-        return replacement(CLIENT_KEYS, items, present) if any(str(key or "").strip() for key in items) else None
+        return (
+            replacement(CLIENT_KEYS, items, present)
+            if any(str(key or "").strip() for key in items)
+            else None
+        )
     if method == "DELETE":
         key = query.get("value", "").strip() or _at(present, query.get("index"))
         row = _row(upstream, key)
-        return RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name)
+        return RemoveClientKey(
+            client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name
+        )
     index, new = _optional(value, "index"), _optional(value, "value")
     old = _at(present, index) if isinstance(index, int) and new else _optional(value, "old")
     new = checked_key(new or _member(value, "new"), "new")
@@ -164,37 +217,71 @@ def _row(upstream: Upstream, key: str) -> ClientKey:
     return ClientKey.objects.get(upstream=upstream, digest=client_key_digest(key))
 
 
-def _entry_change(family: Family, client: ManagementClient, method: str, query: dict[str, str], value: Any) -> Change:
+def _entry_change(
+    family: Family, client: ManagementClient, method: str, query: dict[str, str], value: Any
+) -> Change:
     present = EntryList(family).read(client)
     if method == "PUT":
         items = _items(value)
-        # What the upstream would drop altogether empties the list; the proxy has asked for permission and confirmation.
+        # What the upstream would drop altogether empties the list; the proxy has asked for
+        # permission and confirmation.
         return replacement(family.route, [] if _drops_all(family, items) else items, present)
     if method == "DELETE":
-        return RemoveEntry(family_name=family.name, identity=identity_of(family, _chosen_to_delete(family, present, query)))
+        return RemoveEntry(
+            family_name=family.name,
+            identity=identity_of(family, _chosen_to_delete(family, present, query)),
+        )
     index = _optional(value, "index")
     selector = family.identity[0]
     wanted = _optional(value, "name" if family.is_named else "match")
-    matches = [entry for entry in present if wanted and entry.get(selector) == wanted and query.get("base-url") in (None, entry.get("base-url") or "")]
-    entry = present[index] if isinstance(index, int) and 0 <= index < len(present) else _only(matches)
+    matches = [
+        entry
+        for entry in present
+        if wanted
+        and entry.get(selector) == wanted
+        and query.get("base-url") in (None, entry.get("base-url") or "")
+    ]
+    entry = (
+        present[index] if isinstance(index, int) and 0 <= index < len(present) else _only(matches)
+    )
     asked = _member(value, "value")
-    fields = {name.lower(): item for name, item in asked.items() if name.lower() in family.patched} if isinstance(asked, dict) else {}
+    fields = (
+        {name.lower(): item for name, item in asked.items() if name.lower() in family.patched}
+        if isinstance(asked, dict)
+        else {}
+    )
     changed = {name: item for name, item in fields.items() if not says_same(entry.get(name), item)}
     check_whole(family, merged(entry, changed))
-    return EditEntry(family_name=family.name, identity=identity_of(family, entry), fields=changed, opened={name: entry.get(name) for name in changed})
+    return EditEntry(
+        family_name=family.name,
+        identity=identity_of(family, entry),
+        fields=changed,
+        opened={name: entry.get(name) for name in changed},
+    )
 
 
 def _drops_all(family: Family, items: list[Any]) -> bool:
     needed = ("base-url",) if family.needs_base_url else ("api-key",)
-    return all(isinstance(item, dict) and not any(item.get(name) for name in needed) for item in items)
+    return all(
+        isinstance(item, dict) and not any(item.get(name) for name in needed) for item in items
+    )
 
 
-def _chosen_to_delete(family: Family, present: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+def _chosen_to_delete(
+    family: Family, present: list[dict[str, Any]], query: dict[str, str]
+) -> dict[str, Any]:
     key = query.get(family.identity[0], "").strip()
     if not key:
         chosen: dict[str, Any] = _at(present, query.get("index"))
         return chosen
-    return _only([entry for entry in present if entry.get(family.identity[0]) == key and query.get("base-url") in (None, entry.get("base-url") or "")])
+    return _only(
+        [
+            entry
+            for entry in present
+            if entry.get(family.identity[0]) == key
+            and query.get("base-url") in (None, entry.get("base-url") or "")
+        ]
+    )
 
 
 def _only(matches: list[dict[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,11 @@ def visible_intents(user: User, upstream: Upstream | None = None) -> QuerySet[In
 
 def waiting_places() -> dict[int, int]:
     """How many changes stand before each waiting one of its upstream, by id."""
-    waiting = Intent.objects.filter(state__in=(Intent.State.REQUESTED, Intent.State.APPLIED)).order_by("pk").values_list("pk", "upstream_id")
+    waiting = (
+        Intent.objects.filter(state__in=(Intent.State.REQUESTED, Intent.State.APPLIED))
+        .order_by("pk")
+        .values_list("pk", "upstream_id")
+    )
     counts: dict[int, int] = {}
     places: dict[int, int] = {}
     for pk, upstream_id in waiting:

@@ -1,8 +1,10 @@
-"""The lists of the upstream that changes are made to, and the smallest safe request between two states of each.
+"""The lists of the upstream that changes are made to, and the smallest safe request between two
+states of each.
 
-PATCH and DELETE of one entry leave the others alone, so they are chosen wherever they can do it (contract 6.5). Else the
-whole list is put, just after making sure that it still is what was read; what a foreign client writes in the millisecond
-between the two is the one thing that can be lost here, and nothing upstream could tell.
+PATCH and DELETE of one entry leave the others alone, so they are chosen wherever they can do it
+(contract 6.5). Else the whole list is put, just after making sure that it still is what was read;
+what a foreign client writes in the millisecond between the two is the one thing that can be lost
+here, and nothing upstream could tell.
 """
 
 from dataclasses import dataclass
@@ -17,10 +19,23 @@ from providers.keys.families import Family
 
 # What stands for "nothing" in a PATCH, where a missing field means "as it was".
 _CLEARED: dict[str, Any] = {
-    "weight": None, "disable-cooling": None, "prefix": "", "proxy-url": "", "headers": {}, "excluded-models": [], "models": [],
-    "request-scoped-errors": [], "api-key-entries": [], "disabled": False, "websockets": False, "alpha-search": False,
-    "rebuild-mid-system-message": False, "support-prompt-cache-key": False, "fingerprint-profile": "", "priority": 0,
-}  # fmt: skip
+    "weight": None,
+    "disable-cooling": None,
+    "prefix": "",
+    "proxy-url": "",
+    "headers": {},
+    "excluded-models": [],
+    "models": [],
+    "request-scoped-errors": [],
+    "api-key-entries": [],
+    "disabled": False,
+    "websockets": False,
+    "alpha-search": False,
+    "rebuild-mid-system-message": False,
+    "support-prompt-cache-key": False,
+    "fingerprint-profile": "",
+    "priority": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -62,11 +77,19 @@ class EntryList:
         try:
             return [without_index(entry) for entry in list_client.read_entries(client, self.name)]
         except NotFound as error:
-            raise NotFound(f"this upstream does not serve {self.name}: it is too old for it, or management is switched off", error.status) from error
+            raise NotFound(
+                f"this upstream does not serve {self.name}: it is too old for it, or management is"
+                " switched off",
+                error.status,
+            ) from error
 
     def write(self, client: ManagementClient, before: list[Entry], after: list[Entry]) -> None:
         if (gone := self._single_removal(before, after)) is not None:
-            list_client.delete_entry(client, self.name, dict(zip(self.family.identity, identity_of(self.family, gone), strict=True)))
+            list_client.delete_entry(
+                client,
+                self.name,
+                dict(zip(self.family.identity, identity_of(self.family, gone), strict=True)),
+            )
         elif change := self._single_patch(before, after):
             list_client.patch_entry(client, self.name, *change)
         else:
@@ -89,15 +112,25 @@ class EntryList:
         old, new = before[changed[0]], after[changed[0]]
         fields = {name for name in {*old, *new} if not says_same(old.get(name), new.get(name))}
         selector = self.family.identity[0]
-        fits = fields and fields <= self.family.patched and all(name in new or name in _CLEARED for name in fields)
+        fits = (
+            fields
+            and fields <= self.family.patched
+            and all(name in new or name in _CLEARED for name in fields)
+        )
         if not fits or not old.get(selector) or self._count(before, (selector,), old) != 1:
             return None
-        value = {name: new[name] if new.get(name) is not None else _CLEARED.get(name) for name in sorted(fields)}
+        value = {
+            name: new[name] if new.get(name) is not None else _CLEARED.get(name)
+            for name in sorted(fields)
+        }
         return {"name" if self.family.is_named else "match": old[selector]}, value
 
     @staticmethod
     def _count(entries: list[Entry], names: tuple[str, ...], like: Entry) -> int:
-        return sum(all((entry.get(name) or "") == (like.get(name) or "") for name in names) for entry in entries)
+        return sum(
+            all((entry.get(name) or "") == (like.get(name) or "") for name in names)
+            for entry in entries
+        )
 
 
 CLIENT_KEY_LIST = ClientKeyList()

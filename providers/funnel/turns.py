@@ -1,6 +1,8 @@
-"""One turn of the holder of a write lease: the oldest waiting intent, and all that can share its write.
+"""One turn of the holder of a write lease: the oldest waiting intent, and all that can share its
+write.
 
-Every step that matters for a crash passes a failpoint; what a crash at each leaves behind is read back by the next holder.
+Every step that matters for a crash passes a failpoint; what a crash at each leaves behind is read
+back by the next holder.
 """
 
 import logging
@@ -11,7 +13,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from management_proxy.client.client import ManagementClient
-from management_proxy.client.errors import NotReached, Refused, ServerFault, Unintelligible, UpstreamError
+from management_proxy.client.errors import (
+    NotReached,
+    Refused,
+    ServerFault,
+    Unintelligible,
+    UpstreamError,
+)
 from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
@@ -30,7 +38,8 @@ MOST_OVERTAKEN = 2
 MOST_ATTEMPTS = 5
 # How often a whole list may turn out to have been changed between reading and putting it.
 MOST_MOVES = 50
-# A reload lasts up to twice what the write took (contract 6.5); the margin covers the smallest ones.
+# A reload lasts up to twice what the write took (contract 6.5); the margin covers the smallest
+# ones.
 SETTLE_FACTOR = 2.5
 SETTLE_MARGIN_SECONDS = 0.02
 LONGEST_SETTLE_SECONDS = 15.0
@@ -45,7 +54,8 @@ _OUT_OF_REACH = (LeaseLost, OperationalError, InterfaceError)
 
 
 def take_turn(upstream: Upstream, term: Term) -> bool:
-    """Carry out what waits longest, with what can join it; False if nothing waits. Raises LeaseLost."""
+    """Carry out what waits longest, with what can join it; False if nothing waits. Raises
+    LeaseLost."""
     requeue_interrupted(upstream, term)
     pairs = _next_together(upstream, term)
     if not pairs:
@@ -55,14 +65,20 @@ def take_turn(upstream: Upstream, term: Term) -> bool:
     except _OUT_OF_REACH:
         raise
     except Exception:
-        logger.exception("Changes broke", extra={"upstream": upstream.name, "intents": [intent.pk for intent, _ in pairs]})
+        logger.exception(
+            "Changes broke",
+            extra={"upstream": upstream.name, "intents": [intent.pk for intent, _ in pairs]},
+        )
         for intent, change in pairs:
             _alone(upstream, term, intent, change, is_first_try=len(pairs) == 1)
     return True
 
 
-def _alone(upstream: Upstream, term: Term, intent: Intent, change: Change, *, is_first_try: bool) -> None:
-    """Find out which one of several is broken; it stays uncertain, and the others are not held up by it."""
+def _alone(
+    upstream: Upstream, term: Term, intent: Intent, change: Change, *, is_first_try: bool
+) -> None:
+    """Find out which one of several is broken; it stays uncertain, and the others are not held up
+    by it."""
     intent.refresh_from_db()
     try:
         if intent.is_waiting and not is_first_try:
@@ -77,11 +93,14 @@ def _alone(upstream: Upstream, term: Term, intent: Intent, change: Change, *, is
 
 
 def requeue_interrupted(upstream: Upstream, term: Term) -> None:
-    """Bring back what a dead holder had in hand, and what stayed unknown and had time to become certain."""
+    """Bring back what a dead holder had in hand, and what stayed unknown and had time to become
+    certain."""
     unsettled = Intent.objects.filter(upstream=upstream)
     for intent in unsettled.filter(state=Intent.State.APPLIED).exclude(token=term.token):
         requeue(term, intent)
-    for intent in unsettled.filter(state=Intent.State.UNKNOWN, applied_at__lt=timezone.now() - UNKNOWN_REST):
+    for intent in unsettled.filter(
+        state=Intent.State.UNKNOWN, applied_at__lt=timezone.now() - UNKNOWN_REST
+    ):
         requeue(term, intent)
 
 
@@ -96,10 +115,15 @@ def _next_together(upstream: Upstream, term: Term) -> list[Pair]:
 
 
 def _joining(term: Term, first: Intent, change: Change, others: list[Intent]) -> list[Pair]:
-    """The first and those that share its write; they stop where one more would overtake somebody too often."""
+    """The first and those that share its write; they stop where one more would overtake somebody
+    too often."""
     pairs, subjects, passed = [(first, change)], {first.subject}, list[Intent]()
     for intent in others if change.joins else []:
-        other = _readable(term, intent) if intent.resource == first.resource and intent.subject not in subjects else None
+        other = (
+            _readable(term, intent)
+            if intent.resource == first.resource and intent.subject not in subjects
+            else None
+        )
         if other and other.joins:
             if any(one.overtaken >= MOST_OVERTAKEN for one in passed):
                 break
@@ -138,7 +162,8 @@ class _Turn:
         self.pairs = pairs
         self.resource = pairs[0][1].resource
         self.sent = 0
-        # Whether the record says that they are about to be sent; what moves the list costs no time for another one.
+        # Whether the record says that they are about to be sent; what moves the list costs no time
+        # for another one.
         self.is_marked = False
 
     def run(self) -> None:
@@ -170,27 +195,43 @@ class _Turn:
             self._verify(state, is_last_word=self.sent > max(sent_before, 1))
         for pair in self.pairs if not self.sent else ():
             self._take_back_mark(pair[0])
-            _give_up(self.term, *pair, "the list is being changed by somebody else all the time; nothing was sent")
+            _give_up(
+                self.term,
+                *pair,
+                "the list is being changed by somebody else all the time; nothing was sent",
+            )
         if self.sent:
-            self._leave_all_unknown(f"accepted and gone again {self.sent} times: somebody else writes at the same time")
+            self._leave_all_unknown(
+                f"accepted and gone again {self.sent} times: somebody else writes at the same time"
+            )
 
     def _plan(self, state: State) -> State:
-        """The state to bring about; settles what need not or must not be sent and keeps the rest."""
+        """The state to bring about; settles what need not or must not be sent and keeps the
+        rest."""
         after = state
         remaining: list[Pair] = []
         for intent, change in self.pairs:
             if intent.attempts and change.holds(state):
                 self._saved_again_or_verified(intent, change, state, remaining)
             elif reason := _too_late(intent):
-                settle(self.term, intent, change, Intent.State.COMPENSATED if intent.attempts else Intent.State.FAILED, error=reason)
+                settle(
+                    self.term,
+                    intent,
+                    change,
+                    Intent.State.COMPENSATED if intent.attempts else Intent.State.FAILED,
+                    error=reason,
+                )
             else:
                 try:
                     after = change.next(after)
                     remaining.append((intent, change))
                 except ChangeRefused as refusal:
                     if self.sent and intent.attempts and (discarded := change.partly(state)):
-                        # Sent a moment ago and here but for these: an older upstream knows fewer fields.
-                        self._verified(intent, change, state, f"the upstream does not keep {discarded}")
+                        # Sent a moment ago and here but for these: an older upstream knows fewer
+                        # fields.
+                        self._verified(
+                            intent, change, state, f"the upstream does not keep {discarded}"
+                        )
                         continue
                     outcome = Intent.State.COMPENSATED if intent.attempts else Intent.State.FAILED
                     settle(self.term, intent, change, outcome, refusal=refusal)
@@ -199,16 +240,25 @@ class _Turn:
             self._verify(state)
         return after
 
-    def _saved_again_or_verified(self, intent: Intent, change: Change, state: State, remaining: list[Pair]) -> None:
+    def _saved_again_or_verified(
+        self, intent: Intent, change: Change, state: State, remaining: list[Pair]
+    ) -> None:
         if intent.must_save and not self.sent:
-            remaining.append((intent, change))  # it is in the upstream's memory, but not in its file
+            remaining.append(
+                (intent, change)
+            )  # it is in the upstream's memory, but not in its file
         else:
             self._verified(intent, change, state)
 
     def _send(self, client: ManagementClient, before: State, after: State) -> bool:
-        """Whether to read back: it was accepted, and the upstream's reload has certainly passed; or the state had moved."""
+        """Whether to read back: it was accepted, and the upstream's reload has certainly passed; or
+        the state had moved."""
         if not self.is_marked:
-            mark_applied(self.term, [intent for intent, _ in self.pairs], [change.shown(before) for _, change in self.pairs])
+            mark_applied(
+                self.term,
+                [intent for intent, _ in self.pairs],
+                [change.shown(before) for _, change in self.pairs],
+            )
             self.is_marked = True
         started = time.monotonic()
         try:
@@ -235,10 +285,16 @@ class _Turn:
 
     def _wait(self, took: float) -> None:
         if self.resource.reloads:
-            time.sleep(min(took * SETTLE_FACTOR * 2**self.sent + SETTLE_MARGIN_SECONDS, LONGEST_SETTLE_SECONDS))
+            time.sleep(
+                min(
+                    took * SETTLE_FACTOR * 2**self.sent + SETTLE_MARGIN_SECONDS,
+                    LONGEST_SETTLE_SECONDS,
+                )
+            )
 
     def _verify(self, state: State, *, is_last_word: bool = False) -> None:
-        """Settle what the state holds, also what it holds but for fields that it discards each time; the rest stays."""
+        """Settle what the state holds, also what it holds but for fields that it discards each
+        time; the rest stays."""
         held, gone = [], []
         for intent, change in self.pairs:
             if change.holds(state):
@@ -256,7 +312,9 @@ class _Turn:
     def _verified(self, intent: Intent, change: Change, state: State, discarded: str = "") -> None:
         intent.discarded = discarded
         note = f"the upstream does not keep {discarded}" if discarded else ""
-        settle(self.term, intent, change, Intent.State.VERIFIED, after=change.shown(state), error=note)
+        settle(
+            self.term, intent, change, Intent.State.VERIFIED, after=change.shown(state), error=note
+        )
 
     def _not_sent(self, error: str) -> None:
         for intent, change in self.pairs:
@@ -274,7 +332,12 @@ class _Turn:
             for pair in self.pairs:
                 _Turn(self.upstream, self.term, [pair]).run()
         else:
-            settle(self.term, *self.pairs[0], Intent.State.FAILED, error=f"the upstream refused: {error}")
+            settle(
+                self.term,
+                *self.pairs[0],
+                Intent.State.FAILED,
+                error=f"the upstream refused: {error}",
+            )
 
     def _after_silence(self, client: ManagementClient, error: str, took: float) -> None:
         """No answer: what is there afterwards was done; what is not may still come."""
@@ -294,7 +357,14 @@ def _too_late(intent: Intent) -> str:
     """Why it may not be sent (any more); empty if it may."""
     if intent.requested_at < timezone.now() - EXPIRY:
         return "nobody carried it out in time; the upstream does not hold it"
-    later = Intent.objects.filter(upstream_id=intent.upstream_id, resource=intent.resource, subject=intent.subject, pk__gt=intent.pk)
-    if intent.attempts and (newer := later.filter(state=Intent.State.VERIFIED).order_by("pk").first()):
+    later = Intent.objects.filter(
+        upstream_id=intent.upstream_id,
+        resource=intent.resource,
+        subject=intent.subject,
+        pk__gt=intent.pk,
+    )
+    if intent.attempts and (
+        newer := later.filter(state=Intent.State.VERIFIED).order_by("pk").first()
+    ):
         return f"overtaken by change #{newer.pk}"
     return ""

@@ -1,38 +1,45 @@
-"""Everything that changes an upstream goes through here: durable, one at a time per upstream, verified.
+"""Everything that changes an upstream goes through here: durable, one at a time per upstream,
+verified.
 
     submit     a row, committed before anything is sent ........................ requested
     carry_out  in-process lock, then the lease `write:<upstream>`; its holder takes turns:
                the oldest intent and those that can share its write
-               fresh read; what cannot be made from it ......................... failed (or compensated)
-               recorded as about to be sent .................................... applied
-               one request, the smallest that does it
-               wait until the upstream's reload has certainly passed, read back, repeat what is gone
-               read back and found ............................................. verified
-               no answer, no read-back, or gone again and again ................ unknown
+               fresh read; what cannot be made from it ......................... failed (or
+               compensated) recorded as about to be sent ....................................
+               applied one request, the smallest that does it wait until the upstream's reload has
+               certainly passed, read back, repeat what is gone read back and found
+               ............................................. verified no answer, no read-back, or
+               gone again and again ................ unknown
 
     requested --> applied --> verified
         |            |  '---> unknown --(rest, then read again)--> requested
         |            '(holder died: the next one)----------------> requested
-        '--> failed           compensated: was or may have been sent, is not there, and is not sent any more
+        '--> failed           compensated: was or may have been sent, is not there, and is not sent
+                              any more
 
 Invariants
-* The upstream has no versions and loses one of two quick writes by itself (contract 6.5). So one write per upstream at a
-  time, of all processes, and none before the reload of the one before has passed.
-* A state is recorded only by the lease's holder, in a transaction that proves its term. `applied` is recorded before the
-  request leaves, so whatever may have an effect upstream has a row that says so.
+* The upstream has no versions and loses one of two quick writes by itself (contract 6.5). So one
+  write per upstream at a time, of all processes, and none before the reload of the one before has
+  passed.
+* A state is recorded only by the lease's holder, in a transaction that proves its term. `applied`
+  is recorded before the request leaves, so whatever may have an effect upstream has a row that says
+  so.
 * No database transaction is open while the upstream is asked.
-* Our half of a change (an owner, a key's row) is written in the transaction that settles it, or undone there.
-* An intent settles as `verified` only on what was read back, after the reload. Sending again is harmless by the making of
-  `Change`, so a crash anywhere is healed by reading and, if it is not there, sending again; not after `EXPIRY`, when
-  nobody expects it any more, nor after a newer change of the same subject.
+* Our half of a change (an owner, a key's row) is written in the transaction that settles it, or
+  undone there.
+* An intent settles as `verified` only on what was read back, after the reload. Sending again is
+  harmless by the making of `Change`, so a crash anywhere is healed by reading and, if it is not
+  there, sending again; not after `EXPIRY`, when nobody expects it any more, nor after a newer
+  change of the same subject.
 
-Who waits: threads of one process wait for its lock, processes for the lease. Whoever gets it carries out the oldest
-first, whoever asked, until its own is done. Younger ones of the list whose turn it is join in, but nobody is overtaken more
-than twice. The queue is bounded: beyond `LONGEST_QUEUE` nothing is accepted.
+Who waits: threads of one process wait for its lock, processes for the lease. Whoever gets it
+carries out the oldest first, whoever asked, until its own is done. Younger ones of the list whose
+turn it is join in, but nobody is overtaken more than twice. The queue is bounded: beyond
+`LONGEST_QUEUE` nothing is accepted.
 
-The database's clock decides about the lease, ours only how long to wait. What cannot be had: the upstream knows no
-tokens, so a holder frozen between recording and sending may still send once after its term; the next one's reading back
-and `reconcile` find what that did.
+The database's clock decides about the lease, ours only how long to wait. What cannot be had: the
+upstream knows no tokens, so a holder frozen between recording and sending may still send once after
+its term; the next one's reading back and `reconcile` find what that did.
 """
 
 import random
@@ -57,7 +64,8 @@ from providers.models import Intent
 
 LONGEST_QUEUE = 256
 DEFAULT_WAIT_SECONDS = 20.0
-# How often a process looks whether the lease is free, and a thread whether its change is settled by another process.
+# How often a process looks whether the lease is free, and a thread whether its change is settled by
+# another process.
 _LOOK_SECONDS = 0.05
 _THREAD_LOOK_SECONDS = 0.3
 # Names the advisory locks under which places in a queue are taken.
@@ -67,14 +75,31 @@ _local_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 Actor = AbstractBaseUser | AnonymousUser | None
 
 
-def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str = "", *, actor_name: str = "") -> Intent:
-    """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises QueueFull, or ChangeRefused if the upstream was removed."""
+def submit(
+    upstream: Upstream,
+    change: Change,
+    actor: Actor = None,
+    reason: str = "",
+    *,
+    actor_name: str = "",
+) -> Intent:
+    """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises
+    QueueFull, or ChangeRefused if the upstream was removed."""
     user_id = actor.pk if isinstance(actor, AbstractBaseUser) else None
     intent = Intent(upstream=upstream, reason=reason[:300], actor_id=user_id)
-    intent.actor_name = (actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name)[:150]
+    intent.actor_name = (
+        actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name
+    )[:150]
     intent.store_change(change)
     with transaction.atomic():
-        entry = audit.begin(actor, change.kind, change.title, upstream=upstream.name, detail={"reason": reason}, actor_name=actor_name)
+        entry = audit.begin(
+            actor,
+            change.kind,
+            change.title,
+            upstream=upstream.name,
+            detail={"reason": reason},
+            actor_name=actor_name,
+        )
         intent.audit_entry = entry.pk
         _take_place(upstream)
         intent.save()
@@ -84,22 +109,34 @@ def submit(upstream: Upstream, change: Change, actor: Actor = None, reason: str 
 def hold_places(upstream: Upstream) -> None:
     """Let nobody join the upstream's queue until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("/* providers.funnel.writes.place */ SELECT pg_advisory_xact_lock(%s, %s)", [_PLACES, upstream.pk])
+        cursor.execute(
+            "/* providers.funnel.writes.place */ SELECT pg_advisory_xact_lock(%s, %s)",
+            [_PLACES, upstream.pk],
+        )
 
 
 def _take_place(upstream: Upstream) -> None:
-    """Make ids follow the order in which rows become visible, until the transaction ends. Raises QueueFull, ChangeRefused."""
+    """Make ids follow the order in which rows become visible, until the transaction ends. Raises
+    QueueFull, ChangeRefused."""
     hold_places(upstream)
     if not Upstream.objects.filter(pk=upstream.pk).exists():
         raise ChangeRefused(f"{upstream.name} was removed", code="RESOURCE_NOT_FOUND")
-    if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count() >= LONGEST_QUEUE:
-        raise QueueFull(f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute", code="QUEUE_FULL")
+    if (
+        Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
+        >= LONGEST_QUEUE
+    ):
+        raise QueueFull(
+            f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute",
+            code="QUEUE_FULL",
+        )
 
 
 def carry_out(intent: Intent, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Intent:
-    """See it through, together with what waits before it; comes back settled, `unknown`, or still waiting after the time given.
+    """See it through, together with what waits before it; comes back settled, `unknown`, or still
+    waiting after the time given.
 
-    Whatever is still waiting is carried out by the next one who comes, at the latest by the scheduled `reconcile`.
+    Whatever is still waiting is carried out by the next one who comes, at the latest by the
+    scheduled `reconcile`.
     """
     deadline = time.monotonic() + wait_seconds
     lock = _local_locks[intent.upstream_id]
@@ -113,18 +150,30 @@ def carry_out(intent: Intent, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Int
     return intent
 
 
-def perform(upstream: Upstream, change: Change, actor: Actor = None, reason: str = "", *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Intent:
+def perform(
+    upstream: Upstream,
+    change: Change,
+    actor: Actor = None,
+    reason: str = "",
+    *,
+    wait_seconds: float = DEFAULT_WAIT_SECONDS,
+) -> Intent:
     """`submit` and `carry_out`. Raises QueueFull."""
     return carry_out(submit(upstream, change, actor, reason), wait_seconds)
 
 
 def ahead_of(intent: Intent) -> int:
     """How many changes will be carried out before a waiting one."""
-    return Intent.objects.filter(upstream_id=intent.upstream_id, state__in=(Intent.State.REQUESTED, Intent.State.APPLIED), pk__lt=intent.pk).count()
+    return Intent.objects.filter(
+        upstream_id=intent.upstream_id,
+        state__in=(Intent.State.REQUESTED, Intent.State.APPLIED),
+        pk__lt=intent.pk,
+    ).count()
 
 
 def finish_waiting(upstream: Upstream, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> bool:
-    """Carry out whatever waits or was interrupted; False if somebody else held the lease all the time."""
+    """Carry out whatever waits or was interrupted; False if somebody else held the lease all the
+    time."""
     deadline = time.monotonic() + wait_seconds
     while True:
         with _local_locks[upstream.pk]:
@@ -146,7 +195,8 @@ def _serve_until_done(intent: Intent) -> None:
 
 
 def _serve(upstream: Upstream, is_done: Callable[[], bool]) -> bool:
-    """Take turns under the lease until `is_done` or nothing waits; False, after a moment, if somebody else holds it."""
+    """Take turns under the lease until `is_done` or nothing waits; False, after a moment, if
+    somebody else holds it."""
     term = acquire(upstream.write_lease, settings.WRITE_LEASE_TTL_SECONDS)
     if term is None:
         time.sleep(random.uniform(0.4, 1.0) * _LOOK_SECONDS)  # noqa: S311

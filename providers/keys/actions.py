@@ -1,4 +1,5 @@
-"""What people do with provider keys. Each action says what it asks of the upstream and comes back with the intent."""
+"""What people do with provider keys. Each action says what it asks of the upstream and comes back
+with the intent."""
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,86 +22,199 @@ from providers.web.permissions import check_limit, check_may_manage
 def family_of(name: str) -> Family:
     """The family of that name; raises ChangeRefused."""
     if name not in FAMILIES:
-        raise ChangeRefused(f"expected one of {', '.join(FAMILIES)}; got {name[:60]!r}", "provider", "PROVIDER_INVALID")
+        raise ChangeRefused(
+            f"expected one of {', '.join(FAMILIES)}; got {name[:60]!r}",
+            "provider",
+            "PROVIDER_INVALID",
+        )
     return FAMILIES[name]
 
 
-def add(upstream: Upstream, family: Family, fields: Entry, actor: User, *, owner: User | None, name: str = "", reason: str = "") -> Intent:
-    """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but staff."""
-    entry = {field: value for field, value in checked_fields(family, fields).items() if value is not None}
+def add(
+    upstream: Upstream,
+    family: Family,
+    fields: Entry,
+    actor: User,
+    *,
+    owner: User | None,
+    name: str = "",
+    reason: str = "",
+) -> Intent:
+    """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but
+    staff."""
+    entry = {
+        field: value for field, value in checked_fields(family, fields).items() if value is not None
+    }
     check_whole(family, entry)
     identity = identity_of(family, entry)
     digest = provider_key_digest(family.route, identity)
     with transaction.atomic():
         if owner and not actor.is_staff:
-            check_limit(owner, ProviderKey.objects.filter(upstream=upstream, owner=owner), settings.MAX_PROVIDER_KEYS_PER_USER, "provider keys")
-        row = ProviderKey(upstream=upstream, family=family.name, digest=digest, name=name[:100], owner=owner, state=ProviderKey.State.REQUESTED)
-        row.last_four, row.base_url = last_four(str(entry.get("api-key") or "")), str(entry.get("base-url") or "")
+            check_limit(
+                owner,
+                ProviderKey.objects.filter(upstream=upstream, owner=owner),
+                settings.MAX_PROVIDER_KEYS_PER_USER,
+                "provider keys",
+            )
+        row = ProviderKey(
+            upstream=upstream,
+            family=family.name,
+            digest=digest,
+            name=name[:100],
+            owner=owner,
+            state=ProviderKey.State.REQUESTED,
+        )
+        row.last_four, row.base_url = (
+            last_four(str(entry.get("api-key") or "")),
+            str(entry.get("base-url") or ""),
+        )
         try:
             with transaction.atomic():
                 row.save()
         except IntegrityError as error:
-            raise ChangeRefused("this key is managed here already", family.identity[0], "KEY_ALREADY_EXISTS") from error
-        intent = submit(upstream, AddEntry(family_name=family.name, identity=identity, entry=entry), actor, reason)
+            raise ChangeRefused(
+                "this key is managed here already", family.identity[0], "KEY_ALREADY_EXISTS"
+            ) from error
+        intent = submit(
+            upstream,
+            AddEntry(family_name=family.name, identity=identity, entry=entry),
+            actor,
+            reason,
+        )
     return carry_out(intent)
 
 
-def edit(upstream: Upstream, listed: ListedKey, fields: Entry, actor: User, *, opened: Entry | None = None, reason: str = "") -> Intent:
-    """Set some fields, None removing one; `opened` is what the editor saw of them. Raises ChangeRefused."""
+def edit(
+    upstream: Upstream,
+    listed: ListedKey,
+    fields: Entry,
+    actor: User,
+    *,
+    opened: Entry | None = None,
+    reason: str = "",
+) -> Intent:
+    """Set some fields, None removing one; `opened` is what the editor saw of them. Raises
+    ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
     checked = checked_fields(listed.family, fields)
     check_whole(listed.family, merged(listed.entry, checked))
     seen = listed.entry if opened is None else opened
     change = EditEntry(
-        family_name=listed.family.name, identity=listed.identity, fields=checked, opened={name: seen.get(name) for name in checked}
-    )  # fmt: skip
+        family_name=listed.family.name,
+        identity=listed.identity,
+        fields=checked,
+        opened={name: seen.get(name) for name in checked},
+    )
     return carry_out(submit(upstream, change, actor, reason))
 
 
-def switch(upstream: Upstream, listed: ListedKey, disabled: bool, actor: User, reason: str = "") -> Intent:
+def switch(
+    upstream: Upstream, listed: ListedKey, disabled: bool, actor: User, reason: str = ""
+) -> Intent:
     """Take it out of use, or back into use. Raises ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
-    return carry_out(submit(upstream, SwitchEntry(family_name=listed.family.name, identity=listed.identity, disabled=disabled), actor, reason))
+    return carry_out(
+        submit(
+            upstream,
+            SwitchEntry(
+                family_name=listed.family.name, identity=listed.identity, disabled=disabled
+            ),
+            actor,
+            reason,
+        )
+    )
 
 
 def remove(upstream: Upstream, listed: ListedKey, actor: User, reason: str = "") -> Intent:
     """Remove it upstream, and then its owner here. Raises ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
-    return carry_out(submit(upstream, RemoveEntry(family_name=listed.family.name, identity=listed.identity), actor, reason))
+    return carry_out(
+        submit(
+            upstream,
+            RemoveEntry(family_name=listed.family.name, identity=listed.identity),
+            actor,
+            reason,
+        )
+    )
 
 
 def restore(upstream: Upstream, row: ProviderKey, actor: User | None, reason: str = "") -> Intent:
-    """Put back what the upstream lost or had changed by others. Raises ChangeRefused if nothing is kept of it."""
+    """Put back what the upstream lost or had changed by others. Raises ChangeRefused if nothing is
+    kept of it."""
     if not (entry := row.entry):
         raise ChangeRefused("nothing is kept of it that could be put back")
     family = FAMILIES[row.family]
-    return carry_out(submit(upstream, PutEntry(family_name=family.name, identity=identity_of(family, entry), entry=entry), actor, reason))
+    return carry_out(
+        submit(
+            upstream,
+            PutEntry(family_name=family.name, identity=identity_of(family, entry), entry=entry),
+            actor,
+            reason,
+        )
+    )
 
 
-def adopt(upstream: Upstream, listed: ListedKey, actor: User | None, *, owner: User | None, name: str = "") -> ProviderKey:
-    """Manage an entry that stands upstream, with an owner; also takes over how it stands there now."""
-    row, _ = ProviderKey.objects.get_or_create(upstream=upstream, family=listed.family.name, digest=listed.digest)
+def adopt(
+    upstream: Upstream, listed: ListedKey, actor: User | None, *, owner: User | None, name: str = ""
+) -> ProviderKey:
+    """Manage an entry that stands upstream, with an owner; also takes over how it stands there
+    now."""
+    row, _ = ProviderKey.objects.get_or_create(
+        upstream=upstream, family=listed.family.name, digest=listed.digest
+    )
     row.owner, row.name, row.state = owner, name[:100], ProviderKey.State.ACTIVE
     row.store_entry(listed.entry)
     row.save()
     owner_name = owner.get_username() if owner else "nobody"
-    audit.record(actor, "provider_key.adopted", listed.label, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail={"owner": owner_name})
+    audit.record(
+        actor,
+        "provider_key.adopted",
+        listed.label,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        detail={"owner": owner_name},
+    )
     return row
 
 
-def rename(upstream: Upstream, listed: ListedKey, actor: User, *, name: str | None = None, owner: User | None = None, owner_given: bool = False) -> None:
-    """Give a managed key another name or owner here; the upstream is not asked. Raises ChangeRefused."""
+def rename(
+    upstream: Upstream,
+    listed: ListedKey,
+    actor: User,
+    *,
+    name: str | None = None,
+    owner: User | None = None,
+    owner_given: bool = False,
+) -> None:
+    """Give a managed key another name or owner here; the upstream is not asked. Raises
+    ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
     if listed.row is None:
         adopt(upstream, listed, actor, owner=owner, name=name or "")
         return
-    changed = {**({"name": name} if name is not None else {}), **({"owner": owner} if owner_given else {})}
+    changed = {
+        **({"name": name} if name is not None else {}),
+        **({"owner": owner} if owner_given else {}),
+    }
     ProviderKey.objects.filter(pk=listed.row.pk).update(**changed)
     detail = {field: str(value) for field, value in changed.items()}
-    audit.record(actor, "provider_key.renamed", listed.label, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED, detail=detail)
+    audit.record(
+        actor,
+        "provider_key.renamed",
+        listed.label,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+        detail=detail,
+    )
 
 
 def forget(row: ProviderKey, actor: User | None) -> None:
     """Manage it no longer; the upstream is not asked."""
     row.delete()
-    audit.record(actor, "provider_key.forgotten", str(row), upstream=row.upstream.name, outcome=audit.Outcome.SUCCEEDED)
+    audit.record(
+        actor,
+        "provider_key.forgotten",
+        str(row),
+        upstream=row.upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+    )

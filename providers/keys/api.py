@@ -18,14 +18,26 @@ _BESIDE_THE_ENTRY = ("provider", "apiKey", "baseUrl", "name", "owner", "entry", 
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET `?provider=&upstream=`; POST `{provider, apiKey, baseUrl?, entry?: {...}, name?, owner?, reason?}`."""
+    """GET `?provider=&upstream=`; POST `{provider, apiKey, baseUrl?, entry?: {...}, name?, owner?,
+    reason?}`."""
     upstream = upstream_of(request)
     if request.method == "POST":
         return _add(request, upstream)
-    families = [keys.family_of(request.GET["provider"])] if request.GET.get("provider") else list(FAMILIES.values())
+    families = (
+        [keys.family_of(request.GET["provider"])]
+        if request.GET.get("provider")
+        else list(FAMILIES.values())
+    )
     everything = listed_keys(upstream, client_for(upstream), families)
     shown = visible_to(caller(request), everything)
-    return JsonResponse({"data": {"keys": [_summary(key, request) for key in shown], "others": len(everything) - len(shown)}})
+    return JsonResponse(
+        {
+            "data": {
+                "keys": [_summary(key, request) for key in shown],
+                "others": len(everything) - len(shown),
+            }
+        }
+    )
 
 
 def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
@@ -38,20 +50,33 @@ def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
         if field in body:
             entry = {**entry, name: body[field]}
     user = caller(request)
-    intent = keys.add(upstream, family, entry, user, owner=owner_of(body, user), name=text_of(body, "name", longest=100), reason=text_of(body, "reason"))
+    intent = keys.add(
+        upstream,
+        family,
+        entry,
+        user,
+        owner=owner_of(body, user),
+        name=text_of(body, "name", longest=100),
+        reason=text_of(body, "reason"),
+    )
     key_id = intent.subject
-    return outcome(intent, {"keyHash": key_id, "keyIdentifier": intent.title.removeprefix("Add ")}, status=201)
+    return outcome(
+        intent, {"keyHash": key_id, "keyIdentifier": intent.title.removeprefix("Add ")}, status=201
+    )
 
 
 @json_api("GET", "PATCH", "DELETE")
 def one(request: HttpRequest, key_id: str) -> HttpResponse:
-    """GET one; PATCH `{entry?: {field: value or null}, disabled?, name?, owner?, reason?}`; DELETE."""
+    """GET one; PATCH `{entry?: {field: value or null}, disabled?, name?, owner?, reason?}`;
+    DELETE."""
     upstream = upstream_of(request)
     listed = _wanted(request, upstream, key_id)
     if request.method == "GET":
         return JsonResponse({"data": _summary(listed, request)})
     if request.method == "DELETE":
-        return outcome(keys.remove(upstream, listed, caller(request), request.GET.get("reason", "")))
+        return outcome(
+            keys.remove(upstream, listed, caller(request), request.GET.get("reason", ""))
+        )
     return _change(request, upstream, listed)
 
 
@@ -60,7 +85,14 @@ def _change(request: HttpRequest, upstream: Upstream, listed: ListedKey) -> Http
     reason = text_of(body, "reason")
     if "name" in body or "owner" in body:
         name = text_of(body, "name", longest=100) if "name" in body else None
-        keys.rename(upstream, listed, user, name=name, owner_given="owner" in body, owner=owner_of(body, user))
+        keys.rename(
+            upstream,
+            listed,
+            user,
+            name=name,
+            owner_given="owner" in body,
+            owner=owner_of(body, user),
+        )
     if isinstance(body.get("disabled"), bool):
         return outcome(keys.switch(upstream, listed, body["disabled"], user, reason))
     if entry := body.get("entry"):
@@ -77,11 +109,15 @@ def trial(request: HttpRequest, key_id: str) -> HttpResponse:
     """Ask the provider for its models with this key, through the upstream."""
     upstream = upstream_of(request)
     result = try_key(upstream, _wanted(request, upstream, key_id), caller(request))
-    return JsonResponse({"data": {"ok": result.ok, "status": result.status, "message": result.message}})
+    return JsonResponse(
+        {"data": {"ok": result.ok, "status": result.status, "message": result.message}}
+    )
 
 
 def _wanted(request: HttpRequest, upstream: Upstream, key_id: str) -> ListedKey:
-    listed = find_listed(visible_to(caller(request), listed_keys(upstream, client_for(upstream))), key_id)
+    listed = find_listed(
+        visible_to(caller(request), listed_keys(upstream, client_for(upstream))), key_id
+    )
     if listed is None:
         raise ChangeRefused("there is no such key, or it is not yours", "", "KEY_NOT_FOUND")
     return listed

@@ -1,4 +1,5 @@
-"""Changes of provider key lists: an entry more, fewer, or other. Pure but for our half of them, the `ProviderKey` row."""
+"""Changes of provider key lists: an entry more, fewer, or other. Pure but for our half of them, the
+`ProviderKey` row."""
 
 from typing import Any
 
@@ -6,12 +7,25 @@ from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
 from providers.funnel.resources import EntryList
-from providers.keys.entries import EVERYTHING, Entry, find, identity_of, is_disabled, is_same, masked_entry, merged, says_same
+from providers.keys.entries import (
+    EVERYTHING,
+    Entry,
+    find,
+    identity_of,
+    is_disabled,
+    is_same,
+    masked_entry,
+    merged,
+    says_same,
+)
 from providers.keys.families import FAMILIES, Family
 from providers.models import Intent, ProviderKey
 
 _GONE = "it is not listed upstream any more"
-_UNIQUE_TEXT = "the upstream would make one of it and an entry that agrees in key, address, proxy, prefix and headers"
+_UNIQUE_TEXT = (
+    "the upstream would make one of it and an entry that agrees in key, address, proxy, prefix and"
+    " headers"
+)
 
 
 class _OneEntry(Change, frozen=True, kw_only=True):
@@ -37,7 +51,11 @@ class _OneEntry(Change, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """The family, and the name or the last characters of the key."""
-        name = self.identity[0] if self.family.is_named else masked_entry({"api-key": self.identity[0]})["api-key"]
+        name = (
+            self.identity[0]
+            if self.family.is_named
+            else masked_entry({"api-key": self.identity[0]})["api-key"]
+        )
         return f"{self.family.label} {'entry' if self.family.is_named else 'key'} {name}"
 
     def shown(self, state: State) -> Any:
@@ -46,7 +64,9 @@ class _OneEntry(Change, frozen=True, kw_only=True):
 
     def row(self, intent: Intent) -> Any:
         """Our row of the entry, as a query."""
-        return ProviderKey.objects.filter(upstream_id=intent.upstream_id, family=self.family_name, digest=self.digest)
+        return ProviderKey.objects.filter(
+            upstream_id=intent.upstream_id, family=self.family_name, digest=self.digest
+        )
 
 
 @registered
@@ -62,7 +82,11 @@ class AddEntry(_OneEntry, frozen=True, kw_only=True):
 
     def next(self, state: State) -> State:
         if find(self.family, state, self.identity):
-            raise ChangeRefused("it is listed upstream already; adopt it instead", self.family.identity[0], "KEY_ALREADY_EXISTS")
+            raise ChangeRefused(
+                "it is listed upstream already; adopt it instead",
+                self.family.identity[0],
+                "KEY_ALREADY_EXISTS",
+            )
         if self.family.unique_by and any(_agree(self.family, self.entry, other) for other in state):
             raise ChangeRefused(_UNIQUE_TEXT, self.family.identity[0], "KEY_ALREADY_EXISTS")
         return [*state, self.entry]
@@ -88,7 +112,8 @@ class AddEntry(_OneEntry, frozen=True, kw_only=True):
 
 @registered
 class EditEntry(_OneEntry, frozen=True, kw_only=True):
-    """Some fields of an entry set, None removing one; refused if one of them is no longer what the editor saw."""
+    """Some fields of an entry set, None removing one; refused if one of them is no longer what the
+    editor saw."""
 
     kind = "provider_key.edited"
     fields: Entry
@@ -101,7 +126,10 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
     @property
     def new_identity(self) -> tuple[str, ...]:
         """What tells the entry from others afterwards."""
-        return tuple(str(self.fields.get(name, old) or "") for name, old in zip(self.family.identity, self.identity, strict=True))
+        return tuple(
+            str(self.fields.get(name, old) or "")
+            for name, old in zip(self.family.identity, self.identity, strict=True)
+        )
 
     def next(self, state: State) -> State:
         found = find(self.family, state, self.identity)
@@ -109,11 +137,19 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
             raise ChangeRefused(_GONE, "", "KEY_NOT_FOUND")
         for name in self.fields:
             if not says_same(found.get(name), self.opened.get(name)):
-                raise ChangeRefused("somebody changed it meanwhile; look at it again", name, "CONFLICT")
+                raise ChangeRefused(
+                    "somebody changed it meanwhile; look at it again", name, "CONFLICT"
+                )
         edited = merged(found, self.fields)
         others = [entry for entry in state if entry is not found]
-        if find(self.family, others, self.new_identity) or (self.family.unique_by and any(_agree(self.family, edited, other) for other in others)):
-            raise ChangeRefused("another entry has this key and address already", self.family.identity[0], "KEY_ALREADY_EXISTS")
+        if find(self.family, others, self.new_identity) or (
+            self.family.unique_by and any(_agree(self.family, edited, other) for other in others)
+        ):
+            raise ChangeRefused(
+                "another entry has this key and address already",
+                self.family.identity[0],
+                "KEY_ALREADY_EXISTS",
+            )
         return [edited if entry is found else entry for entry in state]
 
     def holds(self, state: State) -> bool:
@@ -125,20 +161,28 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
         return ", ".join(_differing(found, self.fields)) if found else ""
 
     def shown(self, state: State) -> Any:
-        entry = find(self.family, state, self.identity) or find(self.family, state, self.new_identity)
+        entry = find(self.family, state, self.identity) or find(
+            self.family, state, self.new_identity
+        )
         return masked_entry(entry) if entry else None
 
     def confirmed(self, intent: Intent) -> None:
         row = self.row(intent).first()
         if row:
             row.digest = provider_key_digest(self.family.route, self.new_identity)
-            row.store_entry(merged(row.entry or dict(zip(self.family.identity, self.identity, strict=True)), _kept(self.fields, intent)))
+            row.store_entry(
+                merged(
+                    row.entry or dict(zip(self.family.identity, self.identity, strict=True)),
+                    _kept(self.fields, intent),
+                )
+            )
             row.save(update_fields=["digest", "entry_encrypted", "base_url", "last_four"])
 
 
 @registered
 class SwitchEntry(_OneEntry, frozen=True, kw_only=True):
-    """An entry in or out of use: by its switch, or by excluding every model, which leaves other exclusions alone."""
+    """An entry in or out of use: by its switch, or by excluding every model, which leaves other
+    exclusions alone."""
 
     kind = "provider_key.switched"
     disabled: bool
@@ -159,7 +203,9 @@ class SwitchEntry(_OneEntry, frozen=True, kw_only=True):
             return entry
         if self.family.is_named:
             return {**entry, "disabled": self.disabled}
-        others = [pattern for pattern in entry.get("excluded-models") or [] if pattern != EVERYTHING]
+        others = [
+            pattern for pattern in entry.get("excluded-models") or [] if pattern != EVERYTHING
+        ]
         return {**entry, "excluded-models": [*others, EVERYTHING] if self.disabled else others}
 
     def holds(self, state: State) -> bool:
@@ -195,7 +241,8 @@ class RemoveEntry(_OneEntry, frozen=True, kw_only=True):
 
 @registered
 class PutEntry(_OneEntry, frozen=True, kw_only=True):
-    """An entry exactly as we believe it to be, whatever stands in its place: reconciliation towards the upstream."""
+    """An entry exactly as we believe it to be, whatever stands in its place: reconciliation towards
+    the upstream."""
 
     kind = "provider_key.restored"
     entry: Entry
@@ -223,8 +270,11 @@ class PutEntry(_OneEntry, frozen=True, kw_only=True):
 
 
 def _kept(fields: Entry, intent: Intent) -> Entry:
-    """The fields but for those that the upstream discarded, so that they are not taken for drift."""
-    return {name: value for name, value in fields.items() if name not in intent.discarded.split(", ")}
+    """The fields but for those that the upstream discarded, so that they are not taken for
+    drift."""
+    return {
+        name: value for name, value in fields.items() if name not in intent.discarded.split(", ")
+    }
 
 
 def _differing(found: Entry, wanted: Entry) -> list[str]:

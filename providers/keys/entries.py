@@ -18,7 +18,9 @@ def without_index(entry: Entry) -> Entry:
     """As PUT wants it: every field as it came, but for `auth-index`."""
     kept = {name: value for name, value in entry.items() if name != INDEX}
     if isinstance(items := kept.get("api-key-entries"), list):
-        kept["api-key-entries"] = [without_index(item) if isinstance(item, dict) else item for item in items]
+        kept["api-key-entries"] = [
+            without_index(item) if isinstance(item, dict) else item for item in items
+        ]
     return kept
 
 
@@ -30,7 +32,11 @@ def _says_nothing(value: Any) -> bool:
 def meaningful(value: Any) -> Any:
     """A value without what says nothing, so that `null`, `""` and an absent field compare equal."""
     if isinstance(value, dict):
-        return {name: inner for name, item in value.items() if name != INDEX and not _says_nothing(inner := meaningful(item))}
+        return {
+            name: inner
+            for name, item in value.items()
+            if name != INDEX and not _says_nothing(inner := meaningful(item))
+        }
     if isinstance(value, list):
         return [meaningful(item) for item in value]
     return value
@@ -57,25 +63,47 @@ def find(family: Family, entries: Iterable[Entry], identity: tuple[str, ...]) ->
 
 
 def merged(entry: Entry, fields: Entry) -> Entry:
-    """An entry with some fields set; None removes one. Whatever else it has stays, known to us or not."""
+    """An entry with some fields set; None removes one. Whatever else it has stays, known to us or
+    not."""
     result = {**entry, **fields}
-    return {name: value for name, value in result.items() if value is not None or (name in entry and name not in fields)}
+    return {
+        name: value
+        for name, value in result.items()
+        if value is not None or (name in entry and name not in fields)
+    }
 
 
 def is_disabled(family: Family, entry: Entry) -> bool:
     """Whether it is out of use: by its switch, or by excluding every model."""
-    return entry.get("disabled") is True if family.is_named else EVERYTHING in (entry.get("excluded-models") or [])
+    return (
+        entry.get("disabled") is True
+        if family.is_named
+        else EVERYTHING in (entry.get("excluded-models") or [])
+    )
 
 
 def secrets_of(entry: Entry) -> list[str]:
     """Every key that it carries."""
     items = entry.get("api-key-entries") or []
-    return [key for key in (entry.get("api-key"), *(item.get("api-key") for item in items if isinstance(item, dict))) if key]
+    return [
+        key
+        for key in (
+            entry.get("api-key"),
+            *(item.get("api-key") for item in items if isinstance(item, dict)),
+        )
+        if key
+    ]
 
 
 def masked_entry(entry: Entry) -> Entry:
     """For showing and keeping: keys as their last four characters, values of headers not at all."""
-    shown: Entry = masked_by_name({name: value for name, value in meaningful(entry).items() if name not in ("api-key", "headers", "api-key-entries")})
+    shown: Entry = masked_by_name(
+        {
+            name: value
+            for name, value in meaningful(entry).items()
+            if name not in ("api-key", "headers", "api-key-entries")
+        }
+    )
     if key := entry.get("api-key"):
         shown = {"api-key": last4(key), **shown}
     if headers := entry.get("headers"):

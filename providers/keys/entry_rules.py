@@ -1,7 +1,8 @@
-"""What may be put into an entry of a provider key list: as the upstream will keep it, or refused with the field's name.
+"""What may be put into an entry of a provider key list: as the upstream will keep it, or refused
+with the field's name.
 
-The upstream answers 200 and silently drops, shortens or merges what does not suit it (contract 6.3); here that is said
-first. Pure, but for looking up where a base URL leads.
+The upstream answers 200 and silently drops, shortens or merges what does not suit it (contract
+6.3); here that is said first. Pure, but for looking up where a base URL leads.
 """
 
 import re
@@ -19,7 +20,17 @@ HEAVIEST = 1_000_000
 LONGEST_KEY = 4096
 LONGEST_ENTRY_BYTES = 64 * 1024
 MOST_ITEMS = 500
-MODEL_FIELDS = frozenset({"name", "alias", "display-name", "max-context-length", "force-mapping", "is-compat", "thinking"})
+MODEL_FIELDS = frozenset(
+    {
+        "name",
+        "alias",
+        "display-name",
+        "max-context-length",
+        "force-mapping",
+        "is-compat",
+        "thinking",
+    }
+)
 _COMPAT_MODEL_FIELDS = MODEL_FIELDS | {"image", "input-modalities", "output-modalities"}
 _VERTEX_MODEL_FIELDS = frozenset({"name", "alias", "display-name", "force-mapping", "thinking"})
 _PROXY = re.compile(r"(?:https?|socks5h?)://[^\s/]+/?", re.IGNORECASE)
@@ -28,22 +39,40 @@ _FINGERPRINT = re.compile(r"[a-z0-9._-]*")
 
 
 def checked_fields(family: Family, fields: Entry) -> Entry:
-    """The fields as the upstream will keep them; None stays and means "remove". Raises ChangeRefused naming the field."""
+    """The fields as the upstream will keep them; None stays and means "remove". Raises
+    ChangeRefused naming the field."""
     if unknown := [name for name in fields if name not in family.fields]:
-        raise ChangeRefused(f"{family.label} entries have no such field; the upstream would ignore it", str(unknown[0])[:60])
-    checked = {name: None if value is None else _reader(family, name)(family, name, value) for name, value in fields.items()}
+        raise ChangeRefused(
+            f"{family.label} entries have no such field; the upstream would ignore it",
+            str(unknown[0])[:60],
+        )
+    checked = {
+        name: None if value is None else _reader(family, name)(family, name, value)
+        for name, value in fields.items()
+    }
     if len(msgspec.json.encode(checked)) > LONGEST_ENTRY_BYTES:
-        raise ChangeRefused(f"an entry may have at most {LONGEST_ENTRY_BYTES // 1024} KiB", next(iter(fields)))
+        raise ChangeRefused(
+            f"an entry may have at most {LONGEST_ENTRY_BYTES // 1024} KiB", next(iter(fields))
+        )
     return checked
 
 
 def check_whole(family: Family, entry: Entry) -> None:
-    """Refuse an entry that the upstream would drop, or could not tell from others. Raises ChangeRefused."""
+    """Refuse an entry that the upstream would drop, or could not tell from others. Raises
+    ChangeRefused."""
     selector = family.identity[0]
     if not entry.get(selector):
-        raise ChangeRefused("a name is needed" if family.is_named else "a key is needed", selector, "VALIDATION_MISSING_FIELDS")
+        raise ChangeRefused(
+            "a name is needed" if family.is_named else "a key is needed",
+            selector,
+            "VALIDATION_MISSING_FIELDS",
+        )
     if family.needs_base_url and not entry.get("base-url"):
-        raise ChangeRefused(f"{family.label} entries without a base URL are dropped by the upstream", "base-url", "VALIDATION_MISSING_FIELDS")
+        raise ChangeRefused(
+            f"{family.label} entries without a base URL are dropped by the upstream",
+            "base-url",
+            "VALIDATION_MISSING_FIELDS",
+        )
 
 
 def checked_key(text: Any, field: str = "api-key") -> str:
@@ -54,14 +83,19 @@ def checked_key(text: Any, field: str = "api-key") -> str:
     if len(key) > LONGEST_KEY:
         raise ChangeRefused(f"it has more than {LONGEST_KEY} characters", field)
     if any(not "!" <= character <= "~" for character in key):
-        raise ChangeRefused("it contains blanks, control characters or letters that no key has", field)
+        raise ChangeRefused(
+            "it contains blanks, control characters or letters that no key has", field
+        )
     return key
 
 
 def _text(name: str, value: Any, longest: int = 2048) -> str:
     if not isinstance(value, str):
         raise ChangeRefused(f"expected a text, got {_kind(value)}", name)
-    if any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000 for character in value):
+    if any(
+        ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000
+        for character in value
+    ):
         raise ChangeRefused("it contains control characters", name)
     if len(value) > max(longest, LONGEST_KEY if name.endswith("key") else 0) * 4:
         raise ChangeRefused(f"it has more than {longest} characters", name)
@@ -69,7 +103,14 @@ def _text(name: str, value: Any, longest: int = 2048) -> str:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
     return "nothing" if value is None else names.get(type(value), "something else")
 
 
@@ -80,7 +121,11 @@ def _key(_family: Family, name: str, value: Any) -> str:
 def _named(_family: Family, name: str, value: Any) -> str:
     text = _text(name, value, 100)
     if not text or len(text) > 100:
-        raise ChangeRefused("a name of 1 to 100 characters is needed", name, "VALIDATION_MISSING_FIELDS" if not text else "VALIDATION_ERROR")
+        raise ChangeRefused(
+            "a name of 1 to 100 characters is needed",
+            name,
+            "VALIDATION_MISSING_FIELDS" if not text else "VALIDATION_ERROR",
+        )
     return text
 
 
@@ -97,7 +142,9 @@ def _base_url(_family: Family, name: str, value: Any) -> str:
 def _proxy_url(_family: Family, name: str, value: Any) -> str:
     url = _text(name, value)
     if url and url.lower() not in ("direct", "none") and not _PROXY.fullmatch(url):
-        raise ChangeRefused("expected an address like socks5://host:1080, `direct`, or nothing", name)
+        raise ChangeRefused(
+            "expected an address like socks5://host:1080, `direct`, or nothing", name
+        )
     return url
 
 
@@ -126,13 +173,26 @@ def _patterns(_family: Family, name: str, value: Any) -> list[str]:
 
 
 def _models(family: Family, name: str, value: Any) -> list[Entry]:
-    allowed = _COMPAT_MODEL_FIELDS if family.is_named else _VERTEX_MODEL_FIELDS if family.name == "vertex" else MODEL_FIELDS
+    allowed = (
+        _COMPAT_MODEL_FIELDS
+        if family.is_named
+        else _VERTEX_MODEL_FIELDS
+        if family.name == "vertex"
+        else MODEL_FIELDS
+    )
     models = []
     for number, item in enumerate(_list(name, value), 1):
         model = _dict(name, item)
         if unknown := [field for field in model if field not in allowed]:
-            raise ChangeRefused(f"model {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name)
-        texts = {field: _text(name, model[field], 200) for field in ("name", "alias", "display-name") if model.get(field) is not None}
+            raise ChangeRefused(
+                f"model {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores",
+                name,
+            )
+        texts = {
+            field: _text(name, model[field], 200)
+            for field in ("name", "alias", "display-name")
+            if model.get(field) is not None
+        }
         if not texts.get("name") or (family.name == "vertex" and not texts.get("alias")):
             needed = "a name and an alias" if family.name == "vertex" else "a name"
             raise ChangeRefused(f"model {number} needs {needed}; the upstream would drop it", name)
@@ -165,8 +225,14 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
     items = []
     for number, item in enumerate(_list(name, value), 1):
         source = _dict(name, item)
-        if unknown := [field for field in source if field not in ("api-key", "weight", "proxy-url", "auth-index")]:
-            raise ChangeRefused(f"key {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name)
+        if unknown := [
+            field
+            for field in source
+            if field not in ("api-key", "weight", "proxy-url", "auth-index")
+        ]:
+            raise ChangeRefused(
+                f"key {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name
+            )
         entry: Entry = {"api-key": checked_key(source.get("api-key"), name)}
         if source.get("weight") is not None:
             entry["weight"] = _weight(family, name, source["weight"])
@@ -182,7 +248,9 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
 def _fingerprint(_family: Family, name: str, value: Any) -> str:
     profile = _text(name, value, 100)
     if not _FINGERPRINT.fullmatch(profile):
-        raise ChangeRefused("a profile has small letters, digits, dots, hyphens and underscores", name)
+        raise ChangeRefused(
+            "a profile has small letters, digits, dots, hyphens and underscores", name
+        )
     return profile
 
 
@@ -210,10 +278,22 @@ def _list(name: str, value: Any) -> list[Any]:
 
 Reader = Callable[[Family, str, Any], Any]
 _READERS: dict[str, Reader] = {
-    "name": _named, "api-key": _key, "base-url": _base_url, "proxy-url": _proxy_url, "prefix": _prefix, "headers": _headers,
-    "excluded-models": _patterns, "models": _models, "weight": _weight, "priority": _whole, "request-retry": _whole,
-    "api-key-entries": _key_entries, "fingerprint-profile": _fingerprint, "request-scoped-errors": _rules, "cloak": _object,
-}  # fmt: skip
+    "name": _named,
+    "api-key": _key,
+    "base-url": _base_url,
+    "proxy-url": _proxy_url,
+    "prefix": _prefix,
+    "headers": _headers,
+    "excluded-models": _patterns,
+    "models": _models,
+    "weight": _weight,
+    "priority": _whole,
+    "request-retry": _whole,
+    "api-key-entries": _key_entries,
+    "fingerprint-profile": _fingerprint,
+    "request-scoped-errors": _rules,
+    "cloak": _object,
+}
 
 
 def _reader(_family: Family, name: str) -> Reader:

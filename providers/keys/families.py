@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-_COMMON = ("headers", "excluded-models", "disable-cooling", "request-retry", "request-scoped-errors")
+_COMMON = (
+    "headers",
+    "excluded-models",
+    "disable-cooling",
+    "request-retry",
+    "request-scoped-errors",
+)
 _KEYED = ("api-key", "priority", "weight", "prefix", "base-url", "proxy-url", "models", *_COMMON)
 _PATCHED = frozenset({"api-key", "weight", "prefix", "base-url", "proxy-url", *_COMMON})
 
@@ -38,28 +44,87 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family(
-            "claude", "claude-api-key", "Claude", (*_KEYED, *_CLAUDE),
-            _PATCHED | {"models", "fingerprint-profile", "rebuild-mid-system-message"}, channel="claude",
-        ),
-        Family("gemini", "gemini-api-key", "Gemini", _KEYED, _PATCHED, unique_by=_UNIQUE, channel="gemini"),
-        Family(
-            "codex", "codex-api-key", "Codex", (*_KEYED, "websockets", "alpha-search"),
-            _PATCHED | {"models", "alpha-search"}, needs_base_url=True, channel="codex",
-        ),
-        Family(
-            "xai", "xai-api-key", "xAI", (*_KEYED, "websockets"),
-            _PATCHED | {"models", "priority", "websockets"}, needs_base_url=True, channel="xai",
+            "claude",
+            "claude-api-key",
+            "Claude",
+            (*_KEYED, *_CLAUDE),
+            _PATCHED | {"models", "fingerprint-profile", "rebuild-mid-system-message"},
+            channel="claude",
         ),
         Family(
-            "vertex", "vertex-api-key", "Vertex", tuple(f for f in _KEYED if f != "request-scoped-errors"),
-            (_PATCHED | {"models"}) - {"request-scoped-errors"}, unique_by=("api-key", "base-url"), channel="vertex",
+            "gemini",
+            "gemini-api-key",
+            "Gemini",
+            _KEYED,
+            _PATCHED,
+            unique_by=_UNIQUE,
+            channel="gemini",
         ),
-        Family("interactions", "interactions-api-key", "Interactions", _KEYED, _PATCHED, unique_by=_UNIQUE, channel="gemini-interactions"),
         Family(
-            "openai-compatibility", "openai-compatibility", "OpenAI-compatible",
-            ("name", "priority", "disabled", "prefix", "base-url", "api-key-entries", "models", "support-prompt-cache-key", *_COMMON),
-            frozenset({"name", "disabled", "prefix", "base-url", "api-key-entries", "models", "support-prompt-cache-key", *_COMMON}),
-            needs_base_url=True, is_named=True,
+            "codex",
+            "codex-api-key",
+            "Codex",
+            (*_KEYED, "websockets", "alpha-search"),
+            _PATCHED | {"models", "alpha-search"},
+            needs_base_url=True,
+            channel="codex",
+        ),
+        Family(
+            "xai",
+            "xai-api-key",
+            "xAI",
+            (*_KEYED, "websockets"),
+            _PATCHED | {"models", "priority", "websockets"},
+            needs_base_url=True,
+            channel="xai",
+        ),
+        Family(
+            "vertex",
+            "vertex-api-key",
+            "Vertex",
+            tuple(f for f in _KEYED if f != "request-scoped-errors"),
+            (_PATCHED | {"models"}) - {"request-scoped-errors"},
+            unique_by=("api-key", "base-url"),
+            channel="vertex",
+        ),
+        Family(
+            "interactions",
+            "interactions-api-key",
+            "Interactions",
+            _KEYED,
+            _PATCHED,
+            unique_by=_UNIQUE,
+            channel="gemini-interactions",
+        ),
+        Family(
+            "openai-compatibility",
+            "openai-compatibility",
+            "OpenAI-compatible",
+            (
+                "name",
+                "priority",
+                "disabled",
+                "prefix",
+                "base-url",
+                "api-key-entries",
+                "models",
+                "support-prompt-cache-key",
+                *_COMMON,
+            ),
+            frozenset(
+                {
+                    "name",
+                    "disabled",
+                    "prefix",
+                    "base-url",
+                    "api-key-entries",
+                    "models",
+                    "support-prompt-cache-key",
+                    *_COMMON,
+                }
+            ),
+            needs_base_url=True,
+            is_named=True,
         ),
     )
-}  # fmt: skip
+}

@@ -1,4 +1,5 @@
-"""Forms of provider keys: what of an entry people edit, as text they can read; secrets can be set, never read."""
+"""Forms of provider keys: what of an entry people edit, as text they can read; secrets can be set,
+never read."""
 
 from typing import Any
 
@@ -19,28 +20,63 @@ _AREA = {"rows": 3, "spellcheck": "false"}
 
 
 class EntryForm(forms.Form):
-    """One entry of a family; `changes` are the fields that differ from the entry it was opened with."""
+    """One entry of a family; `changes` are the fields that differ from the entry it was opened
+    with."""
 
-    name = forms.CharField(label="Name", max_length=100, required=False, help_text="For people; the upstream never sees it.")
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        required=False,
+        help_text="For people; the upstream never sees it.",
+    )
     owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="nobody")
-    key = forms.CharField(label="Key", required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"}))
-    base_url = forms.CharField(label="Base URL", required=False, help_text="Empty for the provider's own.")
-    model_prefix = forms.CharField(label="Prefix", required=False, max_length=100, help_text="Clients ask for prefix/model.")
+    key = forms.CharField(
+        label="Key", required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )
+    base_url = forms.CharField(
+        label="Base URL", required=False, help_text="Empty for the provider's own."
+    )
+    model_prefix = forms.CharField(
+        label="Prefix", required=False, max_length=100, help_text="Clients ask for prefix/model."
+    )
     priority = forms.IntegerField(required=False, help_text="Higher is used first.")
     weight = forms.IntegerField(required=False, help_text="Share among equals; 0 or less excludes.")
-    proxy_url = forms.CharField(label="Proxy", required=False, help_text="socks5://host:1080, or direct.")
-    models = forms.CharField(required=False, widget=forms.Textarea(_AREA), help_text="One a line: name, or name = alias.")
+    proxy_url = forms.CharField(
+        label="Proxy", required=False, help_text="socks5://host:1080, or direct."
+    )
+    models = forms.CharField(
+        required=False, widget=forms.Textarea(_AREA), help_text="One a line: name, or name = alias."
+    )
     excluded_models = forms.CharField(
-        label="Excluded models", required=False, widget=forms.Textarea(_AREA), help_text="One a line; * stands for anything."
-    )  # fmt: skip
-    headers = forms.CharField(required=False, widget=forms.Textarea(_AREA), help_text=f"One a line: Name: value. {KEPT} keeps a value.")
+        label="Excluded models",
+        required=False,
+        widget=forms.Textarea(_AREA),
+        help_text="One a line; * stands for anything.",
+    )
+    headers = forms.CharField(
+        required=False,
+        widget=forms.Textarea(_AREA),
+        help_text=f"One a line: Name: value. {KEPT} keeps a value.",
+    )
     opened = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, family: Family, entry: Entry, data: Any = None, *, is_staff: bool, initial: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        family: Family,
+        entry: Entry,
+        data: Any = None,
+        *,
+        is_staff: bool,
+        initial: dict[str, Any],
+    ) -> None:
         self.family, self.entry = family, entry
-        super().__init__(data, initial={"opened": _fingerprints(entry), **_as_text(entry), **initial})
+        super().__init__(
+            data, initial={"opened": _fingerprints(entry), **_as_text(entry), **initial}
+        )
         self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
-        self.fields["key"].help_text = f"Now {last4(entry['api-key'])}; empty keeps it." if entry.get("api-key") else ""
+        self.fields["key"].help_text = (
+            f"Now {last4(entry['api-key'])}; empty keeps it." if entry.get("api-key") else ""
+        )
         self.fields["key"].required = not entry.get("api-key")
         if family.needs_base_url:
             self.fields["base_url"].required = True
@@ -49,17 +85,29 @@ class EntryForm(forms.Form):
             del self.fields[name]
 
     def changes(self) -> Entry:
-        """The fields to set, None to remove one. Raises ChangeRefused if one was changed meanwhile by somebody else."""
+        """The fields to set, None to remove one. Raises ChangeRefused if one was changed meanwhile
+        by somebody else."""
         data = self.cleaned_data
         asked: Entry = {
-            "base-url": data["base_url"], "prefix": data["model_prefix"], "priority": data["priority"], "weight": data["weight"],
-            "models": self._models(data["models"]), "excluded-models": self._excluded(data["excluded_models"]),
-            "headers": self._headers(data["headers"]), **({"proxy-url": data["proxy_url"]} if "proxy_url" in data else {}),
-        }  # fmt: skip
+            "base-url": data["base_url"],
+            "prefix": data["model_prefix"],
+            "priority": data["priority"],
+            "weight": data["weight"],
+            "models": self._models(data["models"]),
+            "excluded-models": self._excluded(data["excluded_models"]),
+            "headers": self._headers(data["headers"]),
+            **({"proxy-url": data["proxy_url"]} if "proxy_url" in data else {}),
+        }
         asked |= {"api-key": data["key"].strip()} if data["key"].strip() else {}
-        changed = {name: value for name, value in asked.items() if not says_same(value, self.entry.get(name))}
+        changed = {
+            name: value
+            for name, value in asked.items()
+            if not says_same(value, self.entry.get(name))
+        }
         self._check_opened(changed)
-        return {name: value if value not in ("", [], {}) else None for name, value in changed.items()}
+        return {
+            name: value if value not in ("", [], {}) else None for name, value in changed.items()
+        }
 
     def _check_opened(self, changed: Entry) -> None:
         if not self.entry:
@@ -70,19 +118,36 @@ class EntryForm(forms.Form):
             raise ChangeRefused("open the page again", "", "CONFLICT") from error
         for name in changed:
             if opened.get(name) != _fingerprint(name, self.entry.get(name)):
-                raise ChangeRefused("somebody changed it after you opened the page; look at it again", name, "CONFLICT")
+                raise ChangeRefused(
+                    "somebody changed it after you opened the page; look at it again",
+                    name,
+                    "CONFLICT",
+                )
 
     def refuse(self, refusal: ChangeRefused) -> None:
         """Show a refusal at the field that it names."""
-        name = {"api-key": "key", "prefix": "model_prefix"}.get(refusal.field, refusal.field.replace("-", "_"))
-        self.add_error(name if name in self.fields else None, refusal.message if name in self.fields else f"{refusal.field} {refusal.message}".strip())
+        name = {"api-key": "key", "prefix": "model_prefix"}.get(
+            refusal.field, refusal.field.replace("-", "_")
+        )
+        self.add_error(
+            name if name in self.fields else None,
+            (
+                refusal.message
+                if name in self.fields
+                else f"{refusal.field} {refusal.message}".strip()
+            ),
+        )
 
     def _models(self, text: str) -> list[Entry]:
         known = {model.get("name"): model for model in self.entry.get("models") or []}
         models = []
         for line in _lines(text):
             name, _, alias = (part.strip() for part in line.partition("="))
-            kept = {field: value for field, value in known.get(name, {}).items() if field not in ("name", "alias")}
+            kept = {
+                field: value
+                for field, value in known.get(name, {}).items()
+                if field not in ("name", "alias")
+            }
             models.append({**kept, "name": name, **({"alias": alias} if alias else {})})
         return models
 
@@ -94,7 +159,9 @@ class EntryForm(forms.Form):
     def _headers(self, text: str) -> dict[str, str]:
         present = self.entry.get("headers") or {}
         pairs = [tuple(part.strip() for part in line.partition(":")[::2]) for line in _lines(text)]
-        return {name: str(present.get(name, "")) if value == KEPT else value for name, value in pairs}
+        return {
+            name: str(present.get(name, "")) if value == KEPT else value for name, value in pairs
+        }
 
 
 def _lines(text: str) -> list[str]:
@@ -102,17 +169,30 @@ def _lines(text: str) -> list[str]:
 
 
 def _as_text(entry: Entry) -> dict[str, Any]:
-    models = [f"{m.get('name', '')}{' = ' + m['alias'] if m.get('alias') and m['alias'] != m.get('name') else ''}" for m in entry.get("models") or []]
+    models = [
+        f"{m.get('name', '')}{' = ' + m['alias'] if m.get('alias') and m['alias'] != m.get('name') else ''}"
+        for m in entry.get("models") or []
+    ]
     return {
-        "base_url": entry.get("base-url", ""), "model_prefix": entry.get("prefix", ""), "priority": entry.get("priority"), "weight": entry.get("weight"),
-        "proxy_url": entry.get("proxy-url", ""), "models": "\n".join(models),
-        "excluded_models": "\n".join(pattern for pattern in entry.get("excluded-models") or [] if pattern != EVERYTHING),
+        "base_url": entry.get("base-url", ""),
+        "model_prefix": entry.get("prefix", ""),
+        "priority": entry.get("priority"),
+        "weight": entry.get("weight"),
+        "proxy_url": entry.get("proxy-url", ""),
+        "models": "\n".join(models),
+        "excluded_models": "\n".join(
+            pattern for pattern in entry.get("excluded-models") or [] if pattern != EVERYTHING
+        ),
         "headers": "\n".join(f"{name}: {KEPT}" for name in entry.get("headers") or {}),
-    }  # fmt: skip
+    }
 
 
 def _fingerprints(entry: Entry) -> str:
-    names = {*entry, *(name for family in FAMILIES.values() for name in family.fields)} if entry else set()
+    names = (
+        {*entry, *(name for family in FAMILIES.values() for name in family.fields)}
+        if entry
+        else set()
+    )
     return signing.dumps({name: _fingerprint(name, entry.get(name)) for name in names}, salt=_SALT)
 
 

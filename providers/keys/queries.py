@@ -12,14 +12,22 @@ from management_proxy.client.lists import read_entries
 from management_proxy.models import Upstream
 from monitoring.masking import last4
 from providers.digests import provider_key_digest
-from providers.keys.entries import INDEX, Entry, identity_of, is_disabled, masked_entry, without_index
+from providers.keys.entries import (
+    INDEX,
+    Entry,
+    identity_of,
+    is_disabled,
+    masked_entry,
+    without_index,
+)
 from providers.keys.families import FAMILIES, Family
 from providers.models import ProviderKey
 
 
 @dataclass(frozen=True)
 class ListedKey:
-    """One entry as the upstream lists it now, secrets included, and our row of it if it is managed here."""
+    """One entry as the upstream lists it now, secrets included, and our row of it if it is managed
+    here."""
 
     family: Family
     entry: Entry
@@ -68,13 +76,21 @@ class ListedKey:
         return masked_entry(self.entry)
 
 
-def listed_keys(upstream: Upstream, client: ManagementClient, families: Iterable[Family] = FAMILIES.values()) -> list[ListedKey]:
-    """Every entry of the lists, in the upstream's order; a list that an old upstream does not serve is empty. Raises UpstreamError."""
-    rows = {(row.family, bytes(row.digest)): row for row in ProviderKey.objects.filter(upstream=upstream).select_related("owner")}
+def listed_keys(
+    upstream: Upstream, client: ManagementClient, families: Iterable[Family] = FAMILIES.values()
+) -> list[ListedKey]:
+    """Every entry of the lists, in the upstream's order; a list that an old upstream does not serve
+    is empty. Raises UpstreamError."""
+    rows = {
+        (row.family, bytes(row.digest)): row
+        for row in ProviderKey.objects.filter(upstream=upstream).select_related("owner")
+    }
     return [listed for family in families for listed in _of_family(family, client, rows)]
 
 
-def _of_family(family: Family, client: ManagementClient, rows: dict[tuple[str, bytes], ProviderKey]) -> Iterator[ListedKey]:
+def _of_family(
+    family: Family, client: ManagementClient, rows: dict[tuple[str, bytes], ProviderKey]
+) -> Iterator[ListedKey]:
     try:
         entries = read_entries(client, family.route)
     except NotFound:
@@ -87,7 +103,11 @@ def _of_family(family: Family, client: ManagementClient, rows: dict[tuple[str, b
 
 def _indexes(entry: Entry) -> Iterator[str]:
     carriers: list[Any] = [entry, *(entry.get("api-key-entries") or [])]
-    yield from (str(carrier[INDEX]) for carrier in carriers if isinstance(carrier, dict) and carrier.get(INDEX))
+    yield from (
+        str(carrier[INDEX])
+        for carrier in carriers
+        if isinstance(carrier, dict) and carrier.get(INDEX)
+    )
 
 
 def find_listed(keys: Iterable[ListedKey], key_id: str) -> ListedKey | None:
@@ -97,4 +117,8 @@ def find_listed(keys: Iterable[ListedKey], key_id: str) -> ListedKey | None:
 
 def visible_to(user: User, keys: Iterable[ListedKey]) -> list[ListedKey]:
     """All for staff; for others those they own."""
-    return [key for key in keys if user.is_staff or (key.owner_id is not None and key.owner_id == user.pk)]
+    return [
+        key
+        for key in keys
+        if user.is_staff or (key.owner_id is not None and key.owner_id == user.pk)
+    ]

@@ -1,4 +1,5 @@
-"""Trying a provider key: the upstream asks the provider for its list of models with it, which costs nothing."""
+"""Trying a provider key: the upstream asks the provider for its list of models with it, which costs
+nothing."""
 
 from dataclasses import dataclass
 
@@ -27,10 +28,26 @@ class KeyTrial:
 _BEARER = {"Authorization": f"Bearer {TOKEN}"}
 # Where each family's provider lists its models: default base, path below it, headers.
 _LISTS = {
-    "claude": ("https://api.anthropic.com", "/v1/models?limit=1", {"x-api-key": TOKEN, "anthropic-version": "2023-06-01"}),
-    "gemini": ("https://generativelanguage.googleapis.com", "/v1beta/models?pageSize=1", {"x-goog-api-key": TOKEN}),
-    "interactions": ("https://generativelanguage.googleapis.com", "/v1beta/models?pageSize=1", {"x-goog-api-key": TOKEN}),
-    "vertex": ("https://aiplatform.googleapis.com", "/v1beta1/publishers/google/models?pageSize=1", {"x-goog-api-key": TOKEN}),
+    "claude": (
+        "https://api.anthropic.com",
+        "/v1/models?limit=1",
+        {"x-api-key": TOKEN, "anthropic-version": "2023-06-01"},
+    ),
+    "gemini": (
+        "https://generativelanguage.googleapis.com",
+        "/v1beta/models?pageSize=1",
+        {"x-goog-api-key": TOKEN},
+    ),
+    "interactions": (
+        "https://generativelanguage.googleapis.com",
+        "/v1beta/models?pageSize=1",
+        {"x-goog-api-key": TOKEN},
+    ),
+    "vertex": (
+        "https://aiplatform.googleapis.com",
+        "/v1beta1/publishers/google/models?pageSize=1",
+        {"x-goog-api-key": TOKEN},
+    ),
     "codex": ("https://api.openai.com/v1", "/models", _BEARER),
     "xai": ("https://api.x.ai/v1", "/models", _BEARER),
     "openai-compatibility": ("", "/models", _BEARER),
@@ -44,18 +61,36 @@ _MEANINGS = {
 
 
 def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
-    """Try one key. Raises ChangeRefused where it is not the user's or cannot be tried, UpstreamError if the upstream is ill."""
+    """Try one key. Raises ChangeRefused where it is not the user's or cannot be tried,
+    UpstreamError if the upstream is ill."""
     check_may_manage(user, listed.owner_id)
     if not listed.auth_indexes:
-        raise ChangeRefused("the upstream has not loaded it: it is disabled, or was changed a moment ago", "", "CONFLICT")
+        raise ChangeRefused(
+            "the upstream has not loaded it: it is disabled, or was changed a moment ago",
+            "",
+            "CONFLICT",
+        )
     address, header = _question(listed)
     try:
         status, _ = call_provider(client_for(upstream), listed.auth_indexes[0], address, header)
-        result = KeyTrial(status == 200, status, "the provider accepts the key" if status == 200 else _MEANINGS.get(status, f"the provider answered {status}"))
+        result = KeyTrial(
+            status == 200,
+            status,
+            "the provider accepts the key"
+            if status == 200
+            else _MEANINGS.get(status, f"the provider answered {status}"),
+        )
     except Refused as error:
         result = KeyTrial(False, 0, f"the provider could not be reached: {error}")
     outcome = audit.Outcome.SUCCEEDED if result.ok else audit.Outcome.FAILED
-    audit.record(user, "provider_key.tested", listed.label, upstream=upstream.name, outcome=outcome, detail={"status": result.status})
+    audit.record(
+        user,
+        "provider_key.tested",
+        listed.label,
+        upstream=upstream.name,
+        outcome=outcome,
+        detail={"status": result.status},
+    )
     return result
 
 

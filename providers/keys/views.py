@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
+from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused
 from providers.keys import actions as keys
@@ -33,7 +34,14 @@ SHOWN = tuple(family for family in FAMILIES.values() if not family.is_named)
 def provider_keys(request: HttpRequest) -> HttpResponse:
     """Every key that the user may see, or the polled region when htmx asks."""
     upstream = chosen_upstream(request)
-    context: dict[str, Any] = {"upstream": upstream, "upstreams": upstreams(), "families": SHOWN, "as_of": timezone.now(), "rows": [], "trouble": ""}
+    context: dict[str, Any] = {
+        "upstream": upstream,
+        "upstreams": upstreams(),
+        "families": SHOWN,
+        "as_of": timezone.now(),
+        "rows": [],
+        "trouble": "",
+    }
     if upstream:
         try:
             everything = listed_keys(upstream, client_for(upstream), SHOWN)
@@ -41,7 +49,7 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
             context["others"] = len(everything) - len(context["rows"])
         except UpstreamError as error:
             context["trouble"] = str(error)
-    return render(request, f"providers/keys.html{'#region' if request.htmx else ''}", context)  # type: ignore[attr-defined]
+    return render(request, page_or_region(request, "providers/keys.html"), context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,16 +62,31 @@ def new_key(request: HttpRequest, family_name: str) -> HttpResponse:
     if upstream is None or family_name not in {family.name for family in SHOWN}:
         raise Http404
     family = FAMILIES[family_name]
-    form = EntryForm(family, {}, request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial={"owner": user})
+    form = EntryForm(
+        family,
+        {},
+        request.POST if request.method == "POST" else None,
+        is_staff=user.is_staff,
+        initial={"owner": user},
+    )
     if form.is_bound and form.is_valid():
         try:
             data = form.cleaned_data
             owner = data["owner"] if user.is_staff else user
-            tell(request, keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]), f"The {family.label} key was added.")
+            tell(
+                request,
+                keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]),
+                f"The {family.label} key was added.",
+            )
             return back_to("providers:keys", upstream=upstream.name)
         except ChangeRefused as refusal:
             form.refuse(refusal)
-    return render(request, "providers/key.html", {"upstream": upstream, "family": family, "form": form}, status=400 if form.is_bound else 200)
+    return render(
+        request,
+        "providers/key.html",
+        {"upstream": upstream, "family": family, "form": form},
+        status=400 if form.is_bound else 200,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,7 +98,13 @@ def provider_key(request: HttpRequest, key_id: str) -> HttpResponse:
     upstream, listed = _found(request, key_id)
     user = user_of(request)
     shown = {"name": listed.row.name if listed.row else "", "owner": listed.owner_id}
-    form = EntryForm(listed.family, listed.entry, request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown)
+    form = EntryForm(
+        listed.family,
+        listed.entry,
+        request.POST if request.method == "POST" else None,
+        is_staff=user.is_staff,
+        initial=shown,
+    )
     if form.is_bound and form.is_valid():
         try:
             _save(request, upstream, listed, form)
@@ -89,9 +118,15 @@ def provider_key(request: HttpRequest, key_id: str) -> HttpResponse:
 def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: EntryForm) -> None:
     user, data = user_of(request), form.cleaned_data
     changes = form.changes()
-    if listed.row is None or data["name"] != listed.row.name or (user.is_staff and data["owner"] != listed.row.owner):
+    if (
+        listed.row is None
+        or data["name"] != listed.row.name
+        or (user.is_staff and data["owner"] != listed.row.owner)
+    ):
         owner = data["owner"] if user.is_staff else user
-        keys.rename(upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff)
+        keys.rename(
+            upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff
+        )
     if changes:
         tell(request, keys.edit(upstream, listed, changes, user), "Saved.")
     else:
@@ -104,7 +139,11 @@ def switch(request: HttpRequest, key_id: str) -> HttpResponse:
     """Out of use, or back into use."""
     upstream, listed = _found(request, key_id)
     disabled = request.POST.get("disabled") == "true"
-    tell(request, keys.switch(upstream, listed, disabled, user_of(request)), f"{listed.label} is {'out of' if disabled else 'in'} use.")
+    tell(
+        request,
+        keys.switch(upstream, listed, disabled, user_of(request)),
+        f"{listed.label} is {'out of' if disabled else 'in'} use.",
+    )
     return back_to("providers:keys", upstream=upstream.name)
 
 
@@ -124,7 +163,9 @@ def trial(request: HttpRequest, key_id: str) -> HttpResponse:
     upstream, listed = _found(request, key_id)
     try:
         result = try_key(upstream, listed, user_of(request))
-        (messages.success if result.ok else messages.warning)(request, f"{listed.label}: {result.message}.")
+        (messages.success if result.ok else messages.warning)(
+            request, f"{listed.label}: {result.message}."
+        )
     except (ChangeRefused, UpstreamError) as problem:
         messages.error(request, f"{listed.label} could not be tried: {problem}")
     return back_to("providers:keys", upstream=upstream.name)
@@ -136,7 +177,9 @@ def _found(request: HttpRequest, key_id: str) -> tuple[Upstream, ListedKey]:
     if upstream is None:
         raise Http404
     try:
-        listed = find_listed(visible_to(user_of(request), listed_keys(upstream, client_for(upstream), SHOWN)), key_id)
+        listed = find_listed(
+            visible_to(user_of(request), listed_keys(upstream, client_for(upstream), SHOWN)), key_id
+        )
     except UpstreamError as error:
         messages.error(request, f"The upstream cannot be asked: {error}")
         listed = None

@@ -17,7 +17,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ClientKey",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("digest", models.BinaryField(max_length=32)),
                 ("last_four", models.CharField(blank=True, editable=False, max_length=4)),
                 ("name", models.CharField(blank=True, max_length=100)),
@@ -25,30 +30,62 @@ class Migration(migrations.Migration):
                 (
                     "owner",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="client_keys", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="client_keys",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="client_keys", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="client_keys",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("name", "last_four", "pk"),
-                "constraints": [models.UniqueConstraint(fields=("upstream", "digest"), name="client_key_once_per_upstream")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "digest"), name="client_key_once_per_upstream"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="Credential",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("auth_index", models.CharField(blank=True, max_length=64)),
                 ("label", models.CharField(blank=True, max_length=200)),
                 ("provider", models.CharField(blank=True, max_length=100)),
                 ("auth_type", models.CharField(blank=True, max_length=20)),
                 ("first_seen_at", models.DateTimeField(auto_now_add=True)),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="credentials", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credentials",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("label", "pk"),
-                "constraints": [models.UniqueConstraint(fields=("upstream", "auth_index", "label"), name="credential_once_per_upstream")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "auth_index", "label"),
+                        name="credential_once_per_upstream",
+                    )
+                ],
             },
         ),
     ]

@@ -16,10 +16,28 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Intent",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("kind", models.CharField(max_length=60)),
-                ("resource", models.CharField(help_text="What it writes; intents of one resource may be applied together.", max_length=200)),
-                ("subject", models.CharField(help_text="The part of the resource that it concerns.", max_length=64)),
+                (
+                    "resource",
+                    models.CharField(
+                        help_text=(
+                            "What it writes; intents of one resource may be applied together."
+                        ),
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        help_text="The part of the resource that it concerns.", max_length=64
+                    ),
+                ),
                 ("title", models.CharField(max_length=200)),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 ("change_encrypted", models.BinaryField()),
@@ -38,14 +56,36 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("actor_name", models.CharField(blank=True, help_text="Stays when the user is deleted.", max_length=150)),
+                (
+                    "actor_name",
+                    models.CharField(
+                        blank=True, help_text="Stays when the user is deleted.", max_length=150
+                    ),
+                ),
                 ("before", models.JSONField(blank=True, help_text="Secrets masked.", null=True)),
                 ("after", models.JSONField(blank=True, help_text="Secrets masked.", null=True)),
                 ("error", models.CharField(blank=True, max_length=500)),
                 ("error_field", models.CharField(blank=True, max_length=60)),
-                ("attempts", models.PositiveSmallIntegerField(default=0, help_text="How often it was or may have been sent.")),
-                ("must_save", models.BooleanField(default=False, help_text="The upstream took it but could not save it.")),
-                ("token", models.BigIntegerField(blank=True, help_text="Fencing token of the lease under which it was sent last.", null=True)),
+                (
+                    "attempts",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="How often it was or may have been sent."
+                    ),
+                ),
+                (
+                    "must_save",
+                    models.BooleanField(
+                        default=False, help_text="The upstream took it but could not save it."
+                    ),
+                ),
+                (
+                    "token",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="Fencing token of the lease under which it was sent last.",
+                        null=True,
+                    ),
+                ),
                 ("audit_entry", models.BigIntegerField(blank=True, null=True)),
                 ("requested_at", models.DateTimeField(auto_now_add=True)),
                 ("applied_at", models.DateTimeField(blank=True, null=True)),
@@ -58,27 +98,42 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="clientkey",
             name="expires_at",
-            field=models.DateTimeField(blank=True, help_text="Removed upstream after this instant.", null=True),
+            field=models.DateTimeField(
+                blank=True, help_text="Removed upstream after this instant.", null=True
+            ),
         ),
         migrations.AddField(
             model_name="clientkey",
             name="monthly_requests",
-            field=models.PositiveBigIntegerField(blank=True, help_text="Soft limit of a calendar month.", null=True),
+            field=models.PositiveBigIntegerField(
+                blank=True, help_text="Soft limit of a calendar month.", null=True
+            ),
         ),
         migrations.AddField(
             model_name="clientkey",
             name="monthly_tokens",
-            field=models.PositiveBigIntegerField(blank=True, help_text="Soft limit of a calendar month.", null=True),
+            field=models.PositiveBigIntegerField(
+                blank=True, help_text="Soft limit of a calendar month.", null=True
+            ),
         ),
         migrations.AddField(
             model_name="clientkey",
             name="removes_at_limit",
-            field=models.BooleanField(default=False, help_text="Remove it upstream when a limit is reached, instead of warning only."),
+            field=models.BooleanField(
+                default=False,
+                help_text="Remove it upstream when a limit is reached, instead of warning only.",
+            ),
         ),
         migrations.AddField(
             model_name="clientkey",
             name="replaces",
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="successors", to="providers.clientkey"),
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="successors",
+                to="providers.clientkey",
+            ),
         ),
         migrations.AddField(
             model_name="clientkey",
@@ -89,7 +144,12 @@ class Migration(migrations.Migration):
             model_name="clientkey",
             name="state",
             field=models.CharField(
-                choices=[("seen", "seen"), ("requested", "requested"), ("active", "active"), ("revoked", "revoked")],
+                choices=[
+                    ("seen", "seen"),
+                    ("requested", "requested"),
+                    ("active", "active"),
+                    ("revoked", "revoked"),
+                ],
                 default="seen",
                 help_text="`seen` in usage or upstream, and not managed here.",
                 max_length=10,
@@ -109,27 +169,48 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="intent",
             name="actor",
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="intents", to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="intents",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
             model_name="intent",
             name="upstream",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="intents", to="management_proxy.upstream"),
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="intents",
+                to="management_proxy.upstream",
+            ),
         ),
         migrations.AddIndex(
             model_name="intent",
-            index=models.Index(condition=models.Q(("state__in", ("requested", "applied", "unknown"))), fields=["upstream", "id"], name="intent_queue"),
+            index=models.Index(
+                condition=models.Q(("state__in", ("requested", "applied", "unknown"))),
+                fields=["upstream", "id"],
+                name="intent_queue",
+            ),
         ),
         migrations.AddIndex(
             model_name="intent",
-            index=models.Index(fields=["upstream", "resource", "subject", "id"], name="intent_of_subject"),
+            index=models.Index(
+                fields=["upstream", "resource", "subject", "id"], name="intent_of_subject"
+            ),
         ),
         migrations.AddConstraint(
             model_name="intent",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("settled_at", None), ("state__in", ("requested", "applied", "unknown"))),
-                    models.Q(("state__in", ("verified", "failed", "compensated")), ("settled_at__isnull", False)),
+                    models.Q(
+                        ("settled_at", None), ("state__in", ("requested", "applied", "unknown"))
+                    ),
+                    models.Q(
+                        ("state__in", ("verified", "failed", "compensated")),
+                        ("settled_at__isnull", False),
+                    ),
                     _connector="OR",
                 ),
                 name="intent_settled_iff_over",
@@ -139,7 +220,9 @@ class Migration(migrations.Migration):
             model_name="intent",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("state", "applied"), _negated=True), models.Q(("applied_at__isnull", False), ("token__isnull", False)), _connector="OR"
+                    models.Q(("state", "applied"), _negated=True),
+                    models.Q(("applied_at__isnull", False), ("token__isnull", False)),
+                    _connector="OR",
                 ),
                 name="intent_applied_under_lease",
             ),

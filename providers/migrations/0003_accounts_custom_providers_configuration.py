@@ -17,24 +17,46 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ConfigurationVersion",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 ("text_encrypted", models.BinaryField()),
                 ("size", models.PositiveIntegerField()),
                 (
                     "origin",
-                    models.CharField(choices=[("found", "found upstream"), ("saved", "saved here"), ("rolled_back", "rolled back here")], max_length=12),
+                    models.CharField(
+                        choices=[
+                            ("found", "found upstream"),
+                            ("saved", "saved here"),
+                            ("rolled_back", "rolled back here"),
+                        ],
+                        max_length=12,
+                    ),
                 ),
                 ("actor_name", models.CharField(blank=True, max_length=150)),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "actor",
-                    models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
                 (
                     "upstream",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="configuration_versions", to="management_proxy.upstream"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="configuration_versions",
+                        to="management_proxy.upstream",
+                    ),
                 ),
             ],
             options={
@@ -44,7 +66,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ProviderGroup",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=50)),
                 (
                     "colour",
@@ -66,10 +93,21 @@ class Migration(migrations.Migration):
                 (
                     "owner",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="provider_groups", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provider_groups",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="provider_groups", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provider_groups",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("position", "name"),
@@ -78,20 +116,46 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CustomProvider",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=100)),
-                ("is_shared", models.BooleanField(default=False, help_text="Everybody sees that it exists and which models it has.")),
+                (
+                    "is_shared",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Everybody sees that it exists and which models it has.",
+                    ),
+                ),
                 (
                     "owner",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="custom_providers", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="custom_providers",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="custom_providers", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="custom_providers",
+                        to="management_proxy.upstream",
+                    ),
+                ),
                 (
                     "group",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="providers", to="providers.providergroup"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="providers",
+                        to="providers.providergroup",
                     ),
                 ),
             ],
@@ -102,30 +166,75 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Account",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(help_text="File name on the upstream.", max_length=300)),
                 ("provider", models.CharField(max_length=60)),
                 ("label", models.CharField(blank=True, max_length=300)),
-                ("origin", models.CharField(choices=[("login", "signed in"), ("upload", "uploaded"), ("grant", "granted by staff")], max_length=10)),
-                ("since", models.DateTimeField(default=django.utils.timezone.now, help_text="When the owner became it.")),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("login", "signed in"),
+                            ("upload", "uploaded"),
+                            ("grant", "granted by staff"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "since",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When the owner became it."
+                    ),
+                ),
                 (
                     "owner",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="accounts", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="accounts",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="accounts", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("provider", "label", "name"),
-                "constraints": [models.UniqueConstraint(fields=("upstream", "name"), name="account_once_per_upstream")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "name"), name="account_once_per_upstream"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="AccountLogin",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("session_digest", models.BinaryField(help_text="SHA-256 of the key of the session that began it.", max_length=32)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "session_digest",
+                    models.BinaryField(
+                        help_text="SHA-256 of the key of the session that began it.", max_length=32
+                    ),
+                ),
                 ("flow", models.CharField(max_length=30)),
                 (
                     "mode",
@@ -139,7 +248,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("state", models.CharField(editable=False, max_length=128)),
-                ("url", models.TextField(blank=True, editable=False, help_text="The provider's page; emptied at the end.")),
+                (
+                    "url",
+                    models.TextField(
+                        blank=True,
+                        editable=False,
+                        help_text="The provider's page; emptied at the end.",
+                    ),
+                ),
                 ("user_code", models.CharField(blank=True, editable=False, max_length=40)),
                 (
                     "status",
@@ -158,12 +274,32 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("detail", models.CharField(blank=True, help_text="Why it failed, or what was found.", max_length=300)),
-                ("trouble", models.CharField(blank=True, help_text="Why the upstream could not be asked at the last look; empty if it could.", max_length=300)),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="Why it failed, or what was found.", max_length=300
+                    ),
+                ),
+                (
+                    "trouble",
+                    models.CharField(
+                        blank=True,
+                        help_text=(
+                            "Why the upstream could not be asked at the last look; empty if it"
+                            " could."
+                        ),
+                        max_length=300,
+                    ),
+                ),
                 (
                     "files_before",
                     models.JSONField(
-                        default=dict, editable=False, help_text="Modification time of each file of the provider before the login could write one."
+                        default=dict,
+                        editable=False,
+                        help_text=(
+                            "Modification time of each file of the provider before the login could"
+                            " write one."
+                        ),
                     ),
                 ),
                 ("account_name", models.CharField(blank=True, max_length=300)),
@@ -173,23 +309,56 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("looked_at", models.DateTimeField(blank=True, null=True)),
                 ("settled_at", models.DateTimeField(blank=True, null=True)),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="account_logins", to="management_proxy.upstream")),
-                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="account_logins", to=settings.AUTH_USER_MODEL)),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="account_logins",
+                        to="management_proxy.upstream",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="account_logins",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-pk",),
-                "indexes": [models.Index(condition=models.Q(("settled_at", None)), fields=["upstream", "flow"], name="login_open")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("settled_at", None)),
+                        fields=["upstream", "flow"],
+                        name="login_open",
+                    )
+                ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("upstream", "state"), name="login_once_per_state"),
                     models.UniqueConstraint(
-                        condition=models.Q(("mode", "paste"), ("status__in", ("delivered", "finished"))),
+                        fields=("upstream", "state"), name="login_once_per_state"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("mode", "paste"), ("status__in", ("delivered", "finished"))
+                        ),
                         fields=("upstream", "flow"),
                         name="one_code_exchanged_at_a_time",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("settled_at", None), ("status__in", ("waiting", "delivered", "finished"))),
-                            models.Q(("status__in", ("connected", "unclear", "failed", "cancelled", "expired")), ("settled_at__isnull", False)),
+                            models.Q(
+                                ("settled_at", None),
+                                ("status__in", ("waiting", "delivered", "finished")),
+                            ),
+                            models.Q(
+                                (
+                                    "status__in",
+                                    ("connected", "unclear", "failed", "cancelled", "expired"),
+                                ),
+                                ("settled_at__isnull", False),
+                            ),
                             _connector="OR",
                         ),
                         name="login_settled_iff_over",
@@ -199,10 +368,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="providergroup",
-            constraint=models.UniqueConstraint(fields=("upstream", "owner", "name"), name="group_name_once", nulls_distinct=False),
+            constraint=models.UniqueConstraint(
+                fields=("upstream", "owner", "name"), name="group_name_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
             model_name="customprovider",
-            constraint=models.UniqueConstraint(fields=("upstream", "name"), name="custom_provider_once_per_upstream"),
+            constraint=models.UniqueConstraint(
+                fields=("upstream", "name"), name="custom_provider_once_per_upstream"
+            ),
         ),
     ]

@@ -16,31 +16,61 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="intent",
             name="error_code",
-            field=models.CharField(blank=True, help_text="As the JSON API calls it.", max_length=40),
+            field=models.CharField(
+                blank=True, help_text="As the JSON API calls it.", max_length=40
+            ),
         ),
         migrations.CreateModel(
             name="ProviderKey",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("family", models.CharField(max_length=30)),
                 ("digest", models.BinaryField(max_length=32)),
                 ("last_four", models.CharField(blank=True, editable=False, max_length=4)),
                 ("base_url", models.CharField(blank=True, editable=False, max_length=2048)),
                 ("name", models.CharField(blank=True, max_length=100)),
-                ("state", models.CharField(choices=[("requested", "requested"), ("active", "active")], default="active", max_length=10)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("requested", "requested"), ("active", "active")],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
                 ("entry_encrypted", models.BinaryField(blank=True, default=b"")),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "owner",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="provider_keys", to=settings.AUTH_USER_MODEL
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="provider_keys",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="provider_keys", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="provider_keys",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("family", "pk"),
-                "constraints": [models.UniqueConstraint(fields=("upstream", "family", "digest"), name="provider_key_once_per_upstream")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "family", "digest"),
+                        name="provider_key_once_per_upstream",
+                    )
+                ],
             },
         ),
     ]

@@ -14,16 +14,37 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="intent",
             name="overtaken",
-            field=models.PositiveSmallIntegerField(default=0, help_text="How many later ones were carried out before it."),
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="How many later ones were carried out before it."
+            ),
         ),
         migrations.CreateModel(
             name="DriftCheck",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("checked_at", models.DateTimeField()),
                 ("differences", models.JSONField(default=list)),
-                ("error", models.CharField(blank=True, help_text="Why it could not be compared; then the differences are older.", max_length=500)),
-                ("upstream", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="drift_check", to="management_proxy.upstream")),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True,
+                        help_text="Why it could not be compared; then the differences are older.",
+                        max_length=500,
+                    ),
+                ),
+                (
+                    "upstream",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drift_check",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
         ),
     ]

@@ -13,15 +13,37 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Placement",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("is_shared", models.BooleanField(default=False, help_text="Everybody sees that it exists and which models it has.")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "is_shared",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Everybody sees that it exists and which models it has.",
+                    ),
+                ),
                 (
                     "group",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="placements", to="providers.providergroup"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="placements",
+                        to="providers.providergroup",
                     ),
                 ),
-                ("provider_key", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="placement", to="providers.providerkey")),
+                (
+                    "provider_key",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="placement",
+                        to="providers.providerkey",
+                    ),
+                ),
             ],
         ),
         migrations.DeleteModel(

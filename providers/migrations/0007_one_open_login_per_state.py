@@ -18,6 +18,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="accountlogin",
-            constraint=models.UniqueConstraint(condition=models.Q(("settled_at", None)), fields=("upstream", "state"), name="one_open_login_per_state"),
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("settled_at", None)),
+                fields=("upstream", "state"),
+                name="one_open_login_per_state",
+            ),
         ),
     ]

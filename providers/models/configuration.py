@@ -23,12 +23,16 @@ class ConfigurationVersion(models.Model):
         SAVED = "saved", "saved here"
         ROLLED_BACK = "rolled_back", "rolled back here"
 
-    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="configuration_versions")
+    upstream = models.ForeignKey(
+        Upstream, on_delete=models.CASCADE, related_name="configuration_versions"
+    )
     digest = models.CharField(max_length=64, editable=False)
     text_encrypted = models.BinaryField(editable=False)
     size = models.PositiveIntegerField()
     origin = models.CharField(max_length=12, choices=Origin)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     actor_name = models.CharField(max_length=150, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField(default=timezone.now)
@@ -46,4 +50,8 @@ class ConfigurationVersion(models.Model):
 
     def store_text(self, text: str) -> None:
         """Set, without saving, what it holds."""
-        self.digest, self.size, self.text_encrypted = digest_of(text), len(text.encode()), encrypt(text.encode())
+        self.digest, self.size, self.text_encrypted = (
+            digest_of(text),
+            len(text.encode()),
+            encrypt(text.encode()),
+        )

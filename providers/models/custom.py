@@ -7,7 +7,8 @@ from management_proxy.models import Upstream
 
 
 class ProviderGroup(models.Model):
-    """Custom providers that are shown and switched together; one without an owner is everybody's and kept by staff."""
+    """Custom providers that are shown and switched together; one without an owner is everybody's
+    and kept by staff."""
 
     class Colour(models.TextChoices):
         GRAY = "gray", "gray"
@@ -19,14 +20,24 @@ class ProviderGroup(models.Model):
         PURPLE = "purple", "purple"
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="provider_groups")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="provider_groups")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="provider_groups",
+    )
     name = models.CharField(max_length=50)
     colour = models.CharField(max_length=10, choices=Colour, default=Colour.GRAY)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ("position", "name")
-        constraints = (models.UniqueConstraint(fields=("upstream", "owner", "name"), nulls_distinct=False, name="group_name_once"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("upstream", "owner", "name"), nulls_distinct=False, name="group_name_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -35,9 +46,15 @@ class ProviderGroup(models.Model):
 class Placement(models.Model):
     """Where a custom provider that is managed here stands: who sees it, and in which group."""
 
-    provider_key = models.OneToOneField("providers.ProviderKey", on_delete=models.CASCADE, related_name="placement")
-    is_shared = models.BooleanField(default=False, help_text="Everybody sees that it exists and which models it has.")
-    group = models.ForeignKey(ProviderGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="placements")
+    provider_key = models.OneToOneField(
+        "providers.ProviderKey", on_delete=models.CASCADE, related_name="placement"
+    )
+    is_shared = models.BooleanField(
+        default=False, help_text="Everybody sees that it exists and which models it has."
+    )
+    group = models.ForeignKey(
+        ProviderGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="placements"
+    )
 
     def __str__(self) -> str:
         return str(self.provider_key)

@@ -17,7 +17,11 @@ def get(mapping: dict[str, Any], key: str) -> Any:
 @register.filter
 def pretty(value: Any) -> str:
     """Plain data, indented; a word for nothing."""
-    return "nothing" if value is None else yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
+    return (
+        "nothing"
+        if value is None
+        else yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
+    )
 
 
 @register.filter

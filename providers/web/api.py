@@ -1,7 +1,8 @@
-"""What the JSON views of this app share: who asks, of which upstream, with what body, and how refusals look.
+"""What the JSON views of this app share: who asks, of which upstream, with what body, and how
+refusals look.
 
-Every error is `{"error": {"code", "message", "requestId", "details"?}}`; a change answers with its intent, so that a caller
-who is told 202 can follow it at `/api/providers/changes/<id>`.
+Every error is `{"error": {"code", "message", "requestId", "details"?}}`; a change answers with its
+intent, so that a caller who is told 202 can follow it at `/api/providers/changes/<id>`.
 """
 
 from collections.abc import Callable
@@ -44,12 +45,18 @@ View = Callable[..., HttpResponse]
 
 def error(status: int, code: str, message: str, **details: Any) -> JsonResponse:
     """An error in the one form that all have."""
-    body = {"code": code, "message": message, "requestId": current_request().request_id, **({"details": details} if details else {})}
+    body = {
+        "code": code,
+        "message": message,
+        "requestId": current_request().request_id,
+        **({"details": details} if details else {}),
+    }
     return JsonResponse({"error": body}, status=status)
 
 
 def json_api(*methods: str) -> Callable[[View], View]:
-    """For a JSON view: only these methods, only who is signed in, refusals and upstream errors as JSON."""
+    """For a JSON view: only these methods, only who is signed in, refusals and upstream errors as
+    JSON."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -78,7 +85,12 @@ def _not_allowed(methods: tuple[str, ...]) -> JsonResponse:
 
 def refused(refusal: ChangeRefused) -> JsonResponse:
     """What a refusal answers; details name the field."""
-    response = error(STATUS_OF_CODE.get(refusal.code, 400), refusal.code, _sentence(refusal.field, refusal.message), **_fields(refusal.field, refusal.message))
+    response = error(
+        STATUS_OF_CODE.get(refusal.code, 400),
+        refusal.code,
+        _sentence(refusal.field, refusal.message),
+        **_fields(refusal.field, refusal.message),
+    )
     if response.status_code == 503:
         response.headers["Retry-After"] = "10"
     return response
@@ -94,7 +106,13 @@ def _fields(field: str, message: str) -> dict[str, Any]:
 
 def upstream_failed(problem: UpstreamError) -> JsonResponse:
     """503 while nobody may or can call it, 504 for our limits, 502 for what it answered."""
-    status = 504 if isinstance(problem, AnswerTimeout) else 503 if isinstance(problem, Blocked | NotReached) else 502
+    status = (
+        504
+        if isinstance(problem, AnswerTimeout)
+        else 503
+        if isinstance(problem, Blocked | NotReached)
+        else 502
+    )
     return error(status, "UPSTREAM_ERROR", f"The upstream could not be asked: {problem}")
 
 
@@ -127,14 +145,21 @@ def text_of(body: dict[str, Any], name: str, *, longest: int = 300, required: bo
 
 
 def owner_of(body: dict[str, Any], user: User, name: str = "owner") -> User | None:
-    """The owner that the body names; staff may name anybody, or nobody with null. Without a word: the caller."""
+    """The owner that the body names; staff may name anybody, or nobody with null. Without a word:
+    the caller."""
     if name not in body:
         return user
     if not user.is_staff and body[name] != user.get_username():
-        raise ChangeRefused("only staff may name another owner", name, "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "only staff may name another owner", name, "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
     if body[name] is None:
         return None
-    owner = User.objects.filter(username=body[name], is_active=True).first() if isinstance(body[name], str) else None
+    owner = (
+        User.objects.filter(username=body[name], is_active=True).first()
+        if isinstance(body[name], str)
+        else None
+    )
     if owner is None:
         raise ChangeRefused("there is no such user", name)
     return owner
@@ -146,22 +171,33 @@ def upstream_of(request: HttpRequest) -> Upstream:
     upstream = named_upstream(request.GET.get("upstream", ""))
     token = token_of(request)
     if token and not token.reaches(upstream):
-        raise ChangeRefused("the token does not reach this upstream", "upstream", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            "the token does not reach this upstream", "upstream", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
     return upstream
 
 
 def named_upstream(name: str) -> Upstream:
-    """The upstream of that name; without one the only one, else the environment's. Raises ChangeRefused."""
+    """The upstream of that name; without one the only one, else the environment's. Raises
+    ChangeRefused."""
     known = {upstream.name: upstream for upstream in Upstream.objects.all()}
     if not known:
         raise ChangeRefused("no upstream is configured", "", "CONFIG_ERROR")
     if name:
         if name not in known:
-            raise ChangeRefused(f"no upstream is named {name[:60]!r}", "upstream", "RESOURCE_NOT_FOUND")
+            raise ChangeRefused(
+                f"no upstream is named {name[:60]!r}", "upstream", "RESOURCE_NOT_FOUND"
+            )
         return known[name]
-    chosen = list(known.values()) if len(known) == 1 else [upstream for upstream in known.values() if upstream.from_environment]
+    chosen = (
+        list(known.values())
+        if len(known) == 1
+        else [upstream for upstream in known.values() if upstream.from_environment]
+    )
     if not chosen:
-        raise ChangeRefused(f"say which; known are {', '.join(known)}", "upstream", "VALIDATION_MISSING_FIELDS")
+        raise ChangeRefused(
+            f"say which; known are {', '.join(known)}", "upstream", "VALIDATION_MISSING_FIELDS"
+        )
     return chosen[0]
 
 
@@ -170,15 +206,30 @@ def caller(request: HttpRequest) -> User:
     return user_of(request)
 
 
-def outcome(intent: Intent, data: dict[str, Any] | None = None, *, status: int = 200) -> JsonResponse:
-    """What a change answers: its data once verified, 202 while it is not certain, else the reason."""
+def outcome(
+    intent: Intent, data: dict[str, Any] | None = None, *, status: int = 200
+) -> JsonResponse:
+    """What a change answers: its data once verified, 202 while it is not certain, else the
+    reason."""
     if intent.state == Intent.State.VERIFIED:
-        return JsonResponse({"success": True, "data": {**(data or {}), "change": intent_summary(intent)}}, status=status)
+        return JsonResponse(
+            {"success": True, "data": {**(data or {}), "change": intent_summary(intent)}},
+            status=status,
+        )
     if not intent.is_settled:
-        return JsonResponse({"success": False, "data": {**(data or {}), "change": intent_summary(intent)}}, status=202)
+        return JsonResponse(
+            {"success": False, "data": {**(data or {}), "change": intent_summary(intent)}},
+            status=202,
+        )
     code = intent.error_code or "UPSTREAM_ERROR"
     message = _sentence(intent.error_field, intent.error)
-    return error(STATUS_OF_CODE.get(code, 400 if intent.error_code else 502), code, message, change=intent.pk, **_fields(intent.error_field, intent.error))
+    return error(
+        STATUS_OF_CODE.get(code, 400 if intent.error_code else 502),
+        code,
+        message,
+        change=intent.pk,
+        **_fields(intent.error_field, intent.error),
+    )
 
 
 def intent_summary(intent: Intent) -> dict[str, Any]:

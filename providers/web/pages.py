@@ -19,7 +19,8 @@ def upstreams() -> list[Upstream]:
 
 
 def chosen_upstream(request: HttpRequest) -> Upstream | None:
-    """The one named by `upstream`, else the first; None if there is none of that name, or none at all."""
+    """The one named by `upstream`, else the first; None if there is none of that name, or none at
+    all."""
     name = request.POST.get("upstream") or request.GET.get("upstream")
     return next((upstream for upstream in upstreams() if not name or upstream.name == name), None)
 
@@ -34,7 +35,9 @@ def tell(request: HttpRequest, intent: Intent, done: str) -> bool:
     if intent.state == Intent.State.VERIFIED:
         messages.success(request, f"{done} {intent.error}".strip() if intent.error else done)
     elif intent.is_settled:
-        messages.error(request, f"Nothing was changed: {intent.error or intent.get_state_display()}")
+        messages.error(
+            request, f"Nothing was changed: {intent.error or intent.get_state_display()}"
+        )
     else:
         waiting = "It waits for its turn" if intent.is_waiting else "It was sent, but not confirmed"
         messages.warning(request, f"{waiting}; change #{intent.pk} shows how it ends.")

@@ -18,9 +18,16 @@ def check_may_manage(user: User, owner_id: int | None) -> None:
 
 
 def check_limit(owner: User, owned: models.QuerySet[models.Model], limit: int, what: str) -> None:
-    """Raise ChangeRefused at the limit. Locks the owner's row until the transaction ends, so that no two count at once."""
+    """Raise ChangeRefused at the limit. Locks the owner's row until the transaction ends, so that
+    no two count at once."""
     if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError("a limit is checked in the transaction that uses it up")
+        raise transaction.TransactionManagementError(
+            "a limit is checked in the transaction that uses it up"
+        )
     User.objects.select_for_update().get(pk=owner.pk)
     if owned.count() >= limit:
-        raise ChangeRefused(f"{owner.get_username()} has {limit} {what} already, which is the limit", "", "LIMIT_REACHED")
+        raise ChangeRefused(
+            f"{owner.get_username()} has {limit} {what} already, which is the limit",
+            "",
+            "LIMIT_REACHED",
+        )

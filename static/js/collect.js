@@ -2,9 +2,15 @@
 (() => {
   function told({ status, responseText }) {
     let answer = {};
-    try { answer = JSON.parse(responseText); } catch { /* an answer of a proxy in between */ }
-    if (status === 200) return `Collected: ${answer.stored} stored, ${answer.duplicates} duplicates.`;
-    if (status === 202) return `A run is in progress (for ${Math.round(answer.ageSeconds || 0)} s).`;
+    try {
+      answer = JSON.parse(responseText);
+    } catch {
+      /* an answer of a proxy in between */
+    }
+    if (status === 200)
+      return `Collected: ${answer.stored} stored, ${answer.duplicates} duplicates.`;
+    if (status === 202)
+      return `A run is in progress (for ${Math.round(answer.ageSeconds || 0)} s).`;
     return `Collection failed: ${answer.error?.message || answer.error || status || "no answer"}`;
   }
 

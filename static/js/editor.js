@@ -9,7 +9,8 @@ for (const editor of document.querySelectorAll("[data-editor]")) {
 
   function number() {
     const wanted = area.value.split("\n").length;
-    if (wanted !== lines) gutter.textContent = Array.from({ length: wanted }, (_, n) => n + 1).join("\n");
+    if (wanted !== lines)
+      gutter.textContent = Array.from({ length: wanted }, (_, n) => n + 1).join("\n");
     lines = wanted;
   }
 

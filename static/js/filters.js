@@ -8,7 +8,9 @@
   }
   // A menu closes like one: by Escape, or a click elsewhere.
   const menus = [...document.querySelectorAll("details.menu")];
-  document.addEventListener("click", (event) => menus.filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false)));
+  document.addEventListener("click", (event) =>
+    menus.filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false)),
+  );
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") menus.forEach((menu) => (menu.open = false));
   });

@@ -17,7 +17,13 @@
   const jittered = (wait) => wait * (1 + Math.random() / 10) * 1000;
 
   function stateOf(region) {
-    if (!states.has(region.id)) states.set(region.id, { failures: 0, due: Date.now() + jittered(seconds(region)), inFlight: false, stopped: false });
+    if (!states.has(region.id))
+      states.set(region.id, {
+        failures: 0,
+        due: Date.now() + jittered(seconds(region)),
+        inFlight: false,
+        stopped: false,
+      });
     return states.get(region.id);
   }
 
@@ -36,7 +42,10 @@
 
   // What the reader has opened, scrolled and focused, by id or else by place.
   function remember(element) {
-    const kept = [...element.querySelectorAll(KEPT)].map((e, n) => [e.id || n, { open: e.open, left: e.scrollLeft, top: e.scrollTop }]);
+    const kept = [...element.querySelectorAll(KEPT)].map((e, n) => [
+      e.id || n,
+      { open: e.open, left: e.scrollLeft, top: e.scrollTop },
+    ]);
     const focused = [...element.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
     return { kept: new Map(kept), focused, tag: document.activeElement?.tagName };
   }
@@ -56,7 +65,8 @@
     const holder = document.createElement("template");
     holder.innerHTML = html;
     const fresh = [...holder.content.children];
-    if (!fresh.some((element) => element.id === region.id)) throw new Error("the answer is not the region");
+    if (!fresh.some((element) => element.id === region.id))
+      throw new Error("the answer is not the region");
     for (const element of fresh) {
       const old = element.id && document.getElementById(element.id);
       if (!old) continue;
@@ -76,7 +86,11 @@
   }
 
   function mustStop(answer) {
-    return [286, 401, 403].includes(answer.status) || answer.type === "opaqueredirect" || answer.headers.get("HX-Poll") === "stop";
+    return (
+      [286, 401, 403].includes(answer.status) ||
+      answer.type === "opaqueredirect" ||
+      answer.headers.get("HX-Poll") === "stop"
+    );
   }
 
   async function request(region, state) {
@@ -104,7 +118,10 @@
       state.failures += 1;
     }
     state.inFlight = false;
-    const backoff = Math.min(seconds(region) * 2 ** state.failures, Math.max(LONGEST_SECONDS, seconds(region)));
+    const backoff = Math.min(
+      seconds(region) * 2 ** state.failures,
+      Math.max(LONGEST_SECONDS, seconds(region)),
+    );
     state.due = Date.now() + jittered(Math.max(backoff, state.retryAfter));
     tell(state, region.id);
     schedule();
@@ -113,8 +130,14 @@
   function tell(state, id) {
     document.getElementById(id)?.classList.toggle("stale", state.failures > 0);
     const next = new Date(state.due).toLocaleTimeString();
-    if (state.stopped) say("Updates have stopped. Reload the page to go on; you may have to sign in again.");
-    else say(state.failures ? `The figures are not up to date: the server does not answer. Next try at ${next}.` : "");
+    if (state.stopped)
+      say("Updates have stopped. Reload the page to go on; you may have to sign in again.");
+    else
+      say(
+        state.failures
+          ? `The figures are not up to date: the server does not answer. Next try at ${next}.`
+          : "",
+      );
   }
 
   function run() {
@@ -130,15 +153,22 @@
   // One timer, for the region that is due next; none in a hidden tab.
   function schedule() {
     clearTimeout(timer);
-    const waiting = regions().map(stateOf).filter((state) => !state.stopped && !state.inFlight);
+    const waiting = regions()
+      .map(stateOf)
+      .filter((state) => !state.stopped && !state.inFlight);
     if (!isVisible() || !waiting.length) return;
-    timer = setTimeout(run, Math.max(Math.min(...waiting.map((state) => state.due)) - Date.now(), 50));
+    timer = setTimeout(
+      run,
+      Math.max(Math.min(...waiting.map((state) => state.due)) - Date.now(), 50),
+    );
   }
 
   document.addEventListener("visibilitychange", run);
   // Another script changed something that the regions show.
   document.addEventListener("poll:now", () => {
-    regions().map(stateOf).forEach((state) => (state.due = 0));
+    regions()
+      .map(stateOf)
+      .forEach((state) => (state.due = 0));
     run();
   });
   run();

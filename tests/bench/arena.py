@@ -1,4 +1,5 @@
-"""A throw-away database on the embedded server, empty or with the reference dataset, for benchmarks in real processes."""
+"""A throw-away database on the embedded server, empty or with the reference dataset, for benchmarks
+in real processes."""
 
 import os
 import sys
@@ -16,9 +17,11 @@ NAME = "bench_tollgate"
 
 @contextmanager
 def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
-    """Set Django up on a new database; the environment under which child processes use the same one.
+    """Set Django up on a new database; the environment under which child processes use the same
+    one.
 
-    With reference events it is a copy of a database that holds so many of them, which is made at first and kept.
+    With reference events it is a copy of a database that holds so many of them, which is made at
+    first and kept.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     sys.path.insert(0, str(ROOT))
@@ -49,10 +52,18 @@ def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
 
 def _copy_reference(database: dict[str, object], events: int) -> None:
     template = f"bench_reference_{events}"
-    address = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"], "password": database["PASSWORD"]}
+    address = {
+        "host": database["HOST"],
+        "port": database["PORT"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
+    }
     with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
         server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        if server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
+        if (
+            server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
+            is None
+        ):
             _make_reference(events)
             server.execute(f"ALTER DATABASE {NAME} RENAME TO {template}")
         # The default way writes all of it to the log as well.
@@ -75,7 +86,12 @@ def _environment(database: dict[str, str], spool: str) -> dict[str, str]:
     host = database["HOST"]
     at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
     secrets = {"SECRET_KEY": "b" * 50, "USAGE_HASH_KEY": "b" * 50, "ENCRYPTION_KEYS": "b" * 50}
-    return {**os.environ, **secrets, "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}", "SPOOL_DIR": spool}
+    return {
+        **os.environ,
+        **secrets,
+        "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}",
+        "SPOOL_DIR": spool,
+    }
 
 
 def percentile(values: list[float], percent: float) -> float:

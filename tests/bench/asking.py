@@ -23,12 +23,16 @@ def signed_in(url: str) -> httpx.Client:
     """A client with the session of a member of staff."""
     http = httpx.Client(base_url=url, timeout=120)
     token = http.get("/login/").cookies["csrftoken"]
-    http.post("/login/", data={"username": "bench", "password": "bench-password", "csrfmiddlewaretoken": token})
+    http.post(
+        "/login/",
+        data={"username": "bench", "password": "bench-password", "csrfmiddlewaretoken": token},
+    )
     return http
 
 
 def last_days(days: int, chance: random.Random, **more: str) -> Query:
-    """So many days that end within the last three, so that no two questions in a row are the same."""
+    """So many days that end within the last three, so that no two questions in a row are the
+    same."""
     last = datetime.now(UTC).date() - timedelta(days=chance.randrange(3))
     return {"from": str(last - timedelta(days=days - 1)), "to": str(last), **more}
 
@@ -42,14 +46,22 @@ def once(http: httpx.Client, path: str, query: Query, headers: dict[str, str]) -
     return took
 
 
-def timed(http: httpx.Client, path: str, query: Callable[[random.Random], Query], count: int, headers: dict[str, str] | None = None) -> list[float]:
+def timed(
+    http: httpx.Client,
+    path: str,
+    query: Callable[[random.Random], Query],
+    count: int,
+    headers: dict[str, str] | None = None,
+) -> list[float]:
     """Milliseconds of each of `count` questions, after five that do not count."""
     chance = random.Random(path)
     headers = AFRESH if headers is None else headers
     return [once(http, path, query(chance), headers) for _ in range(count + 5)][5:]
 
 
-def together(url: str, clients: int, path: str, query: Callable[[random.Random], Query], count: int) -> tuple[list[float], float]:
+def together(
+    url: str, clients: int, path: str, query: Callable[[random.Random], Query], count: int
+) -> tuple[list[float], float]:
     """Milliseconds of each question of several clients at once, and their answers per second."""
     took: list[float] = []
     sessions = [signed_in(url) for _ in range(clients)]
@@ -70,5 +82,7 @@ def together(url: str, clients: int, path: str, query: Callable[[random.Random],
 
 def workers_memory() -> int:
     """Resident bytes of the workers of this process's web server together."""
-    masters = [child for child in psutil.Process().children() if "gunicorn" in " ".join(child.cmdline())]
+    masters = [
+        child for child in psutil.Process().children() if "gunicorn" in " ".join(child.cmdline())
+    ]
     return sum(worker.memory_info().rss for master in masters for worker in master.children())

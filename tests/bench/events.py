@@ -1,7 +1,9 @@
-"""How long a page of events takes anywhere in the list, and how fast and flat an export is: `make bench-events`.
+"""How long a page of events takes anywhere in the list, and how fast and flat an export is: `make
+bench-events`.
 
-Real gunicorn (two workers), real HTTP, the embedded database with the reference dataset, all on one machine. Pages hold 50
-events, as those of the field's best collector that were measured; each begins somewhere else.
+Real gunicorn (two workers), real HTTP, the embedded database with the reference dataset, all on one
+machine. Pages hold 50 events, as those of the field's best collector that were measured; each
+begins somewhere else.
 """
 
 import argparse
@@ -31,7 +33,11 @@ def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Rand
 
     def query(chance: random.Random) -> Query:
         at = now - timedelta(seconds=chance.uniform(0, DAYS * 86_400))
-        return {"limit": PAGE, "cursor": str(Cursor(at, 1, is_newer=chance.random() < 0.3)), **choose(chance)}
+        return {
+            "limit": PAGE,
+            "cursor": str(Cursor(at, 1, is_newer=chance.random() < 0.3)),
+            **choose(chance),
+        }
 
     return query
 
@@ -39,20 +45,28 @@ def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Rand
 def pages(http: httpx.Client, questions: int) -> list[Row]:
     from providers.models import ClientKey, Credential
 
-    keys, credentials = (list(model.objects.values_list("pk", flat=True)) for model in (ClientKey, Credential))
+    keys, credentials = (
+        list(model.objects.values_list("pk", flat=True)) for model in (ClientKey, Credential)
+    )
     rare = rare_pairs()
     single: dict[str, Callable[[random.Random], Query]] = {
         "of one client key": lambda chance: {"key": str(chance.choice(keys))},
         "of one model": lambda chance: {"model": f"model-{chance.randrange(50):02}"},
         "of one credential": lambda chance: {"credential": str(chance.choice(credentials))},
-        "of a failure class": lambda chance: {"failure_class": chance.choice(("auth", "quota", "rate_limited", "upstream_error"))},
+        "of a failure class": lambda chance: {
+            "failure_class": chance.choice(("auth", "quota", "rate_limited", "upstream_error"))
+        },
         "failed only": lambda chance: {"outcome": "failed"},
-        "of one endpoint": lambda chance: {"endpoint": chance.choice(("POST /v1/messages", "POST /v1/responses"))},
+        "of one endpoint": lambda chance: {
+            "endpoint": chance.choice(("POST /v1/messages", "POST /v1/responses"))
+        },
         "of one effort": lambda chance: {"reasoning_effort": chance.choice(("low", "high"))},
     }
 
     def of(*names: str) -> Callable[[random.Random], Query]:
-        return lambda chance: {name: value for part in names for name, value in single[part](chance).items()}
+        return lambda chance: {
+            name: value for part in names for name, value in single[part](chance).items()
+        }
 
     cases: dict[str, Callable[[random.Random], Query]] = {
         "unfiltered": lambda chance: {},
@@ -65,7 +79,10 @@ def pages(http: httpx.Client, questions: int) -> list[Row]:
         "of three filters at random": lambda chance: of(*chance.sample(sorted(single), 3))(chance),
         "500 a page": lambda chance: {"limit": "500"},
     }
-    return [_row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), questions), "30 ms") for name, choose in cases.items()]
+    return [
+        _row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), questions), "30 ms")
+        for name, choose in cases.items()
+    ]
 
 
 def rare_pairs() -> list[Query]:
@@ -81,7 +98,13 @@ def rare_pairs() -> list[Query]:
 
 
 def remembered(http: httpx.Client, questions: int) -> list[Row]:
-    took = timed(http, "/api/usage/history", lambda chance: last_days(30, random.Random(1)), questions, headers={})
+    took = timed(
+        http,
+        "/api/usage/history",
+        lambda chance: last_days(30, random.Random(1)),
+        questions,
+        headers={},
+    )
     return [_row("history of 30 days, remembered", took, "8 ms")]
 
 
@@ -93,7 +116,13 @@ def export(http: httpx.Client, file_format: str) -> Row:
             if number % 200 == 0:
                 largest = max(largest, workers_memory())
     rate = lines / (time.perf_counter() - started)
-    return [f"export of {lines:,} lines, {file_format}", f"{rate:,.0f} lines/s", f"{largest / 2**20 / 2:.0f} MiB a worker", "", "50,000 lines/s, 120 MiB"]
+    return [
+        f"export of {lines:,} lines, {file_format}",
+        f"{rate:,.0f} lines/s",
+        f"{largest / 2**20 / 2:.0f} MiB a worker",
+        "",
+        "50,000 lines/s, 120 MiB",
+    ]
 
 
 def _row(name: str, took: list[float], target: str) -> Row:
@@ -108,9 +137,15 @@ def main() -> None:
     with arena(options.events) as environment:
         make_staff()
         with web_server(environment) as url, closing(signed_in(url)) as http:
-            rows = [*pages(http, options.questions), *remembered(http, options.questions), *(export(http, name) for name in ("csv", "jsonl"))]
+            rows = [
+                *pages(http, options.questions),
+                *remembered(http, options.questions),
+                *(export(http, name) for name in ("csv", "jsonl")),
+            ]
     body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
-    write_section("Events and export", "make bench-events", f"{options.events:,} events of 90 days.\n\n{body}")
+    write_section(
+        "Events and export", "make bench-events", f"{options.events:,} events of 90 days.\n\n{body}"
+    )
 
 
 if __name__ == "__main__":

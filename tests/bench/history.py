@@ -1,8 +1,9 @@
 """How long questions about history take on the reference dataset: `make bench-history`.
 
-Real gunicorn (two workers), real HTTP, the embedded database, all on one machine; every question is asked afresh unless said.
-`python -m tests.bench.history [parts] --events N` measures some parts, or on another size. With 32,057,400 events, ten times the reference,
-the seeding alone takes hours; `growth` compares with a tenth of the events instead.
+Real gunicorn (two workers), real HTTP, the embedded database, all on one machine; every question is
+asked afresh unless said. `python -m tests.bench.history [parts] --events N` measures some parts, or
+on another size. With 32,057,400 events, ten times the reference, the seeding alone takes hours;
+`growth` compares with a tenth of the events instead.
 """
 
 import argparse
@@ -14,7 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.bench.arena import arena, percentile
-from tests.bench.asking import AFRESH, Query, last_days, make_staff, once, signed_in, timed, together, workers_memory
+from tests.bench.asking import (
+    AFRESH,
+    Query,
+    last_days,
+    make_staff,
+    once,
+    signed_in,
+    timed,
+    together,
+    workers_memory,
+)
 from tests.bench.report import table, write_section
 from tests.bench.watch import web_server
 
@@ -42,11 +53,31 @@ def cases() -> list[tuple[str, str, Callable[[random.Random], Query], int | None
         ("history, 30 days in Europe/Berlin", "history", days(30, tz="Europe/Berlin"), None),
         ("summary with series, 30 days", "summary", days(30), 40),
         ("summary with series, 30 days of one key", "summary", of_a_key(30), 25),
-        ("percentiles by model, 30 days", "breakdown", days(30, group_by="model", percentiles="latency"), 80),
-        ("breakdown by key and model, 30 days", "breakdown", days(30, group_by="key,model", top="1000"), None),
-        ("breakdown by credential and model, 30 days", "breakdown", days(30, group_by="credential,model"), None),
+        (
+            "percentiles by model, 30 days",
+            "breakdown",
+            days(30, group_by="model", percentiles="latency"),
+            80,
+        ),
+        (
+            "breakdown by key and model, 30 days",
+            "breakdown",
+            days(30, group_by="key,model", top="1000"),
+            None,
+        ),
+        (
+            "breakdown by credential and model, 30 days",
+            "breakdown",
+            days(30, group_by="credential,model"),
+            None,
+        ),
         ("series of ten models by day, 30 days", "series", days(30, group_by="model"), None),
-        ("failures by credential, 30 days", "breakdown", days(30, group_by="credential", outcome="failed"), None),
+        (
+            "failures by credential, 30 days",
+            "breakdown",
+            days(30, group_by="credential", outcome="failed"),
+            None,
+        ),
     ]
 
 
@@ -56,7 +87,9 @@ def cold(url: str, _: argparse.Namespace) -> list[Row]:
     with closing(signed_in(url)) as http:
         for name, path, query, target in cases()[1:5:3]:
             took = once(http, f"/api/usage/{path}", query(random.Random(1)), AFRESH)
-            rows.append([f"first after the start: {name}", "", f"{took:.0f}", "", f"{3 * (target or 0)} ms"])
+            rows.append(
+                [f"first after the start: {name}", "", f"{took:.0f}", "", f"{3 * (target or 0)} ms"]
+            )
     return rows
 
 
@@ -64,15 +97,26 @@ def answers(url: str, options: argparse.Namespace) -> list[Row]:
     rows = []
     with closing(signed_in(url)) as http:
         for name, path, query, target in cases():
-            rows.append(_row(name, timed(http, f"/api/usage/{path}", query, options.questions), target))
+            rows.append(
+                _row(name, timed(http, f"/api/usage/{path}", query, options.questions), target)
+            )
         same = last_days(30, random.Random(1))
-        rows.append(_row("history, 30 days, remembered", timed(http, "/api/usage/history", lambda _: same, options.questions, {}), 8))
+        rows.append(
+            _row(
+                "history, 30 days, remembered",
+                timed(http, "/api/usage/history", lambda _: same, options.questions, {}),
+                8,
+            )
+        )
     return rows
 
 
 def clients(url: str, options: argparse.Namespace) -> list[Row]:
     rows = []
-    for name, path in (("history, 30 days", "history"), ("summary with series, 30 days", "summary")):
+    for name, path in (
+        ("history, 30 days", "history"),
+        ("summary with series, 30 days", "summary"),
+    ):
         took, rate = together(url, 8, f"/api/usage/{path}", days(30), options.questions)
         rows.append([f"8 clients: {name}", *_percentiles(took), f"{rate:.0f}/s (at least 40/s)"])
     return rows
@@ -85,7 +129,9 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
 
     with CaptureQueriesContext(connection) as captured:
         _history(30)
-    statements = [sql for query in captured if "/* usage.api.history_body" in (sql := query["sql"] or "")]
+    statements = [
+        sql for query in captured if "/* usage.api.history_body" in (sql := query["sql"] or "")
+    ]
     took = []
     for _ in range(60):
         started = time.perf_counter()
@@ -97,19 +143,37 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
     with closing(signed_in(url)) as http:
         whole = timed(http, "/api/usage/history", days(30), 60)
     ratio = percentile(whole, 50) / percentile(took, 50)
-    return [[f"bare SQL of history, 30 days ({len(statements)} statements)", *_percentiles(took), f"HTTP answer {ratio:.1f} times that (at most 3)"]]
+    return [
+        [
+            f"bare SQL of history, 30 days ({len(statements)} statements)",
+            *_percentiles(took),
+            f"HTTP answer {ratio:.1f} times that (at most 3)",
+        ]
+    ]
 
 
 def today(url: str, options: argparse.Namespace) -> list[Row]:
-    """The present dashboard's way on the same data: fetch the rows with their joins, at most 25,000, and add them up in a loop."""
+    """The present dashboard's way on the same data: fetch the rows with their joins, at most
+    25,000, and add them up in a loop."""
     with closing(signed_in(url)) as http:
         ours = percentile(timed(http, "/api/usage/history", days(30), 60), 50)
     rows = []
-    for name, limit in (("25,000 rows, as it does", 25_001), ("all rows, as an exact answer needs", 10**9)):
+    for name, limit in (
+        ("25,000 rows, as it does", 25_001),
+        ("all rows, as an exact answer needs", 10**9),
+    ):
         started = time.perf_counter()
         read = _fetch_and_loop(limit)
         took = (time.perf_counter() - started) * 1000
-        rows.append([f"fetch the rows and loop, 30 days: {name} ({read:,})", f"{took:,.0f}", "", "", f"{took / ours:,.0f} times ours"])
+        rows.append(
+            [
+                f"fetch the rows and loop, 30 days: {name} ({read:,})",
+                f"{took:,.0f}",
+                "",
+                "",
+                f"{took / ours:,.0f} times ours",
+            ]
+        )
     return rows
 
 
@@ -121,9 +185,10 @@ def _fetch_and_loop(limit: int) -> int:
     read = 0
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(
-            'SELECT e."timestamp", k.id, k.name, s.model, e.latency_ms, e.total_tokens, s.failed FROM usage_event AS e '
-            "JOIN usage_usageseries AS s ON s.id = e.series_id LEFT JOIN providers_clientkey AS k ON k.id = e.client_key_id "
-            'WHERE e."timestamp" >= %s AND e."timestamp" < %s ORDER BY e."timestamp" DESC LIMIT %s',
+            'SELECT e."timestamp", k.id, k.name, s.model, e.latency_ms, e.total_tokens, s.failed'
+            " FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id LEFT JOIN"
+            ' providers_clientkey AS k ON k.id = e.client_key_id WHERE e."timestamp" >= %s AND'
+            ' e."timestamp" < %s ORDER BY e."timestamp" DESC LIMIT %s',
             [end - timedelta(days=30), end, limit],
         )
         for at, key, _name, model, latency, tokens, failed in cursor:
@@ -155,10 +220,19 @@ def memory(url: str, options: argparse.Namespace) -> list[Row]:
 
 
 def growth(url: str, options: argparse.Namespace) -> list[Row]:
-    """p95 of history here, against that on a tenth of the events, which `main` has measured before."""
+    """p95 of history here, against that on a tenth of the events, which `main` has measured
+    before."""
     with closing(signed_in(url)) as http:
         took = percentile(timed(http, "/api/usage/history", days(30), options.questions), 95)
-    return [["history, 30 days: ten times the events", "", f"{took:.1f} after {options.before:.1f}", "", f"{took / options.before:.2f} times (at most 1.3)"]]
+    return [
+        [
+            "history, 30 days: ten times the events",
+            "",
+            f"{took:.1f} after {options.before:.1f}",
+            "",
+            f"{took / options.before:.2f} times (at most 1.3)",
+        ]
+    ]
 
 
 def _history(count: int) -> None:
@@ -169,7 +243,10 @@ def _history(count: int) -> None:
     from usage.history.windows import Window
 
     last = datetime.now(UTC).date()
-    history(Window(last - timedelta(days=count - 1), last, ZoneInfo("UTC")), Scope(None, sees_everything=True))
+    history(
+        Window(last - timedelta(days=count - 1), last, ZoneInfo("UTC")),
+        Scope(None, sees_everything=True),
+    )
 
 
 def _row(name: str, took: list[float], target: int | None) -> Row:
@@ -204,12 +281,20 @@ def main() -> None:
         options.before = float(str(row[2]))
     rows = measure(options.parts, options.events, options)
     body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
-    write_section("History", "make bench-history", f"{options.events:,} events of 90 days.\n\n{body}")
+    write_section(
+        "History", "make bench-history", f"{options.events:,} events of 90 days.\n\n{body}"
+    )
 
 
 def tenth(url: str, options: argparse.Namespace) -> list[Row]:
     with closing(signed_in(url)) as http:
-        return [_row("history, 30 days", timed(http, "/api/usage/history", days(30), options.questions), None)]
+        return [
+            _row(
+                "history, 30 days",
+                timed(http, "/api/usage/history", days(30), options.questions),
+                None,
+            )
+        ]
 
 
 if __name__ == "__main__":

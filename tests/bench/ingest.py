@@ -1,7 +1,8 @@
 """What collecting costs and how fast it is: `make bench-ingest`.
 
-Everything on one machine: the embedded database, a simulated upstream (in this process) and a collector of its own.
-Each part has its section, written as it ends; `python -m tests.bench.ingest drain --events 20000` is one part, smaller.
+Everything on one machine: the embedded database, a simulated upstream (in this process) and a
+collector of its own. Each part has its section, written as it ends; `python -m tests.bench.ingest
+drain --events 20000` is one part, smaller.
 """
 
 import argparse
@@ -29,8 +30,14 @@ IDLE_SECONDS = 60
 
 @contextmanager
 def stage(stored: int = 0, **changed: str) -> Iterator[tuple[dict[str, str], RunningSimulator]]:
-    with arena(stored) as environment, running_simulator(retention=3600, statistics=True) as simulator:
-        url = {"CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url, "MANAGEMENT_API_KEY": simulator.key}
+    with (
+        arena(stored) as environment,
+        running_simulator(retention=3600, statistics=True) as simulator,
+    ):
+        url = {
+            "CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url,
+            "MANAGEMENT_API_KEY": simulator.key,
+        }
         yield {**environment, **url, "COLLECTOR_TIME_BUDGET_SECONDS": "600", **changed}, simulator
 
 
@@ -69,8 +76,16 @@ def drain(options: argparse.Namespace, events: int = 0) -> list[Row]:
         assert_sums_equal(events)
     rate = events / run["durationMs"] * 1000
     return [
-        [f"drain of {events:,}, rollups included", f"{rate:,.0f} events/s ({events / elapsed:,.0f} with the start of the process)", "10,000 events/s"],
-        [f"collector's memory after draining {events:,}", f"{watched.largest / 2**20:.0f} MiB at most", "150 MiB"],
+        [
+            f"drain of {events:,}, rollups included",
+            f"{rate:,.0f} events/s ({events / elapsed:,.0f} with the start of the process)",
+            "10,000 events/s",
+        ],
+        [
+            f"collector's memory after draining {events:,}",
+            f"{watched.largest / 2**20:.0f} MiB at most",
+            "150 MiB",
+        ],
     ]
 
 
@@ -79,8 +94,12 @@ def memory(options: argparse.Namespace) -> list[Row]:
 
 
 def sustained(options: argparse.Namespace) -> list[Row]:
-    """Offer events at a steady rate on top of the reference dataset; the lag is what the rollups are behind the upstream."""
-    with stage(options.stored) as (environment, simulator), collector_loop(environment) as collector:
+    """Offer events at a steady rate on top of the reference dataset; the lag is what the rollups
+    are behind the upstream."""
+    with (
+        stage(options.stored) as (environment, simulator),
+        collector_loop(environment) as collector,
+    ):
         before, queue = rolled_up(), simulator.app.state.queue
         cpu, started, lags = collector.cpu_seconds, time.monotonic(), []
         simulator.control("settings", {"bulk_rate": options.rate})
@@ -98,28 +117,63 @@ def sustained(options: argparse.Namespace) -> list[Row]:
         assert_sums_equal(before + offered)
     rate = offered / (stopped - started)
     return [
-        [f"{rate:,.0f} events/s for {options.seconds:.0f} s with {options.stored:,} stored: lag at the end", f"{lag:.1f} s, none lost", "3 s"],
-        ["the same: lag meanwhile, p50 / p95 / most", f"{percentile(lags, 50):.1f} / {percentile(lags, 95):.1f} / {max(lags):.1f} s", ""],
-        ["the same: collector's CPU and memory", f"{busy:.0%} of a core, {collector.largest / 2**20:.0f} MiB at most", "150 MiB"],
+        [
+            (
+                f"{rate:,.0f} events/s for {options.seconds:.0f} s with {options.stored:,} stored:"
+                " lag at the end"
+            ),
+            f"{lag:.1f} s, none lost",
+            "3 s",
+        ],
+        [
+            "the same: lag meanwhile, p50 / p95 / most",
+            f"{percentile(lags, 50):.1f} / {percentile(lags, 95):.1f} / {max(lags):.1f} s",
+            "",
+        ],
+        [
+            "the same: collector's CPU and memory",
+            f"{busy:.0%} of a core, {collector.largest / 2**20:.0f} MiB at most",
+            "150 MiB",
+        ],
     ]
 
 
 def visible(options: argparse.Namespace) -> list[Row]:
     """One event at a time, at random instants; asked of the history API until it is there."""
     rows: list[Row] = []
-    with stage() as (environment, simulator), collector_loop(environment), web_server(environment) as url:
+    with (
+        stage() as (environment, simulator),
+        collector_loop(environment),
+        web_server(environment) as url,
+    ):
         from django.contrib.auth.models import User
 
         User.objects.create_superuser("bench", "", "bench-password")
         with httpx.Client(base_url=url, timeout=30, headers={"Cache-Control": "no-cache"}) as http:
             token = http.get("/login/").cookies["csrftoken"]
-            http.post("/login/", data={"username": "bench", "password": "bench-password", "csrfmiddlewaretoken": token})
+            http.post(
+                "/login/",
+                data={
+                    "username": "bench",
+                    "password": "bench-password",
+                    "csrfmiddlewaretoken": token,
+                },
+            )
             for mode, wanted in (("pulling", "3 s"), ("pushed", "1 s")):
                 if mode == "pushed":
                     _subscribe(simulator)
-                took = [_until_visible(http, simulator, len(rows) * options.samples + count) for count in range(options.samples)]
+                took = [
+                    _until_visible(http, simulator, len(rows) * options.samples + count)
+                    for count in range(options.samples)
+                ]
                 figures = f"{percentile(took, 50):.2f} / {percentile(took, 95):.2f} s"
-                rows.append([f"from finished upstream to visible in the history API, {mode}, p50 / p95", figures, wanted])
+                rows.append(
+                    [
+                        f"from finished upstream to visible in the history API, {mode}, p50 / p95",
+                        figures,
+                        wanted,
+                    ]
+                )
     return rows
 
 
@@ -144,15 +198,22 @@ def _until_visible(http: httpx.Client, simulator: RunningSimulator, count: int) 
 
 
 def idle(_options: argparse.Namespace) -> list[Row]:
-    """CPU and statements of a collector whose upstream falls silent; the first minute tells of a pause, the second of a silence.
+    """CPU and statements of a collector whose upstream falls silent; the first minute tells of a
+    pause, the second of a silence.
 
     Not of what a new installation does once in its first seconds: the nightly tasks.
     """
     rows: list[Row] = []
-    with stage() as (environment, simulator), _statements_logged() as statements, collector_loop(environment) as collector:
+    with (
+        stage() as (environment, simulator),
+        _statements_logged() as statements,
+        collector_loop(environment) as collector,
+    ):
         from monitoring.models import PeriodicTask
 
-        while not PeriodicTask.objects.exists() or PeriodicTask.objects.filter(ended_at=None).exists():
+        while (
+            not PeriodicTask.objects.exists() or PeriodicTask.objects.filter(ended_at=None).exists()
+        ):
             time.sleep(1)
         simulator.control("generate", {"events": 1, "spread": 0})
         time.sleep(5)
@@ -160,8 +221,17 @@ def idle(_options: argparse.Namespace) -> list[Row]:
             cpu, asked, started = collector.cpu_seconds, statements(), time.monotonic()
             time.sleep(IDLE_SECONDS)
             elapsed = time.monotonic() - started
-            busy, queries = (collector.cpu_seconds - cpu) / elapsed, (statements() - asked) / elapsed
-            rows.append([f"idle collector, {name}", f"{busy:.2%} of a core, {queries:.1f} queries/s", "1 %, 1 query/s"])
+            busy, queries = (
+                (collector.cpu_seconds - cpu) / elapsed,
+                (statements() - asked) / elapsed,
+            )
+            rows.append(
+                [
+                    f"idle collector, {name}",
+                    f"{busy:.2%} of a core, {queries:.1f} queries/s",
+                    "1 %, 1 query/s",
+                ]
+            )
     return rows
 
 
@@ -185,16 +255,39 @@ def _statements_logged():
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.ingest", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"of {', '.join(PARTS)}; all if not given")
-    parser.add_argument("--events", type=int, default=200_000, help="backlog to drain; five times as many for the memory")
-    parser.add_argument("--stored", type=int, default=3_205_740, help="events stored before the sustained load")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        choices=[[], *PARTS],
+        metavar="PART",
+        help=f"of {', '.join(PARTS)}; all if not given",
+    )
+    parser.add_argument(
+        "--events",
+        type=int,
+        default=200_000,
+        help="backlog to drain; five times as many for the memory",
+    )
+    parser.add_argument(
+        "--stored", type=int, default=3_205_740, help="events stored before the sustained load"
+    )
     parser.add_argument("--rate", type=int, default=3000)
     parser.add_argument("--seconds", type=float, default=300, help="of the sustained load")
-    parser.add_argument("--samples", type=int, default=40, help="of the way from upstream to history")
+    parser.add_argument(
+        "--samples", type=int, default=40, help="of the way from upstream to history"
+    )
     options = parser.parse_args()
-    command = " ".join(["python -m tests.bench.ingest", *sys.argv[1:]]) if sys.argv[1:] else "make bench-ingest"
+    command = (
+        " ".join(["python -m tests.bench.ingest", *sys.argv[1:]])
+        if sys.argv[1:]
+        else "make bench-ingest"
+    )
     for part in options.parts or PARTS:
-        write_section(f"Ingest: {part}", command, table(["figure", "measured", "wanted"], globals()[part](options)))
+        write_section(
+            f"Ingest: {part}",
+            command,
+            table(["figure", "measured", "wanted"], globals()[part](options)),
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""A million random questions about random usage, each answered by the query layer and by plain SQL: `make prove-history`.
+"""A million random questions about random usage, each answered by the query layer and by plain SQL:
+`make prove-history`.
 
-`python -m tests.bench.prove_history [questions] [seconds]` ends after either; it prints what it asked, and stops at the first difference
-with the seed that shows it again. As many processes as there are cores ask, each in a database of its own.
+`python -m tests.bench.prove_history [questions] [seconds]` ends after either; it prints what it
+asked, and stops at the first difference with the seed that shows it again. As many processes as
+there are cores ask, each in a database of its own.
 """
 
 import multiprocessing
@@ -41,7 +43,9 @@ def use_own_database(numbers: "multiprocessing.Queue[int]") -> None:
     """A worker's beginning: it is the only one in the copy of its number."""
     from django.db import connection
 
-    connection.settings_dict.update(connection.creation.get_test_db_clone_settings(str(numbers.get())))
+    connection.settings_dict.update(
+        connection.creation.get_test_db_clone_settings(str(numbers.get()))
+    )
 
 
 def prove(workers: int, is_over: Callable[[], bool]) -> int:
@@ -74,8 +78,9 @@ def main() -> None:
     write_section(
         "History against plain SQL",
         "make prove-history",
-        f"{datasets * PER_DATASET:,} random questions about {datasets:,} random sets of 250 events (any zone, calendar, bucket, filters, groups, ranks, percentiles), "
-        f"asked in {minutes:.0f} minutes: each was answered as plain SQL over the events answers it.",
+        f"{datasets * PER_DATASET:,} random questions about {datasets:,} random sets of 250 events"
+        " (any zone, calendar, bucket, filters, groups, ranks, percentiles), asked in"
+        f" {minutes:.0f} minutes: each was answered as plain SQL over the events answers it.",
     )
 
 

@@ -1,8 +1,10 @@
-"""Changes of an upstream by many at once: is any lost, how long does it take, is the waiting fair: `make bench-providers`.
+"""Changes of an upstream by many at once: is any lost, how long does it take, is the waiting fair:
+`make bench-providers`.
 
-64 client keys are added at the same moment by two web processes and two commands, to a simulated upstream whose reload loses
-quick writes as measured on the real one, with 3 and with 600 keys in its configuration; then the same while somebody else
-writes the same list. `--real LABEL=URL` does it, three times, with a running CLIProxyAPI instead (key in MANAGEMENT_API_KEY).
+64 client keys are added at the same moment by two web processes and two commands, to a simulated
+upstream whose reload loses quick writes as measured on the real one, with 3 and with 600 keys in
+its configuration; then the same while somebody else writes the same list. `--real LABEL=URL` does
+it, three times, with a running CLIProxyAPI instead (key in MANAGEMENT_API_KEY).
 """
 
 import argparse
@@ -33,9 +35,31 @@ KEY = "bench-management-key"
 WEB, COMMANDS, BY_WEB, BY_COMMAND = 2, 2, 24, 8
 CHANGES = WEB * BY_WEB + COMMANDS * BY_COMMAND
 ALONE = 20
-HEAD = ["upstream", "kept", "doubled", "seconds", "p50 ms", "p95 ms", "writes", "overtaken, at most"]
-ALONE_HEAD = ["upstream", "one write ms", "one change p50 ms", "p95 ms", "beyond the upstream's own settling, p50 ms"]
-FOREIGN_HEAD = ["upstream", "foreign writes", "kept at once", "uncertain or lost", "kept after reconcile", "seconds"]
+HEAD = [
+    "upstream",
+    "kept",
+    "doubled",
+    "seconds",
+    "p50 ms",
+    "p95 ms",
+    "writes",
+    "overtaken, at most",
+]
+ALONE_HEAD = [
+    "upstream",
+    "one write ms",
+    "one change p50 ms",
+    "p95 ms",
+    "beyond the upstream's own settling, p50 ms",
+]
+FOREIGN_HEAD = [
+    "upstream",
+    "foreign writes",
+    "kept at once",
+    "uncertain or lost",
+    "kept after reconcile",
+    "seconds",
+]
 
 
 def free_port() -> int:
@@ -67,7 +91,16 @@ def process(*arguments: str, **more) -> Iterator["subprocess.Popen[str]"]:
 @contextmanager
 def simulator(keys: int) -> Iterator[str]:
     port = free_port()
-    arguments = ("-m", "management_proxy.simulator", "--port", str(port), "--key", KEY, "--clients", str(keys))
+    arguments = (
+        "-m",
+        "management_proxy.simulator",
+        "--port",
+        str(port),
+        "--key",
+        KEY,
+        "--clients",
+        str(keys),
+    )
     with process(sys.executable, *arguments, stdout=subprocess.DEVNULL):
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
         yield f"http://127.0.0.1:{port}/v0/management"
@@ -76,8 +109,20 @@ def simulator(keys: int) -> Iterator[str]:
 @contextmanager
 def web(environment: dict[str, str]) -> Iterator[str]:
     port = free_port()
-    changed = {"PORT": str(port), "WEB_WORKERS": "1", "WEB_THREADS": str(BY_WEB), "LOG_LEVEL": "error"}
-    with process(sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn", env={**environment, **changed}):
+    changed = {
+        "PORT": str(port),
+        "WEB_WORKERS": "1",
+        "WEB_THREADS": str(BY_WEB),
+        "LOG_LEVEL": "error",
+    }
+    with process(
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        "python:config.gunicorn",
+        env={**environment, **changed},
+    ):
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/login/").status_code == 200)
         yield f"http://127.0.0.1:{port}"
 
@@ -104,12 +149,21 @@ class Bench:
         shares = iter(keys)
         with ExitStack() as stack:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": self.environment}
-            commands = [stack.enter_context(process(sys.executable, "-m", "tests.bench.provider_worker", **pipes)) for _ in range(COMMANDS)]
+            commands = [
+                stack.enter_context(
+                    process(sys.executable, "-m", "tests.bench.provider_worker", **pipes)
+                )
+                for _ in range(COMMANDS)
+            ]
             for command in commands:
                 command.stdin.write(json.dumps([next(shares) for _ in range(BY_COMMAND)]) + "\n")
                 command.stdin.flush()
                 assert command.stdout.readline() == "ready\n"
-            visitors = [threading.Thread(target=self.visit, args=(site, next(shares))) for site in self.sites for _ in range(BY_WEB)]
+            visitors = [
+                threading.Thread(target=self.visit, args=(site, next(shares)))
+                for site in self.sites
+                for _ in range(BY_WEB)
+            ]
             started = time.monotonic()
             for command in commands:
                 command.stdin.write("go\n")
@@ -124,17 +178,26 @@ class Bench:
 
     def visit(self, site: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.post(f"{site}/api/client-keys", json={"name": key[-12:], "key": key, "owner": None}, headers=headers, timeout=120)
+        answer = httpx.post(
+            f"{site}/api/client-keys",
+            json={"name": key[-12:], "key": key, "owner": None},
+            headers=headers,
+            timeout=120,
+        )
         assert answer.status_code in (201, 202), answer.text
 
     def intents(self, keys: list[str]):
         from providers.models import Intent
 
-        return Intent.objects.filter(title__regex="|".join(key[-4:] for key in keys)).order_by("-pk")[: len(keys)]
+        return Intent.objects.filter(title__regex="|".join(key[-4:] for key in keys)).order_by(
+            "-pk"
+        )[: len(keys)]
 
 
 @contextmanager
-def bench(label: str, url: str, key: str, environment: dict[str, str], sites: list[str]) -> Iterator[Bench]:
+def bench(
+    label: str, url: str, key: str, environment: dict[str, str], sites: list[str]
+) -> Iterator[Bench]:
     from django.contrib.auth.models import User
 
     from management_proxy.client.client import ManagementClient
@@ -156,14 +219,37 @@ def burst_row(bench: Bench) -> list[object]:
     keys, seconds = bench.burst()
     listed = bench.listed()
     intents = list(bench.intents(keys))
-    waits = [(intent.settled_at - intent.requested_at).total_seconds() * 1000 for intent in intents if intent.settled_at]
+    waits = [
+        (intent.settled_at - intent.requested_at).total_seconds() * 1000
+        for intent in intents
+        if intent.settled_at
+    ]
     settled = [intent.pk for intent in sorted(intents, key=lambda intent: intent.settled_at)]
-    overtaken = max(sum(other > pk for other in settled[:place]) for place, pk in enumerate(settled))
-    kept, writes = sum(listed[key] > 0 for key in keys), len({intent.applied_at for intent in intents})
+    overtaken = max(
+        sum(other > pk for other in settled[:place]) for place, pk in enumerate(settled)
+    )
+    kept, writes = (
+        sum(listed[key] > 0 for key in keys),
+        len({intent.applied_at for intent in intents}),
+    )
     doubled = sum(listed[key] > 1 for key in keys)
-    assert (kept, doubled) == (CHANGES, 0), (bench.label, kept, doubled, Counter(intent.state for intent in intents))
+    assert (kept, doubled) == (CHANGES, 0), (
+        bench.label,
+        kept,
+        doubled,
+        Counter(intent.state for intent in intents),
+    )
     quick = f"{statistics.median(waits):.0f}"
-    return [bench.label, f"{kept} of {CHANGES}", doubled, f"{seconds:.2f}", quick, f"{percentile(waits, 95):.0f}", writes, overtaken]
+    return [
+        bench.label,
+        f"{kept} of {CHANGES}",
+        doubled,
+        f"{seconds:.2f}",
+        quick,
+        f"{percentile(waits, 95):.0f}",
+        writes,
+        overtaken,
+    ]
 
 
 def alone_row(bench: Bench) -> list[object]:
@@ -177,15 +263,25 @@ def alone_row(bench: Bench) -> list[object]:
         writes.append((time.monotonic() - started) * 1000)
         time.sleep(0.4)
         started = time.monotonic()
-        assert create(bench.upstream, None, owner=None, name=f"alone {number}").intent.state == "verified"
+        assert (
+            create(bench.upstream, None, owner=None, name=f"alone {number}").intent.state
+            == "verified"
+        )
         changes.append((time.monotonic() - started) * 1000)
     # What was measured to be enough on the real server: twice what the write took (contract 6.5).
     write, change = statistics.median(writes), statistics.median(changes)
-    return [bench.label, f"{write:.1f}", f"{change:.0f}", f"{percentile(changes, 95):.0f}", f"{change - 3 * write:.0f}"]
+    return [
+        bench.label,
+        f"{write:.1f}",
+        f"{change:.0f}",
+        f"{percentile(changes, 95):.0f}",
+        f"{change - 3 * write:.0f}",
+    ]
 
 
 def foreign_row(bench: Bench) -> list[object]:
-    """Somebody else reads, thinks for a moment and puts the whole list, or appends, at random and without a pause that is safe."""
+    """Somebody else reads, thinks for a moment and puts the whole list, or appends, at random and
+    without a pause that is safe."""
     from django.utils import timezone
 
     from providers.drift.actions import reconcile
@@ -203,7 +299,9 @@ def foreign_row(bench: Bench) -> list[object]:
             else:
                 seen = read_client_keys(bench.client)
                 time.sleep(random.uniform(0, 0.03))
-                replace_list(bench.client, "api-keys", [*seen, f"sk-foreign-{secrets.token_hex(8)}"])
+                replace_list(
+                    bench.client, "api-keys", [*seen, f"sk-foreign-{secrets.token_hex(8)}"]
+                )
             count += 1
 
     writer = threading.Thread(target=write_at_random)
@@ -222,47 +320,89 @@ def foreign_row(bench: Bench) -> list[object]:
     after = bench.listed()
     kept = sum(after[key] == 1 for key in keys)
     assert kept == CHANGES, (kept, [key for key in keys if after[key] != 1])
-    return [bench.label, count, f"{at_once} of {CHANGES}", max(uncertain, CHANGES - at_once), f"{kept} of {CHANGES}", f"{seconds:.2f}"]
+    return [
+        bench.label,
+        count,
+        f"{at_once} of {CHANGES}",
+        max(uncertain, CHANGES - at_once),
+        f"{kept} of {CHANGES}",
+        f"{seconds:.2f}",
+    ]
 
 
 def run_simulated(environment: dict[str, str], sites: list[str], rounds: int) -> str:
     bursts, alone, foreign = [], [], []
     for keys in (3, 600):
-        with simulator(keys) as url, bench(f"simulated, {keys} keys", url, KEY, environment, sites) as one:
+        with (
+            simulator(keys) as url,
+            bench(f"simulated, {keys} keys", url, KEY, environment, sites) as one,
+        ):
             bursts += [burst_row(one) for _ in range(rounds)]
             alone.append(alone_row(one))
             foreign.append(foreign_row(one))
-    return "\n\n".join((
-        f"{CHANGES} keys at once, from {WEB} web processes and {COMMANDS} commands:\n\n{table(HEAD, bursts)}",
-        f"One change and nobody else (its own settling is three times one write: the write and twice as long a wait):\n\n{table(ALONE_HEAD, alone)}",
-        f"The same {CHANGES} while a foreign client writes the same list at random:\n\n{table(FOREIGN_HEAD, foreign)}",
-    ))  # fmt: skip
+    return "\n\n".join(
+        (
+            (
+                f"{CHANGES} keys at once, from {WEB} web processes and {COMMANDS}"
+                f" commands:\n\n{table(HEAD, bursts)}"
+            ),
+            (
+                "One change and nobody else (its own settling is three times one write: the write"
+                f" and twice as long a wait):\n\n{table(ALONE_HEAD, alone)}"
+            ),
+            (
+                f"The same {CHANGES} while a foreign client writes the same list at"
+                f" random:\n\n{table(FOREIGN_HEAD, foreign)}"
+            ),
+        )
+    )
 
 
-def run_real(environment: dict[str, str], sites: list[str], rounds: int, addresses: list[str]) -> str:
+def run_real(
+    environment: dict[str, str], sites: list[str], rounds: int, addresses: list[str]
+) -> str:
     bursts, alone = [], []
     for label, _, url in (address.partition("=") for address in addresses):
-        with bench(label.replace("_", " "), url, os.environ["MANAGEMENT_API_KEY"], environment, sites) as one:
+        with bench(
+            label.replace("_", " "), url, os.environ["MANAGEMENT_API_KEY"], environment, sites
+        ) as one:
             bursts += [burst_row(one) for _ in range(rounds)]
             alone.append(alone_row(one))
-    return f"{CHANGES} keys at once, from {WEB} web processes and {COMMANDS} commands:\n\n{table(HEAD, bursts)}\n\nOne change and nobody else:\n\n{table(ALONE_HEAD, alone)}"
+    return (
+        f"{CHANGES} keys at once, from {WEB} web processes and {COMMANDS}"
+        f" commands:\n\n{table(HEAD, bursts)}\n\nOne change and nobody"
+        f" else:\n\n{table(ALONE_HEAD, alone)}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--real", action="append", default=[], metavar="LABEL=URL", help="management URL of a running CLIProxyAPI")
+    parser.add_argument(
+        "--real",
+        action="append",
+        default=[],
+        metavar="LABEL=URL",
+        help="management URL of a running CLIProxyAPI",
+    )
     parser.add_argument("--rounds", type=int, default=0)
     options = parser.parse_args()
     # As the arena gives them to the other processes, so that all know the same keys.
     os.environ |= dict.fromkeys(("SECRET_KEY", "USAGE_HASH_KEY", "ENCRYPTION_KEYS"), "b" * 50)
     with arena() as environment, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         environment |= {"CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": ""}
-        sites = [stack.enter_context(web({**environment, "VAR_DIR": str(Path(folder) / str(number))})) for number in range(WEB)]
+        sites = [
+            stack.enter_context(web({**environment, "VAR_DIR": str(Path(folder) / str(number))}))
+            for number in range(WEB)
+        ]
         if options.real:
             body = run_real(environment, sites, options.rounds or 3, options.real)
             write_section("Changes of a real upstream", "make bench-providers REAL=LABEL=URL", body)
         else:
-            write_section("Changes of an upstream", "make bench-providers", run_simulated(environment, sites, options.rounds or 1))
+            write_section(
+                "Changes of an upstream",
+                "make bench-providers",
+                run_simulated(environment, sites, options.rounds or 1),
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""What the management proxy costs and what it withstands: `make bench-proxy` (about four minutes; `--short` for one).
+"""What the management proxy costs and what it withstands: `make bench-proxy` (about four minutes;
+`--short` for one).
 
-Real gunicorn with two workers, a simulated upstream in a process of its own, the load in this one, all on one machine.
+Real gunicorn with two workers, a simulated upstream in a process of its own, the load in this one,
+all on one machine.
 """
 
 import subprocess
@@ -43,7 +45,11 @@ class Stage:
 
     def proxied(self, *, keeps_body: bool = False) -> Wire:
         token = self.cookies.partition("csrftoken=")[2]
-        return Wire(self.url, {"Cookie": self.cookies, "X-CSRFToken": token, "Cache-Control": "no-cache"}, keeps_body)
+        return Wire(
+            self.url,
+            {"Cookie": self.cookies, "X-CSRFToken": token, "Cache-Control": "no-cache"},
+            keeps_body,
+        )
 
     def direct(self) -> Wire:
         return Wire(self.upstream, {"Authorization": f"Bearer {KEY}"})
@@ -69,14 +75,22 @@ class Stage:
         from config.embedded_postgres import server_pid
 
         database = server_pid(settings.VAR_DIR) if settings.EMBEDDED_POSTGRES else None
-        sides = {"workers": self.process.children(), "upstream": [self.simulator], "load": [psutil.Process()]}
+        sides = {
+            "workers": self.process.children(),
+            "upstream": [self.simulator],
+            "load": [psutil.Process()],
+        }
         if database:
             sides["database"] = psutil.Process(database).children()
-        return {side: sum(sum(process.cpu_times()[:2]) for process in processes) for side, processes in sides.items()}
+        return {
+            side: sum(sum(process.cpu_times()[:2]) for process in processes)
+            for side, processes in sides.items()
+        }
 
     @contextmanager
     def watched_memory(self) -> Iterator[list[int]]:
-        """Collects, while the block lasts, by how many bytes the worker that grew most has grown."""
+        """Collects, while the block lasts, by how many bytes the worker that grew most has
+        grown."""
         before, growth, over = self.memory(), [0], threading.Event()
 
         def watch() -> None:
@@ -101,7 +115,15 @@ def stage(environment: dict[str, str]) -> Iterator[Stage]:
     from tests.web_server import free_port, web_server
 
     port = free_port()
-    command = [sys.executable, "-m", "management_proxy.simulator", "--port", str(port), "--key", KEY]
+    command = [
+        sys.executable,
+        "-m",
+        "management_proxy.simulator",
+        "--port",
+        str(port),
+        "--key",
+        KEY,
+    ]
     simulator = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     call_command("seed_usage", events=20_000, days=30)
     try:
@@ -113,11 +135,21 @@ def stage(environment: dict[str, str]) -> Iterator[Stage]:
         row.save()
         with (
             tempfile.TemporaryDirectory() as folder,
-            web_server(Path(folder), WEB_WORKERS="2", DJANGO_SETTINGS_MODULE="tests.bench.wide_settings") as server,
+            web_server(
+                Path(folder), WEB_WORKERS="2", DJANGO_SETTINGS_MODULE="tests.bench.wide_settings"
+            ) as server,
             browser(server) as staff,
         ):
-            cookies = "; ".join(f"{name}={staff.cookies[name]}" for name in ("sessionid", "csrftoken"))
-            yield Stage(server.url, psutil.Process(server.process.pid), psutil.Process(simulator.pid), upstream, cookies)
+            cookies = "; ".join(
+                f"{name}={staff.cookies[name]}" for name in ("sessionid", "csrftoken")
+            )
+            yield Stage(
+                server.url,
+                psutil.Process(server.process.pid),
+                psutil.Process(simulator.pid),
+                upstream,
+                cookies,
+            )
     finally:
         simulator.terminate()
         simulator.wait()
@@ -136,11 +168,21 @@ def latency(on: Stage) -> list[list[object]]:
     rows = []
     for path in ("debug", "config"):
         direct, proxied = on.direct(), on.proxied()
-        pairs = [(direct.ask(f"/v0/management/{path}"), proxied.ask(f"{PROXY}@bench/{path}")) for _ in range(100 if SHORT else 600)][20:]
+        pairs = [
+            (direct.ask(f"/v0/management/{path}"), proxied.ask(f"{PROXY}@bench/{path}"))
+            for _ in range(100 if SHORT else 600)
+        ][20:]
         assert {reply.status for pair in pairs for reply in pair} == {200}
         theirs, ours = [a for a, _ in pairs], [b for _, b in pairs]
         added = f"{ms(p(ours, 50) - p(theirs, 50))} / {ms(p(ours, 95) - p(theirs, 95))}"
-        rows.append([f"added to `GET {path}`, one client, p50 / p95", added, "4 / 8 ms", f"direct {ms(p(theirs, 50))}, through {ms(p(ours, 50))}"])
+        rows.append(
+            [
+                f"added to `GET {path}`, one client, p50 / p95",
+                added,
+                "4 / 8 ms",
+                f"direct {ms(p(theirs, 50))}, through {ms(p(ours, 50))}",
+            ]
+        )
     return rows
 
 
@@ -149,10 +191,23 @@ def throughput(on: Stage) -> list[list[object]]:
     together(16, 2, on.proxied, f"{PROXY}@bench/debug")
     before = on.cpu_seconds()
     replies = together(16, seconds, on.proxied, f"{PROXY}@bench/debug")
-    spent = ", ".join(f"{side} {ms((cpu - before[side]) / len(replies))}" for side, cpu in on.cpu_seconds().items())
+    spent = ", ".join(
+        f"{side} {ms((cpu - before[side]) / len(replies))}"
+        for side, cpu in on.cpu_seconds().items()
+    )
     passed = [reply for reply in replies if reply.status == 200]
-    told = f"p50 {ms(p(passed, 50))}, p95 {ms(p(passed, 95))}; {len(replies) - len(passed)} refused; CPU of one: {spent}"
-    return [["requests/s, 16 clients, `GET debug`", f"{len(passed) / seconds:.0f}", "350; 561 is 3 times the old dashboard", told]]
+    told = (
+        f"p50 {ms(p(passed, 50))}, p95 {ms(p(passed, 95))}; {len(replies) - len(passed)} refused;"
+        f" CPU of one: {spent}"
+    )
+    return [
+        [
+            "requests/s, 16 clients, `GET debug`",
+            f"{len(passed) / seconds:.0f}",
+            "350; 561 is 3 times the old dashboard",
+            told,
+        ]
+    ]
 
 
 def memory(on: Stage) -> list[list[object]]:
@@ -164,12 +219,27 @@ def memory(on: Stage) -> list[list[object]]:
     assert (down.status, down.size >= LARGE) == (200, True), down
     with sink() as url, on.watched_memory() as up_growth:
         _move_upstream(url)
-        up = on.proxied().ask(f"{PROXY}@bench/auth-files?name=a.json", "POST", (b"x" * MIB for _ in range(LARGE // MIB)), LARGE)
+        up = on.proxied().ask(
+            f"{PROXY}@bench/auth-files?name=a.json",
+            "POST",
+            (b"x" * MIB for _ in range(LARGE // MIB)),
+            LARGE,
+        )
     assert up.status == 200, up
     _move_upstream(f"{on.upstream}/v0/management")
     return [
-        ["a worker grows, while 200 MiB go down, by", f"{max(down_growth) / MIB:.1f} MiB", "16 MiB", f"{200 / down.seconds:.0f} MiB/s"],
-        ["a worker grows, while 200 MiB go up (budget lifted), by", f"{max(up_growth) / MIB:.1f} MiB", "16 MiB", f"{200 / up.seconds:.0f} MiB/s"],
+        [
+            "a worker grows, while 200 MiB go down, by",
+            f"{max(down_growth) / MIB:.1f} MiB",
+            "16 MiB",
+            f"{200 / down.seconds:.0f} MiB/s",
+        ],
+        [
+            "a worker grows, while 200 MiB go up (budget lifted), by",
+            f"{max(up_growth) / MIB:.1f} MiB",
+            "16 MiB",
+            f"{200 / up.seconds:.0f} MiB/s",
+        ],
     ]
 
 
@@ -194,7 +264,8 @@ def _move_upstream(url: str) -> None:
 
 
 def first_byte(on: Stage) -> list[list[object]]:
-    """From the upstream's sending of the first piece to the caller's having it; the rest comes half a second later."""
+    """From the upstream's sending of the first piece to the caller's having it; the rest comes half
+    a second later."""
     from tests.management_proxy.scripted import Conversation, scripted_upstream
 
     sent: list[float] = []
@@ -210,9 +281,19 @@ def first_byte(on: Stage) -> list[list[object]]:
     with scripted_upstream(script) as upstream:
         _move_upstream(upstream.management_url)
         wire = on.proxied()
-        late = [wire.ask(f"{PROXY}@bench/request-log-by-id/00000000").first_byte_at - sent[-1] for _ in range(20 if SHORT else 100)]
+        late = [
+            wire.ask(f"{PROXY}@bench/request-log-by-id/00000000").first_byte_at - sent[-1]
+            for _ in range(20 if SHORT else 100)
+        ]
     _move_upstream(f"{on.upstream}/v0/management")
-    return [["first byte passed on after, p50 / p95", f"{ms(percentile(late, 50))} / {ms(percentile(late, 95))}", "5 ms", ""]]
+    return [
+        [
+            "first byte passed on after, p50 / p95",
+            f"{ms(percentile(late, 50))} / {ms(percentile(late, 95))}",
+            "5 ms",
+            "",
+        ]
+    ]
 
 
 def hanging(on: Stage) -> list[list[object]]:
@@ -224,7 +305,10 @@ def hanging(on: Stage) -> list[list[object]]:
     on.faults({"kind": "hang_before_headers", "path": "*ws-auth", "seconds": 60, "count": None})
     before = on.attempts("ws-auth")
     with ThreadPoolExecutor(50) as callers:
-        calls = [callers.submit(on.proxied(keeps_body=True).ask, f"{PROXY}@bench/ws-auth") for _ in range(50)]
+        calls = [
+            callers.submit(on.proxied(keeps_body=True).ask, f"{PROXY}@bench/ws-auth")
+            for _ in range(50)
+        ]
         time.sleep(0.5)
         loaded = together(1, 8.5, on.proxied, history)
         ended = [call.result() for call in calls]
@@ -235,11 +319,24 @@ def hanging(on: Stage) -> list[list[object]]:
     assert {reply.status for reply in [*quiet, *loaded]} == {200}
     attempts = on.attempts("ws-auth") - before
     ratio = p(loaded, 95) / p(quiet, 95)
-    told = f"quiet {ms(p(quiet, 95))}, loaded {ms(p(loaded, 95))}; {len(hung)} hung, {len(refused)} refused at once"
+    told = (
+        f"quiet {ms(p(quiet, 95))}, loaded {ms(p(loaded, 95))}; {len(hung)} hung, {len(refused)}"
+        " refused at once"
+    )
     return [
         ["history p95 with 50 hanging calls, of its quiet value", f"{ratio:.2f}", "1.5", told],
-        ["a hanging call outlives its limit of 10 s by at most", ms(max(reply.seconds for reply in hung) - 10), "250 ms", ""],
-        ["attempts upstream, of those that the policy allows", f"{attempts} of {len(hung)}", "equal", "no retry after a timeout"],
+        [
+            "a hanging call outlives its limit of 10 s by at most",
+            ms(max(reply.seconds for reply in hung) - 10),
+            "250 ms",
+            "",
+        ],
+        [
+            "attempts upstream, of those that the policy allows",
+            f"{attempts} of {len(hung)}",
+            "equal",
+            "no retry after a timeout",
+        ],
     ]
 
 
@@ -257,8 +354,18 @@ def flaky(on: Stage) -> list[list[object]]:
     on.faults()
     failed = sum(reply.status != 200 for reply in replies)
     return [
-        [f"20 % 503 and 5 % resets for {seconds} s: attempts, of the requests", f"{attempts / len(replies):.3f}", "1.1", f"{len(replies)} requests"],
-        ["calls that failed (25 % would without retries)", f"{100 * failed / len(replies):.1f} %", "under 25 %", ""],
+        [
+            f"20 % 503 and 5 % resets for {seconds} s: attempts, of the requests",
+            f"{attempts / len(replies):.3f}",
+            "1.1",
+            f"{len(replies)} requests",
+        ],
+        [
+            "calls that failed (25 % would without retries)",
+            f"{100 * failed / len(replies):.1f} %",
+            "under 25 %",
+            "",
+        ],
     ]
 
 
@@ -279,10 +386,25 @@ def breaker(on: Stage) -> list[list[object]]:
         time.sleep(0.1)
     closed = time.monotonic() - started
     assert UpstreamBreaker.objects.get().state == "closed"
-    return [["breaker opens after so many failing attempts; closes again after", f"{attempts}; {closed:.1f} s", "both", f"opened within {opened:.1f} s"]]
+    return [
+        [
+            "breaker opens after so many failing attempts; closes again after",
+            f"{attempts}; {closed:.1f} s",
+            "both",
+            f"opened within {opened:.1f} s",
+        ]
+    ]
 
 
-PARTS: tuple[Callable[[Stage], list[list[object]]], ...] = (latency, throughput, memory, first_byte, flaky, breaker, hanging)
+PARTS: tuple[Callable[[Stage], list[list[object]]], ...] = (
+    latency,
+    throughput,
+    memory,
+    first_byte,
+    flaky,
+    breaker,
+    hanging,
+)
 
 
 def main() -> None:

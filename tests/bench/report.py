@@ -19,5 +19,7 @@ def write_section(heading: str, command: str, body: str) -> None:
     print(body)
     section = f"## {heading}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}.\n\n{body.strip()}\n"
     text = PAGE.read_text() if PAGE.exists() else INTRODUCTION
-    others = re.sub(rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", "", text, flags=re.DOTALL | re.MULTILINE)
+    others = re.sub(
+        rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", "", text, flags=re.DOTALL | re.MULTILINE
+    )
     PAGE.write_text(f"{others.rstrip()}\n\n{section}")

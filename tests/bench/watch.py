@@ -17,7 +17,9 @@ class Watched:
     """A process, its largest memory so far in bytes, and the seconds of CPU that it took."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
         self._seen = psutil.Process(self.process.pid)
         self.largest = 0
         threading.Thread(target=self._look, daemon=True).start()
@@ -57,7 +59,10 @@ def web_server(environment: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with running([sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"], {**environment, "PORT": str(port), "LOG_LEVEL": "error"}):
+    with running(
+        [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
+        {**environment, "PORT": str(port), "LOG_LEVEL": "error"},
+    ):
         for _ in range(300):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

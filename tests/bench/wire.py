@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: when its first byte of the body came (monotonic), how long all of it took, and how large it is."""
+    """One answer: when its first byte of the body came (monotonic), how long all of it took, and
+    how large it is."""
 
     status: int
     seconds: float
@@ -28,7 +29,9 @@ class Wire:
     keeps_body: bool = False
     _socket: socket.socket | None = field(default=None, repr=False)
 
-    def ask(self, path: str, method: str = "GET", body: Iterable[bytes] = (), length: int = 0) -> Reply:
+    def ask(
+        self, path: str, method: str = "GET", body: Iterable[bytes] = (), length: int = 0
+    ) -> Reply:
         """Send a request and read its whole answer; status 0 if the connection broke."""
         started = time.monotonic()
         try:
@@ -46,9 +49,15 @@ class Wire:
     def _send(self, method: str, path: str, body: Iterable[bytes], length: int) -> None:
         host = urlsplit(self.url)
         if self._socket is None:
-            self._socket = socket.create_connection((host.hostname or "", host.port or 80), timeout=120)
+            self._socket = socket.create_connection(
+                (host.hostname or "", host.port or 80), timeout=120
+            )
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {host.netloc}", *(f"{name}: {value}" for name, value in self.headers.items())]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"Host: {host.netloc}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
+        ]
         if length:
             lines.append(f"Content-Length: {length}")
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -62,7 +71,10 @@ class Wire:
             received += self._more()
         head, _, rest = received.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
+        }
         first = time.monotonic() if rest else 0.0
         chunks, size, ended = [rest], len(rest), self._is_whole(headers, rest, len(rest))
         while not ended:
@@ -70,11 +82,21 @@ class Wire:
             first = first or time.monotonic()
             size += len(piece)
             tail = (chunks[-1] + piece)[-5:]
-            ended = tail == b"0\r\n\r\n" if "transfer-encoding" in headers else size >= int(headers.get("content-length", 0))
+            ended = (
+                tail == b"0\r\n\r\n"
+                if "transfer-encoding" in headers
+                else size >= int(headers.get("content-length", 0))
+            )
             chunks = [*chunks, piece] if self.keeps_body else [tail]
         if headers.get("connection", "").lower() == "close":
             self.close()
-        return Reply(int(lines[0].split()[1]), time.monotonic() - started, first, size, b"".join(chunks) if self.keeps_body else b"")
+        return Reply(
+            int(lines[0].split()[1]),
+            time.monotonic() - started,
+            first,
+            size,
+            b"".join(chunks) if self.keeps_body else b"",
+        )
 
     def _is_whole(self, headers: dict[str, str], rest: bytes, size: int) -> bool:
         if "transfer-encoding" in headers:
@@ -88,8 +110,11 @@ class Wire:
         return piece
 
 
-def together(clients: int, seconds: float, make: Callable[[], Wire], path: str, pause: float = 0.0) -> list[Reply]:
-    """The answers that so many clients get, each asking again and again, `pause` seconds apart at least."""
+def together(
+    clients: int, seconds: float, make: Callable[[], Wire], path: str, pause: float = 0.0
+) -> list[Reply]:
+    """The answers that so many clients get, each asking again and again, `pause` seconds apart at
+    least."""
     ends_at = time.monotonic() + seconds
 
     def one() -> list[Reply]:
@@ -102,4 +127,8 @@ def together(clients: int, seconds: float, make: Callable[[], Wire], path: str, 
         return replies
 
     with ThreadPoolExecutor(clients) as pool:
-        return [reply for future in [pool.submit(one) for _ in range(clients)] for reply in future.result()]
+        return [
+            reply
+            for future in [pool.submit(one) for _ in range(clients)]
+            for reply in future.result()
+        ]

@@ -31,9 +31,15 @@ def alive(pid: int) -> bool:
 def python(*arguments: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """A Python process in the project, killed at the end if it is still there."""
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=PROJECT, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:

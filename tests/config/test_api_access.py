@@ -1,4 +1,5 @@
-"""Every JSON address there is, by everybody who has no business there: a new view cannot forget to ask."""
+"""Every JSON address there is, by everybody who has no business there: a new view cannot forget to
+ask."""
 
 from collections.abc import Iterator
 
@@ -30,15 +31,27 @@ def addresses(patterns=None, before: str = "/") -> Iterator[str]:
 ADDRESSES = sorted(set(addresses()))
 
 
-def statuses(client: Client, methods: tuple[str, ...], addresses: list[str] = ADDRESSES) -> dict[str, int]:
-    answers = {f"{method} {address}": client.generic(method, address) for address in addresses for method in methods}
+def statuses(
+    client: Client, methods: tuple[str, ...], addresses: list[str] = ADDRESSES
+) -> dict[str, int]:
+    answers = {
+        f"{method} {address}": client.generic(method, address)
+        for address in addresses
+        for method in methods
+    }
     for answer in answers.values():
         answer.close()
     return {name: answer.status_code for name, answer in answers.items()}
 
 
 def bearer(user, scope: str, **limits) -> Client:
-    return Client(headers={"Authorization": f"Bearer {create_token(user, f'{scope} {limits}'[:60], scope, **limits)[1]}"})
+    return Client(
+        headers={
+            "Authorization": (
+                f"Bearer {create_token(user, f'{scope} {limits}'[:60], scope, **limits)[1]}"
+            )
+        }
+    )
 
 
 def test_there_are_addresses_to_walk():
@@ -46,7 +59,11 @@ def test_there_are_addresses_to_walk():
 
 
 def test_strangers_get_nothing_anywhere():
-    wrong = {name: status for name, status in statuses(Client(), ("GET", "POST", "PUT", "PATCH", "DELETE")).items() if status not in (401, 403, 405)}
+    wrong = {
+        name: status
+        for name, status in statuses(Client(), ("GET", "POST", "PUT", "PATCH", "DELETE")).items()
+        if status not in (401, 403, 405)
+    }
     assert wrong == {}
 
 
@@ -54,26 +71,51 @@ def test_endlessly_nested_body_is_a_clear_refusal_anywhere():
     make_upstream(from_environment=True)
     script = bearer(make_user(staff=True), "write")
     sent = [(method, address) for method in ("POST", "PUT", "PATCH") for address in ADDRESSES]
-    answers = {name: script.generic(*name, "[" * 100_000, content_type="application/json").status_code for name in sent}
-    assert {name: status for name, status in answers.items() if not 400 <= status < 500 and status != 503} == {}
+    answers = {
+        name: script.generic(*name, "[" * 100_000, content_type="application/json").status_code
+        for name in sent
+    }
+    assert {
+        name: status
+        for name, status in answers.items()
+        if not 400 <= status < 500 and status != 503
+    } == {}
 
 
 def test_reading_token_changes_nothing_anywhere():
     script = bearer(make_user(staff=True), "read")
-    wrong = {name: status for name, status in statuses(script, ("POST", "PUT", "PATCH", "DELETE")).items() if status not in (403, 404, 405)}
+    wrong = {
+        name: status
+        for name, status in statuses(script, ("POST", "PUT", "PATCH", "DELETE")).items()
+        if status not in (403, 404, 405)
+    }
     assert wrong == {}
 
 
 def test_token_of_one_upstream_gets_nothing_of_another_anywhere():
     east, west = make_upstream(name="east"), make_upstream(name="west", from_environment=True)
     script = bearer(make_user(staff=True), "destroy", upstreams=[east])
-    addresses = [address.replace("debug", f"@{west.name}/debug") + f"?upstream={west.name}&from=2026-01-01&to=2026-01-02" for address in ADDRESSES]
-    wrong = {name: status for name, status in statuses(script, ("GET", "POST", "PUT", "PATCH", "DELETE"), addresses).items() if status < 400 or status >= 500}
+    addresses = [
+        address.replace("debug", f"@{west.name}/debug")
+        + f"?upstream={west.name}&from=2026-01-01&to=2026-01-02"
+        for address in ADDRESSES
+    ]
+    wrong = {
+        name: status
+        for name, status in statuses(
+            script, ("GET", "POST", "PUT", "PATCH", "DELETE"), addresses
+        ).items()
+        if status < 400 or status >= 500
+    }
     assert wrong == {}
 
 
 def test_session_without_a_csrf_token_changes_nothing_anywhere():
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(make_user(staff=True))
-    wrong = {name: status for name, status in statuses(browser, ("POST", "PUT", "PATCH", "DELETE")).items() if status not in (403, 404, 405)}
+    wrong = {
+        name: status
+        for name, status in statuses(browser, ("POST", "PUT", "PATCH", "DELETE")).items()
+        if status not in (403, 404, 405)
+    }
     assert wrong == {}

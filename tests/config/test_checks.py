@@ -17,11 +17,26 @@ MISTAKES = [
     (check_environment, {"DATABASE_URL": "sqlite:///x.db"}, "tollgate.E004"),
     (check_environment, {"DATABASE_URL": "mysql://u@h/d"}, "tollgate.E004"),
     (check_environment, {"TRUSTED_PROXIES": ["10.0.0.0/8", "the balancer"]}, "tollgate.E020"),
-    (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": "cliproxyapi:8317", "MANAGEMENT_API_KEY": "k"}, "tollgate.E010"),
-    (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": "http://user:pw@host/v0/management", "MANAGEMENT_API_KEY": "k"}, "tollgate.E010"),
+    (
+        check_upstream,
+        {"CLIPROXYAPI_MANAGEMENT_URL": "cliproxyapi:8317", "MANAGEMENT_API_KEY": "k"},
+        "tollgate.E010",
+    ),
+    (
+        check_upstream,
+        {
+            "CLIPROXYAPI_MANAGEMENT_URL": "http://user:pw@host/v0/management",
+            "MANAGEMENT_API_KEY": "k",
+        },
+        "tollgate.E010",
+    ),
     (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": GOOD}, "tollgate.E011"),
     (check_upstream, {"MANAGEMENT_API_KEY": "k"}, "tollgate.E012"),
-    (check_upstream, {"CLIPROXYAPI_MANAGEMENT_URL": "http://host:8317", "MANAGEMENT_API_KEY": "k"}, "tollgate.W010"),
+    (
+        check_upstream,
+        {"CLIPROXYAPI_MANAGEMENT_URL": "http://host:8317", "MANAGEMENT_API_KEY": "k"},
+        "tollgate.W010",
+    ),
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 4000.0}, "tollgate.E013"),
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 0.0}, "tollgate.E013"),
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 300.0}, "tollgate.W011"),
@@ -42,7 +57,9 @@ def test_mistake_is_told_with_an_id_and_a_hint(settings, check, changed, expecte
 
 def test_good_settings_pass(settings):
     settings.CLIPROXYAPI_MANAGEMENT_URL, settings.MANAGEMENT_API_KEY = GOOD, "key"
-    assert [check(None) for check in (check_secrets, check_environment, check_upstream, check_cadence)] == [[], [], [], []]
+    assert [
+        check(None) for check in (check_secrets, check_environment, check_upstream, check_cadence)
+    ] == [[], [], [], []]
 
 
 @pytest.mark.django_db

@@ -13,7 +13,11 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.mark.parametrize("document", ["README.md", "docs/configuration.md"])
 def test_every_variable_is_documented_as_it_is(document):
     text = (ROOT / document).read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| `") and "` | " in line and line.split("`")[1].isupper()]
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| `") and "` | " in line and line.split("`")[1].isupper()
+    ]
     assert rows == [f"| `{v.name}` | {v.shown_default} | {v.meaning} |" for v in VARIABLES]
 
 
@@ -22,7 +26,9 @@ def test_settings_read_no_variable_that_is_not_in_the_table():
     read = {
         node.slice.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "environment" and isinstance(node.slice, ast.Constant)
+        if isinstance(node, ast.Subscript)
+        and getattr(node.value, "id", "") == "environment"
+        and isinstance(node.slice, ast.Constant)
     }
     assert read <= {v.name for v in VARIABLES}
     assert "environ[" not in (ROOT / "config/settings.py").read_text()

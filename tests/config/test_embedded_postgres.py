@@ -10,7 +10,13 @@ import psycopg
 import pytest
 
 from config import embedded_postgres
-from config.embedded_postgres import EmbeddedPostgresError, connection_settings, ensure_running, server_pid, stop_if_unused
+from config.embedded_postgres import (
+    EmbeddedPostgresError,
+    connection_settings,
+    ensure_running,
+    server_pid,
+    stop_if_unused,
+)
 from tests.config.processes import alive, eventually, python
 
 USE = """
@@ -47,7 +53,9 @@ def fresh_dir(tmp_path: Path) -> Iterator[Path]:
 
 def query(var_dir: Path, statement: str) -> list[tuple[object, ...]]:
     at = connection_settings(var_dir)
-    with psycopg.connect(host=at["HOST"], port=at["PORT"], user=at["USER"], dbname=at["NAME"], autocommit=True) as connection:
+    with psycopg.connect(
+        host=at["HOST"], port=at["PORT"], user=at["USER"], dbname=at["NAME"], autocommit=True
+    ) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
@@ -58,7 +66,11 @@ def said_server(process: "subprocess.Popen[str]") -> int:
 
 
 def test_many_at_once_get_one_server(fresh_dir: Path):
-    with python("-c", USE, str(fresh_dir)) as a, python("-c", USE, str(fresh_dir)) as b, python("-c", USE, str(fresh_dir)) as c:
+    with (
+        python("-c", USE, str(fresh_dir)) as a,
+        python("-c", USE, str(fresh_dir)) as b,
+        python("-c", USE, str(fresh_dir)) as c,
+    ):
         assert {said_server(process) for process in (a, b, c)} == {server_pid(fresh_dir)}
     assert stop_if_unused(fresh_dir)
 
@@ -97,7 +109,10 @@ def test_it_is_not_stopped_while_another_process_uses_it(var_dir: Path):
 
 def test_it_keeps_its_settings_and_speaks_on_no_network(var_dir: Path):
     ensure_running(var_dir)
-    shown = [query(var_dir, f"SHOW {name}")[0][0] for name in ("listen_addresses", "server_encoding", "max_connections")]
+    shown = [
+        query(var_dir, f"SHOW {name}")[0][0]
+        for name in ("listen_addresses", "server_encoding", "max_connections")
+    ]
     assert shown == ["", "UTF8", "200"]
 
 

@@ -8,7 +8,9 @@ import pytest
 from config import memory
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="this C library has no mallopt")
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt"), reason="this C library has no mallopt"
+)
 def test_settings_are_taken_by_glibc(monkeypatch):
     glibc, taken = ctypes.CDLL(None), []
     told = SimpleNamespace(mallopt=lambda *setting: taken.append(glibc.mallopt(*setting)))

@@ -24,7 +24,10 @@ def backend(of):
 
 def test_a_living_connection_is_kept_without_a_question(other, monkeypatch):
     before = other.connection
-    monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.is_usable", lambda self: pytest.fail("asked"))
+    monkeypatch.setattr(
+        "django.db.backends.postgresql.base.DatabaseWrapper.is_usable",
+        lambda self: pytest.fail("asked"),
+    )
     backend(other)
     assert other.connection is before
 

@@ -15,7 +15,16 @@ from config.embedded_postgres import server_pid, socket_directory
 from config.stack.state import running_stack
 from tests.config.processes import alive, eventually, python
 
-UNSET = dict.fromkeys(("DATABASE_URL", "CLIPROXYAPI_MANAGEMENT_URL", "MANAGEMENT_API_KEY", "DASHBOARD_URL", "DJANGO_SUPERUSER_PASSWORD"), "")
+UNSET = dict.fromkeys(
+    (
+        "DATABASE_URL",
+        "CLIPROXYAPI_MANAGEMENT_URL",
+        "MANAGEMENT_API_KEY",
+        "DASHBOARD_URL",
+        "DJANGO_SUPERUSER_PASSWORD",
+    ),
+    "",
+)
 
 METRICS_TOKEN = "scraper-token-of-tests"
 
@@ -34,7 +43,8 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "DJANGO_SUPERUSER_USERNAME": "root",
         "METRICS_TOKEN": METRICS_TOKEN,
     }
-    # A stack that a failed test killed takes its children along; its database goes when the last of them does.
+    # A stack that a failed test killed takes its children along; its database goes when the last of
+    # them does.
     eventually(lambda: server_pid(tmp_path) is None)
 
 
@@ -47,7 +57,9 @@ def lines_until(process: "subprocess.Popen[str]", wanted: str) -> list[str]:
     raise AssertionError(f"{wanted!r} never came:\n" + "".join(seen))
 
 
-def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dict[str, str], tmp_path: Path):
+def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(
+    environment: dict[str, str], tmp_path: Path
+):
     with python("-m", "config.stack", **environment) as stack:
         seen = lines_until(stack, "tollgate: serving http://127.0.0.1:" + environment["PORT"])
         assert any("first administrator: root   password: " in line for line in seen)
@@ -55,10 +67,15 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dic
         assert state.pid == stack.pid
         assert state.management_url.startswith("http://127.0.0.1:")
         assert answers(int(environment["PORT"]))
-        assert_counts_outlive_workers(state.url.rstrip("/"), tmp_path / "metrics" / environment["PORT"])
+        assert_counts_outlive_workers(
+            state.url.rstrip("/"), tmp_path / "metrics" / environment["PORT"]
+        )
 
         with python("-m", "config.stack", **environment) as second:
-            assert f"already running on this folder: {state.url} (process {stack.pid}" in second.communicate(timeout=30)[0]
+            assert (
+                f"already running on this folder: {state.url} (process {stack.pid}"
+                in second.communicate(timeout=30)[0]
+            )
             assert second.returncode == 1
 
         database = server_pid(tmp_path)
@@ -73,8 +90,14 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(environment: dic
 
 def assert_counts_outlive_workers(url: str, folder: Path) -> None:
     def requests_counted() -> float:
-        told = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
-        return float(re.search(r"^django_http_requests_before_middlewares_total (\S+)", told, re.MULTILINE).group(1))
+        told = httpx.get(
+            f"{url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
+        ).text
+        return float(
+            re.search(
+                r"^django_http_requests_before_middlewares_total (\S+)", told, re.MULTILINE
+            ).group(1)
+        )
 
     def workers() -> set[int]:
         return {int(file.stem.rpartition("_")[2]) for file in folder.glob("counter_*.db")} - {0}
@@ -99,22 +122,32 @@ def answers(port: int) -> bool:
 
 @pytest.mark.parametrize(
     ("given", "missing"),
-    [({"MANAGEMENT_API_KEY": "k"}, "CLIPROXYAPI_MANAGEMENT_URL is not"), ({"CLIPROXYAPI_MANAGEMENT_URL": "http://h/"}, "MANAGEMENT_API_KEY is not")],
+    [
+        ({"MANAGEMENT_API_KEY": "k"}, "CLIPROXYAPI_MANAGEMENT_URL is not"),
+        ({"CLIPROXYAPI_MANAGEMENT_URL": "http://h/"}, "MANAGEMENT_API_KEY is not"),
+    ],
 )
-def test_half_an_upstream_is_refused(environment: dict[str, str], given: dict[str, str], missing: str):
+def test_half_an_upstream_is_refused(
+    environment: dict[str, str], given: dict[str, str], missing: str
+):
     with python("-m", "config.stack", **{**environment, **given}) as stack:
         assert missing in stack.communicate(timeout=30)[0]
         assert stack.returncode == 1
 
 
 def test_a_taken_port_is_refused(environment: dict[str, str]):
-    with socket.create_server(("127.0.0.1", int(environment["PORT"]))), python("-m", "config.stack", **environment) as stack:
+    with (
+        socket.create_server(("127.0.0.1", int(environment["PORT"]))),
+        python("-m", "config.stack", **environment) as stack,
+    ):
         assert "choose another HOST or PORT" in stack.communicate(timeout=30)[0]
         assert stack.returncode == 1
 
 
 def test_a_lone_command_leaves_no_database_behind(environment: dict[str, str], tmp_path: Path):
-    with python("manage.py", "shell", "--command", "import os; print('pid', os.getpid())", **environment) as command:
+    with python(
+        "manage.py", "shell", "--command", "import os; print('pid', os.getpid())", **environment
+    ) as command:
         out, _ = command.communicate(timeout=60)
         assert command.returncode == 0, out
     assert (tmp_path / "postgres" / "PG_VERSION").exists()

@@ -6,7 +6,13 @@ from pathlib import Path
 from config.stack import simulated
 from config.stack.state import StackState, running_stack, take_lock, write_state
 
-STATE = StackState(pid=7, url="http://127.0.0.1:8000/", started_at="2026-01-01T00:00:00+00:00", management_url="http://127.0.0.1:1/", management_key="k")
+STATE = StackState(
+    pid=7,
+    url="http://127.0.0.1:8000/",
+    started_at="2026-01-01T00:00:00+00:00",
+    management_url="http://127.0.0.1:1/",
+    management_key="k",
+)
 
 
 def test_the_state_is_believed_while_the_lock_is_held(tmp_path: Path):

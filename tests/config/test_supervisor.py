@@ -17,7 +17,8 @@ Started = Callable[..., Child]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
-    """Start children under a supervisor whose loop the test turns itself; all are stopped at the end."""
+    """Start children under a supervisor whose loop the test turns itself; all are stopped at the
+    end."""
     monkeypatch.setattr(supervision, "STOP_SECONDS", 0.5)
     supervisor = Supervisor(threading.Event())
 
@@ -37,7 +38,9 @@ def died(child: Child) -> None:
     child.supervisor.step(child)
 
 
-def test_a_dying_child_is_reported_with_its_last_words_and_started_again(run: Started, capsys: pytest.CaptureFixture[str]):
+def test_a_dying_child_is_reported_with_its_last_words_and_started_again(
+    run: Started, capsys: pytest.CaptureFixture[str]
+):
     child = run("import sys; print('all is well'); sys.exit('the disk is full')")
     died(child)
     out = capsys.readouterr().out
@@ -49,7 +52,9 @@ def test_a_dying_child_is_reported_with_its_last_words_and_started_again(run: St
     assert child.process is not None
 
 
-def test_restarts_come_ever_later_until_a_child_lives_long(run: Started, monkeypatch: pytest.MonkeyPatch):
+def test_restarts_come_ever_later_until_a_child_lives_long(
+    run: Started, monkeypatch: pytest.MonkeyPatch
+):
     child = run("")
     waits = []
     for _ in range(7):
@@ -76,7 +81,9 @@ def test_what_a_dead_child_leaves_behind_is_killed(run: Started):
 
 
 def test_a_child_that_ignores_sigterm_is_killed(run: Started, capsys: pytest.CaptureFixture[str]):
-    child = run("import signal, time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(60)")
+    child = run(
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(60)"
+    )
     eventually(lambda: "ready" in child.last_words)
     child.supervisor.stop_all()
     assert child.process is None
@@ -94,7 +101,10 @@ print("ready")
 time.sleep(60)
 """
     path = str(tmp_path / "order")
-    children = [run(code.format(path=path, name=name), name, serves_others=name == "server") for name in ("server", "user")]
+    children = [
+        run(code.format(path=path, name=name), name, serves_others=name == "server")
+        for name in ("server", "user")
+    ]
     eventually(lambda: all("ready" in child.last_words for child in children))
     children[0].supervisor.stop_all()
     assert (tmp_path / "order").read_text() == "user server "

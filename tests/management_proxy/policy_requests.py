@@ -22,7 +22,10 @@ EVERY_ROW = [(policy, method) for policy in POLICIES for method in policy.method
 
 def path_of(policy: Policy, upstream: str) -> str:
     path = re.sub(r"\{(\w+)\}", lambda found: SAMPLES[found.group(1)], policy.path)
-    members = {**dict.fromkeys(policy.needs, "1"), **({policy.form.value: "1"} if policy.form in (Form.ALL, Form.INDEX) else {})}
+    members = {
+        **dict.fromkeys(policy.needs, "1"),
+        **({policy.form.value: "1"} if policy.form in (Form.ALL, Form.INDEX) else {}),
+    }
     query = "&".join(f"{name}={value}" for name, value in members.items())
     return f"{URL}@{upstream}/{path}" + (f"?{query}" if query else "")
 
@@ -35,4 +38,10 @@ def send(client: Any, policy: Policy, method: str, upstream: str, **headers: str
     if policy.body is BodyRule.PROVIDER_MAP and policy.form is Form.PLAIN:
         body = b'{"items": {"codex": []}}'
     confirmation = {"X-Tollgate-Confirm": policy.confirmation} if policy.confirmation else {}
-    return client.generic(method, path_of(policy, upstream), body, content_type="application/json", headers={**confirmation, **headers})
+    return client.generic(
+        method,
+        path_of(policy, upstream),
+        body,
+        content_type="application/json",
+        headers={**confirmation, **headers},
+    )

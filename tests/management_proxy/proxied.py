@@ -43,7 +43,9 @@ def signed_in(*, staff: bool = True) -> Client:
 
 
 def fault(simulator: Any, kind: str, path: str = "*", **fields: Any) -> None:
-    httpx.post(f"{simulator.url}/__control/faults", json={"kind": kind, "path": f"*{path}", **fields}).raise_for_status()
+    httpx.post(
+        f"{simulator.url}/__control/faults", json={"kind": kind, "path": f"*{path}", **fields}
+    ).raise_for_status()
 
 
 def asked(simulator: Any, text: str = "") -> int:
@@ -55,11 +57,16 @@ def browser(server: WebServer) -> httpx.Client:
     """A signed-in member of staff, with all permissions."""
     user = make_user(staff=True)
     session = SessionStore()
-    session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), "django.contrib.auth.backends.ModelBackend"
+    session[SESSION_KEY], session[BACKEND_SESSION_KEY] = (
+        str(user.pk),
+        "django.contrib.auth.backends.ModelBackend",
+    )
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
     cookies = {"sessionid": session.session_key, "csrftoken": TOKEN}
-    return httpx.Client(base_url=server.url + URL, cookies=cookies, headers={"X-CSRFToken": TOKEN}, timeout=60)
+    return httpx.Client(
+        base_url=server.url + URL, cookies=cookies, headers={"X-CSRFToken": TOKEN}, timeout=60
+    )
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -30,7 +30,11 @@ class Conversation:
         self.connection.sendall(text.encode() if isinstance(text, str) else text)
 
     def answer(self, body: bytes = b"{}", head: str = "") -> None:
-        self.send(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.send(
+            f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}Content-Length:"
+            f" {len(body)}\r\n\r\n".encode()
+            + body
+        )
 
     def is_hung_up(self, seconds: float) -> bool:
         """Wait for the other side to close; whether it did."""
@@ -48,7 +52,8 @@ Script = Callable[[Conversation], None]
 
 @dataclass
 class ScriptedUpstream:
-    """Answers every request by its script, one request a connection unless the script goes on reading."""
+    """Answers every request by its script, one request a connection unless the script goes on
+    reading."""
 
     script: Script
     url: str = ""
@@ -68,7 +73,10 @@ class ScriptedUpstream:
             head, _, rest = received.partition(b"\r\n\r\n")
             line, *lines = head.decode("latin-1").split("\r\n")
             self.requests.append(head.decode("latin-1"))
-            headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (one.partition(":") for one in lines)
+            }
             self.script(Conversation(connection, line, headers, rest))
 
 
@@ -82,7 +90,9 @@ def scripted_upstream(script: Script) -> Iterator[ScriptedUpstream]:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    threading.Thread(target=upstream._serve, args=(connection,), daemon=True).start()
+                    threading.Thread(
+                        target=upstream._serve, args=(connection,), daemon=True
+                    ).start()
 
         acceptor = threading.Thread(target=accept, daemon=True)
         acceptor.start()

@@ -16,7 +16,10 @@ def registry(monkeypatch):
 
 def test_findings_name_their_check_and_come_worst_first():
     health.register("fine", lambda: [Finding(Level.OK, "fine")])
-    health.register("ill", lambda: [Finding(Level.NOTICE, "a little"), Finding(Level.ERROR, "very", subject="east")])
+    health.register(
+        "ill",
+        lambda: [Finding(Level.NOTICE, "a little"), Finding(Level.ERROR, "very", subject="east")],
+    )
     found = health.findings()
     assert [(f.check, f.level) for f in found[:2]] == [("ill", Level.ERROR), ("ill", Level.NOTICE)]
     assert {f.check for f in found[2:]} == {"fine", "database"}

@@ -17,7 +17,11 @@ TTL = 0.5
 
 def expire(name: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE monitoring_lease SET expires_at = clock_timestamp() - interval '1 second' WHERE name = %s", [name])
+        cursor.execute(
+            "UPDATE monitoring_lease SET expires_at = clock_timestamp() - interval '1 second' WHERE"
+            " name = %s",
+            [name],
+        )
 
 
 def in_threads(count, work):
@@ -40,7 +44,9 @@ def in_threads(count, work):
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_one_of_many_wins_also_the_very_first_time(attempt):
-    won = [term for term in in_threads(12, lambda: leases.acquire(f"collect:{attempt}", 30)) if term]
+    won = [
+        term for term in in_threads(12, lambda: leases.acquire(f"collect:{attempt}", 30)) if term
+    ]
     assert len(won) == 1
 
 

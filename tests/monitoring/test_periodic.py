@@ -21,7 +21,9 @@ def only(monkeypatch):
     """The given task is the only one there is."""
 
     def use(function, **fields) -> Task:
-        task = Task("x", "Do x", function, fields.pop("period", HOUR), "matters", "mend it", **fields)
+        task = Task(
+            "x", "Do x", function, fields.pop("period", HOUR), "matters", "mend it", **fields
+        )
         monkeypatch.setattr(periodic, "_tasks", {"x": task})
         return task
 
@@ -53,7 +55,9 @@ def test_failure_is_told_and_tried_again_soon(only):
 
     only(fail, period=timedelta(days=1))
     assert run_due() == ["x"]
-    assert [(finding.level, finding.mend) for finding in check_tasks()] == [(Level.WARNING, "mend it")]
+    assert [(finding.level, finding.mend) for finding in check_tasks()] == [
+        (Level.WARNING, "mend it")
+    ]
     assert run_due() == []
     long_ago(periodic.RETRY)
     assert run_due() == ["x"]
@@ -65,24 +69,35 @@ def test_trouble_is_told_but_not_looked_for_again_at_once(only):
 
     only(find, period=timedelta(days=1))
     run_due()
-    assert [(finding.level, finding.summary) for finding in check_tasks()] == [(Level.ERROR, "3 rows differ")]
+    assert [(finding.level, finding.summary) for finding in check_tasks()] == [
+        (Level.ERROR, "3 rows differ")
+    ]
     long_ago(periodic.RETRY)
     assert run_due() == []
 
 
 def test_task_of_a_dead_process_is_done_again(only):
     task = only(lambda: "done")
-    PeriodicTask.objects.create(name="x", status=Status.RUNNING, begun_at=datetime.now(UTC) - periodic.RETRY)
+    PeriodicTask.objects.create(
+        name="x", status=Status.RUNNING, begun_at=datetime.now(UTC) - periodic.RETRY
+    )
     assert leases.acquire(task.lease_name, 30)
     assert run_due() == []
     leases.force_release(task.lease_name)
     assert run_due() == ["x"]
 
 
-@pytest.mark.parametrize(("begun", "due"), [("2026-11-20T03:10", False), ("2026-11-20T02:50", True), ("2026-11-19T04:00", True)])
+@pytest.mark.parametrize(
+    ("begun", "due"),
+    [("2026-11-20T03:10", False), ("2026-11-20T02:50", True), ("2026-11-19T04:00", True)],
+)
 def test_nightly_task_is_due_once_its_hour_has_come(only, begun, due):
     task = only(lambda: "done", period=timedelta(days=1), hour=3)
-    row = PeriodicTask(name="x", status=Status.SUCCEEDED, begun_at=datetime.fromisoformat(begun).replace(tzinfo=UTC))
+    row = PeriodicTask(
+        name="x",
+        status=Status.SUCCEEDED,
+        begun_at=datetime.fromisoformat(begun).replace(tzinfo=UTC),
+    )
     assert is_due(task, row, datetime(2026, 11, 20, 22, tzinfo=UTC)) is due
 
 

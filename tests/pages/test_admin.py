@@ -47,28 +47,57 @@ def test_key_is_kept_when_left_empty_and_replaced_when_given(staff):
 
 def test_stored_key_is_not_sent_to_a_new_address(staff):
     upstream = make_upstream()
-    page, form = f"{UPSTREAMS}{upstream.pk}/change/", {"name": upstream.name, "is_enabled": "on", "management_url": "http://elsewhere.test/v0/management"}
-    assert "Enter the key again" in staff.post(page, {**form, "management_key": ""}).content.decode()
+    page, form = (
+        f"{UPSTREAMS}{upstream.pk}/change/",
+        {
+            "name": upstream.name,
+            "is_enabled": "on",
+            "management_url": "http://elsewhere.test/v0/management",
+        },
+    )
+    assert (
+        "Enter the key again" in staff.post(page, {**form, "management_key": ""}).content.decode()
+    )
     assert Upstream.objects.get().management_url == upstream.management_url
     staff.post(page, {**form, "management_key": "its-own-key"})
     moved = Upstream.objects.get()
-    assert (moved.management_url, moved.stored_key) == ("http://elsewhere.test/v0/management", "its-own-key")
+    assert (moved.management_url, moved.stored_key) == (
+        "http://elsewhere.test/v0/management",
+        "its-own-key",
+    )
 
 
 def test_upstream_of_the_environment_keeps_address_and_key(staff):
-    upstream = Upstream.objects.create(name="default", management_url="http://127.0.0.1:1/v0/management", from_environment=True)
+    upstream = Upstream.objects.create(
+        name="default", management_url="http://127.0.0.1:1/v0/management", from_environment=True
+    )
     page = f"{UPSTREAMS}{upstream.pk}/change/"
     shown = staff.get(page).content.decode()
     assert 'name="management_url"' not in shown
     assert 'name="management_key"' not in shown
-    staff.post(page, {"name": "default", "is_enabled": "on", "management_url": "http://evil.test/", "management_key": "planted"})
+    staff.post(
+        page,
+        {
+            "name": "default",
+            "is_enabled": "on",
+            "management_url": "http://evil.test/",
+            "management_key": "planted",
+        },
+    )
     upstream.refresh_from_db()
     assert upstream.management_url == "http://127.0.0.1:1/v0/management"
     assert upstream.stored_key == ""
 
 
 @pytest.mark.parametrize(
-    "path", [UPSTREAMS, "/admin/monitoring/lease/", "/admin/usage/collectorrun/", "/admin/usage/deadletter/", "/admin/providers/clientkey/"]
+    "path",
+    [
+        UPSTREAMS,
+        "/admin/monitoring/lease/",
+        "/admin/usage/collectorrun/",
+        "/admin/usage/deadletter/",
+        "/admin/providers/clientkey/",
+    ],
 )
 def test_nothing_with_a_history_can_be_deleted(staff, path):
     assert "delete_selected" not in staff.get(path).content.decode()
@@ -76,7 +105,13 @@ def test_nothing_with_a_history_can_be_deleted(staff, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/admin/monitoring/lease/", "/admin/usage/collectorrun/", "/admin/usage/deadletter/", "/admin/providers/clientkey/", "/admin/providers/credential/"],
+    [
+        "/admin/monitoring/lease/",
+        "/admin/usage/collectorrun/",
+        "/admin/usage/deadletter/",
+        "/admin/providers/clientkey/",
+        "/admin/providers/credential/",
+    ],
 )
 def test_what_the_collector_writes_cannot_be_added(staff, path):
     assert staff.get(f"{path}add/").status_code == 403
@@ -85,12 +120,21 @@ def test_what_the_collector_writes_cannot_be_added(staff, path):
 def test_lease_cannot_be_edited(staff):
     leases.acquire("collect:1", 30)
     before = Lease.objects.values().get()
-    staff.post("/admin/monitoring/lease/collect_3A1/change/", {"token": "99", "holder": "me", "expires_at_0": "2099-01-01", "expires_at_1": "00:00"})
+    staff.post(
+        "/admin/monitoring/lease/collect_3A1/change/",
+        {"token": "99", "holder": "me", "expires_at_0": "2099-01-01", "expires_at_1": "00:00"},
+    )
     assert Lease.objects.values().get() == before
 
 
 def test_run_is_shown_but_not_changed(staff):
-    run = CollectorRun.objects.create(upstream=make_upstream(), trigger="loop", holder="h", token=1, started_at="2026-11-24T00:00:00Z")
+    run = CollectorRun.objects.create(
+        upstream=make_upstream(),
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at="2026-11-24T00:00:00Z",
+    )
     page = f"/admin/usage/collectorrun/{run.pk}/change/"
     assert staff.get(page).status_code == 200
     assert staff.post(page, {"status": "succeeded"}).status_code == 403
@@ -118,7 +162,13 @@ def test_client_key_is_named_and_given_an_owner(staff):
 def test_push_is_chosen_in_the_admin_unless_the_version_cannot(staff):
     new, old = make_upstream(version="7.2.140"), make_upstream(version="6.10.8")
     for upstream in (new, old):
-        form = {"name": upstream.name, "management_url": upstream.management_url, "is_enabled": "on", "management_key": "", "collection_mode": "push"}
+        form = {
+            "name": upstream.name,
+            "management_url": upstream.management_url,
+            "is_enabled": "on",
+            "management_key": "",
+            "collection_mode": "push",
+        }
         page = staff.post(f"{UPSTREAMS}{upstream.pk}/change/", form)
     assert "push needs 7.0.7 or newer" in page.content.decode()
     assert list(Upstream.objects.filter(collection_mode="push")) == [new]

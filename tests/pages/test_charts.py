@@ -1,10 +1,20 @@
-"""The geometry of charts: everything inside the plot, heights that add up, axes that people can read."""
+"""The geometry of charts: everything inside the plot, heights that add up, axes that people can
+read."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.web.charts import ATTEMPTS, PERCENTILES, TOKENS, Slot, axis, bar_chart, line_chart, sparkline
+from usage.web.charts import (
+    ATTEMPTS,
+    PERCENTILES,
+    TOKENS,
+    Slot,
+    axis,
+    bar_chart,
+    line_chart,
+    sparkline,
+)
 
 
 def slots(count, **fields):
@@ -29,14 +39,19 @@ def test_a_bucket_without_figures_has_no_parts_but_a_place():
 
 
 def test_not_reported_is_told_as_such():
-    columns = {series.column: [None, None] for series in TOKENS} | {"uncachedInputTokens": [5, None], "reasoningTokens": [None, 1]}
+    columns = {series.column: [None, None] for series in TOKENS} | {
+        "uncachedInputTokens": [5, None],
+        "reasoningTokens": [None, 1],
+    }
     chart = bar_chart(slots(2), columns, TOKENS)
     assert [series.label for series in chart.series] == ["Input", "Reasoning"]
     assert "Reasoning: not reported" in chart.bars[0].title
 
 
 def test_the_unfinished_bucket_says_so():
-    assert "(so far)" in bar_chart(slots(1, is_unfinished=True), attempts([1]), ATTEMPTS).bars[0].title
+    assert (
+        "(so far)" in bar_chart(slots(1, is_unfinished=True), attempts([1]), ATTEMPTS).bars[0].title
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 30, 90, 366])
@@ -61,13 +76,22 @@ def test_axis_reaches_the_largest_value_in_few_whole_steps(largest):
 
 @given(st.lists(st.tuples(*[st.integers(0, 10**8)] * 3), max_size=60))
 def test_lines_stay_inside_the_plot_and_break_where_nothing_was_measured(points):
-    columns = {series.column: [point[n] for point in points] for n, series in enumerate(PERCENTILES)}
+    columns = {
+        series.column: [point[n] for point in points] for n, series in enumerate(PERCENTILES)
+    }
     chart = line_chart(slots(len(points)), columns, PERCENTILES)
-    drawn = [tuple(map(float, part.split()[-2:])) for line in chart.lines for piece in line.pieces for part in piece.replace("M", "L").split("L")[1:]]
+    drawn = [
+        tuple(map(float, part.split()[-2:]))
+        for line in chart.lines
+        for piece in line.pieces
+        for part in piece.replace("M", "L").split("L")[1:]
+    ]
     assert all(0 <= number <= 100 for point in drawn for number in point)
     assert len(chart.ticks) >= 2
     for n, line in enumerate(chart.lines):
-        assert len(line.pieces) == sum(bool(p[n]) and not (k and points[k - 1][n]) for k, p in enumerate(points))
+        assert len(line.pieces) == sum(
+            bool(p[n]) and not (k and points[k - 1][n]) for k, p in enumerate(points)
+        )
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=400))

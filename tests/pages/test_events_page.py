@@ -21,7 +21,10 @@ def staff(client):
 def some_events(count=5, **fields):
     now = datetime.now(UTC)
     upstream = make_upstream()
-    store(upstream, *[make_event(timestamp=now - timedelta(seconds=n), **fields) for n in range(count)])
+    store(
+        upstream,
+        *[make_event(timestamp=now - timedelta(seconds=n), **fields) for n in range(count)],
+    )
     return upstream
 
 
@@ -33,17 +36,24 @@ def test_pages_lead_on_and_back(staff):
     some_events(5)
     newest = staff.get(EVENTS, {"limit": 2}).content.decode()
     assert 'data-poll="10"' in newest
-    older = staff.get(EVENTS + re.search(r'rel="next" href="([^"]+)"', newest)[1].replace("&amp;", "&")).content.decode()
+    older = staff.get(
+        EVENTS + re.search(r'rel="next" href="([^"]+)"', newest)[1].replace("&amp;", "&")
+    ).content.decode()
     assert "data-poll=" not in older
     assert len({*shown(newest), *shown(older)}) == 4
-    back = staff.get(EVENTS + re.search(r'rel="prev" href="([^"]+)"', older)[1].replace("&amp;", "&")).content.decode()
+    back = staff.get(
+        EVENTS + re.search(r'rel="prev" href="([^"]+)"', older)[1].replace("&amp;", "&")
+    ).content.decode()
     assert shown(back) == shown(newest)
 
 
 def test_filters_stand_as_chips_that_can_be_left_out(staff):
     upstream = some_events(2)
     key = make_client_key(upstream, "sk-another-key-1111", name="laptop")
-    store(upstream, make_event(timestamp=datetime.now(UTC), api_key="sk-another-key-1111", model="other"))
+    store(
+        upstream,
+        make_event(timestamp=datetime.now(UTC), api_key="sk-another-key-1111", model="other"),
+    )
     page = staff.get(EVENTS, {"key": key.pk, "model": "other", "range": "7d"}).content.decode()
     assert len(shown(page)) == 1
     assert re.search(r"Client key</span> laptop", page)
@@ -54,13 +64,34 @@ def test_filters_stand_as_chips_that_can_be_left_out(staff):
 
 def test_every_dimension_can_be_chosen(staff):
     make_client_key(some_events(), "sk-another-key-1111", owner=make_user("bob"))
-    some_events(1, model="m", alias="a", provider="claude", endpoint="POST /v1/messages", auth_type="apikey", service_tier="priority",
-                reasoning_effort="high", auth_index="x", source="bob@example.com")  # fmt: skip
+    some_events(
+        1,
+        model="m",
+        alias="a",
+        provider="claude",
+        endpoint="POST /v1/messages",
+        auth_type="apikey",
+        service_tier="priority",
+        reasoning_effort="high",
+        auth_index="x",
+        source="bob@example.com",
+    )
     names = set(re.findall(r'<select name="(\w+)"', staff.get(EVENTS).content.decode()))
     assert names == {
-        "upstream", "user", "key", "model", "alias", "provider", "credential", "endpoint", "auth_type", "service_tier", "reasoning_effort",
-        "failure_class", "outcome",
-    }  # fmt: skip
+        "upstream",
+        "user",
+        "key",
+        "model",
+        "alias",
+        "provider",
+        "credential",
+        "endpoint",
+        "auth_type",
+        "service_tier",
+        "reasoning_effort",
+        "failure_class",
+        "outcome",
+    }
 
 
 def test_user_may_choose_among_own_things_only(client):
@@ -68,10 +99,18 @@ def test_user_may_choose_among_own_things_only(client):
     bob = make_user("bob")
     for name in ("one", "two"):
         make_client_key(upstream, f"sk-bobs-{name}-0001", owner=bob, name=name)
-        store(upstream, make_event(timestamp=datetime.now(UTC), api_key=f"sk-bobs-{name}-0001", model=name))
+        store(
+            upstream,
+            make_event(timestamp=datetime.now(UTC), api_key=f"sk-bobs-{name}-0001", model=name),
+        )
     client.force_login(bob)
     page = client.get(EVENTS).content.decode()
-    assert set(re.findall(r'<select name="(\w+)"', page)) == {"key", "model", "outcome", "failure_class"}
+    assert set(re.findall(r'<select name="(\w+)"', page)) == {
+        "key",
+        "model",
+        "outcome",
+        "failure_class",
+    }
     assert "others-model" not in page
     assert client.get(EVENTS, {"credential": "1"}).status_code == 400
 
@@ -85,10 +124,18 @@ def test_bad_query_is_named_on_the_page(staff, query):
 
 def test_one_event_shows_what_is_known_and_no_secret(staff):
     body = '{"error":{"message":"bad key sk-secret-provider-key-123456"}}'
-    upstream = some_events(1, request_id="7f3a91c2", failed=True, fail={"status_code": 429, "body": body}, latency_ms=7)
+    upstream = some_events(
+        1, request_id="7f3a91c2", failed=True, fail={"status_code": 429, "body": body}, latency_ms=7
+    )
     store(upstream, make_event(timestamp=datetime.now(UTC), request_id="7f3a91c2"))
     page = staff.get(f"{EVENTS}{UsageEvent.objects.get(latency_ms=7).id}/").content.decode()
-    for text in ("rate_limited 429", "bad key [masked]", "alice@example.com", "10.0.0.12", "Attempts at this request"):
+    for text in (
+        "rate_limited 429",
+        "bad key [masked]",
+        "alice@example.com",
+        "10.0.0.12",
+        "Attempts at this request",
+    ):
         assert text in page
     assert "secret-provider" not in page
     assert staff.get(f"{EVENTS}99999999/").status_code == 404

@@ -13,7 +13,9 @@ from tests.factories import make_event, make_upstream, make_user, store
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"),
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
+    ),
 ]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = (
@@ -37,7 +39,8 @@ def browser():
     assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     with sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an asynchronous view.
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -57,11 +60,23 @@ def open_page(browser, live_server):
     def opened(path, **options):
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
-        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "domain": urlsplit(live_server.url).hostname, "path": "/"}
+        cookie = {
+            "name": "sessionid",
+            "value": client.cookies["sessionid"].value,
+            "domain": urlsplit(live_server.url).hostname,
+            "path": "/",
+        }
         context.add_cookies([cookie])
         page = context.new_page()
         page.complaints = []
-        page.on("console", lambda message: page.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: (
+                page.complaints.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto(path)
         return page
@@ -75,7 +90,12 @@ def open_page(browser, live_server):
 def usage():
     now = datetime.now(UTC)
     events = [
-        make_event(timestamp=now - timedelta(days=n % 20, minutes=n), model=f"a-model-with-quite-a-long-name-{n % 12}", failed=n % 7 == 0, alias="alias")
+        make_event(
+            timestamp=now - timedelta(days=n % 20, minutes=n),
+            model=f"a-model-with-quite-a-long-name-{n % 12}",
+            failed=n % 7 == 0,
+            alias="alias",
+        )
         for n in range(60)
     ]
     store(make_upstream(), *events)
@@ -91,8 +111,15 @@ def test_no_page_overflows_or_breaks_the_content_policy(open_page, usage, viewpo
 
 def test_tiles_are_low_and_tables_fit_a_wide_screen(open_page, usage):
     page = open_page("/usage/?range=30d", viewport=WIDE)
-    assert page.evaluate("Math.max(...[...document.querySelectorAll('.tile')].map(t => t.offsetHeight))") <= 80
-    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth)")
+    assert (
+        page.evaluate(
+            "Math.max(...[...document.querySelectorAll('.tile')].map(t => t.offsetHeight))"
+        )
+        <= 80
+    )
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth)"
+    )
 
 
 def test_reading_needs_no_script(open_page, usage):
@@ -145,8 +172,13 @@ def test_chosen_theme_outlives_the_page(open_page):
 def test_poll_keeps_focus_scroll_and_what_is_open(open_page, usage):
     page = open_page("/usage/?range=30d", viewport=WIDE)
     page.locator("#table-tokens summary").click()
-    page.evaluate("document.getElementById('scroll-events').scrollTop = 120; document.getElementById('region').dataset.old = ''")
-    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
+    page.evaluate(
+        "document.getElementById('scroll-events').scrollTop = 120;"
+        " document.getElementById('region').dataset.old = ''"
+    )
+    with page.expect_response(
+        lambda response: response.request.headers.get("hx-request") == "true"
+    ):
         page.evaluate("document.dispatchEvent(new Event('poll:now'))")
     page.locator("#region[data-old]").wait_for(state="detached")
     assert page.evaluate("document.getElementById('table-tokens').open")
@@ -156,13 +188,21 @@ def test_poll_keeps_focus_scroll_and_what_is_open(open_page, usage):
 
 def test_poll_renews_the_chip_outside_the_region(open_page, usage):
     page = open_page("/usage/", viewport=WIDE)
-    page.evaluate("document.getElementById('as-of').textContent = 'old'; document.dispatchEvent(new Event('poll:now'))")
+    page.evaluate(
+        "document.getElementById('as-of').textContent = 'old'; document.dispatchEvent(new"
+        " Event('poll:now'))"
+    )
     page.locator("#as-of", has_text="as of").wait_for()
 
 
 def test_answer_that_is_not_the_region_is_not_shown(open_page, usage):
     page = open_page("/usage/", viewport=WIDE)
-    page.route("**/usage/", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Proxy login</h1>"))
+    page.route(
+        "**/usage/",
+        lambda route: route.fulfill(
+            status=200, content_type="text/html", body="<h1>Proxy login</h1>"
+        ),
+    )
     page.evaluate("document.dispatchEvent(new Event('poll:now'))")
     page.get_by_text("not up to date").wait_for()
     assert page.get_by_text("By client key").is_visible()
@@ -184,6 +224,9 @@ def test_collect_now_tells_how_it_went(open_page):
 
 def test_collect_now_tells_of_a_run_in_progress(open_page):
     page = open_page("/monitoring/", viewport=WIDE)
-    page.route("**/api/usage/collect", lambda route: route.fulfill(status=202, json={"status": "in_progress", "ageSeconds": 3.2}))
+    page.route(
+        "**/api/usage/collect",
+        lambda route: route.fulfill(status=202, json={"status": "in_progress", "ageSeconds": 3.2}),
+    )
     page.get_by_role("button", name="Collect now").click()
     page.get_by_text("A run is in progress (for 3 s).").wait_for()

@@ -23,7 +23,10 @@ def staff(client):
 def some_usage(**fields):
     upstream = make_upstream()
     now = datetime.now(UTC) - timedelta(minutes=5)
-    events = [make_event(timestamp=now, **fields), make_event(timestamp=now, failed=True, fail={"status_code": 429, "body": "x"}, **fields)]
+    events = [
+        make_event(timestamp=now, **fields),
+        make_event(timestamp=now, failed=True, fail={"status_code": 429, "body": "x"}, **fields),
+    ]
     store(upstream, *events)
     return upstream
 
@@ -59,7 +62,14 @@ def test_usage_page_without_data_says_what_to_check(staff):
 
 def test_usage_page_says_that_the_first_run_is_in_progress(staff):
     upstream = make_upstream()
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at=datetime.now(UTC), status="running")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at=datetime.now(UTC),
+        status="running",
+    )
     leases.acquire(upstream.collect_lease, 30)
     page = staff.get("/usage/").content.decode()
     assert "The first run is in progress" in page
@@ -71,7 +81,10 @@ def test_ordinary_user_sees_own_usage_only(client):
     client.force_login(user)
     assert "No usage in this range" in client.get("/usage/").content.decode()
     make_client_key(upstream, "sk-bobs-own-key-2222", owner=user, name="Bob's laptop")
-    store(upstream, make_event(timestamp=datetime.now(UTC), api_key="sk-bobs-own-key-2222", model="bobs-model"))
+    store(
+        upstream,
+        make_event(timestamp=datetime.now(UTC), api_key="sk-bobs-own-key-2222", model="bobs-model"),
+    )
     page = client.get("/usage/").content.decode()
     assert "Bob&#x27;s laptop" in page
     assert "1111" not in page
@@ -85,7 +98,16 @@ def test_polled_region_is_a_part_of_the_page(staff):
     assert region.strip().startswith('<div id="region"')
 
 
-@pytest.mark.parametrize("query", ["from=yesterday", "tz=Mars/Base", "range=century", "from=2026-02-30", "from=2026-05-02&to=2026-05-01"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=yesterday",
+        "tz=Mars/Base",
+        "range=century",
+        "from=2026-02-30",
+        "from=2026-05-02&to=2026-05-01",
+    ],
+)
 def test_bad_filter_is_named_on_the_page(staff, query):
     answer = staff.get(f"/usage/?{query}")
     assert answer.status_code == 400
@@ -134,7 +156,15 @@ def test_nothing_is_loaded_from_elsewhere(staff):
 
 
 @pytest.mark.parametrize(
-    "model", ["monitoring/lease", "usage/collectorrun", "management_proxy/upstream", "usage/deadletter", "providers/clientkey", "providers/credential"]
+    "model",
+    [
+        "monitoring/lease",
+        "usage/collectorrun",
+        "management_proxy/upstream",
+        "usage/deadletter",
+        "providers/clientkey",
+        "providers/credential",
+    ],
 )
 def test_admin_lists(staff, model):
     upstream = some_usage()
@@ -154,14 +184,30 @@ def test_forced_release_asks_then_releases_and_is_audited(staff):
 
 
 def test_upstream_is_added_with_an_encrypted_key(staff):
-    form = {"name": "west", "management_url": "http://127.0.0.1:1/v0/management", "is_enabled": "on", "management_key": "very-secret-key"}
+    form = {
+        "name": "west",
+        "management_url": "http://127.0.0.1:1/v0/management",
+        "is_enabled": "on",
+        "management_key": "very-secret-key",
+    }
     assert staff.post("/admin/management_proxy/upstream/add/", form).status_code == 302
     west = Upstream.objects.get(name="west")
     assert b"very-secret-key" not in bytes(west.key_encrypted)
     assert west.stored_key == "very-secret-key"
-    assert "very-secret-key" not in staff.get(f"/admin/management_proxy/upstream/{west.pk}/change/").content.decode()
+    assert (
+        "very-secret-key"
+        not in staff.get(f"/admin/management_proxy/upstream/{west.pk}/change/").content.decode()
+    )
 
 
 def test_upstream_without_a_key_is_refused(staff):
-    form = {"name": "west", "management_url": "http://127.0.0.1:1/v0/management", "is_enabled": "on", "management_key": ""}
-    assert "A key is required" in staff.post("/admin/management_proxy/upstream/add/", form).content.decode()
+    form = {
+        "name": "west",
+        "management_url": "http://127.0.0.1:1/v0/management",
+        "is_enabled": "on",
+        "management_key": "",
+    }
+    assert (
+        "A key is required"
+        in staff.post("/admin/management_proxy/upstream/add/", form).content.decode()
+    )

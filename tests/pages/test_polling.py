@@ -1,4 +1,5 @@
-"""static/js/polling.js in a real browser: a hidden tab sends nothing, failures are asked less often, never two at once."""
+"""static/js/polling.js in a real browser: a hidden tab sends nothing, failures are asked less
+often, never two at once."""
 
 import os
 import threading
@@ -11,14 +12,18 @@ import pytest
 
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium found")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium found"),
+]
 SCRIPT = (Path(__file__).parent.parent.parent / "static/js/polling.js").read_text()
 PAGE = """<!doctype html><title>page</title><body>
 <div id="region" data-poll="{interval}" data-poll-url="/region"><details><summary>more</summary>old</details></div><script src="/polling.js"></script>"""
 
 
 class Site(ThreadingHTTPServer):
-    """A page with one polled region; `answers` says what the region's requests get, the last one for ever."""
+    """A page with one polled region; `answers` says what the region's requests get, the last one
+    for ever."""
 
     daemon_threads = True
 
@@ -43,22 +48,36 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path != "/region":
             return self.answer(
-                200, PAGE.format(interval=self.server.interval) if self.path == "/" else SCRIPT, {}, "text/html" if self.path == "/" else "text/javascript"
+                200,
+                PAGE.format(interval=self.server.interval) if self.path == "/" else SCRIPT,
+                {},
+                "text/html" if self.path == "/" else "text/javascript",
             )
         with self.server.lock:
             self.server.polls.append(time.monotonic())
             self.server.at_once += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
-            status, headers = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
+            status, headers = (
+                self.server.answers.pop(0)
+                if len(self.server.answers) > 1
+                else self.server.answers[0]
+            )
         time.sleep(self.server.delay)
         with self.server.lock:
             self.server.at_once -= 1
-        body = f'<div id="region" data-poll="{self.server.interval}" data-poll-url="/region"><details><summary>more</summary>new</details></div>'
+        body = (
+            f'<div id="region" data-poll="{self.server.interval}"'
+            ' data-poll-url="/region"><details><summary>more</summary>new</details></div>'
+        )
         return self.answer(status, body, headers, "text/html")
 
     def answer(self, status: int, body: str, headers: dict[str, str], kind: str) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Type": kind, "Content-Length": str(len(body.encode()))}.items():
+        for name, value in {
+            **headers,
+            "Content-Type": kind,
+            "Content-Length": str(len(body.encode())),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body.encode())
@@ -81,7 +100,8 @@ def browser():
 
     assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
     with sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an asynchronous view.
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -154,7 +174,10 @@ def test_retry_after_is_honoured(browser, site):
     page.close()
 
 
-@pytest.mark.parametrize("answer", [(401, {}), (403, {}), (302, {"Location": "/login/"}), (286, {}), (200, {"HX-Poll": "stop"})])
+@pytest.mark.parametrize(
+    "answer",
+    [(401, {}), (403, {}), (302, {"Location": "/login/"}), (286, {}), (200, {"HX-Poll": "stop"})],
+)
 def test_server_can_say_stop(browser, site, answer):
     site.answers = [answer, (200, {})]
     page = open_page(browser, site)

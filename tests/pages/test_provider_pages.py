@@ -1,4 +1,5 @@
-"""The pages of provider keys, client keys, changes and drift: they show, they change, they tell; strangers get nothing."""
+"""The pages of provider keys, client keys, changes and drift: they show, they change, they tell;
+strangers get nothing."""
 
 import re
 from datetime import timedelta
@@ -33,13 +34,29 @@ def ada():
 
 @pytest.fixture
 def page(ada, upstream, simulator):  # noqa: F811
-    foreign(simulator, **{f"{name}_api_key": [] for name in ("claude", "gemini", "codex", "xai", "vertex", "interactions")})
+    foreign(
+        simulator,
+        **{
+            f"{name}_api_key": []
+            for name in ("claude", "gemini", "codex", "xai", "vertex", "interactions")
+        },
+    )
     return signed_in(ada)
 
 
 @pytest.fixture
 def key(upstream, ada, page):  # noqa: F811
-    add(upstream, FAMILIES["claude"], {"api-key": KEY, "headers": {"X-Secret": "very-secret"}, "models": [{"name": "opus", "alias": "big"}]}, ada, owner=ada)
+    add(
+        upstream,
+        FAMILIES["claude"],
+        {
+            "api-key": KEY,
+            "headers": {"X-Secret": "very-secret"},
+            "models": [{"name": "opus", "alias": "big"}],
+        },
+        ada,
+        owner=ada,
+    )
     return bytes(ProviderKey.objects.get().digest).hex()
 
 
@@ -60,7 +77,11 @@ def test_keys_are_listed_masked_with_owner_and_state(page, key):
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "openai-compatibility"])
 def test_a_key_is_added_by_the_form(page, client, family):  # noqa: F811
     base = {"base_url": "https://api.example.com"} if FAMILIES[family].needs_base_url else {}
-    answer = page.post(f"/providers/keys/new/{family}/", {"name": "Mine", "key": KEY, "models": "opus = big", **base}, follow=True)
+    answer = page.post(
+        f"/providers/keys/new/{family}/",
+        {"name": "Mine", "key": KEY, "models": "opus = big", **base},
+        follow=True,
+    )
     assert "was added" in answer.content.decode(), answer.content.decode()
     (entry,) = read_entries(client, FAMILIES[family].route)
     assert (entry["api-key"], entry["models"][0]["alias"]) == (KEY, "big")
@@ -76,9 +97,15 @@ def test_an_unchanged_form_changes_nothing(page, key, client):  # noqa: F811
 def test_an_edit_keeps_what_it_does_not_show(page, key, client):  # noqa: F811
     form = form_of(page.get(f"/providers/keys/{key}/"))
     assert form["headers"] == "X-Secret: …"
-    page.post(f"/providers/keys/{key}/", {**form, "model_prefix": "team", "headers": "X-Secret: …\nX-New: 1"})
+    page.post(
+        f"/providers/keys/{key}/",
+        {**form, "model_prefix": "team", "headers": "X-Secret: …\nX-New: 1"},
+    )
     (entry,) = read_entries(client, "claude-api-key")
-    assert (entry["prefix"], entry["headers"]) == ("team", {"X-Secret": "very-secret", "X-New": "1"})
+    assert (entry["prefix"], entry["headers"]) == (
+        "team",
+        {"X-Secret": "very-secret", "X-New": "1"},
+    )
 
 
 def test_a_key_that_changed_under_the_editor_is_refused_at_its_field(page, key, client, simulator):  # noqa: F811
@@ -91,26 +118,44 @@ def test_a_key_that_changed_under_the_editor_is_refused_at_its_field(page, key, 
 
 
 def test_bad_input_is_shown_at_its_field(page):
-    answer = page.post("/providers/keys/new/codex/", {"key": KEY, "base_url": "http://169.254.169.254/"})
+    answer = page.post(
+        "/providers/keys/new/codex/", {"key": KEY, "base_url": "http://169.254.169.254/"}
+    )
     assert (answer.status_code, list(answer.context["form"].errors)) == (400, ["base_url"])
     assert not ProviderKey.objects.exists()
 
 
 def test_switch_try_and_remove(page, key, client, simulator):  # noqa: F811
     simulator.control("api-call", {"url": "https://api.anthropic.com", "status": 401, "body": "{}"})
-    assert "rejects the key" in page.post(f"/providers/keys/{key}/try/", follow=True).content.decode()
-    assert "out of use" in page.post(f"/providers/keys/{key}/switch/", {"disabled": "true"}, follow=True).content.decode()
-    assert "was removed" in page.post(f"/providers/keys/{key}/remove/", follow=True).content.decode()
+    assert (
+        "rejects the key" in page.post(f"/providers/keys/{key}/try/", follow=True).content.decode()
+    )
+    assert (
+        "out of use"
+        in page.post(
+            f"/providers/keys/{key}/switch/", {"disabled": "true"}, follow=True
+        ).content.decode()
+    )
+    assert (
+        "was removed" in page.post(f"/providers/keys/{key}/remove/", follow=True).content.decode()
+    )
     assert read_entries(client, "claude-api-key") == []
 
 
 def test_people_see_and_reach_their_own_only(page, key, ada, upstream):  # noqa: F811
     create(upstream, ada, owner=ada, name="Hers")
     bob = signed_in(make_user("bob"))
-    text = bob.get("/providers/keys/").content.decode() + bob.get("/providers/client-keys/").content.decode() + bob.get("/providers/changes/").content.decode()
+    text = (
+        bob.get("/providers/keys/").content.decode()
+        + bob.get("/providers/client-keys/").content.decode()
+        + bob.get("/providers/changes/").content.decode()
+    )
     assert "…cdef" not in text
     assert "Hers" not in text
-    for address in (f"/providers/keys/{key}/", f"/providers/client-keys/{ClientKey.objects.get(name='Hers').pk}/"):
+    for address in (
+        f"/providers/keys/{key}/",
+        f"/providers/client-keys/{ClientKey.objects.get(name='Hers').pk}/",
+    ):
         assert bob.get(address).status_code == 404
     assert bob.post(f"/providers/keys/{key}/remove/").status_code == 404
     assert bob.get("/providers/drift/").status_code == 403
@@ -131,7 +176,14 @@ def test_a_client_key_is_shown_once(page, client):  # noqa: F811
 def test_a_listed_key_that_nobody_manages_is_adopted(page, ada, client):  # noqa: F811
     page.get("/providers/client-keys/")
     row = ClientKey.objects.filter(state="seen").first()
-    page.post(f"/providers/client-keys/{row.pk}/", {"name": "By hand", "owner": ada.pk, "ends_on": (timezone.now() + timedelta(days=30)).date()})
+    page.post(
+        f"/providers/client-keys/{row.pk}/",
+        {
+            "name": "By hand",
+            "owner": ada.pk,
+            "ends_on": (timezone.now() + timedelta(days=30)).date(),
+        },
+    )
     row.refresh_from_db()
     assert (row.state, row.name, row.owner) == ("active", "By hand", ada)
 
@@ -148,7 +200,15 @@ def test_rotate_shows_the_new_key_and_revoke_ends_it(page, upstream, ada, client
 def test_changes_tell_who_waits_and_what_became_of_it(page, upstream, ada):  # noqa: F811
     create(upstream, ada, owner=ada, name="Done")
     Intent.objects.bulk_create(
-        Intent(upstream=upstream, kind="client_key.added", resource="api-keys", subject=str(n), title=f"Waits {n}", change_encrypted=b"x") for n in range(3)
+        Intent(
+            upstream=upstream,
+            kind="client_key.added",
+            resource="api-keys",
+            subject=str(n),
+            title=f"Waits {n}",
+            change_encrypted=b"x",
+        )
+        for n in range(3)
     )
     text = page.get("/providers/changes/").content.decode()
     assert "2 changes ahead" in text

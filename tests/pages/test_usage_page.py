@@ -1,4 +1,5 @@
-"""The usage page: what is filtered, compared, cut and broken down, and where each of its figures leads."""
+"""The usage page: what is filtered, compared, cut and broken down, and where each of its figures
+leads."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -32,7 +33,11 @@ def upstream():
         upstream,
         *[
             make_event(
-                timestamp=now - timedelta(hours=30 * n), api_key=f"sk-client-{n % 4}000", model=f"model-{n % 2}", failed=n % 4 == 3, latency_ms=1000 * (n + 1)
+                timestamp=now - timedelta(hours=30 * n),
+                api_key=f"sk-client-{n % 4}000",
+                model=f"model-{n % 2}",
+                failed=n % 4 == 3,
+                latency_ms=1000 * (n + 1),
             )
             for n in range(8)
         ],
@@ -48,7 +53,9 @@ def region(client, **query):
 
 def follow(client, page, text):
     """The page that the first link around a text leads to."""
-    href = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>{re.escape(text)}</a>', page)[1].replace("&amp;", "&")
+    href = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>{re.escape(text)}</a>', page)[1].replace(
+        "&amp;", "&"
+    )
     return client.get(href if href.startswith("/") else f"{USAGE}{href}").content.decode()
 
 
@@ -115,14 +122,28 @@ def test_compares_with_as_many_days_before(staff):
 
 
 def question(first, last):
-    return PageQuestion(Window(first, last, ZoneInfo("UTC")), Scope(None, sees_everything=True), Filters(), Bucket.DAY, (Dimension.KEY,))
+    return PageQuestion(
+        Window(first, last, ZoneInfo("UTC")),
+        Scope(None, sees_everything=True),
+        Filters(),
+        Bucket.DAY,
+        (Dimension.KEY,),
+    )
 
 
 def test_time_before_ends_at_the_same_time_of_day():
-    before = question(date(2026, 11, 20), date(2026, 11, 21)).before(datetime(2026, 11, 21, 14, 20, tzinfo=UTC))
-    assert (before.start, before.end) == (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, 14, 15, tzinfo=UTC))
+    before = question(date(2026, 11, 20), date(2026, 11, 21)).before(
+        datetime(2026, 11, 21, 14, 20, tzinfo=UTC)
+    )
+    assert (before.start, before.end) == (
+        datetime(2026, 11, 18, tzinfo=UTC),
+        datetime(2026, 11, 19, 14, 15, tzinfo=UTC),
+    )
     over = question(date(2026, 11, 1), date(2026, 11, 2)).before(datetime(2026, 11, 21, tzinfo=UTC))
-    assert (over.start, over.end) == (datetime(2026, 10, 30, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+    assert (over.start, over.end) == (
+        datetime(2026, 10, 30, tzinfo=UTC),
+        datetime(2026, 11, 1, tzinfo=UTC),
+    )
 
 
 def test_nothing_that_fits_the_filters_says_so(staff, upstream):

@@ -1,4 +1,5 @@
-"""A simulated upstream that loses quick writes as the real one does, and changes of its client keys."""
+"""A simulated upstream that loses quick writes as the real one does, and changes of its client
+keys."""
 
 from collections.abc import Iterator
 
@@ -35,13 +36,19 @@ def client(simulator: RunningSimulator) -> ManagementClient:
 
 
 def add_key(upstream: Upstream, key: str) -> AddClientKey:
-    row, _ = ClientKey.objects.get_or_create(upstream=upstream, digest=client_key_digest(key), defaults={"state": ClientKey.State.REQUESTED})
+    row, _ = ClientKey.objects.get_or_create(
+        upstream=upstream,
+        digest=client_key_digest(key),
+        defaults={"state": ClientKey.State.REQUESTED},
+    )
     return AddClientKey(client_key_id=row.pk, key=key)
 
 
 def remove_key(upstream: Upstream, key: str) -> RemoveClientKey:
     row, _ = ClientKey.objects.get_or_create(upstream=upstream, digest=client_key_digest(key))
-    return RemoveClientKey(client_key_id=row.pk, digest=client_key_digest(key), label=f"…{key[-4:]}")
+    return RemoveClientKey(
+        client_key_id=row.pk, digest=client_key_digest(key), label=f"…{key[-4:]}"
+    )
 
 
 def keys_of(client: ManagementClient) -> list[str]:
@@ -50,4 +57,6 @@ def keys_of(client: ManagementClient) -> list[str]:
 
 def foreign(simulator: RunningSimulator, **lists: object) -> None:
     """Lists as somebody else left them some time ago; underscores stand for hyphens."""
-    simulator.app.state.store.force({name.replace("_", "-"): value for name, value in lists.items()})
+    simulator.app.state.store.force(
+        {name.replace("_", "-"): value for name, value in lists.items()}
+    )

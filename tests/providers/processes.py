@@ -1,4 +1,5 @@
-"""Real processes that change one upstream: a nursery of commands, and what must hold when they are through."""
+"""Real processes that change one upstream: a nursery of commands, and what must hold when they are
+through."""
 
 import os
 from collections import Counter
@@ -20,10 +21,20 @@ def environment() -> dict[str, str]:
     database = connection.settings_dict
     host = str(database["HOST"])
     at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
-    secrets = {"SECRET_KEY": "s" * 50, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS)}
+    secrets = {
+        "SECRET_KEY": "s" * 50,
+        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+    }
     url = f"postgresql://{database['USER']}@{at}{database['NAME']}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-    return {**inherited, **secrets, "DATABASE_URL": url, "CLIPROXYAPI_MANAGEMENT_URL": "", "WRITE_LEASE_TTL_SECONDS": "1"}
+    return {
+        **inherited,
+        **secrets,
+        "DATABASE_URL": url,
+        "CLIPROXYAPI_MANAGEMENT_URL": "",
+        "WRITE_LEASE_TTL_SECONDS": "1",
+    }
 
 
 @dataclass
@@ -44,11 +55,18 @@ class World:
         return read_client_keys(self.client)
 
     def assert_agreement(self, strangers: int = 0) -> None:
-        """Nothing is uncertain, nothing doubled, and database and upstream say the same of everything that is managed here."""
-        assert not Intent.objects.filter(state__in=Intent.UNSETTLED).exists(), list(Intent.objects.values("state", "error"))
+        """Nothing is uncertain, nothing doubled, and database and upstream say the same of
+        everything that is managed here."""
+        assert not Intent.objects.filter(state__in=Intent.UNSETTLED).exists(), list(
+            Intent.objects.values("state", "error")
+        )
         doubled = [key for key, count in Counter(self.listed()).items() if count > 1]
         assert not doubled
-        differences = [d for d in compare(self.upstream, self.client) if d.kind != "only there" or d.thing == "client key"]
+        differences = [
+            d
+            for d in compare(self.upstream, self.client)
+            if d.kind != "only there" or d.thing == "client key"
+        ]
         assert len(differences) == strangers, differences
         assert not ClientKey.objects.filter(state="requested").exists()
         assert not ProviderKey.objects.filter(state="requested").exists()

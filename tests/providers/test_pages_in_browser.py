@@ -1,4 +1,5 @@
-"""The providers' pages in a real browser: nothing overflows, nothing is blocked, forms do what they show."""
+"""The providers' pages in a real browser: nothing overflows, nothing is blocked, forms do what they
+show."""
 
 import os
 from urllib.parse import urlsplit
@@ -15,14 +16,22 @@ from tests.factories import make_user
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"),
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
+    ),
 ]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FILE = "claude-carol@example.com.json"
 PAGES = (
-    "/providers/accounts/", f"/providers/accounts/account/?name={FILE}", "/providers/custom/", "/providers/custom/provider/", "/providers/custom/provider/?name=openrouter",
-    "/providers/configuration/", "/providers/configuration/file/", "/providers/configuration/versions/",
-)  # fmt: skip
+    "/providers/accounts/",
+    f"/providers/accounts/account/?name={FILE}",
+    "/providers/custom/",
+    "/providers/custom/provider/",
+    "/providers/custom/provider/?name=openrouter",
+    "/providers/configuration/",
+    "/providers/configuration/file/",
+    "/providers/configuration/versions/",
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +40,8 @@ def browser():
 
     assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an asynchronous view.
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -49,10 +59,26 @@ def open_page(browser, live_server, upstream):
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
         host = urlsplit(live_server.url).hostname
-        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "domain": host, "path": "/"}])
+        context.add_cookies(
+            [
+                {
+                    "name": "sessionid",
+                    "value": client.cookies["sessionid"].value,
+                    "domain": host,
+                    "path": "/",
+                }
+            ]
+        )
         page = context.new_page()
         page.complaints = []
-        page.on("console", lambda message: page.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: (
+                page.complaints.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto(path)
         return page
@@ -86,9 +112,15 @@ def test_file_is_edited_reviewed_and_saved(open_page, client):
 def test_row_is_added_and_sent(open_page, client):
     page = open_page("/providers/custom/provider/?name=relay")
     page.click("[data-add-row=models]")
-    page.locator(".rows-models .entry-row").last.locator("input:not([type=hidden])").first.fill("added-model")
+    page.locator(".rows-models .entry-row").last.locator("input:not([type=hidden])").first.fill(
+        "added-model"
+    )
     page.click("button[value=save]")
-    entry = next(entry for entry in list_client.read_entries(client, "openai-compatibility") if entry["name"] == "relay")
+    entry = next(
+        entry
+        for entry in list_client.read_entries(client, "openai-compatibility")
+        if entry["name"] == "relay"
+    )
     assert [model["name"] for model in entry["models"]] == ["glm-4.7", "added-model"]
 
 
@@ -98,7 +130,9 @@ def test_login_page_follows_the_login_to_its_end(open_page, simulator):
     page.click("button[value=codex]")
     page.wait_for_selector("#login-steps .paste")
     state = AccountLogin.objects.get().state
-    page.fill("input[name=callback]", f"http://localhost:1455/auth/callback?code=good&state={state}")
+    page.fill(
+        "input[name=callback]", f"http://localhost:1455/auth/callback?code=good&state={state}"
+    )
     page.click(".paste button")
     page.wait_for_selector("#region .badge.good", timeout=15_000)
     assert "is connected and yours" in page.locator("#region").inner_text()

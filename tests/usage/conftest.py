@@ -18,12 +18,24 @@ KEY = "management-key-for-tests"
 def environment(url: str) -> dict[str, str]:
     """What a collector is started with; none of the upstream, which is a row."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-    secrets = {"USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS), "SECRET_KEY": "s" * 50}
-    return {**inherited, **secrets, "DATABASE_URL": url, "CLIPROXYAPI_MANAGEMENT_URL": "", "MANAGEMENT_API_KEY": ""}
+    secrets = {
+        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
+        "SECRET_KEY": "s" * 50,
+    }
+    return {
+        **inherited,
+        **secrets,
+        "DATABASE_URL": url,
+        "CLIPROXYAPI_MANAGEMENT_URL": "",
+        "MANAGEMENT_API_KEY": "",
+    }
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker) -> Iterator[tuple[Nursery, Path]]:
+def workers(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker
+) -> Iterator[tuple[Nursery, Path]]:
     """A nursery of collectors, and where they say what they say."""
     log = tmp_path_factory.mktemp("collectors") / "log"
     with django_db_blocker.unblock():
@@ -35,7 +47,9 @@ def workers(tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db
 @pytest.fixture
 def world(workers, transactional_db, tmp_path: Path) -> Iterator[World]:
     """A queue whose events everyone can see, and nobody has collected."""
-    with running_simulator(key=KEY, retention=3600, statistics=True, record_handed_out=True, reload_window=0.0) as simulator:
+    with running_simulator(
+        key=KEY, retention=3600, statistics=True, record_handed_out=True, reload_window=0.0
+    ) as simulator:
         upstream = make_upstream(management_url=simulator.management_url)
         give_key(upstream, KEY)
         upstream.save()

@@ -1,4 +1,5 @@
-"""Random usage and random questions about it, answered by plain SQL over the events: what the query layer must equal.
+"""Random usage and random questions about it, answered by plain SQL over the events: what the query
+layer must equal.
 
 Events lie thickly around changes of clocks and exactly on the edges of quarters, hours and days.
 """
@@ -30,29 +31,56 @@ Row = dict[str, Any]
 FIRST, LAST = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 6, tzinfo=UTC)
 # Clocks change in all of these within that time, or stand at a half or quarter of an hour.
 ZONES = (
-    "UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Beirut", "Asia/Kolkata",
-    "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Chatham",
-)  # fmt: skip
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Havana",
+    "Asia/Beirut",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Pacific/Chatham",
+)
 _CHANGES = (
-    datetime(2026, 10, 3, 15, 30, tzinfo=UTC), datetime(2026, 10, 24, 21, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC),
-    datetime(2026, 11, 1, 4, tzinfo=UTC), datetime(2026, 11, 1, 5, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC),
-)  # fmt: skip
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),
+    datetime(2026, 10, 24, 21, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, tzinfo=UTC),
+    datetime(2026, 11, 1, 4, tzinfo=UTC),
+    datetime(2026, 11, 1, 5, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+)
 _KEYS = ("sk-random-one-0001", "sk-random-two-0002", "sk-random-three-0003", "")
 # Those that narrow rollups have are asked for more often.
 _DIMENSIONS = (
-    (Dimension.KEY, Dimension.USER, Dimension.MODEL, Dimension.CREDENTIAL, Dimension.UPSTREAM, Dimension.OUTCOME, Dimension.FAILURE_CLASS),
+    (
+        Dimension.KEY,
+        Dimension.USER,
+        Dimension.MODEL,
+        Dimension.CREDENTIAL,
+        Dimension.UPSTREAM,
+        Dimension.OUTCOME,
+        Dimension.FAILURE_CLASS,
+    ),
     tuple(Dimension),
 )
 _LENGTHS = (
-    timedelta(minutes=40), timedelta(hours=5), timedelta(days=1), timedelta(days=3, hours=7, minutes=15),
-    timedelta(days=7), timedelta(days=15), timedelta(days=30), timedelta(days=40),
-)  # fmt: skip
+    timedelta(minutes=40),
+    timedelta(hours=5),
+    timedelta(days=1),
+    timedelta(days=3, hours=7, minutes=15),
+    timedelta(days=7),
+    timedelta(days=15),
+    timedelta(days=30),
+    timedelta(days=40),
+)
 _ORDERS = ("attempts", "requests", "failed", "total_tokens")
 
 
 @dataclass(frozen=True)
 class Known:
-    """What questions can name: the calendar's zone, accepted values of each dimension, as filters have them, and the users."""
+    """What questions can name: the calendar's zone, accepted values of each dimension, as filters
+    have them, and the users."""
 
     calendar: str
     values: dict[Dimension, list[Any]]
@@ -60,7 +88,8 @@ class Known:
 
 
 def fill(seed: int, events: int = 250) -> Known:
-    """Store random events of two upstreams in a random calendar, page by page through the real ingest."""
+    """Store random events of two upstreams in a random calendar, page by page through the real
+    ingest."""
     chance = random.Random(seed)
     calendar = chance.choice(ZONES)
     RollupCalendar.objects.update_or_create(pk=1, defaults={"zone": calendar})
@@ -81,21 +110,47 @@ def _element(chance: random.Random) -> Row:
     failed = chance.random() < 0.3
     parts = [chance.randrange(1000) for _ in range(5)]
     return make_event(
-        timestamp=_instant(chance), request_id=f"{chance.randrange(90):08x}", api_key=chance.choice(_KEYS), failed=failed,
-        auth_index=chance.choice(("a1", "a2", "")), source=chance.choice(("x@example.com", "")), provider=chance.choice(("codex", "claude")),
-        model=chance.choice(("m1", "m2", "m3")), alias=chance.choice(("m1", "other")), endpoint=chance.choice(("POST /v1/messages", "POST /v1/responses", "")),
-        auth_type=chance.choice(("oauth", "apikey")), service_tier=chance.choice(("auto", "priority")), reasoning_effort=chance.choice(("", "none", "high")),
-        latency_ms=chance.choice((0, 1, chance.randrange(1, 90_000))), ttft_ms=chance.choice((0, chance.randrange(1, 9_000))),
-        fail={"status_code": chance.choice((400, 401, 429, 500)), "body": ""} if failed else {"status_code": 200, "body": ""},
-        token_breakdown={"quality": "complete", "total_tokens": sum(parts), "unclassified_tokens": 0,
-                         "input": {"uncached_tokens": parts[0], "cache_read_tokens": parts[1], "cache_write_tokens": parts[2]},
-                         "output": {"non_reasoning_tokens": parts[3], "reasoning_tokens": parts[4]}},
-    )  # fmt: skip
+        timestamp=_instant(chance),
+        request_id=f"{chance.randrange(90):08x}",
+        api_key=chance.choice(_KEYS),
+        failed=failed,
+        auth_index=chance.choice(("a1", "a2", "")),
+        source=chance.choice(("x@example.com", "")),
+        provider=chance.choice(("codex", "claude")),
+        model=chance.choice(("m1", "m2", "m3")),
+        alias=chance.choice(("m1", "other")),
+        endpoint=chance.choice(("POST /v1/messages", "POST /v1/responses", "")),
+        auth_type=chance.choice(("oauth", "apikey")),
+        service_tier=chance.choice(("auto", "priority")),
+        reasoning_effort=chance.choice(("", "none", "high")),
+        latency_ms=chance.choice((0, 1, chance.randrange(1, 90_000))),
+        ttft_ms=chance.choice((0, chance.randrange(1, 9_000))),
+        fail=(
+            {"status_code": chance.choice((400, 401, 429, 500)), "body": ""}
+            if failed
+            else {"status_code": 200, "body": ""}
+        ),
+        token_breakdown={
+            "quality": "complete",
+            "total_tokens": sum(parts),
+            "unclassified_tokens": 0,
+            "input": {
+                "uncached_tokens": parts[0],
+                "cache_read_tokens": parts[1],
+                "cache_write_tokens": parts[2],
+            },
+            "output": {"non_reasoning_tokens": parts[3], "reasoning_tokens": parts[4]},
+        },
+    )
 
 
 def _instant(chance: random.Random) -> datetime:
     around = chance.choice((None, *_CHANGES))
-    instant = FIRST + timedelta(seconds=chance.uniform(0, 36 * 86_400)) if around is None else around + timedelta(hours=chance.uniform(-26, 26))
+    instant = (
+        FIRST + timedelta(seconds=chance.uniform(0, 36 * 86_400))
+        if around is None
+        else around + timedelta(hours=chance.uniform(-26, 26))
+    )
     if chance.random() < 0.4:
         quarter = timedelta(minutes=15)
         instant -= (instant - FIRST) % quarter
@@ -107,12 +162,16 @@ def _values() -> dict[Dimension, list[Any]]:
     values: dict[Dimension, list[Any]] = {
         Dimension.KEY: [None, *ClientKey.objects.values_list("pk", flat=True)],
         Dimension.CREDENTIAL: [None, *Credential.objects.values_list("pk", flat=True)],
-        Dimension.USER: [None, *ClientKey.objects.exclude(owner=None).values_list("owner", flat=True)],
+        Dimension.USER: [
+            None,
+            *ClientKey.objects.exclude(owner=None).values_list("owner", flat=True),
+        ],
     }
     with connection.cursor() as cursor:
         for dimension in set(Dimension) - values.keys():
             cursor.execute(
-                f"SELECT DISTINCT {VALUE[dimension]} FROM usage_usageseries AS s JOIN management_proxy_upstream AS o ON o.id = s.upstream_id WHERE s.level = 'full'"
+                f"SELECT DISTINCT {VALUE[dimension]} FROM usage_usageseries AS s JOIN"
+                " management_proxy_upstream AS o ON o.id = s.upstream_id WHERE s.level = 'full'"
             )
             values[dimension] = [dimension.parse(row[0]) for row in cursor.fetchall() if row[0]]
     return values
@@ -123,8 +182,16 @@ def random_question(pick: Pick[Any], known: Known) -> Question:
     zone = ZoneInfo(pick((known.calendar, pick(ZONES))))
     groups = tuple(dict.fromkeys(pick(pick(_DIMENSIONS)) for _ in range(pick((0, 1, 1, 2)))))
     asked = [pick(pick(_DIMENSIONS)) for _ in range(pick((0, 0, 1, 1, 2, 3)))]
-    filters = {dimension: _accepted(pick, known.values[dimension]) for dimension in asked if known.values[dimension]}
-    scope = Scope(pick(known.users), sees_everything=False) if pick(range(5)) == 0 else Scope(None, sees_everything=True)
+    filters = {
+        dimension: _accepted(pick, known.values[dimension])
+        for dimension in asked
+        if known.values[dimension]
+    }
+    scope = (
+        Scope(pick(known.users), sees_everything=False)
+        if pick(range(5)) == 0
+        else Scope(None, sees_everything=True)
+    )
     return Question(_intervals(pick, zone), scope, Filters(filters), groups)
 
 
@@ -134,7 +201,12 @@ def _accepted(pick: Pick[Any], values: list[Any]) -> tuple[Any, ...]:
 
 def _intervals(pick: Pick[Any], zone: ZoneInfo) -> list[Interval]:
     day = datetime(2026, 10, 1, tzinfo=zone) + timedelta(days=pick(range(-2, 36)))
-    ragged = timedelta(0) if pick((True, False)) else pick((timedelta(hours=1), timedelta(minutes=15), timedelta(minutes=1, microseconds=1))) * pick(range(96))
+    ragged = (
+        timedelta(0)
+        if pick((True, False))
+        else pick((timedelta(hours=1), timedelta(minutes=15), timedelta(minutes=1, microseconds=1)))
+        * pick(range(96))
+    )
     length = pick(_LENGTHS)
     period = Period((day + ragged).astimezone(UTC), (day + ragged + length).astimezone(UTC), zone)
     bucket = pick([None, *Bucket])
@@ -143,9 +215,13 @@ def _intervals(pick: Pick[Any], zone: ZoneInfo) -> list[Interval]:
     return list(bucket.cut(period))
 
 
-# The value of each dimension as a filter writes it, over events `e`, series `s`, their upstream `o` and client key `k`.
+# The value of each dimension as a filter writes it, over events `e`, series `s`, their upstream `o`
+# and client key `k`.
 VALUE = {
-    **{dimension: f"CASE s.{dimension.value} WHEN '' THEN '{EMPTY}' ELSE s.{dimension.value} END" for dimension in Dimension},
+    **{
+        dimension: f"CASE s.{dimension.value} WHEN '' THEN '{EMPTY}' ELSE s.{dimension.value} END"
+        for dimension in Dimension
+    },
     Dimension.UPSTREAM: "o.name",
     Dimension.USER: f"coalesce(k.owner_id::text, '{UNATTRIBUTED}')",
     Dimension.KEY: f"coalesce(e.client_key_id::text, '{UNATTRIBUTED}')",
@@ -157,8 +233,15 @@ _PLAIN = {
     "attempts": "count(*)",
     "requests": "sum(e.is_first_attempt::int)",
     "failed": "sum(s.failed::int)",
-    **{name: f"sum(e.{name})" for name in SUMS if name.endswith("_tokens") and name != "generated_tokens"},
-    "generated_tokens": "coalesce(sum(e.non_reasoning_output_tokens + e.reasoning_tokens) FILTER (WHERE NOT s.failed), 0)",
+    **{
+        name: f"sum(e.{name})"
+        for name in SUMS
+        if name.endswith("_tokens") and name != "generated_tokens"
+    },
+    "generated_tokens": (
+        "coalesce(sum(e.non_reasoning_output_tokens + e.reasoning_tokens) FILTER (WHERE NOT"
+        " s.failed), 0)"
+    ),
     "generation_ms": "coalesce(sum(e.latency_ms) FILTER (WHERE NOT s.failed), 0)",
     **{f"{m}_count": f"count(*) FILTER (WHERE e.{m}_ms > 0)" for m in ("latency", "ttft")},
     **{f"{m}_sum_ms": f"coalesce(sum(e.{m}_ms), 0)" for m in ("latency", "ttft")},
@@ -168,12 +251,26 @@ _PLAIN = {
 
 def plain_rows(question: Question, columns: dict[str, str]) -> dict[tuple[Any, ...], Row]:
     """`columns` by number of the interval and values of the groups, from the events alone."""
-    conditions = [f"{VALUE[dimension]} = ANY(%({dimension.value})s)" for dimension in question.filters.values]
+    conditions = [
+        f"{VALUE[dimension]} = ANY(%({dimension.value})s)" for dimension in question.filters.values
+    ]
     if not question.scope.sees_everything:
         conditions.append("k.owner_id = %(owner)s")
-    parameters = {d.value: [d.written(value) for value in accepted] for d, accepted in question.filters.values.items()}
-    parameters |= {"owner": question.scope.owner_id, "starts": [i.start for i in question.intervals], "ends": [i.end for i in question.intervals]}
-    keys = ", ".join(["(i.number - 1)::int AS number", *(f"{VALUE[group]} AS group_{n}" for n, group in enumerate(question.groups, 1))])
+    parameters = {
+        d.value: [d.written(value) for value in accepted]
+        for d, accepted in question.filters.values.items()
+    }
+    parameters |= {
+        "owner": question.scope.owner_id,
+        "starts": [i.start for i in question.intervals],
+        "ends": [i.end for i in question.intervals],
+    }
+    keys = ", ".join(
+        [
+            "(i.number - 1)::int AS number",
+            *(f"{VALUE[group]} AS group_{n}" for n, group in enumerate(question.groups, 1)),
+        ]
+    )
     places = ", ".join(str(n + 1) for n in range(len(question.groups) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -186,7 +283,9 @@ def plain_rows(question: Question, columns: dict[str, str]) -> dict[tuple[Any, .
             parameters,
         )
         count = len(question.groups) + 1
-        return {row[:count]: dict(zip(columns, row[count:], strict=True)) for row in cursor.fetchall()}
+        return {
+            row[:count]: dict(zip(columns, row[count:], strict=True)) for row in cursor.fetchall()
+        }
 
 
 def check_ranked_sums(question: Question, top: int, order: str) -> None:
@@ -203,32 +302,57 @@ def check_ranked_sums(question: Question, top: int, order: str) -> None:
     expected: dict[tuple[int, int], list[Row]] = {}
     for key, row in plain.items():
         expected.setdefault((key[0], groups.get(key[1:], top + 1)), []).append(row)
-    assert {(row["number"], row["rank"]): (row["groups"], {name: row[name] for name in _PLAIN}) for row in found} == {
-        key: (len(rows), _summed(rows)) for key, rows in expected.items()
-    }
+    assert {
+        (row["number"], row["rank"]): (row["groups"], {name: row[name] for name in _PLAIN})
+        for row in found
+    } == {key: (len(rows), _summed(rows)) for key, rows in expected.items()}
 
 
 def check_sums(question: Question, measures: Sequence[str]) -> None:
     """Assert that the layer's sums of each group are those of the events, told once."""
-    plain, found = plain_rows(question, {name: _PLAIN[name] for name in measures}), question.sums(measures)
+    plain, found = (
+        plain_rows(question, {name: _PLAIN[name] for name in measures}),
+        question.sums(measures),
+    )
     assert len(found) == len(plain)
-    assert {(row["number"], *_values_of(question, row)): {name: row[name] for name in measures} for row in found} == plain
+    assert {
+        (row["number"], *_values_of(question, row)): {name: row[name] for name in measures}
+        for row in found
+    } == plain
 
 
 def check_percentiles(question: Question, measure: str, measures: Sequence[str]) -> None:
-    """Assert that the layer's percentiles of a measure, asked among `measures`, are within the promised error of the exact ones."""
+    """Assert that the layer's percentiles of a measure, asked among `measures`, are within the
+    promised error of the exact ones."""
     exact = plain_rows(
-        question, {f"p{p}": f"percentile_disc({p / 100}) WITHIN GROUP (ORDER BY e.{measure}_ms) FILTER (WHERE e.{measure}_ms > 0)" for p in PERCENTILES}
+        question,
+        {
+            f"p{p}": (
+                f"percentile_disc({p / 100}) WITHIN GROUP (ORDER BY e.{measure}_ms) FILTER (WHERE"
+                f" e.{measure}_ms > 0)"
+            )
+            for p in PERCENTILES
+        },
     )
     exact = {key: row for key, row in exact.items() if row["p50"] is not None}
     groups = sorted({key[1:] for key in exact})
-    shown = [[_raw(group, value) for group, value in zip(question.groups, values, strict=True)] or [""] for values in groups]
+    shown = [
+        [_raw(group, value) for group, value in zip(question.groups, values, strict=True)] or [""]
+        for values in groups
+    ]
     bins = question.percentiles(measures, shown) if groups else {}
-    found = {(number, *groups[rank - 1]): told[measure] for (number, rank), told in bins.items() if measure in told}
+    found = {
+        (number, *groups[rank - 1]): told[measure]
+        for (number, rank), told in bins.items()
+        if measure in told
+    }
     assert found.keys() == exact.keys()
     for key, row in exact.items():
         for p in PERCENTILES:
-            assert abs(duration_of(found[key][p]) - row[f"p{p}"]) <= RELATIVE_ERROR * row[f"p{p}"] * 1.0001, (key, p)
+            assert (
+                abs(duration_of(found[key][p]) - row[f"p{p}"])
+                <= RELATIVE_ERROR * row[f"p{p}"] * 1.0001
+            ), (key, p)
 
 
 def ask_at_random(pick: Pick[Any], known: Known) -> None:
@@ -251,13 +375,28 @@ def _by_group(plain: dict[tuple[Any, ...], Row], order: str) -> dict[tuple[Any, 
 
 
 def _summed(rows: list[Row]) -> Row:
-    return {name: max(row[name] for row in rows) if name in MAXIMA else sum(row[name] for row in rows) for name in _PLAIN}
+    return {
+        name: max(row[name] for row in rows) if name in MAXIMA else sum(row[name] for row in rows)
+        for name in _PLAIN
+    }
 
 
 def _values_of(question: Question, row: Row) -> tuple[str, ...]:
     values = [row[f"group_{n}"] for n in range(1, len(question.groups) + 1)]
-    return tuple((UNATTRIBUTED if group.is_identity else value if group is Dimension.FAILURE_CLASS else EMPTY) if value == "" else value
-                 for group, value in zip(question.groups, values, strict=True))  # fmt: skip
+    return tuple(
+        (
+            (
+                UNATTRIBUTED
+                if group.is_identity
+                else value
+                if group is Dimension.FAILURE_CLASS
+                else EMPTY
+            )
+            if value == ""
+            else value
+        )
+        for group, value in zip(question.groups, values, strict=True)
+    )
 
 
 def _raw(dimension: Dimension, value: str) -> str:

@@ -33,13 +33,35 @@ def migrated_back():
 
 def insert(table: str, **values) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))}) RETURNING id", list(values.values()))
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))})"
+            " RETURNING id",
+            list(values.values()),
+        )
         return cursor.fetchone()[0]
 
 
 def old_series(upstream, number: int, **fields) -> int:
-    blank = dict.fromkeys(("provider", "model", "alias", "endpoint", "auth_type", "executor_type", "service_tier", "reasoning_effort", "failure_class"), "")
-    return insert("usage_usageseries", upstream_id=upstream.pk, digest=UUID(int=number), **{**blank, "failed": False, "level": "full", **fields})
+    blank = dict.fromkeys(
+        (
+            "provider",
+            "model",
+            "alias",
+            "endpoint",
+            "auth_type",
+            "executor_type",
+            "service_tier",
+            "reasoning_effort",
+            "failure_class",
+        ),
+        "",
+    )
+    return insert(
+        "usage_usageseries",
+        upstream_id=upstream.pk,
+        digest=UUID(int=number),
+        **{**blank, "failed": False, "level": "full", **fields},
+    )
 
 
 def test_client_key_and_credential_move_from_the_series_to_the_events(migrated_back):
@@ -47,26 +69,55 @@ def test_client_key_and_credential_move_from_the_series_to_the_events(migrated_b
     keys = [ClientKey.objects.create(upstream=upstream, digest=bytes([n])) for n in range(2)]
     credential = Credential.objects.create(upstream=upstream, auth_index="a")
     narrow = old_series(upstream, 1, level="overall")
-    shared = {"provider": "codex", "model": "m", "alias": "m", "key_and_model_id": narrow, "overall_id": narrow, "credential_id": credential.pk}
-    series = [old_series(upstream, 2 + n, client_key_id=key.pk, **shared) for n, key in enumerate(keys)]
-    series.append(old_series(upstream, 9, **{**shared, "credential_id": None, "failed": True, "failure_class": "quota"}))
+    shared = {
+        "provider": "codex",
+        "model": "m",
+        "alias": "m",
+        "key_and_model_id": narrow,
+        "overall_id": narrow,
+        "credential_id": credential.pk,
+    }
+    series = [
+        old_series(upstream, 2 + n, client_key_id=key.pk, **shared) for n, key in enumerate(keys)
+    ]
+    series.append(
+        old_series(
+            upstream,
+            9,
+            **{**shared, "credential_id": None, "failed": True, "failure_class": "quota"},
+        )
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE IF NOT EXISTS usage_event_y2026m11 PARTITION OF usage_event FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00')"
+            "CREATE TABLE IF NOT EXISTS usage_event_y2026m11 PARTITION OF usage_event FOR VALUES"
+            " FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00')"
         )
     for number in range(12):
         at, latency = datetime(2026, 11, 1 + number, 23, 50, tzinfo=UTC), number * 100
         insert(
-            "usage_event", timestamp=at, digest=UUID(int=number), series_id=series[number % 3], request_id="", is_first_attempt=True,
-            latency_ms=latency, ttft_ms=latency // 2 or None, total_tokens=number, token_quality="complete",
-        )  # fmt: skip
+            "usage_event",
+            timestamp=at,
+            digest=UUID(int=number),
+            series_id=series[number % 3],
+            request_id="",
+            is_first_attempt=True,
+            latency_ms=latency,
+            ttft_ms=latency // 2 or None,
+            total_tokens=number,
+            token_quality="complete",
+        )
     migrate(migrated_back)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT client_key_id, credential_id, failed FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = series_id ORDER BY e.id LIMIT 3"
+            "SELECT client_key_id, credential_id, failed FROM usage_event AS e JOIN"
+            " usage_usageseries AS s ON s.id = series_id ORDER BY e.id LIMIT 3"
         )
         moved = cursor.fetchall()
-    assert moved == [(keys[0].pk, credential.pk, False), (keys[1].pk, credential.pk, False), (None, None, True)]
+    assert moved == [
+        (keys[0].pk, credential.pk, False),
+        (keys[1].pk, credential.pk, False),
+        (None, None, True),
+    ]
     filled = [rows_of(granularity) for granularity in GRANULARITIES]
     rebuild(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC))
     assert filled == [rows_of(granularity) for granularity in GRANULARITIES]
@@ -74,16 +125,30 @@ def test_client_key_and_credential_move_from_the_series_to_the_events(migrated_b
 
 
 def test_new_events_join_the_series_that_the_migration_made(migrated_back):
-    """The digests that the migration computes are those of the attribution, so no series is made twice."""
+    """The digests that the migration computes are those of the attribution, so no series is made
+    twice."""
     upstream = make_upstream()
     fields = {
-        "provider": "codex", "model": "gpt-5.4", "alias": "gpt-5.4", "endpoint": "POST /v1/responses",
-        "auth_type": "oauth", "executor_type": "CodexExecutor", "service_tier": "auto",
-    }  # fmt: skip
+        "provider": "codex",
+        "model": "gpt-5.4",
+        "alias": "gpt-5.4",
+        "endpoint": "POST /v1/responses",
+        "auth_type": "oauth",
+        "executor_type": "CodexExecutor",
+        "service_tier": "auto",
+    }
     narrow = old_series(upstream, 1, level="overall")
     old_series(upstream, 2, key_and_model_id=narrow, overall_id=narrow, **fields)
     migrate(migrated_back)
     store(upstream, make_event())
     with connection.cursor() as cursor:
-        cursor.execute("SELECT level, count(*) FROM usage_usageseries GROUP BY level ORDER BY level")
-        assert cursor.fetchall() == [("account", 1), ("full", 1), ("model", 1), ("overall", 1), ("upstream", 1)]
+        cursor.execute(
+            "SELECT level, count(*) FROM usage_usageseries GROUP BY level ORDER BY level"
+        )
+        assert cursor.fetchall() == [
+            ("account", 1),
+            ("full", 1),
+            ("model", 1),
+            ("overall", 1),
+            ("upstream", 1),
+        ]

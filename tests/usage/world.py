@@ -1,4 +1,5 @@
-"""An upstream that remembers what it handed out, and real collector processes that collect from it."""
+"""An upstream that remembers what it handed out, and real collector processes that collect from
+it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ BAD = b"17"
 
 @dataclass
 class World:
-    """One upstream, and where the processes that collect from it keep their spool and say what they say."""
+    """One upstream, and where the processes that collect from it keep their spool and say what they
+    say."""
 
     simulator: RunningSimulator
     upstream: Upstream
@@ -33,9 +35,17 @@ class World:
     spool: Path
     log: Path
 
-    def start(self, command: str = "collect_usage", *arguments: str, settings: dict[str, Any] | None = None, **order: Any) -> int:
+    def start(
+        self,
+        command: str = "collect_usage",
+        *arguments: str,
+        settings: dict[str, Any] | None = None,
+        **order: Any,
+    ) -> int:
         own = {"SPOOL_DIR": str(self.spool), "COLLECTOR_PAGE_SIZE": PAGE}
-        return self.nursery.start(command, *arguments, settings={**own, **(settings or {})}, **order)
+        return self.nursery.start(
+            command, *arguments, settings={**own, **(settings or {})}, **order
+        )
 
     def run(self, command: str = "collect_usage", *arguments: str, **order: Any) -> int:
         return self.nursery.wait(self.start(command, *arguments, **order))
@@ -54,7 +64,9 @@ class World:
     @contextmanager
     def fault(self, kind: str, **fields: Any) -> Iterator[None]:
         """Something that befalls every look at the queue meanwhile."""
-        self.simulator.control("faults", {"kind": kind, "path": "*usage-queue", "count": None, **fields})
+        self.simulator.control(
+            "faults", {"kind": kind, "path": "*usage-queue", "count": None, **fields}
+        )
         yield
         self.simulator.control("faults", method="DELETE")
 
@@ -72,10 +84,16 @@ class World:
         return set(CollectorRun.objects.values_list("status", flat=True))
 
     def assert_stored_exactly(self, elements: list[bytes], *, cut_pages: int = 0) -> None:
-        """Events, dead letters and every rollup are those of these elements, each once, and the spool is empty."""
-        assert sorted(UsageEvent.objects.values_list("digest", flat=True)) == sorted(self.identities(elements))
+        """Events, dead letters and every rollup are those of these elements, each once, and the
+        spool is empty."""
+        assert sorted(UsageEvent.objects.values_list("digest", flat=True)) == sorted(
+            self.identities(elements)
+        )
         reasons = list(DeadLetter.objects.values_list("reason", flat=True))
-        assert (reasons.count("not_an_object"), reasons.count("invalid_page")) == (elements.count(BAD), cut_pages)
+        assert (reasons.count("not_an_object"), reasons.count("invalid_page")) == (
+            elements.count(BAD),
+            cut_pages,
+        )
         now = datetime.now(UTC)
         assert differences(now - timedelta(days=1), now + timedelta(days=1)) == []
         assert self.spooled() == []

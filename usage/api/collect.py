@@ -45,7 +45,12 @@ def invalid_query(form: forms.Form) -> JsonResponse:
 
 def invalid_fields(fields: dict[str, str]) -> JsonResponse:
     """400 naming each field, for what only turns out when the question is asked."""
-    return error(400, "VALIDATION_ERROR", "; ".join(f"{name}: {text}" for name, text in fields.items()), fields=fields)
+    return error(
+        400,
+        "VALIDATION_ERROR",
+        "; ".join(f"{name}: {text}" for name, text in fields.items()),
+        fields=fields,
+    )
 
 
 def signed_in(view: View) -> View:
@@ -61,7 +66,8 @@ def signed_in(view: View) -> View:
 
 
 def filtered_by_upstream(view: View) -> View:
-    """For a view with the filter `upstream`: a token of some upstreams has to ask for them, and for no others (403)."""
+    """For a view with the filter `upstream`: a token of some upstreams has to ask for them, and for
+    no others (403)."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -71,7 +77,11 @@ def filtered_by_upstream(view: View) -> View:
             asked = set(filter(None, request.GET.getlist("upstream")))
             if not asked or asked - reached:
                 names = ", ".join(sorted(reached)) or "none any more"
-                return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", f"The token reaches {names}: ask for these by the filter `upstream`.")
+                return error(
+                    403,
+                    "AUTH_INSUFFICIENT_PERMISSIONS",
+                    f"The token reaches {names}: ask for these by the filter `upstream`.",
+                )
         return view(request, *args, **kwargs)
 
     return honours_token_upstreams(checked)
@@ -100,9 +110,20 @@ def collect(request: HttpRequest) -> HttpResponse:
     upstreams = list(chosen)
     if request.user.is_authenticated:  # who calls with the collector's key does so all the time
         target = ", ".join(u.name for u in upstreams) or "no upstream"
-        audit.record(request.user, "collection.triggered", target, outcome=audit.Outcome.SUCCEEDED if upstreams else audit.Outcome.REFUSED)
+        audit.record(
+            request.user,
+            "collection.triggered",
+            target,
+            outcome=audit.Outcome.SUCCEEDED if upstreams else audit.Outcome.REFUSED,
+        )
     if not upstreams:
-        return error(503, "CONFIG_ERROR", f"No enabled upstream is named {name[:60]!r}." if name else "No upstream is configured or enabled.")
+        return error(
+            503,
+            "CONFIG_ERROR",
+            f"No enabled upstream is named {name[:60]!r}."
+            if name
+            else "No upstream is configured or enabled.",
+        )
     return _collect_answer([(u, collect_once(u, CollectorRun.Trigger.HTTP)) for u in upstreams])
 
 
@@ -114,7 +135,9 @@ def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
             return None
         return error(401, "AUTH_FAILED", "The collector key is wrong, or none is configured.")
     if not request.user.is_authenticated:
-        return error(401, "AUTH_UNAUTHORIZED", "Sign in, or send the collector key as a bearer token.")
+        return error(
+            401, "AUTH_UNAUTHORIZED", "Sign in, or send the collector key as a bearer token."
+        )
     if not request.user.is_staff:
         return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", "Only staff may trigger a collection.")
     return None if token_of(request) else _refuse_without_csrf(request)
@@ -133,14 +156,26 @@ def _collect_answer(outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]
     first = outcomes[0][1]
     body: dict[str, Any] = run_summary(first)
     if len(outcomes) > 1:
-        body["upstreams"] = [{"upstream": u.name, **run_summary(outcome)} for u, outcome in outcomes]
+        body["upstreams"] = [
+            {"upstream": u.name, **run_summary(outcome)} for u, outcome in outcomes
+        ]
     if isinstance(first, RunInProgress):
-        return JsonResponse({"success": False, "message": "A collection is already in progress.", **body}, status=202)
+        return JsonResponse(
+            {"success": False, "message": "A collection is already in progress.", **body},
+            status=202,
+        )
     succeeded = first.status == CollectorRun.Status.SUCCEEDED
     totals = {"processed": first.popped, "skipped": first.duplicates, "latencyBackfilled": 0}
-    body = {**body, "success": succeeded, **totals, "lastCollectedAt": status.collector_status()["lastCollectedAt"] or None}
+    body = {
+        **body,
+        "success": succeeded,
+        **totals,
+        "lastCollectedAt": status.collector_status()["lastCollectedAt"] or None,
+    }
     return JsonResponse(body, status=200 if succeeded else _failure_status(first))
 
 
 def _failure_status(run: CollectorRun) -> int:
-    return {"connection": 503, "timeout": 504, "auth": 503, "internal": 500}.get(run.failure_class, 502)
+    return {"connection": 503, "timeout": 504, "auth": 503, "internal": 500}.get(
+        run.failure_class, 502
+    )

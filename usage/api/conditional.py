@@ -1,6 +1,7 @@
 """JSON answers that carry how fresh they are, and need not be sent again while nothing has changed.
 
-An ETag is that of the data: `asOf`, `lagSeconds` and `collectorStatus` change every second and say nothing new.
+An ETag is that of the data: `asOf`, `lagSeconds` and `collectorStatus` change every second and say
+nothing new.
 """
 
 import hashlib
@@ -20,8 +21,15 @@ from usage.history.scope import Scope
 _VOLATILE = ("asOf", "lagSeconds", "collectorStatus")
 
 
-def answered(request: HttpRequest, name: str, question: object, scope: Scope, ask: Callable[[], dict[str, Any]]) -> HttpResponse:
-    """The remembered answer to a question as JSON, with `asOf` and `lagSeconds`; 304 if the caller has it."""
+def answered(
+    request: HttpRequest,
+    name: str,
+    question: object,
+    scope: Scope,
+    ask: Callable[[], dict[str, Any]],
+) -> HttpResponse:
+    """The remembered answer to a question as JSON, with `asOf` and `lagSeconds`; 304 if the caller
+    has it."""
     answer = remembered(name, question, scope, lambda: _encoded(ask()), afresh=asks_afresh(request))
     return _response(request, *answer.told, answer.as_of)
 
@@ -32,24 +40,41 @@ def answered_once(request: HttpRequest, body: dict[str, Any], as_of: datetime) -
 
 
 def asks_afresh(request: HttpRequest) -> bool:
-    """Whether the caller wants no remembered answer, and may want that: staff who send `Cache-Control: no-cache`."""
-    return bool(getattr(request.user, "is_staff", False)) and "no-cache" in request.headers.get("Cache-Control", "")
+    """Whether the caller wants no remembered answer, and may want that: staff who send
+    `Cache-Control: no-cache`."""
+    return bool(getattr(request.user, "is_staff", False)) and "no-cache" in request.headers.get(
+        "Cache-Control", ""
+    )
 
 
 def freshness(as_of: datetime) -> dict[str, Any]:
-    """`asOf`, and `lagSeconds`: how long before that the queue was last read with success, null if never."""
+    """`asOf`, and `lagSeconds`: how long before that the queue was last read with success, null if
+    never."""
     collected = slowest_collected_at()
     lag = round(max((as_of - collected).total_seconds(), 0), 1) if collected else None
-    return {"asOf": as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "lagSeconds": lag}
+    return {
+        "asOf": as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "lagSeconds": lag,
+    }
 
 
 def _encoded(body: dict[str, Any]) -> tuple[bytes, str]:
     data = body.get("data", {})
     volatile = {name: data[name] for name in _VOLATILE if name in data}
-    stable = msgspec.json.encode({name: value for name, value in data.items() if name not in volatile})
+    stable = msgspec.json.encode(
+        {name: value for name, value in data.items() if name not in volatile}
+    )
     rest = {name: value for name, value in body.items() if name != "data"}
     digest = hashlib.sha256(stable + msgspec.json.encode(rest)).hexdigest()[:32]
-    told = {"data": msgspec.Raw(_joined(stable, msgspec.json.encode(volatile)) if volatile else stable)} if data else {}
+    told = (
+        {
+            "data": msgspec.Raw(
+                _joined(stable, msgspec.json.encode(volatile)) if volatile else stable
+            )
+        }
+        if data
+        else {}
+    )
     return msgspec.json.encode(told | rest), f'W/"{digest}"'
 
 

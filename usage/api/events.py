@@ -23,18 +23,30 @@ from usage.web.forms import EventForm, ExportForm
 @signed_in
 @filtered_by_upstream
 def events(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=&tz=&limit=&cursor=&request_id=` and a filter per dimension, all optional: newest first, at most 500 a page.
+    """`?from=&to=&tz=&limit=&cursor=&request_id=` and a filter per dimension, all optional: newest
+    first, at most 500 a page.
 
-    `next` and `previous` are the cursors of the pages beside this one, null at the ends; the `Link` header has their addresses.
+    `next` and `previous` are the cursors of the pages beside this one, null at the ends; the `Link`
+    header has their addresses.
     """
     form = EventForm(request.GET, scope=Scope.of(request.user))
     if not form.is_valid():
         return invalid_query(form)
-    page, where = read(lambda: page_of_events(form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]))
+    page, where = read(
+        lambda: page_of_events(
+            form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]
+        )
+    )
     cursors = {"next": page.next, "prev": page.previous}
-    body = {"events": page.rows, "next": page.next and str(page.next), "previous": page.previous and str(page.previous)}
+    body = {
+        "events": page.rows,
+        "next": page.next and str(page.next),
+        "previous": page.previous and str(page.previous),
+    }
     response = answered_once(request, body, where.as_of)
-    if links := [f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor]:
+    if links := [
+        f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor
+    ]:
         response.headers["Link"] = ", ".join(links)
     return response
 
@@ -42,7 +54,8 @@ def events(request: HttpRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
-    """One event with everything that is known of it, and the attempts at the same client request."""
+    """One event with everything that is known of it, and the attempts at the same client
+    request."""
     as_of = timezone.now()
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
@@ -54,14 +67,19 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
 @signed_in
 @filtered_by_upstream
 def export(request: HttpRequest) -> HttpResponseBase:
-    """`?format=csv|jsonl` and what `events` takes but for pages: all events of the window as a file, oldest first."""
+    """`?format=csv|jsonl` and what `events` takes but for pages: all events of the window as a
+    file, oldest first."""
     form = ExportForm(request.GET, scope=Scope.of(request.user))
     if not form.is_valid():
         return invalid_query(form)
     window, file_format = form.window(), form.cleaned_data["format"]
     chunks = export_of(form.question(), file_format)
     if chunks is None:
-        busy = error(429, "EXPORTS_BUSY", f"{MOST_AT_ONCE} exports are being written; try again when one has ended.")
+        busy = error(
+            429,
+            "EXPORTS_BUSY",
+            f"{MOST_AT_ONCE} exports are being written; try again when one has ended.",
+        )
         busy.headers["Retry-After"] = "10"
         return busy
     response = StreamingHttpResponse(chunks, content_type=file_format.content_type)
@@ -73,5 +91,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 def _address(request: HttpRequest, cursor: Cursor) -> str:
-    kept = [(name, value) for name, values in request.GET.lists() if name != "cursor" for value in values]
-    return request.build_absolute_uri(f"{request.path}?{urlencode([*kept, ('cursor', str(cursor))])}")
+    kept = [
+        (name, value)
+        for name, values in request.GET.lists()
+        if name != "cursor"
+        for value in values
+    ]
+    return request.build_absolute_uri(
+        f"{request.path}?{urlencode([*kept, ('cursor', str(cursor))])}"
+    )

@@ -1,4 +1,5 @@
-"""JSON of history: the contract of the present dashboard, and summary, series and breakdown beside it (docs/api.md)."""
+"""JSON of history: the contract of the present dashboard, and summary, series and breakdown beside
+it (docs/api.md)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,20 +27,24 @@ _TOP_OF_SERIES = (10, 50)
 @signed_in
 @filtered_by_upstream
 def history(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=[&tz=]` and a filter per dimension: dashboard contract in usage/api/history_body.py."""
+    """`?from=&to=[&tz=]` and a filter per dimension: dashboard contract in
+    usage/api/history_body.py."""
     scope = Scope.of(request.user)
     form = FilteredForm(request.GET, scope=scope)
     if not form.is_valid():
         return invalid_query(form)
     window, filters = form.window(), form.filters
-    return _told(request, "history", (window, filters), scope, lambda: history_of(window, scope, filters))
+    return _told(
+        request, "history", (window, filters), scope, lambda: history_of(window, scope, filters)
+    )
 
 
 @require_GET
 @signed_in
 @filtered_by_upstream
 def summary(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=&tz=&bucket=&compare=previous` and filters: totals with percentiles, and a series."""
+    """`?from=&to=&tz=&bucket=&compare=previous` and filters: totals with percentiles, and a
+    series."""
     return _answer(request, "summary", summary_of, max_groups=0)
 
 
@@ -47,7 +52,8 @@ def summary(request: HttpRequest) -> HttpResponse:
 @signed_in
 @filtered_by_upstream
 def series(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=&tz=&bucket=&group_by=&top=&order_by=&percentiles=` and filters: measures by bucket and group."""
+    """`?from=&to=&tz=&bucket=&group_by=&top=&order_by=&percentiles=` and filters: measures by
+    bucket and group."""
     return _answer(request, "series", series_of, top=_TOP_OF_SERIES)
 
 
@@ -59,7 +65,9 @@ def breakdown(request: HttpRequest) -> HttpResponse:
     return _answer(request, "breakdown", breakdown_of)
 
 
-def _answer(request: HttpRequest, name: str, answer: Callable[[Asked], dict[str, Any]], **limits: Any) -> HttpResponse:
+def _answer(
+    request: HttpRequest, name: str, answer: Callable[[Asked], dict[str, Any]], **limits: Any
+) -> HttpResponse:
     scope = Scope.of(request.user)
     form = QuestionForm(request.GET, scope=scope, **limits)
     if not form.is_valid():
@@ -68,7 +76,13 @@ def _answer(request: HttpRequest, name: str, answer: Callable[[Asked], dict[str,
     return _told(request, name, asked, scope, lambda: answer(asked))
 
 
-def _told(request: HttpRequest, name: str, question: object, scope: Scope, ask: Callable[[], dict[str, Any]]) -> HttpResponse:
+def _told(
+    request: HttpRequest,
+    name: str,
+    question: object,
+    scope: Scope,
+    ask: Callable[[], dict[str, Any]],
+) -> HttpResponse:
     try:
         return answered(request, name, question, scope, ask)
     except InvalidQuery as wrong:

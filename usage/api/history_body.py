@@ -1,4 +1,5 @@
-"""The body of `GET /api/usage/history`: the fields that consumers of the present dashboard read, and new ones beside them."""
+"""The body of `GET /api/usage/history`: the fields that consumers of the present dashboard read,
+and new ones beside them."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -24,17 +25,26 @@ EVENTS_SHOWN = 200
 LATENCIES_SHOWN = 120
 _LATENCY_FIELDS = ("timestamp", "keyName", "username", "model", "latencyMs", "failed")
 _DAY_TOKENS = (
-    "inputTokens", "outputTokens", "uncachedInputTokens", "cacheReadTokens", "cacheWriteTokens",
-    "nonReasoningOutputTokens", "reasoningTokens", "unclassifiedTokens",
-)  # fmt: skip
+    "inputTokens",
+    "outputTokens",
+    "uncachedInputTokens",
+    "cacheReadTokens",
+    "cacheWriteTokens",
+    "nonReasoningOutputTokens",
+    "reasoningTokens",
+    "unclassifiedTokens",
+)
 
 
 def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row:
-    """The answer for a window, a scope and filters. Raises InvalidQuery where it would need events that were pruned."""
+    """The answer for a window, a scope and filters. Raises InvalidQuery where it would need events
+    that were pruned."""
     filters = filters or Filters()
     with one_instant():
         whole = Question([window.period], scope, filters)
-        pairs = Question([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(COUNTS)
+        pairs = Question([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(
+            COUNTS
+        )
         classes = Question(_days(window), scope, filters, (Dimension.FAILURE_CLASS,)).sums()
         bins = whole.percentiles(DURATIONS).get((0, 1), {})
         events = _newest(window, scope, filters)
@@ -47,7 +57,10 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
         "failureBreakdown": _failures(classes),
         "requestEvents": events[:EVENTS_SHOWN],
         "latencySeries": _latencies(events, window, scope, filters),
-        **{f"{measure}Summary": duration(total, measure, bins.get(measure, {})) for measure in DURATIONS},
+        **{
+            f"{measure}Summary": duration(total, measure, bins.get(measure, {}))
+            for measure in DURATIONS
+        },
         "period": {"from": _iso(window.start), "to": _iso(window.end), "timeZone": window.zone.key},
         "collectorStatus": collector_status(),
         "truncated": False,
@@ -62,12 +75,19 @@ def _iso(instant: datetime) -> str:
 
 def _days(window: Window) -> list[Interval]:
     edges = [midnight(day, window.zone) for day in window.days]
-    return [Interval(start, end) for start, end in zip(edges, [*edges[1:], window.end], strict=True)]
+    return [
+        Interval(start, end) for start, end in zip(edges, [*edges[1:], window.end], strict=True)
+    ]
 
 
 def _counted(row: Row) -> Row:
     c = counted(row)
-    renamed = {"totalRequests": c.pop("attempts"), "clientRequests": c.pop("requests"), "successCount": c.pop("succeeded"), "failureCount": c.pop("failed")}
+    renamed = {
+        "totalRequests": c.pop("attempts"),
+        "clientRequests": c.pop("requests"),
+        "successCount": c.pop("succeeded"),
+        "failureCount": c.pop("failed"),
+    }
     return renamed | c
 
 
@@ -79,24 +99,45 @@ def _grouped(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
 
 
 def _failures(classes: list[Row]) -> list[Row]:
-    counts = {name: sum(row["attempts"] for row in rows) for name, rows in _grouped(classes, "group_1").items() if name}
+    counts = {
+        name: sum(row["attempts"] for row in rows)
+        for name, rows in _grouped(classes, "group_1").items()
+        if name
+    }
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [{"failureClass": name, "label": FailureClass(name).label, "count": count} for name, count in ranked]
+    return [
+        {"failureClass": name, "label": FailureClass(name).label, "count": count}
+        for name, count in ranked
+    ]
 
 
 def _keys(pairs: list[Row], scope: Scope) -> Row:
     groups = _grouped(pairs, "group_1")
     names = key_names(int(key) for key in groups if key)
     ranked = sorted(groups.items(), key=lambda item: -sum(row["attempts"] for row in item[1]))
-    return {key or UNATTRIBUTED: _key(key, rows, names.get(int(key or 0)), scope) for key, rows in ranked}
+    return {
+        key or UNATTRIBUTED: _key(key, rows, names.get(int(key or 0)), scope)
+        for key, rows in ranked
+    }
 
 
 def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
     c = _counted(added(pairs))
-    owner = {"username": known["owner__username"], "userId": str(known["owner_id"])} if known and known["owner_id"] and scope.sees_everything else {}
+    owner = (
+        {"username": known["owner__username"], "userId": str(known["owner_id"])}
+        if known and known["owner_id"] and scope.sees_everything
+        else {}
+    )
     models = {pair["group_2"]: _model_of_key(pair) for pair in pairs}
     name = known["name"] if known else f"Key {key}" if key else "No key"
-    return {"keyName": name, **owner, **c, "reasoningTokens": c["reasoningTokens"] or 0, "cachedTokens": c["cacheReadTokens"] or 0, "models": models}
+    return {
+        "keyName": name,
+        **owner,
+        **c,
+        "reasoningTokens": c["reasoningTokens"] or 0,
+        "cachedTokens": c["cacheReadTokens"] or 0,
+        "models": models,
+    }
 
 
 def _model_of_key(pair: Row) -> Row:
@@ -105,8 +146,14 @@ def _model_of_key(pair: Row) -> Row:
     return {
         "totalRequests": pair["attempts"],
         "totalTokens": pair["total_tokens"] or 0,
-        "inputTokens": (pair["uncached_input_tokens"] or 0) + (cache_read or 0) + (pair["cache_write_tokens"] or 0),
-        "outputTokens": (pair["non_reasoning_output_tokens"] or 0) + (pair["reasoning_tokens"] or 0),
+        "inputTokens": (
+            (pair["uncached_input_tokens"] or 0)
+            + (cache_read or 0)
+            + (pair["cache_write_tokens"] or 0)
+        ),
+        "outputTokens": (
+            (pair["non_reasoning_output_tokens"] or 0) + (pair["reasoning_tokens"] or 0)
+        ),
         "successCount": pair["attempts"] - pair["failed"],
         "failureCount": pair["failed"],
         "cacheReadTokens": cache_read,
@@ -121,35 +168,55 @@ def _daily(classes: list[Row], window: Window) -> list[Row]:
 def _day(day: date, row: Row) -> Row:
     c = _counted(row)
     return {
-        "date": day.isoformat(), "requests": c["totalRequests"], "clientRequests": c["clientRequests"], "tokens": c["totalTokens"],
-        "success": c["successCount"], "failure": c["failureCount"], **{name: c[name] for name in _DAY_TOKENS},
-    }  # fmt: skip
+        "date": day.isoformat(),
+        "requests": c["totalRequests"],
+        "clientRequests": c["clientRequests"],
+        "tokens": c["totalTokens"],
+        "success": c["successCount"],
+        "failure": c["failureCount"],
+        **{name: c[name] for name in _DAY_TOKENS},
+    }
 
 
 def _models(pairs: list[Row]) -> list[Row]:
     entries = []
     for model, of_model in _grouped(pairs, "group_2").items():
         c = _counted(added(of_model))
-        entries.append({"model": model, "requests": c["totalRequests"], "tokens": c["totalTokens"], **c})
+        entries.append(
+            {"model": model, "requests": c["totalRequests"], "tokens": c["totalTokens"], **c}
+        )
     return sorted(entries, key=lambda entry: (-entry["requests"], entry["model"]))
 
 
 def _newest(window: Window, scope: Scope, filters: Filters) -> list[Row]:
-    return page_of_events(EventQuestion(window.start, window.end, scope, filters), None, EVENTS_SHOWN).rows
+    return page_of_events(
+        EventQuestion(window.start, window.end, scope, filters), None, EVENTS_SHOWN
+    ).rows
 
 
 def _latencies(newest: list[Row], window: Window, scope: Scope, filters: Filters) -> list[Row]:
-    """The newest events with a latency, oldest first; asked for only if they are not among the newest of all."""
+    """The newest events with a latency, oldest first; asked for only if they are not among the
+    newest of all."""
     events = [event for event in newest if event["latencyMs"]][:LATENCIES_SHOWN]
     if len(events) < LATENCIES_SHOWN and len(newest) == EVENTS_SHOWN:
         events = _newest_with_latency(window, scope, filters)
-    return [{name: event[name] for name in _LATENCY_FIELDS if name in event} for event in reversed(events)]
+    return [
+        {name: event[name] for name in _LATENCY_FIELDS if name in event}
+        for event in reversed(events)
+    ]
 
 
 def _newest_with_latency(window: Window, scope: Scope, filters: Filters) -> list[Row]:
     return rows(
         "history.newest_with_latency",
-        f'SELECT {select_list(fields_for(scope))} FROM usage_event AS e {JOINS} WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s '
-        f'AND e.latency_ms > 0 AND {scope.over("e")} AND {filters.sql()} ORDER BY e."timestamp" DESC, e.id DESC LIMIT %(limit)s',
-        {"start": window.start, "end": window.end, "limit": LATENCIES_SHOWN, "owner": scope.owner_id, **filters.parameters},
+        f'SELECT {select_list(fields_for(scope))} FROM usage_event AS e {JOINS} WHERE e."timestamp"'
+        f' >= %(start)s AND e."timestamp" < %(end)s AND e.latency_ms > 0 AND {scope.over("e")} AND'
+        f' {filters.sql()} ORDER BY e."timestamp" DESC, e.id DESC LIMIT %(limit)s',
+        {
+            "start": window.start,
+            "end": window.end,
+            "limit": LATENCIES_SHOWN,
+            "owner": scope.owner_id,
+            **filters.parameters,
+        },
     )

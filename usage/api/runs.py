@@ -7,7 +7,8 @@ from usage.models import CollectorRun
 
 
 def run_summary(outcome: CollectorRun | RunInProgress) -> dict[str, Any]:
-    """The public form of a finished run or of one that is in progress; instants are ISO 8601, durations milliseconds."""
+    """The public form of a finished run or of one that is in progress; instants are ISO 8601,
+    durations milliseconds."""
     if isinstance(outcome, RunInProgress):
         return {
             "status": "in_progress",

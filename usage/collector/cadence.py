@@ -1,12 +1,16 @@
-"""When the collector looks again: as often as the backlog asks, never so rarely that events expire unseen. Pure.
+"""When the collector looks again: as often as the backlog asks, never so rarely that events expire
+unseen. Pure.
 
     after                       the next look comes
     a full page                 at once
     a page with events          after the interval
-    empty looks for a while     after an interval that grows by half each time, up to LONGEST_IDLE_SECONDS
-    a failure                   after an interval that doubles each time, up to LONGEST_BACKOFF_SECONDS
+    empty looks for a while     after an interval that grows by half each time, up to
+                                LONGEST_IDLE_SECONDS
+    a failure                   after an interval that doubles each time, up to
+                                LONGEST_BACKOFF_SECONDS
 
-and in each case within a third of the upstream's retention, so that two looks in a row may fail before anything is lost.
+and in each case within a third of the upstream's retention, so that two looks in a row may fail
+before anything is lost.
 """
 
 import random
@@ -21,7 +25,8 @@ PATIENCE = 15
 
 
 def longest_wait(retention_seconds: int | None) -> float:
-    """The longest time between two looks, in seconds; the default retention holds where it is not known."""
+    """The longest time between two looks, in seconds; the default retention holds where it is not
+    known."""
     return (retention_seconds or DEFAULT_RETENTION_SECONDS) / 3
 
 
@@ -41,7 +46,8 @@ class Cadence:
         if more_waiting:
             return 0.0
         idle = self.interval * 1.5 ** min(max(self.empty_looks - PATIENCE, 0), 20)
-        return self._bounded(min(idle, max(LONGEST_IDLE_SECONDS, self.interval))) * random.uniform(0.9, 1.0)  # noqa: S311
+        jitter = random.uniform(0.9, 1.0)  # noqa: S311
+        return self._bounded(min(idle, max(LONGEST_IDLE_SECONDS, self.interval))) * jitter
 
     def after_failure(self) -> float:
         """Seconds to wait after a run that failed."""

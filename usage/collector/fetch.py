@@ -1,7 +1,8 @@
-"""Popping a page into the spool and parsing it; this may go on in a thread while the page before is stored.
+"""Popping a page into the spool and parsing it; this may go on in a thread while the page before is
+stored.
 
-Nothing here asks the database, so that a page which the upstream has handed out is safe whatever the database does. The
-caller has renewed the lease just before.
+Nothing here asks the database, so that a page which the upstream has handed out is safe whatever
+the database does. The caller has renewed the lease just before.
 """
 
 import threading
@@ -27,7 +28,8 @@ SHORT = 64
 
 @dataclass
 class Page:
-    """What a pop brought: its file in the spool, open and locked; what it holds; and what ended the pop early."""
+    """What a pop brought: its file in the spool, open and locked; what it holds; and what ended the
+    pop early."""
 
     file: spool.SpoolFile
     entries: list[Entry] = field(default_factory=list)
@@ -46,12 +48,16 @@ class Page:
         return self.elements >= self.asked
 
     def next_count(self, most: int) -> int:
-        """How many events to ask for next, so that the page is large enough to be quick and small enough for the memory."""
-        return max(min(most, self.elements * PAGE_BYTES // max(self.size_bytes, 1)), min(most, LEAST_COUNT))
+        """How many events to ask for next, so that the page is large enough to be quick and small
+        enough for the memory."""
+        return max(
+            min(most, self.elements * PAGE_BYTES // max(self.size_bytes, 1)), min(most, LEAST_COUNT)
+        )
 
 
 def fetch(client: ManagementClient, upstream_id: int, count: int) -> Page:
-    """Pop a page of up to `count` events; what arrived is in it even if the answer broke. Raises SpoolError before a pop."""
+    """Pop a page of up to `count` events; what arrived is in it even if the answer broke. Raises
+    SpoolError before a pop."""
     page = Page(spool.new_file(upstream_id, count), asked=count)
     try:
         _receive(page, client, upstream_id, count)
@@ -77,7 +83,8 @@ def _receive(page: Page, client: ManagementClient, upstream_id: int, count: int)
 
 
 class Fetching(threading.Thread):
-    """A fetch that goes on meanwhile. A daemon: who forces an exit does not wait for an upstream."""
+    """A fetch that goes on meanwhile. A daemon: who forces an exit does not wait for an
+    upstream."""
 
     def __init__(self, fetch_page: Callable[[], Page]) -> None:
         super().__init__(name="fetching", daemon=True)

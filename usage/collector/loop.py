@@ -1,7 +1,8 @@
-"""The collector's loop: one thread for each enabled upstream, so that one that hangs never delays another.
+"""The collector's loop: one thread for each enabled upstream, so that one that hangs never delays
+another.
 
-A thread's step collects once; `usage/collector/cadence.py` says when it looks again. The main thread looks for added, paused and
-removed upstreams.
+A thread's step collects once; `usage/collector/cadence.py` says when it looks again. The main
+thread looks for added, paused and removed upstreams.
 """
 
 import logging
@@ -68,7 +69,10 @@ class UpstreamThread(threading.Thread):
         except LeaseLost:
             return self._cadence.while_another_collects()
         except DatabaseError as error:
-            logger.error("Database is out of reach", extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]})
+            logger.error(
+                "Database is out of reach",
+                extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]},
+            )
             connection.close()
             return self._cadence.after_failure()
         except Upstream.DoesNotExist:
@@ -82,14 +86,21 @@ class UpstreamThread(threading.Thread):
         return self._cadence.after_success(looked.popped, looked.more_waiting)
 
     def _look(self) -> Looked:
-        """Pull once; or be pushed to, until that ends, in which case the next step pulls at once."""
-        if self.upstream.collection_mode == CollectionMode.PULL or self._fallback.pulls or not self._has_pulled:
+        """Pull once; or be pushed to, until that ends, in which case the next step pulls at
+        once."""
+        if (
+            self.upstream.collection_mode == CollectionMode.PULL
+            or self._fallback.pulls
+            or not self._has_pulled
+        ):
             self._has_pulled = True
             return self._watch.look(CollectorRun.Trigger.LOOP, self._must_stop)
         started = time.monotonic()
         looked = stream(self._watch, self._must_stop)
         self._has_pulled = False
-        self._fallback.note_end(time.monotonic() - started, looked.ending.status == CollectorRun.Status.FAILED)
+        self._fallback.note_end(
+            time.monotonic() - started, looked.ending.status == CollectorRun.Status.FAILED
+        )
         return looked
 
     def _rest(self) -> None:
@@ -123,7 +134,8 @@ class CollectorLoop:
         logger.info("Collector stopped")
 
     def adjust(self) -> None:
-        """Start threads for new upstreams, retire those of paused and removed ones and store what they left, replace dead ones."""
+        """Start threads for new upstreams, retire those of paused and removed ones and store what
+        they left, replace dead ones."""
         try:
             upstreams = list(Upstream.objects.all())
             if not heeds_environment(upstreams):

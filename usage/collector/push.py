@@ -1,23 +1,29 @@
-"""Push mode: events come by subscription, are durable before anybody looks at them, and are stored as they come.
+"""Push mode: events come by subscription, are durable before anybody looks at them, and are stored
+as they come.
 
     upstream --message--> receiver --batch--> spool file, synced --> this thread: ingest, remove
                           (a thread that asks no database)
 
-A session holds the collect lease from its beginning to its end, and is told in runs of RUN_SECONDS each, of which those
-that brought nothing share a row (`usage/collector/watch.py`).
+A session holds the collect lease from its beginning to its end, and is told in runs of RUN_SECONDS
+each, of which those that brought nothing share a row (`usage/collector/watch.py`).
 
 Invariants
-* Subscribe first, then pop what the queue holds from before: whatever ended in between is in one or the other, or both,
-  and storing twice does nothing. After a subscription ends, for whatever reason, the next step of the loop pulls at once.
-* The receiver writes every batch to the spool and syncs it before it reads on. It never waits for the database: while that
-  is away the spool grows, and is stored when it is back. Nothing that reached us depends on the process from then on.
-* The receiver must read fast: the upstream cuts off whoever lets 256 messages pile up, and that one message is lost. A
-  subscriber that was cut off pulls for a while, longer each time (`Fallback`).
+* Subscribe first, then pop what the queue holds from before: whatever ended in between is in one or
+  the other, or both, and storing twice does nothing. After a subscription ends, for whatever
+  reason, the next step of the loop pulls at once.
+* The receiver writes every batch to the spool and syncs it before it reads on. It never waits for
+  the database: while that is away the spool grows, and is stored when it is back. Nothing that
+  reached us depends on the process from then on.
+* The receiver must read fast: the upstream cuts off whoever lets 256 messages pile up, and that one
+  message is lost. A subscriber that was cut off pulls for a while, longer each time (`Fallback`).
 
 Failure rules
-* Lease lost (refused, not merely out of reach): leave, so that somebody else may have it; what came is in the spool.
-* Spool broken: leave at once, so that the upstream queues events again; the batch in hand is stored from memory.
-* A stop waits for an instant in which no message is on its way, since leaving drops what the upstream still holds for us.
+* Lease lost (refused, not merely out of reach): leave, so that somebody else may have it; what came
+  is in the spool.
+* Spool broken: leave at once, so that the upstream queues events again; the batch in hand is stored
+  from memory.
+* A stop waits for an instant in which no message is on its way, since leaving drops what the
+  upstream still holds for us.
 """
 
 import contextlib
@@ -40,7 +46,15 @@ from management_proxy.upstreams.registry import client_of, subscription_to
 from monitoring.failpoints import around
 from monitoring.leases import heartbeat, renew
 from usage.collector import spool
-from usage.collector.run import Ending, LeaseLost, Run, drain, ending_by, ingest_left_over, record_if_possible
+from usage.collector.run import (
+    Ending,
+    LeaseLost,
+    Run,
+    drain,
+    ending_by,
+    ingest_left_over,
+    record_if_possible,
+)
 from usage.collector.watch import Looked, Watch
 from usage.ingest.store import ingest
 from usage.models import CollectorRun
@@ -73,7 +87,8 @@ class Unspooled(contextlib.nullcontext[None]):
 
 
 class Receiver(threading.Thread):
-    """Reads a subscription into spool files, which the storing thread takes from `files` in order; None is the last."""
+    """Reads a subscription into spool files, which the storing thread takes from `files` in order;
+    None is the last."""
 
     def __init__(self, subscription: Subscription, upstream_id: int) -> None:
         super().__init__(name=f"receiver {upstream_id}", daemon=True)
@@ -101,8 +116,14 @@ class Receiver(threading.Thread):
     def _keep(self, events: list[bytes]) -> None:
         if not events:
             return
-        ends = time.monotonic() + (GATHER_SECONDS if self.files.qsize() < FILES_WAITING else GATHER_LONGER_SECONDS)
-        while len(events) < settings.COLLECTOR_PAGE_SIZE and (left := ends - time.monotonic()) > 0 and not self._leave.is_set():
+        ends = time.monotonic() + (
+            GATHER_SECONDS if self.files.qsize() < FILES_WAITING else GATHER_LONGER_SECONDS
+        )
+        while (
+            len(events) < settings.COLLECTOR_PAGE_SIZE
+            and (left := ends - time.monotonic()) > 0
+            and not self._leave.is_set()
+        ):
             try:
                 events += self._subscription.receive(left)
             except UpstreamError as error:
@@ -126,7 +147,8 @@ class Receiver(threading.Thread):
 
 
 def page_of(events: list[bytes]) -> bytes:
-    """Messages as the page that a pop would have brought; one that is no JSON becomes a JSON string, as over HTTP."""
+    """Messages as the page that a pop would have brought; one that is no JSON becomes a JSON
+    string, as over HTTP."""
     return b"[" + b",".join(map(_element, events)) + b"]"
 
 
@@ -139,9 +161,11 @@ def _element(event: bytes) -> bytes:
 
 
 def stream(watch: Watch, should_stop: Callable[[], bool]) -> Looked:
-    """Collect by subscription, after the watch's `begin`, until told to stop or until it ends; how that came.
+    """Collect by subscription, after the watch's `begin`, until told to stop or until it ends; how
+    that came.
 
-    Raises LeaseLost, and django.db.Error if the database is gone when the session begins or is to be told as ended.
+    Raises LeaseLost, and django.db.Error if the database is gone when the session begins or is to
+    be told as ended.
     """
     with heartbeat(watch.term):
         return Session(watch, should_stop).go_on()
@@ -187,7 +211,8 @@ class Session:
             ingest_left_over(run)
             self._receiver = Receiver(subscription_to(run.upstream), run.upstream.pk)
             self._receiver.start()
-        # Right after subscribing, what was queued before; afterwards the queue is empty, and this looks that it is.
+        # Right after subscribing, what was queued before; afterwards the queue is empty, and this
+        # looks that it is.
         drain(run, client_of(run.upstream), self._should_stop)
         ends = time.monotonic() + RUN_SECONDS
         while time.monotonic() < ends and not self._should_stop():
@@ -217,7 +242,10 @@ class Session:
             except DatabaseError as error:
                 if self._should_stop():
                     raise
-                logger.error("Database is out of reach", extra={"upstream": run.upstream.name, "error": str(error).split("\n")[0]})
+                logger.error(
+                    "Database is out of reach",
+                    extra={"upstream": run.upstream.name, "error": str(error).split("\n")[0]},
+                )
                 connection.close()
                 time.sleep(DATABASE_RETRY_SECONDS)
         run.pages += 1
@@ -229,7 +257,8 @@ class Session:
             raise LeaseLost
 
     def _end(self, receiver: Receiver) -> None:
-        """Leave the upstream; files that came last are left over for the next run, unless they can be stored now."""
+        """Leave the upstream; files that came last are left over for the next run, unless they can
+        be stored now."""
         receiver.leave()
         receiver.join()
         while (file := receiver.files.get()) is not None:
@@ -239,7 +268,8 @@ class Session:
 
 
 class Fallback:
-    """When to pull instead, after subscriptions that ended too soon: for 5 s, then twice as long each time, up to 10 minutes."""
+    """When to pull instead, after subscriptions that ended too soon: for 5 s, then twice as long
+    each time, up to 10 minutes."""
 
     FIRST_SECONDS = 5.0
     LONGEST_SECONDS = 600.0

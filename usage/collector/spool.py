@@ -1,22 +1,27 @@
 """The spool: popped bytes on disk until the database has them.
 
-A popped page exists nowhere else, so its bytes are written here as they arrive, before anybody looks at them.
+A popped page exists nowhere else, so its bytes are written here as they arrive, before anybody
+looks at them.
 
-    <spool>/<upstream id>/<name>.part   a page being received, or cut off by a crash or a broken connection
+    <spool>/<upstream id>/<name>.part   a page being received, or cut off by a crash or a broken
+                                        connection
     <spool>/<upstream id>/<name>.page   a page received whole, synced to disk with its directory
 
 Invariants
-* Whoever writes or ingests a file holds its `flock`; the kernel frees the lock of a killed process, so a file that can be
-  locked belongs to nobody and is left over.
-* A chunk is with the kernel before the next is asked for: killing the process loses nothing that it received.
-* A file is removed only after the transaction that stored its elements has committed. Ingesting one twice is harmless
-  (identity of events, name and position of dead letters).
-* A `.part` is ingested like a page: the elements that arrived whole are stored, the rest becomes a dead letter.
+* Whoever writes or ingests a file holds its `flock`; the kernel frees the lock of a killed process,
+  so a file that can be locked belongs to nobody and is left over.
+* A chunk is with the kernel before the next is asked for: killing the process loses nothing that it
+  received.
+* A file is removed only after the transaction that stored its elements has committed. Ingesting one
+  twice is harmless (identity of events, name and position of dead letters).
+* A `.part` is ingested like a page: the elements that arrived whole are stored, the rest becomes a
+  dead letter.
 
 Failure rules
-* Room for a page is reserved before it is popped: a full or broken disk raises SpoolError, and nothing is popped.
-* Should the disk fail all the same while a page arrives, the page is kept in memory, told by `error`, and can be stored
-  from there; the run then fails, so that nothing more is popped.
+* Room for a page is reserved before it is popped: a full or broken disk raises SpoolError, and
+  nothing is popped.
+* Should the disk fail all the same while a page arrives, the page is kept in memory, told by
+  `error`, and can be stored from there; the run then fails, so that nothing more is popped.
 * Files have mode 0600 because pages hold keys.
 The spool is local to its host; every host's collector looks after its own.
 """
@@ -66,7 +71,12 @@ class SpoolFile:
     def __enter__(self) -> "SpoolFile":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -75,11 +85,13 @@ class SpoolFile:
 
     @property
     def name(self) -> str:
-        """The name under which dead letters remember the page; the same whether it came whole or not."""
+        """The name under which dead letters remember the page; the same whether it came whole or
+        not."""
         return self.path.stem
 
     def write(self, chunk: bytes) -> None:
-        """Add bytes as they arrive; if the disk refuses them, they are only in memory and `error` says why."""
+        """Add bytes as they arrive; if the disk refuses them, they are only in memory and `error`
+        says why."""
         self._received.append(chunk)
         if self.error is None:
             with around("spool write"), self._noting_errors():
@@ -88,7 +100,8 @@ class SpoolFile:
                     rest = rest[os.write(self._descriptor, rest) :]
 
     def complete(self) -> None:
-        """Make the page durable under its final name, or leave in `error` why that cannot be done."""
+        """Make the page durable under its final name, or leave in `error` why that cannot be
+        done."""
         if self.error is None:
             with around("spool sync"), self._noting_errors():
                 os.ftruncate(self._descriptor, sum(map(len, self._received)))
@@ -123,7 +136,8 @@ class SpoolFile:
 
 
 def new_file(upstream_id: int, events: int) -> SpoolFile:
-    """A new file with room for a page of so many events; it stays on disk unless removed. Raises SpoolError."""
+    """A new file with room for a page of so many events; it stays on disk unless removed. Raises
+    SpoolError."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     path = directory_of(upstream_id) / f"{stamp}-{secrets.token_hex(4)}{PART}"
     descriptor = -1
@@ -140,7 +154,8 @@ def new_file(upstream_id: int, events: int) -> SpoolFile:
 
 
 def left_over(upstream_id: int) -> Iterator[SpoolFile]:
-    """The files that no living process works on, oldest first, each locked while the caller has it."""
+    """The files that no living process works on, oldest first, each locked while the caller has
+    it."""
     for path in sorted(directory_of(upstream_id).glob("*.pa[rg][te]")):
         try:
             descriptor = os.open(path, os.O_RDWR)

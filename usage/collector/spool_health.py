@@ -1,4 +1,5 @@
-"""What the doctor asks of the spool: pages that wait in it, and whether it can be written. Of this host only."""
+"""What the doctor asks of the spool: pages that wait in it, and whether it can be written. Of this
+host only."""
 
 import contextlib
 import fcntl
@@ -16,7 +17,8 @@ def folder_of(upstream_id: int) -> Path:
 
 
 def waiting(upstream_id: int) -> int:
-    """How many pages of the upstream no living process works on; 0 as well where the spool cannot be read."""
+    """How many pages of the upstream no living process works on; 0 as well where the spool cannot
+    be read."""
     count = 0
     for path in folder_of(upstream_id).glob("*.pa[rg][te]"):
         with contextlib.suppress(OSError), path.open("rb") as file:
@@ -32,12 +34,16 @@ def waiting_by_upstream() -> dict[int, int]:
 
 
 def unstored(upstream: Upstream) -> str:
-    """What stands against removing an upstream while pages of it wait here: nobody would store them any more."""
+    """What stands against removing an upstream while pages of it wait here: nobody would store them
+    any more."""
     count = waiting(upstream.pk)
     if not count:
         return ""
     pages = "pages wait" if count != 1 else "page waits"
-    return f"{count} popped {pages} in the spool of this host: start a collector here, which stores {'them' if count != 1 else 'it'} within seconds."
+    return (
+        f"{count} popped {pages} in the spool of this host: start a collector here, which stores"
+        f" {'them' if count != 1 else 'it'} within seconds."
+    )
 
 
 def refusal() -> str:

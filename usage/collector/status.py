@@ -64,11 +64,15 @@ def recent_runs(limit: int) -> list[CollectorRun]:
 
 
 def collector_status() -> dict[str, str]:
-    """The `collectorStatus` of the history contract: the last success, and how the last run ended."""
+    """The `collectorStatus` of the history contract: the last success, and how the last run
+    ended."""
     runs = _newest_runs()
     newest = [(run.started_at, run.status) for run in runs if run.started_at and run.status]
     success = _last_success(runs)
-    return {"lastCollectedAt": success.isoformat() if success else "", "lastStatus": _word(max(newest)[1]) if newest else "unknown"}
+    return {
+        "lastCollectedAt": success.isoformat() if success else "",
+        "lastStatus": _word(max(newest)[1]) if newest else "unknown",
+    }
 
 
 def collection_status() -> dict[str, Any]:
@@ -82,7 +86,11 @@ def collection_status() -> dict[str, Any]:
         "success": True,
         "lastCollectedAt": success.isoformat() if success else None,
         "lastStatus": _word(last.status) if last else "idle",
-        "errorMessage": (last_ended.error or None) if last_ended and last_ended.status != Status.SUCCEEDED else None,
+        "errorMessage": (
+            (last_ended.error or None)
+            if last_ended and last_ended.status != Status.SUCCEEDED
+            else None
+        ),
         "recordsStored": last_ended.stored if last_ended else 0,
         "isHealthy": fresh and last_ended is not None and last_ended.status == Status.SUCCEEDED,
         "consecutiveFailures": _failures_in_a_row(),
@@ -92,8 +100,12 @@ def collection_status() -> dict[str, Any]:
 
 
 def slowest_collected_at() -> datetime | None:
-    """When the queue of the enabled upstream that was read least lately was read with success; None if none ever was."""
-    return min((run.collected_at for run in _newest_runs() if run.is_enabled and run.collected_at), default=None)
+    """When the queue of the enabled upstream that was read least lately was read with success; None
+    if none ever was."""
+    return min(
+        (run.collected_at for run in _newest_runs() if run.is_enabled and run.collected_at),
+        default=None,
+    )
 
 
 class _NewestRun(NamedTuple):
@@ -115,12 +127,23 @@ def _word(status: str) -> str:
 
 
 def _last_success(runs: list[_NewestRun]) -> datetime | None:
-    return max(((run.success_started_at, run.collected_at) for run in runs if run.success_started_at), default=(None, None))[1]
+    return max(
+        ((run.success_started_at, run.collected_at) for run in runs if run.success_started_at),
+        default=(None, None),
+    )[1]
 
 
 def _failures_in_a_row() -> int:
-    statuses = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at").values_list("status", flat=True)
-    last_success = CollectorRun.objects.filter(status=Status.SUCCEEDED).order_by("-started_at").values("started_at")[:1]
+    statuses = (
+        CollectorRun.objects.exclude(status=Status.RUNNING)
+        .order_by("-started_at")
+        .values_list("status", flat=True)
+    )
+    last_success = (
+        CollectorRun.objects.filter(status=Status.SUCCEEDED)
+        .order_by("-started_at")
+        .values("started_at")[:1]
+    )
     failures = statuses.exclude(status=Status.SUCCEEDED)
     newest = last_success.first()
     return (failures.filter(started_at__gt=newest["started_at"]) if newest else failures).count()

@@ -1,20 +1,24 @@
-"""The loop's watch over one queue: a lease that is kept from look to look, and one row for all looks of a silence.
+"""The loop's watch over one queue: a lease that is kept from look to look, and one row for all
+looks of a silence.
 
     begin --> look --> found something, or failed --> a run with a row of its own
-                  '--> found nothing --> one look more on the row of this silence, written down by the next `begin` or `rest`
+                  '--> found nothing --> one look more on the row of this silence, written down by
+                  the next `begin` or `rest`
 
-An idle queue is looked at every few seconds, for ever. So an empty look costs one statement, right before its pop: it takes
-or renews the lease, which proves lease and database as `usage/collector/run.py` demands, writes down the look before, and reads
-the upstream anew.
+An idle queue is looked at every few seconds, for ever. So an empty look costs one statement, right
+before its pop: it takes or renews the lease, which proves lease and database as
+`usage/collector/run.py` demands, writes down the look before, and reads the upstream anew.
 
 Invariants
 * A look is written down only by a statement that finds the lease held under the token of that look.
-* The lease is kept while the next look comes within KEEP_SECONDS; otherwise, and at the end, it is given up (`rest`), so
-  that whoever else collects gets a turn.
-* The row of a silence goes on only while nobody else can have looked in between, and no event can have expired between two
-  of its looks: it says that the queue was watched from its start to its end.
-* Whoever takes the lease from somebody dead, or after another collector, writes a row before the pop; and so does every run
-  once it has something to store. A process that dies in an empty look is told by its lease, which nobody gave up.
+* The lease is kept while the next look comes within KEEP_SECONDS; otherwise, and at the end, it is
+  given up (`rest`), so that whoever else collects gets a turn.
+* The row of a silence goes on only while nobody else can have looked in between, and no event can
+  have expired between two of its looks: it says that the queue was watched from its start to its
+  end.
+* Whoever takes the lease from somebody dead, or after another collector, writes a row before the
+  pop; and so does every run once it has something to store. A process that dies in an empty look is
+  told by its lease, which nobody gave up.
 """
 
 import logging
@@ -31,9 +35,25 @@ from django.db import connection
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_of
 from monitoring.failpoints import around
-from monitoring.leases import ACQUIRE_SQL, RELEASE_SQL, RENEW_SQL, Term, heartbeat, holder_name, new_term
+from monitoring.leases import (
+    ACQUIRE_SQL,
+    RELEASE_SQL,
+    RENEW_SQL,
+    Term,
+    heartbeat,
+    holder_name,
+    new_term,
+)
 from usage.collector.cadence import longest_wait
-from usage.collector.run import Ending, LeaseLost, Run, drain_and_judge, record_end, record_if_possible, record_start
+from usage.collector.run import (
+    Ending,
+    LeaseLost,
+    Run,
+    drain_and_judge,
+    record_end,
+    record_if_possible,
+    record_start,
+)
 from usage.completeness.measure import measure_if_due
 from usage.ingest.attribution import Attribution
 from usage.models import CollectorRun
@@ -109,7 +129,8 @@ class Watch:
         return self._term
 
     def begin(self) -> bool:
-        """Keep the lease, or take it; False while somebody else collects. Raises django.db.Error, Upstream.DoesNotExist."""
+        """Keep the lease, or take it; False while somebody else collects. Raises django.db.Error,
+        Upstream.DoesNotExist."""
         return self.keep() or self._ask(_TAKE)
 
     def keep(self) -> bool:
@@ -118,9 +139,17 @@ class Watch:
 
     def _ask(self, sql: str) -> bool:
         started, term = time.monotonic(), self._term
-        name, ttl, token = self.upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS, term.token if term else None
+        name, ttl, token = (
+            self.upstream.collect_lease,
+            settings.COLLECTOR_LEASE_TTL_SECONDS,
+            term.token if term else None,
+        )
         with around("lease renewal"):
-            found: list[Any] = list(Upstream.with_removed.raw(sql, self._parameters() | {"name": name, "ttl": ttl, "token": token}))
+            found: list[Any] = list(
+                Upstream.with_removed.raw(
+                    sql, self._parameters() | {"name": name, "ttl": ttl, "token": token}
+                )
+            )
         self._look_before = None
         if not found:
             raise Upstream.DoesNotExist
@@ -131,7 +160,9 @@ class Watch:
         if term:
             term.extend(started)
         else:
-            term = new_term(name, found[0].lease_token, holder_name(), ttl, started, found[0].lease_taken_from)
+            term = new_term(
+                name, found[0].lease_token, holder_name(), ttl, started, found[0].lease_taken_from
+            )
         self._begin_term(term, found[0].asked_at)
         return True
 
@@ -142,14 +173,22 @@ class Watch:
 
     def _begin_term(self, term: Term, asked_at: datetime) -> None:
         follows = self._term is term or (term.token - 1 == self._last_token and not term.taken_from)
-        within = self._asked_at and asked_at - self._asked_at <= timedelta(seconds=2 * longest_wait(self.upstream.retention_seconds))
-        if not follows or not within or not self._silence_began or asked_at - self._silence_began > LONGEST_SILENCE:
+        within = self._asked_at and asked_at - self._asked_at <= timedelta(
+            seconds=2 * longest_wait(self.upstream.retention_seconds)
+        )
+        if (
+            not follows
+            or not within
+            or not self._silence_began
+            or asked_at - self._silence_began > LONGEST_SILENCE
+        ):
             self._silence = None
         self._must_record = self._must_record or not follows
         self._term, self._last_token, self._asked_at = term, term.token, asked_at
 
     def run(self, trigger: CollectorRun.Trigger) -> Run:
-        """A new run under the lease, with a row if it must have one from the start. Raises LeaseLost."""
+        """A new run under the lease, with a row if it must have one from the start. Raises
+        LeaseLost."""
         run = Run(self.upstream, self.term, self.attribution, trigger)
         if self._must_record:
             record_start(run)
@@ -193,7 +232,8 @@ class Watch:
         return row
 
     def rest(self) -> None:
-        """Give up the lease if it is held, and write down the look before. Raises django.db.Error."""
+        """Give up the lease if it is held, and write down the look before. Raises
+        django.db.Error."""
         if self._term is None:
             return
         lease = {"name": self._term.name, "token": self._term.token}
@@ -207,5 +247,9 @@ class Watch:
         about: dict[str, Any] = {"upstream": self.upstream.pk, "holder": holder_name()}
         if look is None:
             return about | dict.fromkeys(("run", "trigger", "began", "ended", "duration"))
-        times = {"began": now - look.began, "ended": now - look.ended, "duration": round((look.ended - look.began) * 1000)}
+        times = {
+            "began": now - look.began,
+            "ended": now - look.ended,
+            "duration": round((look.ended - look.began) * 1000),
+        }
         return about | times | {"run": look.run, "trigger": look.trigger.value}

@@ -1,14 +1,16 @@
-"""Measuring completeness: sample the upstream's counters, reconcile them with what is stored (`usage/completeness/matching.py`).
+"""Measuring completeness: sample the upstream's counters, reconcile them with what is stored
+(`usage/completeness/matching.py`).
 
     sample k-1 ----- interval k ----- sample k            a pass at sample k
        |  arrived(k-1): events that                        * counts the interval k from the counters
-       |  ended after sample k-1                           * closes interval k-1: everything that ended before sample k-1
-                                                             has arrived by now, one interval later
+       |  ended after sample k-1                           * closes interval k-1: everything that
+          ended before sample k-1 has arrived by now, one interval later
 
-A pass belongs to a collector run: it holds the collect lease, so that nothing of this upstream is being stored meanwhile,
-and it comes after the queue was drained. Arrivals are counted by event id, each event once. Whatever arrives later still
-(a spool found after days, a replayed dead letter) is counted into the interval that it ended in. When an attempt ended is
-told by its event on the upstream's clock and brought to ours.
+A pass belongs to a collector run: it holds the collect lease, so that nothing of this upstream is
+being stored meanwhile, and it comes after the queue was drained. Arrivals are counted by event id,
+each event once. Whatever arrives later still (a spool found after days, a replayed dead letter) is
+counted into the interval that it ended in. When an attempt ended is told by its event on the
+upstream's clock and brought to ours.
 """
 
 import logging
@@ -24,7 +26,15 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from monitoring.leases import Term, fence
 from usage.completeness.causes import WITHOUT_EVENT, cause_of
-from usage.completeness.matching import Lines, added, as_json, counted_between, from_json, looks_stolen, reconcile
+from usage.completeness.matching import (
+    Lines,
+    added,
+    as_json,
+    counted_between,
+    from_json,
+    looks_stolen,
+    reconcile,
+)
 from usage.completeness.stored_attempts import Window, arrivals, known_accounts, newest_event_id
 from usage.models.completeness import CompletenessInterval, CounterSample
 
@@ -38,7 +48,8 @@ LONGEST_STRETCH = timedelta(hours=1)
 
 
 def measure_if_due(upstream: Upstream, term: Term) -> float:
-    """Make a pass if the last sample is old enough; what the upstream refuses is left for the next time.
+    """Make a pass if the last sample is old enough; what the upstream refuses is left for the next
+    time.
 
     The seconds until the next one is due.
     """
@@ -48,12 +59,15 @@ def measure_if_due(upstream: Upstream, term: Term) -> float:
     try:
         _measure(upstream, client_for(upstream), term, samples)
     except UpstreamError as error:
-        logger.warning("Counters could not be read", extra={"upstream": upstream.name, "error": str(error)})
+        logger.warning(
+            "Counters could not be read", extra={"upstream": upstream.name, "error": str(error)}
+        )
     return MEASURE_EVERY.total_seconds()
 
 
 def measure(upstream: Upstream, client: ManagementClient, term: Term) -> None:
-    """Sample the counters and close the interval before; nothing is written if the term has ended. Raises UpstreamError."""
+    """Sample the counters and close the interval before; nothing is written if the term has ended.
+    Raises UpstreamError."""
     _measure(upstream, client, term, _newest_samples(upstream))
 
 
@@ -61,7 +75,9 @@ def _newest_samples(upstream: Upstream) -> list[CounterSample]:
     return list(CounterSample.objects.filter(upstream=upstream)[:2])
 
 
-def _measure(upstream: Upstream, client: ManagementClient, term: Term, samples: list[CounterSample]) -> None:
+def _measure(
+    upstream: Upstream, client: ManagementClient, term: Term, samples: list[CounterSample]
+) -> None:
     asked_at = timezone.now()
     read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
     taken_at = asked_at + (timezone.now() - asked_at) / 2
@@ -71,31 +87,59 @@ def _measure(upstream: Upstream, client: ManagementClient, term: Term, samples: 
             _take(upstream, read, taken_at, samples)
 
 
-def _take(upstream: Upstream, read: dict[str, list[int]], taken_at: datetime, samples: list[CounterSample]) -> None:
+def _take(
+    upstream: Upstream, read: dict[str, list[int]], taken_at: datetime, samples: list[CounterSample]
+) -> None:
     before = samples[0] if samples else None
     if before and before.taken_at >= taken_at:
         return  # our clock was set back
     sample = CounterSample(
-        upstream=upstream, taken_at=taken_at, counters=read, statistics_enabled=upstream.statistics_enabled is not False, last_event_id=newest_event_id()
+        upstream=upstream,
+        taken_at=taken_at,
+        counters=read,
+        statistics_enabled=upstream.statistics_enabled is not False,
+        last_event_id=newest_event_id(),
     )
     if before:
         counted = counted_between(before.counters, read)
-        sample.counted, sample.reset_accounts, sample.restarted = as_json(counted.lines), counted.reset_accounts, counted.restarted
+        sample.counted, sample.reset_accounts, sample.restarted = (
+            as_json(counted.lines),
+            counted.reset_accounts,
+            counted.restarted,
+        )
         window = Window(upstream, before.last_event_id, sample.last_event_id, before.taken_at)
         came = arrivals(window, read.keys())
         if len(samples) > 1:
-            sample.carried = _close(upstream, samples[1], before, added(from_json(before.arrived), came.within))
-        sample.arrived = as_json(added(came.after, *(_count_late(interval_id, lines) for interval_id, lines in came.late.items())))
+            sample.carried = _close(
+                upstream, samples[1], before, added(from_json(before.arrived), came.within)
+            )
+        sample.arrived = as_json(
+            added(
+                came.after,
+                *(_count_late(interval_id, lines) for interval_id, lines in came.late.items()),
+            )
+        )
     sample.save()
-    CounterSample.objects.filter(upstream=upstream, taken_at__lt=taken_at - SAMPLES_KEPT_FOR).delete()
+    CounterSample.objects.filter(
+        upstream=upstream, taken_at__lt=taken_at - SAMPLES_KEPT_FOR
+    ).delete()
 
 
-def _close(upstream: Upstream, first: CounterSample, last: CounterSample, stored: Lines) -> dict[str, int]:
+def _close(
+    upstream: Upstream, first: CounterSample, last: CounterSample, stored: Lines
+) -> dict[str, int]:
     """Write down the interval between two samples; the surplus that it leaves to the next."""
-    previous = CompletenessInterval.objects.filter(upstream=upstream, ended_at=first.taken_at).first()
+    previous = CompletenessInterval.objects.filter(
+        upstream=upstream, ended_at=first.taken_at
+    ).first()
     known = known_accounts(upstream)
-    # An account that no event was ever seen of may go by another name there (contract 2.7); without any event, all count.
-    counted = {account: line for account, line in from_json(last.counted).items() if not known or account in known}
+    # An account that no event was ever seen of may go by another name there (contract 2.7); without
+    # any event, all count.
+    counted = {
+        account: line
+        for account, line in from_json(last.counted).items()
+        if not known or account in known
+    }
     before = from_json(previous.accounts) if previous else {}
     result = reconcile(counted, stored, before, last.carried, last.reset_accounts)
     if previous and result.given_back:
@@ -104,11 +148,22 @@ def _close(upstream: Upstream, first: CounterSample, last: CounterSample, stored
     if previous and previous.cause in (Cause.NONE, Cause.WITHOUT_EVENT):
         recently = from_json(previous.accounts)
     missing = sum(line.missing for line in result.lines.values())
-    cause, detail = cause_of(upstream, first, last, result.lines, recently) if missing or last.restarted else (Cause.NONE, "")
+    cause, detail = (
+        cause_of(upstream, first, last, result.lines, recently)
+        if missing or last.restarted
+        else (Cause.NONE, "")
+    )
     interval = CompletenessInterval(
-        upstream=upstream, started_at=first.taken_at, ended_at=last.taken_at, missing=missing, cause=cause, detail=detail, accounts=as_json(result.lines),
-        counted=sum(line.counted for line in result.lines.values()), stored=sum(line.stored for line in result.lines.values()),
-    )  # fmt: skip
+        upstream=upstream,
+        started_at=first.taken_at,
+        ended_at=last.taken_at,
+        missing=missing,
+        cause=cause,
+        detail=detail,
+        accounts=as_json(result.lines),
+        counted=sum(line.counted for line in result.lines.values()),
+        stored=sum(line.stored for line in result.lines.values()),
+    )
     if previous and _may_join(previous, interval):
         _join(previous, interval)
     else:
@@ -118,7 +173,11 @@ def _close(upstream: Upstream, first: CounterSample, last: CounterSample, stored
 
 def _may_join(previous: CompletenessInterval, interval: CompletenessInterval) -> bool:
     harmless = (Cause.NONE, Cause.WITHOUT_EVENT)
-    return previous.cause in harmless and interval.cause in harmless and interval.ended_at - previous.started_at <= LONGEST_STRETCH
+    return (
+        previous.cause in harmless
+        and interval.cause in harmless
+        and interval.ended_at - previous.started_at <= LONGEST_STRETCH
+    )
 
 
 def _join(previous: CompletenessInterval, interval: CompletenessInterval) -> None:
@@ -141,7 +200,8 @@ def _give_back(interval: CompletenessInterval, given_back: dict[str, int]) -> No
 
 
 def _count_late(interval_id: int, lines: Lines) -> Lines:
-    """Count events that an interval lacks into it, long after it was closed; those that it does not lack.
+    """Count events that an interval lacks into it, long after it was closed; those that it does not
+    lack.
 
     The latter ended earlier than they were counted, as the turns of a session may.
     """
@@ -164,6 +224,8 @@ def _settle(interval: CompletenessInterval) -> None:
     """Keep what has turned up; a verdict that no longer holds is taken back."""
     if interval.missing == 0 and interval.cause != Cause.RESTARTED:
         interval.cause, interval.detail = Cause.NONE, ""
-    elif interval.cause == Cause.ANOTHER_CONSUMER and not looks_stolen(from_json(interval.accounts), {}):
+    elif interval.cause == Cause.ANOTHER_CONSUMER and not looks_stolen(
+        from_json(interval.accounts), {}
+    ):
         interval.cause, interval.detail = WITHOUT_EVENT
     interval.save(update_fields=["accounts", "stored", "missing", "cause", "detail"])

@@ -1,4 +1,5 @@
-"""How complete collection is: sums over the reconciled intervals, for pages, JSON, gauges and the doctor."""
+"""How complete collection is: sums over the reconciled intervals, for pages, JSON, gauges and the
+doctor."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,8 @@ ACCOUNTS_SHOWN_FOR = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Completeness:
-    """What an upstream counted, what of it is stored or lost, over what was measured of the last days."""
+    """What an upstream counted, what of it is stored or lost, over what was measured of the last
+    days."""
 
     upstream: str
     counted: int
@@ -42,23 +44,45 @@ class Completeness:
 
 def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completeness:
     """The sums over the window."""
-    intervals = CompletenessInterval.objects.filter(upstream=upstream, ended_at__gt=timezone.now() - window)
-    sums = intervals.aggregate(
-        counted=Sum("counted"), stored=Sum("stored"), lost=Sum("missing", filter=Q(cause__in=LOSSES)), first=Min("started_at"), last=Max("ended_at")
+    intervals = CompletenessInterval.objects.filter(
+        upstream=upstream, ended_at__gt=timezone.now() - window
     )
-    return Completeness(upstream.name, sums["counted"] or 0, sums["stored"] or 0, sums["lost"] or 0, sums["first"], sums["last"])
+    sums = intervals.aggregate(
+        counted=Sum("counted"),
+        stored=Sum("stored"),
+        lost=Sum("missing", filter=Q(cause__in=LOSSES)),
+        first=Min("started_at"),
+        last=Max("ended_at"),
+    )
+    return Completeness(
+        upstream.name,
+        sums["counted"] or 0,
+        sums["stored"] or 0,
+        sums["lost"] or 0,
+        sums["first"],
+        sums["last"],
+    )
 
 
 def incomplete(window: timedelta = SHOWN_FOR) -> list[CompletenessInterval]:
     """The newest intervals in which something is missing for a reason worth telling."""
     told = Q(cause__in=[*LOSSES, Cause.RESTARTED, Cause.STATISTICS_OFF])
-    found = CompletenessInterval.objects.filter(told, ended_at__gt=timezone.now() - window).select_related("upstream")
+    found = CompletenessInterval.objects.filter(
+        told, ended_at__gt=timezone.now() - window
+    ).select_related("upstream")
     return list(found.order_by("-started_at")[:INTERVALS_SHOWN])
 
 
 def lost_recently(upstream: Upstream) -> list[CompletenessInterval]:
     """Losses of the last hour, the newest first."""
-    return list(CompletenessInterval.objects.filter(upstream=upstream, cause__in=LOSSES, missing__gt=0, ended_at__gt=timezone.now() - NEWS_FOR))
+    return list(
+        CompletenessInterval.objects.filter(
+            upstream=upstream,
+            cause__in=LOSSES,
+            missing__gt=0,
+            ended_at__gt=timezone.now() - NEWS_FOR,
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -74,10 +98,20 @@ class AccountRow:
 
 def by_account(upstream: Upstream, window: timedelta = ACCOUNTS_SHOWN_FOR) -> list[AccountRow]:
     """Counted, stored and missing of each account, the most missing first."""
-    intervals = CompletenessInterval.objects.filter(upstream=upstream, ended_at__gt=timezone.now() - window)
-    lines = added(*(from_json(accounts) for accounts in intervals.values_list("accounts", flat=True)))
-    named = {account_of(c): (c.label or c.auth_index, c.provider) for c in Credential.objects.filter(upstream=upstream)}
-    rows = [AccountRow(*named.get(account, (account, "")), line.counted, line.stored, line.missing) for account, line in lines.items()]
+    intervals = CompletenessInterval.objects.filter(
+        upstream=upstream, ended_at__gt=timezone.now() - window
+    )
+    lines = added(
+        *(from_json(accounts) for accounts in intervals.values_list("accounts", flat=True))
+    )
+    named = {
+        account_of(c): (c.label or c.auth_index, c.provider)
+        for c in Credential.objects.filter(upstream=upstream)
+    }
+    rows = [
+        AccountRow(*named.get(account, (account, "")), line.counted, line.stored, line.missing)
+        for account, line in lines.items()
+    ]
     return sorted(rows, key=lambda row: (-row.missing, -row.counted))[:ACCOUNTS_SHOWN]
 
 
@@ -86,14 +120,21 @@ def sentence(interval: CompletenessInterval) -> str:
     start, end = timezone.localtime(interval.started_at), timezone.localtime(interval.ended_at)
     day = f"{start:%Y-%m-%d} " if start.date() != timezone.localdate() else ""
     events = "event" if interval.missing == 1 else "events"
-    said = f"{interval.missing:,} {events} lost between {day}{start:%H:%M} and {end:%H:%M}: {interval.get_cause_display()}"
+    said = (
+        f"{interval.missing:,} {events} lost between {day}{start:%H:%M} and {end:%H:%M}:"
+        f" {interval.get_cause_display()}"
+    )
     return f"{said} ({interval.detail})" if interval.detail else said
 
 
 def as_json() -> list[dict[str, Any]]:
-    """What `GET /api/usage/collection-status` tells of each upstream: sums, share, and the intervals that lack something."""
+    """What `GET /api/usage/collection-status` tells of each upstream: sums, share, and the
+    intervals that lack something."""
     intervals = incomplete()
-    return [_upstream_json(completeness(u), [i for i in intervals if i.upstream == u]) for u in Upstream.objects.all()]
+    return [
+        _upstream_json(completeness(u), [i for i in intervals if i.upstream == u])
+        for u in Upstream.objects.all()
+    ]
 
 
 def _upstream_json(measured: Completeness, intervals: list[CompletenessInterval]) -> dict[str, Any]:

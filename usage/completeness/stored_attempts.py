@@ -1,4 +1,5 @@
-"""Which events have arrived since a sample, by account and by when the attempt ended: the stored side of completeness."""
+"""Which events have arrived since a sample, by account and by when the attempt ended: the stored
+side of completeness."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from providers.models import Credential
 from usage.completeness.matching import Line, Lines, added
 from usage.models import UsageEvent
 
-# From the end of an attempt to its arrival, while all works. What took longer was queued late, and counted late as well.
+# From the end of an attempt to its arrival, while all works. What took longer was queued late, and
+# counted late as well.
 LONGEST_LAG = timedelta(seconds=15)
 # Ended earlier than that, and in no interval: it was counted before anything was measured.
 LONGEST_SESSION = timedelta(minutes=10)
@@ -31,7 +33,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Arrivals that ended after `ended_by`, or were counted then; just before it; and long before, by the interval they ended in."""
+    """Arrivals that ended after `ended_by`, or were counted then; just before it; and long before,
+    by the interval they ended in."""
 
     after: Lines = field(default_factory=dict)
     within: Lines = field(default_factory=dict)
@@ -55,7 +58,8 @@ def known_accounts(upstream: Upstream) -> set[str]:
     return {account_of(credential) for credential in Credential.objects.filter(upstream=upstream)}
 
 
-# The counters leave out what the client broke off, and count the attempt but once that also made an image (contract 2.6).
+# The counters leave out what the client broke off, and count the attempt but once that also made an
+# image (contract 2.6).
 _ARRIVALS = """
 /* usage.completeness.stored_attempts.arrivals */
 WITH came AS (
@@ -84,20 +88,34 @@ GROUP BY 1, 2, 3
 
 
 def arrivals(window: Window, counted_accounts: Collection[str]) -> Arrivals:
-    """Count the window's events of accounts that have counters, by one query whose cost follows the number of new events."""
+    """Count the window's events of accounts that have counters, by one query whose cost follows the
+    number of new events."""
     parameters: dict[str, Any] = {
-        "after_id": window.after_id, "to_id": window.to_id, "upstream": window.upstream.pk, "ended_by": window.ended_by,
-        "longest": LONGEST_SESSION, "ahead": window.upstream.clock_ahead_seconds or 0.0, "lag": LONGEST_LAG,
-    }  # fmt: skip
+        "after_id": window.after_id,
+        "to_id": window.to_id,
+        "upstream": window.upstream.pk,
+        "ended_by": window.ended_by,
+        "longest": LONGEST_SESSION,
+        "ahead": window.upstream.clock_ahead_seconds or 0.0,
+        "lag": LONGEST_LAG,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_ARRIVALS, parameters)
         rows = cursor.fetchall()
-    accounts = {c.pk: account_of(c) for c in Credential.objects.filter(pk__in={row[2] for row in rows})}
+    accounts = {
+        c.pk: account_of(c) for c in Credential.objects.filter(pk__in={row[2] for row in rows})
+    }
     found = Arrivals()
     for place, interval_id, credential_id, success, failed, may_count_tokens in rows:
         if accounts[credential_id] not in counted_accounts:
             continue
-        lines = found.within if place == "within" else found.late.setdefault(interval_id, {}) if interval_id else found.after
+        lines = (
+            found.within
+            if place == "within"
+            else found.late.setdefault(interval_id, {})
+            if interval_id
+            else found.after
+        )
         line = Line(stored_success=success, stored_failed=failed, may_count_tokens=may_count_tokens)
         lines.update(added(lines, {accounts[credential_id]: line}))
     return found

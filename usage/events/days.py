@@ -1,7 +1,9 @@
-"""On which days there are events of a question, as a daily rollup knows: where they are rare, most days need no look.
+"""On which days there are events of a question, as a daily rollup knows: where they are rare, most
+days need no look.
 
-A rollup's rows are written in the transaction that stores the events, so a day without a row has no event. A day with one may
-have fewer than it says: some lie beyond a cursor, or in a month that was pruned since.
+A rollup's rows are written in the transaction that stores the events, so a day without a row has no
+event. A day with one may have fewer than it says: some lie beyond a cursor, or in a month that was
+pruned since.
 """
 
 from collections.abc import Sequence
@@ -27,7 +29,8 @@ _DAILY = next(source for source in SOURCES if source.granularity is DAILY)
 
 @dataclass(frozen=True)
 class Day(Interval):
-    """As much of a day as lies within what was asked for, how many events the whole day has, and by which values of `COLUMNS`.
+    """As much of a day as lies within what was asked for, how many events the whole day has, and by
+    which values of `COLUMNS`.
 
     The value 0 stands for no client key or credential.
     """
@@ -37,8 +40,11 @@ class Day(Interval):
     values: dict[str, list[int]]
 
 
-def days_of_next(count: int, question: EventQuestion, within: Interval, *, is_newer: bool) -> list[Day]:
-    """The days on which the next events of the question are: as many as have so many events, or all there are."""
+def days_of_next(
+    count: int, question: EventQuestion, within: Interval, *, is_newer: bool
+) -> list[Day]:
+    """The days on which the next events of the question are: as many as have so many events, or all
+    there are."""
     few = _days(question, within, _FEW_DAYS, is_newer=is_newer)
     if len(few) < _FEW_DAYS or sum(day.events for day in few if day.is_whole) >= count:
         return _enough(few, count)
@@ -51,23 +57,42 @@ def _days(question: EventQuestion, within: Interval, most: int, *, is_newer: boo
     whole = Piece(Unit.DAY.floor(within.start, calendar), Unit.DAY.ceiling(within.end, calendar), 0)
     part = Part(_DAILY, [whole], calendar, question.scope, question.filters, ())
     sql = f"{part.days_sql(COLUMNS)} ORDER BY day {'ASC' if is_newer else 'DESC'} LIMIT %(most)s"
-    found = rows("event_days", sql, {"owner": question.scope.owner_id, "most": most, **question.filters.parameters, **part.parameters})
+    found = rows(
+        "event_days",
+        sql,
+        {
+            "owner": question.scope.owner_id,
+            "most": most,
+            **question.filters.parameters,
+            **part.parameters,
+        },
+    )
     return [_day(row, within, calendar) for row in found]
 
 
 def _day(row: Row, within: Interval, calendar: ZoneInfo) -> Day:
     start, end = midnight(row["day"], calendar), midnight(row["day"] + _DAY, calendar)
     is_whole = within.start <= start and end <= within.end
-    return Day(max(start, within.start), min(end, within.end), is_whole, row["attempts"], {column: row[column] for column in COLUMNS})
+    return Day(
+        max(start, within.start),
+        min(end, within.end),
+        is_whole,
+        row["attempts"],
+        {column: row[column] for column in COLUMNS},
+    )
 
 
 def _enough(days: Sequence[Day], count: int) -> list[Day]:
-    needed = sum(seen < count for seen in accumulate(day.events if day.is_whole else 0 for day in days)) + 1
+    needed = (
+        sum(seen < count for seen in accumulate(day.events if day.is_whole else 0 for day in days))
+        + 1
+    )
     return list(days[:needed])
 
 
 def stretches(days: Sequence[Day]) -> list[tuple[datetime, datetime]]:
-    """The time of these days, neighbours joined; a long one is cut, so that there are alternatives."""
+    """The time of these days, neighbours joined; a long one is cut, so that there are
+    alternatives."""
     first, *others = sorted(days, key=lambda day: day.start)
     joined = [(first.start, first.end)]
     for day in others:

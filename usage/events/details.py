@@ -25,13 +25,20 @@ _REPORTED = {
     "failBody": "e.fail_body",
 }
 # What tells of the account that served the request, and of its token, is for administrators.
-_EVERYBODYS_DETAILS = ("client_ip", "x_forwarded_for", "user_agent", "response_service_tier", "generate")
+_EVERYBODYS_DETAILS = (
+    "client_ip",
+    "x_forwarded_for",
+    "user_agent",
+    "response_service_tier",
+    "generate",
+)
 _MOST_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
 class EventDetails:
-    """The public fields of an event with what was reported of it, and the attempts that belong together, newest first."""
+    """The public fields of an event with what was reported of it, and the attempts that belong
+    together, newest first."""
 
     fields: dict[str, Any]
     attempts: list[dict[str, Any]]
@@ -53,20 +60,33 @@ def find_event(event_id: int, scope: Scope) -> EventDetails | None:
         if found is None:
             return None
         at, details, *values = found
-        fields = dict(zip([column.name for column in db.description or ()][2:], values, strict=True))
+        fields = dict(
+            zip([column.name for column in db.description or ()][2:], values, strict=True)
+        )
     fields["details"] = _visible(details, scope)
     return EventDetails(fields, _attempts(fields, at, scope))
 
 
 def _visible(details: str | dict[str, Any] | None, scope: Scope) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(details) if isinstance(details, str) else details or {}
-    return found if scope.sees_everything else {name: found[name] for name in _EVERYBODYS_DETAILS if name in found}
+    return (
+        found
+        if scope.sees_everything
+        else {name: found[name] for name in _EVERYBODYS_DETAILS if name in found}
+    )
 
 
 def _attempts(event: dict[str, Any], at: datetime, scope: Scope) -> list[dict[str, Any]]:
-    """Attempts with the same request id, upstream, endpoint and client key within an hour, as the id alone says little (contract 2.6)."""
+    """Attempts with the same request id, upstream, endpoint and client key within an hour, as the
+    id alone says little (contract 2.6)."""
     if not event["requestId"]:
         return []
-    asked = EventQuestion(at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), event["requestId"])
+    asked = EventQuestion(
+        at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), event["requestId"]
+    )
     rows = page_of_events(asked, None, _MOST_ATTEMPTS).rows
-    return [row for row in rows if all(row[name] == event[name] for name in ("upstream", "endpoint", "keyId"))]
+    return [
+        row
+        for row in rows
+        if all(row[name] == event[name] for name in ("upstream", "endpoint", "keyId"))
+    ]

@@ -1,12 +1,16 @@
-"""Events of a question as CSV or JSON lines, of any number: PostgreSQL writes the lines, we pass them on as they come.
+"""Events of a question as CSV or JSON lines, of any number: PostgreSQL writes the lines, we pass
+them on as they come.
 
 States: slot taken -> lines flow -> end of the file, or the connection is cut.
 
 Invariants
 * One statement, so one snapshot: what arrives meanwhile is in none of it. Oldest first.
-* Never more than a chunk is held here. A consumer that stops (the client has left) ends the statement.
-* A failure half-way raises, so that the server cuts the connection instead of ending the body: nothing looks complete that is not.
-* MOST_AT_ONCE exports run at once, over all processes. Their slots are locks of the transaction, which nobody can leave behind.
+* Never more than a chunk is held here. A consumer that stops (the client has left) ends the
+  statement.
+* A failure half-way raises, so that the server cuts the connection instead of ending the body:
+  nothing looks complete that is not.
+* MOST_AT_ONCE exports run at once, over all processes. Their slots are locks of the transaction,
+  which nobody can leave behind.
 """
 
 from collections.abc import Iterator
@@ -21,7 +25,10 @@ MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024
 # Any number serves; it only must be the same everywhere.
 _LOCK = 7_203_412
-_TAKE_SLOT = "SELECT n FROM generate_series(1, %(most)s) AS n WHERE pg_try_advisory_xact_lock(%(lock)s, n) LIMIT 1"
+_TAKE_SLOT = (
+    "SELECT n FROM generate_series(1, %(most)s) AS n WHERE pg_try_advisory_xact_lock(%(lock)s, n)"
+    " LIMIT 1"
+)
 
 
 class Format(Enum):
@@ -37,7 +44,8 @@ class Format(Enum):
 
 
 def export(question: EventQuestion, file_format: Format) -> Iterator[bytes] | None:
-    """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others are being written."""
+    """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others
+    are being written."""
     chunks = _chunks(question, file_format)
     has_slot = next(chunks, None) is not None
     return chunks if has_slot else None
@@ -52,7 +60,10 @@ def _chunks(question: EventQuestion, file_format: Format) -> Iterator[bytes]:
         # A sort would keep the reader waiting for millions of lines, and an index has the order.
         db.execute("SET LOCAL enable_sort = off")
         statement = _csv(question) if file_format is Format.CSV else _json_lines(question)
-        with connection.wrap_database_errors, db.copy(f"/* usage.events.export */ {statement}", question.parameters) as lines:
+        with (
+            connection.wrap_database_errors,
+            db.copy(f"/* usage.events.export */ {statement}", question.parameters) as lines,
+        ):
             held = bytearray()
             for line in lines:
                 held += line
@@ -63,19 +74,28 @@ def _chunks(question: EventQuestion, file_format: Format) -> Iterator[bytes]:
 
 
 def _csv(question: EventQuestion) -> str:
-    fields = {name: _harmless(sql) if name in TEXT_FIELDS else sql for name, sql in fields_for(question.scope).items()}
+    fields = {
+        name: _harmless(sql) if name in TEXT_FIELDS else sql
+        for name, sql in fields_for(question.scope).items()
+    }
     return f"COPY ({_select(question, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
 
 
 def _json_lines(question: EventQuestion) -> str:
     # JSON has no control characters, so with these nothing is ever quoted.
     options = r"FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01'"
-    return f"COPY (SELECT row_to_json(line) FROM ({_select(question, fields_for(question.scope))}) AS line) TO STDOUT WITH ({options})"
+    return (
+        f"COPY (SELECT row_to_json(line) FROM ({_select(question, fields_for(question.scope))}) AS"
+        f" line) TO STDOUT WITH ({options})"
+    )
 
 
 def _harmless(sql: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return rf"CASE WHEN left({sql}, 1) IN ('=', '+', '-', '@', E'\t', E'\r', E'\n') THEN '''' || {sql} ELSE {sql} END"
+    return (
+        rf"CASE WHEN left({sql}, 1) IN ('=', '+', '-', '@', E'\t', E'\r', E'\n') THEN '''' || {sql}"
+        rf" ELSE {sql} END"
+    )
 
 
 def _select(question: EventQuestion, fields: dict[str, str]) -> str:

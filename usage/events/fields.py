@@ -1,7 +1,8 @@
 """The public fields of one event, as SQL: the same for lists, export and pages.
 
-Expressions stand over `usage_event AS e` and what `JOINS` adds. Counts that no one reported are null; `inputTokens` always
-includes the cache and `outputTokens` the reasoning, whatever the provider (contract 2.5).
+Expressions stand over `usage_event AS e` and what `JOINS` adds. Counts that no one reported are
+null; `inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the
+provider (contract 2.5).
 """
 
 from usage.history.dimensions import UNATTRIBUTED
@@ -40,7 +41,10 @@ _FIELDS = {
     "latencyMs": "e.latency_ms",
     "ttftMs": "e.ttft_ms",
     "totalTokens": "coalesce(e.total_tokens, 0)",
-    "inputTokens": "coalesce(e.uncached_input_tokens, 0) + coalesce(e.cache_read_tokens, 0) + coalesce(e.cache_write_tokens, 0)",
+    "inputTokens": (
+        "coalesce(e.uncached_input_tokens, 0) + coalesce(e.cache_read_tokens, 0) +"
+        " coalesce(e.cache_write_tokens, 0)"
+    ),
     "outputTokens": "coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0)",
     "uncachedInputTokens": "e.uncached_input_tokens",
     "cacheReadTokens": "e.cache_read_tokens",
@@ -57,15 +61,30 @@ _STAFF_FIELDS = frozenset({"username", "credentialId", "credential"})
 # What people or providers chose; the rest are numbers, instants and words of ours.
 TEXT_FIELDS = frozenset(
     {
-        "upstream", "keyName", "username", "model", "alias", "provider", "credential", "authType", "executorType",
-        "endpoint", "serviceTier", "reasoningEffort", "requestId",
+        "upstream",
+        "keyName",
+        "username",
+        "model",
+        "alias",
+        "provider",
+        "credential",
+        "authType",
+        "executorType",
+        "endpoint",
+        "serviceTier",
+        "reasoningEffort",
+        "requestId",
     }
-)  # fmt: skip
+)
 
 
 def fields_for(scope: Scope) -> dict[str, str]:
     """Name and SQL expression of every field that may be seen."""
-    return {name: sql for name, sql in _FIELDS.items() if scope.sees_everything or name not in _STAFF_FIELDS}
+    return {
+        name: sql
+        for name, sql in _FIELDS.items()
+        if scope.sees_everything or name not in _STAFF_FIELDS
+    }
 
 
 def select_list(fields: dict[str, str]) -> str:

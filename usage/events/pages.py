@@ -11,7 +11,8 @@ LARGEST_PAGE = 500
 
 @dataclass(frozen=True)
 class Page:
-    """Events, newest first, and the cursors of the pages on both sides; None where the list ends."""
+    """Events, newest first, and the cursors of the pages on both sides; None where the list
+    ends."""
 
     rows: list[Row]
     next: Cursor | None

@@ -1,4 +1,5 @@
-"""Which events are asked for, and places in their list: ordered by (timestamp, id), which never changes for an event."""
+"""Which events are asked for, and places in their list: ordered by (timestamp, id), which never
+changes for an event."""
 
 import base64
 import binascii
@@ -16,7 +17,8 @@ _PACKED = struct.Struct(">Bqq")
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the list: just beyond the event at `at` with `id`, in the direction of older or newer ones."""
+    """A place in the list: just beyond the event at `at` with `id`, in the direction of older or
+    newer ones."""
 
     at: datetime
     id: int
@@ -24,13 +26,19 @@ class Cursor:
 
     def __str__(self) -> str:
         microseconds = (self.at - _EPOCH) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(_PACKED.pack(self.is_newer, microseconds, self.id)).decode().rstrip("=")
+        return (
+            base64.urlsafe_b64encode(_PACKED.pack(self.is_newer, microseconds, self.id))
+            .decode()
+            .rstrip("=")
+        )
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """The cursor that a text stands for; raises ValueError."""
         try:
-            is_newer, microseconds, event_id = _PACKED.unpack(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            is_newer, microseconds, event_id = _PACKED.unpack(
+                base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            )
             cursor = cls(_EPOCH + timedelta(microseconds=microseconds), event_id, bool(is_newer))
         except (binascii.Error, struct.error, OverflowError, ValueError):
             cursor = None
@@ -52,8 +60,12 @@ class EventQuestion:
     @property
     def index_accepts(self) -> bool:
         """Whether `event_sql` leaves out all that is to be left out, or nearly so."""
-        only_failures = self.accepts_failures_only and self.filters.dimensions == {Dimension.OUTCOME}
-        return bool(self.request_id) or (self.scope.sees_everything and (not self.filters or only_failures))
+        only_failures = self.accepts_failures_only and self.filters.dimensions == {
+            Dimension.OUTCOME
+        }
+        return bool(self.request_id) or (
+            self.scope.sees_everything and (not self.filters or only_failures)
+        )
 
     @property
     def accepts_failures_only(self) -> bool:
@@ -79,4 +91,10 @@ class EventQuestion:
     @property
     def parameters(self) -> dict[str, Any]:
         """Parameters of the window and of both conditions."""
-        return {"start": self.start, "end": self.end, "owner": self.scope.owner_id, "request_id": self.request_id, **self.filters.parameters}
+        return {
+            "start": self.start,
+            "end": self.end,
+            "owner": self.scope.owner_id,
+            "request_id": self.request_id,
+            **self.filters.parameters,
+        }

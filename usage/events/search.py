@@ -1,11 +1,14 @@
 """Finding the next events of a list, at about the same cost anywhere in it, filtered or not.
 
-walk   where the order's index leaves out nearly all that is to be left out, or events are dense: look at the next WALK
-       events in order and keep the accepted ones. Of failures there is such a list of their own (migration 0008).
-each   where one column decides (client key, credential or series): ask its index for the nearest of each accepted value,
-       if there are many after a walk, and in spans of time that grow until the page is full
-days   where several columns decide: ask a daily rollup on which days there are such events, and intersect the indexes
-       there. So what is rare is found without looking at what it is rare among.
+walk   where the order's index leaves out nearly all that is to be left out, or events are dense:
+       look at the next WALK events in order and keep the accepted ones. Of failures there is such a
+       list of their own (migration 0008).
+each   where one column decides (client key, credential or series): ask its index for the nearest of
+       each accepted value, if there are many after a walk, and in spans of time that grow until the
+       page is full
+days   where several columns decide: ask a daily rollup on which days there are such events, and
+       intersect the indexes there. So what is rare is found without looking at what it is rare
+       among.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,11 +43,15 @@ class Span(Interval):
     until: Cursor | None = None
 
     def sql(self, beyond: str) -> str:
-        """The condition on events `e`, where `id beyond after` is further in the direction that is read.
+        """The condition on events `e`, where `id beyond after` is further in the direction that is
+        read.
 
-        One comparison for each edge and a filter for ties: beside another bound an index ignores where `(timestamp, id) <` begins.
+        One comparison for each edge and a filter for ties: beside another bound an index ignores
+        where `(timestamp, id) <` begins.
         """
-        return f'e."timestamp" >= %(first)s AND e."timestamp" < %(last)s AND {self.ties_sql(beyond)}'
+        return (
+            f'e."timestamp" >= %(first)s AND e."timestamp" < %(last)s AND {self.ties_sql(beyond)}'
+        )
 
     def ties_sql(self, beyond: str) -> str:
         """The part of it that is about events at the instant of a cursor."""
@@ -58,7 +65,12 @@ class Span(Interval):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of `sql`."""
-        ties = {f"{edge}_{name}": getattr(c, name) for edge, c in (("after", self.after), ("until", self.until)) if c for name in ("at", "id")}
+        ties = {
+            f"{edge}_{name}": getattr(c, name)
+            for edge, c in (("after", self.after), ("until", self.until))
+            if c
+            for name in ("at", "id")
+        }
         return {"first": self.start, "last": self.end, **ties}
 
 
@@ -79,13 +91,21 @@ class Search:
             days = self._days(everything, count)
             if all(day.events < _MANY for day in days):
                 return self._intersect(everything, count, days)
-            return self._after_walk(cursor, count, lambda rest, missing: self._intersect(rest, missing, self._days(rest, missing)))
+            return self._after_walk(
+                cursor,
+                count,
+                lambda rest, missing: self._intersect(rest, missing, self._days(rest, missing)),
+            )
         values = self._accepted_values(column)
         if len(values) <= _FEW:
             return self._nearest_of_each(column, values, everything, count)
-        return self._after_walk(cursor, count, lambda rest, missing: self._seek(column, values, rest, missing))
+        return self._after_walk(
+            cursor, count, lambda rest, missing: self._seek(column, values, rest, missing)
+        )
 
-    def _after_walk(self, cursor: Cursor | None, count: int, find_rest: Callable[[Span, int], list[Row]]) -> list[Row]:
+    def _after_walk(
+        self, cursor: Cursor | None, count: int, find_rest: Callable[[Span, int], list[Row]]
+    ) -> list[Row]:
         end_of_walk = self._end_of_walk(self._span(cursor))
         rows = self._walk(self._span(cursor, end_of_walk), count)
         if len(rows) == count or not end_of_walk:
@@ -93,7 +113,8 @@ class Search:
         return rows + find_rest(self._span(end_of_walk), count - len(rows))
 
     def _span(self, after: Cursor | None, until: Cursor | None = None) -> Span:
-        """What the question asks for, between two cursors; the event of the second belongs to it."""
+        """What the question asks for, between two cursors; the event of the second belongs to
+        it."""
         older, newer = (until, after) if not self.is_newer else (after, until)
         first = max(self.question.start, older.at) if older else self.question.start
         last = min(self.question.end, newer.at + _INSTANT) if newer else self.question.end
@@ -114,8 +135,9 @@ class Search:
             "walk",
             f"""{self._select} FROM usage_event AS e {JOINS}
             WHERE {span.sql(self._beyond)} AND {self.question.event_sql} AND {self.question.accepted_sql} ORDER BY {self._order()} LIMIT %(count)s""",
-            **span.parameters, count=count,
-        )  # fmt: skip
+            **span.parameters,
+            count=count,
+        )
 
     def _seek(self, column: str, values: Values, span: Span, count: int) -> list[Row]:
         rows: list[Row] = []
@@ -129,20 +151,35 @@ class Search:
         rows: list[Row] = []
         while days:
             rows += self._nearest_of_all(span, days, count - len(rows))
-            span = replace(span, start=days[-1].end) if self.is_newer else replace(span, end=days[-1].start)
+            span = (
+                replace(span, start=days[-1].end)
+                if self.is_newer
+                else replace(span, end=days[-1].start)
+            )
             days = self._days(span, count - len(rows))
         return rows
 
     def _days(self, span: Span, count: int) -> list[Day]:
-        return days_of_next(count, self.question, span, is_newer=self.is_newer) if count and span.start < span.end else []
+        return (
+            days_of_next(count, self.question, span, is_newer=self.is_newer)
+            if count and span.start < span.end
+            else []
+        )
 
     @property
     def _restricted_columns(self) -> list[str]:
-        """The columns of events, each with an index of its own, of which not every value is accepted."""
+        """The columns of events, each with an index of its own, of which not every value is
+        accepted."""
         asked = self.question.filters.dimensions
-        of_key = not self.question.scope.sees_everything or bool(asked & {Dimension.KEY, Dimension.USER})
+        of_key = not self.question.scope.sees_everything or bool(
+            asked & {Dimension.KEY, Dimension.USER}
+        )
         of_series = bool(asked - {Dimension.KEY, Dimension.USER, Dimension.CREDENTIAL})
-        is_restricted = {"client_key_id": of_key, "credential_id": Dimension.CREDENTIAL in asked, "series_id": of_series}
+        is_restricted = {
+            "client_key_id": of_key,
+            "credential_id": Dimension.CREDENTIAL in asked,
+            "series_id": of_series,
+        }
         return [column for column in COLUMNS if is_restricted[column]]
 
     def _accepted_values(self, column: str) -> Values:
@@ -151,36 +188,81 @@ class Search:
         if column == "credential_id":
             return list(q.filters.values[Dimension.CREDENTIAL])  # type: ignore[arg-type]
         if column == "series_id":
-            return [row["id"] for row in self._fetch("series", f"SELECT s.id FROM usage_usageseries AS s WHERE s.level = 'full' AND {q.filters.sql()}")]
+            return [
+                row["id"]
+                for row in self._fetch(
+                    "series",
+                    "SELECT s.id FROM usage_usageseries AS s WHERE s.level = 'full' AND"
+                    f" {q.filters.sql()}",
+                )
+            ]
         everyone = "(SELECT id FROM providers_clientkey UNION ALL SELECT NULL) AS e (client_key_id)"
-        return [row["id"] for row in self._fetch("parties", f"SELECT e.client_key_id AS id FROM {everyone} WHERE {q.accepted_sql}")]
+        return [
+            row["id"]
+            for row in self._fetch(
+                "parties", f"SELECT e.client_key_id AS id FROM {everyone} WHERE {q.accepted_sql}"
+            )
+        ]
 
     def _nearest_of_each(self, column: str, values: Values, span: Span, count: int) -> list[Row]:
-        """The nearest events of each value of a column, each from the index of that column, and of these the nearest."""
-        nearest = f"(SELECT * FROM usage_event AS e WHERE {{of_one}} AND {span.sql(self._beyond)} ORDER BY {self._order()} LIMIT %(count)s)"
-        of_known = f"SELECT e.* FROM unnest(%(values)s::bigint[]) AS wanted (id) CROSS JOIN LATERAL {nearest.format(of_one=f'e.{column} = wanted.id')} AS e"
-        of_none = f" UNION ALL {nearest.format(of_one=f'e.{column} IS NULL')}" if None in values else ""
-        return self._found(f"{of_known}{of_none}", **span.parameters, values=[value for value in values if value is not None], count=count)
+        """The nearest events of each value of a column, each from the index of that column, and of
+        these the nearest."""
+        nearest = (
+            f"(SELECT * FROM usage_event AS e WHERE {{of_one}} AND {span.sql(self._beyond)} ORDER"
+            f" BY {self._order()} LIMIT %(count)s)"
+        )
+        of_known = (
+            "SELECT e.* FROM unnest(%(values)s::bigint[]) AS wanted (id) CROSS JOIN LATERAL"
+            f" {nearest.format(of_one=f'e.{column} = wanted.id')} AS e"
+        )
+        of_none = (
+            f" UNION ALL {nearest.format(of_one=f'e.{column} IS NULL')}" if None in values else ""
+        )
+        return self._found(
+            f"{of_known}{of_none}",
+            **span.parameters,
+            values=[value for value in values if value is not None],
+            count=count,
+        )
 
     def _nearest_of_all(self, span: Span, days: Sequence[Day], count: int) -> list[Row]:
-        """The nearest events of some days, for which the planner intersects the indexes of the restricted columns.
+        """The nearest events of some days, for which the planner intersects the indexes of the
+        restricted columns.
 
-        It does so only if no two of them serve the same condition: hence stretches of time as alternatives, which an index of
-        something else can leave to the index of time. OFFSET keeps it from reading the index that has the order instead, in
-        the hope to meet enough of them soon.
+        It does so only if no two of them serve the same condition: hence stretches of time as
+        alternatives, which an index of something else can leave to the index of time. OFFSET keeps
+        it from reading the index that has the order instead, in the hope to meet enough of them
+        soon.
         """
-        times = [f"e.\"timestamp\" >= '{start.isoformat()}' AND e.\"timestamp\" < '{end.isoformat()}'" for start, end in stretches(days)]
+        times = [
+            f"e.\"timestamp\" >= '{start.isoformat()}' AND e.\"timestamp\" < '{end.isoformat()}'"
+            for start, end in stretches(days)
+        ]
         conditions = [f"({' OR '.join(times)})", span.ties_sql(self._beyond)]
-        values = {column: set().union(*(day.values[column] for day in days)) for column in self._restricted_columns}
+        values = {
+            column: set().union(*(day.values[column] for day in days))
+            for column in self._restricted_columns
+        }
         for column, accepted in values.items():
             condition = f"e.{column} = ANY(%({column})s::bigint[])"
-            conditions.append(f"({condition} OR e.{column} IS NULL)" if 0 in accepted else condition)
+            conditions.append(
+                f"({condition} OR e.{column} IS NULL)" if 0 in accepted else condition
+            )
         events = f"SELECT * FROM usage_event AS e WHERE {' AND '.join(conditions)} OFFSET 0"
-        return self._found(events, **span.parameters, **{column: list(accepted) for column, accepted in values.items()}, count=count)
+        return self._found(
+            events,
+            **span.parameters,
+            **{column: list(accepted) for column, accepted in values.items()},
+            count=count,
+        )
 
     def _found(self, events: str, **parameters: Any) -> list[Row]:
         nearest = f"SELECT e.* FROM ({events}) AS e ORDER BY {self._order()} LIMIT %(count)s"
-        return self._fetch("found", f"{self._select} FROM ({nearest}) AS e {JOINS} ORDER BY {self._order()}", **parameters)
+        return self._fetch(
+            "found",
+            f"{self._select} FROM ({nearest}) AS e {JOINS} ORDER BY {self._order()}",
+            **parameters,
+        )
 
     def _parts(self, span: Span) -> Iterator[Span]:
         """A span in the direction that is read, in parts each longer than the one before."""
@@ -194,7 +276,10 @@ class Search:
 
     @property
     def _select(self) -> str:
-        return f'SELECT e."timestamp" AS _at, e.id AS _id, {select_list(fields_for(self.question.scope))}'
+        return (
+            'SELECT e."timestamp" AS _at, e.id AS _id,'
+            f" {select_list(fields_for(self.question.scope))}"
+        )
 
     @property
     def _beyond(self) -> str:

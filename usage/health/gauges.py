@@ -14,16 +14,35 @@ _COUNTS = ("popped", "stored", "duplicates", "dead_lettered")
 
 def collector_gauges() -> Iterator[Metric]:
     """When collection last succeeded for each upstream, and what its last run did."""
-    success = GaugeMetricFamily("usage_collector_last_success_timestamp_seconds", "End of the last run that succeeded.", labels=["upstream"])
-    failed = GaugeMetricFamily("usage_collector_last_run_failed", "1 if the last run did not succeed.", labels=["upstream"])
-    took = GaugeMetricFamily("usage_collector_last_run_duration_seconds", "How long the last run took.", labels=["upstream"])
-    counts = GaugeMetricFamily("usage_collector_last_run_events", "Events of the last run, by what became of them.", labels=["upstream", "fate"])
+    success = GaugeMetricFamily(
+        "usage_collector_last_success_timestamp_seconds",
+        "End of the last run that succeeded.",
+        labels=["upstream"],
+    )
+    failed = GaugeMetricFamily(
+        "usage_collector_last_run_failed", "1 if the last run did not succeed.", labels=["upstream"]
+    )
+    took = GaugeMetricFamily(
+        "usage_collector_last_run_duration_seconds",
+        "How long the last run took.",
+        labels=["upstream"],
+    )
+    counts = GaugeMetricFamily(
+        "usage_collector_last_run_events",
+        "Events of the last run, by what became of them.",
+        labels=["upstream", "fate"],
+    )
     for state in upstream_states():
         name = [state.upstream.name]
         if state.last_success_at:
             success.add_metric(name, state.last_success_at.timestamp())
         if run := state.last_run:
-            failed.add_metric(name, float(run.status not in (CollectorRun.Status.SUCCEEDED, CollectorRun.Status.RUNNING)))
+            failed.add_metric(
+                name,
+                float(
+                    run.status not in (CollectorRun.Status.SUCCEEDED, CollectorRun.Status.RUNNING)
+                ),
+            )
             took.add_metric(name, (run.duration_ms or 0) / 1000)
             for fate in _COUNTS:
                 counts.add_metric([*name, fate], getattr(run, fate))
@@ -33,13 +52,23 @@ def collector_gauges() -> Iterator[Metric]:
 def dead_letter_gauges() -> Iterator[Metric]:
     """Dead letters that wait for a fix."""
     pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
-    yield GaugeMetricFamily("usage_dead_letters_pending", "Elements that could not be stored and were not replayed yet.", value=pending)
+    yield GaugeMetricFamily(
+        "usage_dead_letters_pending",
+        "Elements that could not be stored and were not replayed yet.",
+        value=pending,
+    )
 
 
 def completeness_gauges() -> Iterator[Metric]:
     """Over the last seven days, as the monitoring page says."""
-    share = GaugeMetricFamily("usage_collected_ratio", "Collected share of the events that there were, last 7 days.", labels=["upstream"])
-    lost = GaugeMetricFamily("usage_lost_events", "Events known to be lost, last 7 days.", labels=["upstream"])
+    share = GaugeMetricFamily(
+        "usage_collected_ratio",
+        "Collected share of the events that there were, last 7 days.",
+        labels=["upstream"],
+    )
+    lost = GaugeMetricFamily(
+        "usage_lost_events", "Events known to be lost, last 7 days.", labels=["upstream"]
+    )
     for upstream in Upstream.objects.all():
         measured = completeness(upstream)
         if measured.share is not None:

@@ -11,20 +11,57 @@ from management_proxy.client.client import DEFAULT_RETENTION_SECONDS, LONGEST_RE
 
 @register()
 def check_upstream(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E010: the URL is none. E011: no key. E012: a key without a URL. W010: not the management API's path."""
+    """E010: the URL is none. E011: no key. E012: a key without a URL. W010: not the management
+    API's path."""
     url, key = settings.CLIPROXYAPI_MANAGEMENT_URL, settings.MANAGEMENT_API_KEY
     if not url:
-        hint = "Set both CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY, or neither for the simulated upstream."
-        return [Error("MANAGEMENT_API_KEY is set, CLIPROXYAPI_MANAGEMENT_URL is not.", hint=hint, id="tollgate.E012")] if key else []
+        hint = (
+            "Set both CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY, or neither for the"
+            " simulated upstream."
+        )
+        return (
+            [
+                Error(
+                    "MANAGEMENT_API_KEY is set, CLIPROXYAPI_MANAGEMENT_URL is not.",
+                    hint=hint,
+                    id="tollgate.E012",
+                )
+            ]
+            if key
+            else []
+        )
     found: list[CheckMessage] = []
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        hint = "For instance http://cliproxyapi:8317/v0/management, without user, query or fragment."
-        found.append(Error(f"CLIPROXYAPI_MANAGEMENT_URL={_without_user(url)!r} is no such URL.", hint=hint, id="tollgate.E010"))
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.query
+        or parts.fragment
+    ):
+        hint = (
+            "For instance http://cliproxyapi:8317/v0/management, without user, query or fragment."
+        )
+        found.append(
+            Error(
+                f"CLIPROXYAPI_MANAGEMENT_URL={_without_user(url)!r} is no such URL.",
+                hint=hint,
+                id="tollgate.E010",
+            )
+        )
     elif not parts.path.endswith("/v0/management"):
-        found.append(Warning("CLIPROXYAPI_MANAGEMENT_URL does not end in /v0/management.", hint="CLIProxyAPI serves it there.", id="tollgate.W010"))
+        found.append(
+            Warning(
+                "CLIPROXYAPI_MANAGEMENT_URL does not end in /v0/management.",
+                hint="CLIProxyAPI serves it there.",
+                id="tollgate.W010",
+            )
+        )
     if not key.strip():
-        hint = "It is the upstream's MANAGEMENT_PASSWORD or remote-management.secret-key. A request without a key counts towards a ban."
+        hint = (
+            "It is the upstream's MANAGEMENT_PASSWORD or remote-management.secret-key. A request"
+            " without a key counts towards a ban."
+        )
         found.append(Error("MANAGEMENT_API_KEY is not set.", hint=hint, id="tollgate.E011"))
     return found
 
@@ -35,13 +72,15 @@ def _without_user(url: str) -> str:
 
 @register()
 def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E013: the interval outlives any retention. W011: it outlives the default one. E014: a value out of bounds."""
+    """E013: the interval outlives any retention. W011: it outlives the default one. E014: a value
+    out of bounds."""
     interval = settings.COLLECTOR_INTERVAL_SECONDS
     found: list[CheckMessage] = []
     if not 0.1 <= interval < LONGEST_RETENTION_SECONDS:
         found.append(
             Error(
-                f"COLLECTOR_INTERVAL_SECONDS={interval:g} is not between 0.1 and the longest retention of an upstream, {LONGEST_RETENTION_SECONDS} s.",
+                f"COLLECTOR_INTERVAL_SECONDS={interval:g} is not between 0.1 and the longest"
+                f" retention of an upstream, {LONGEST_RETENTION_SECONDS} s.",
                 hint="Events older than the upstream's retention are gone: look every few seconds.",
                 id="tollgate.E013",
             )
@@ -49,7 +88,8 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     elif interval > DEFAULT_RETENTION_SECONDS / 3:
         found.append(
             Warning(
-                f"COLLECTOR_INTERVAL_SECONDS={interval:g} is more than a third of the default retention of {DEFAULT_RETENTION_SECONDS} s.",
+                f"COLLECTOR_INTERVAL_SECONDS={interval:g} is more than a third of the default"
+                f" retention of {DEFAULT_RETENTION_SECONDS} s.",
                 hint="Lower it, or raise redis-usage-queue-retention-seconds upstream.",
                 id="tollgate.W011",
             )
@@ -66,5 +106,11 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     }
     for name, (least, most) in bounds.items():
         if not least <= (value := getattr(settings, name)) <= most:
-            found.append(Error(f"{name}={value:g} is not between {least} and {most}.", hint="See docs/configuration.md.", id="tollgate.E014"))
+            found.append(
+                Error(
+                    f"{name}={value:g} is not between {least} and {most}.",
+                    hint="See docs/configuration.md.",
+                    id="tollgate.E014",
+                )
+            )
     return found

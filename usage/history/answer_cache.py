@@ -7,11 +7,14 @@
               +--> ask the database, keep the answer
 
 Invariants
-* An answer is kept under the question, whose usage may be seen, and the data version: the number of the newest event. Data
-  that are committed after an answer was begun belong to another version, unless their event number was already drawn; then,
-  and for what has no event (a key gets an owner, a rollup is rebuilt), the answer is kept for HISTORY_CACHE_SECONDS at most.
-* Whoever asks afresh is neither answered from the cache nor by a flight of somebody else, and what they are told is kept.
-* A cache that cannot be reached is no cache: the database is asked. Several processes ask a question once each, at most.
+* An answer is kept under the question, whose usage may be seen, and the data version: the number of
+  the newest event. Data that are committed after an answer was begun belong to another version,
+  unless their event number was already drawn; then, and for what has no event (a key gets an owner,
+  a rollup is rebuilt), the answer is kept for HISTORY_CACHE_SECONDS at most.
+* Whoever asks afresh is neither answered from the cache nor by a flight of somebody else, and what
+  they are told is kept.
+* A cache that cannot be reached is no cache: the database is asked. Several processes ask a
+  question once each, at most.
 """
 
 import hashlib
@@ -45,8 +48,11 @@ class Answer(Generic[T]):
     as_of: datetime
 
 
-def remembered(name: str, question: object, scope: Scope, ask: Callable[[], T], *, afresh: bool = False) -> Answer[T]:
-    """The answer to a question of this name, whose `repr` says all about it; `ask` reads it, maybe from the replica, if it is not known."""
+def remembered(
+    name: str, question: object, scope: Scope, ask: Callable[[], T], *, afresh: bool = False
+) -> Answer[T]:
+    """The answer to a question of this name, whose `repr` says all about it; `ask` reads it, maybe
+    from the replica, if it is not known."""
 
     def asked() -> Answer[T]:
         told, where = read(ask)
@@ -63,7 +69,13 @@ def remembered(name: str, question: object, scope: Scope, ask: Callable[[], T], 
 
 def data_version() -> int:
     """A number that grows with every stored event."""
-    return int(rows("/* usage.history.answer_cache */ SELECT last_value + is_called::int FROM usage_event_id_seq", [])[0][0])
+    return int(
+        rows(
+            "/* usage.history.answer_cache */ SELECT last_value + is_called::int FROM"
+            " usage_event_id_seq",
+            [],
+        )[0][0]
+    )
 
 
 def _key(name: str, question: object, scope: Scope) -> str:

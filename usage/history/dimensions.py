@@ -1,8 +1,10 @@
-"""What history can be filtered and grouped by: a closed list of dimensions, and filters as they stand in a query string.
+"""What history can be filtered and grouped by: a closed list of dimensions, and filters as they
+stand in a query string.
 
-A parameter may come several times and its values are alternatives; different parameters must all hold. The empty
-parameter is no filter, as HTML forms send it. `unattributed` stands for usage without a user, client key or credential,
-`(empty)` for a text that was not reported: `reasoning_effort=none` is a real effort of the upstream (contract 2.4).
+A parameter may come several times and its values are alternatives; different parameters must all
+hold. The empty parameter is no filter, as HTML forms send it. `unattributed` stands for usage
+without a user, client key or credential, `(empty)` for a text that was not reported:
+`reasoning_effort=none` is a real effort of the upstream (contract 2.4).
 """
 
 from collections.abc import Mapping
@@ -23,7 +25,8 @@ Value = str | int | None
 
 
 class InvalidQuery(ValueError):
-    """A question that cannot be answered as asked; `fields` maps each parameter to what was expected and what was got."""
+    """A question that cannot be answered as asked; `fields` maps each parameter to what was
+    expected and what was got."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))
@@ -38,7 +41,8 @@ class Outcome(Enum):
 
 
 class Dimension(Enum):
-    """One thing that usage can be filtered and grouped by; the value is its name in query strings and JSON."""
+    """One thing that usage can be filtered and grouped by; the value is its name in query strings
+    and JSON."""
 
     UPSTREAM = "upstream"
     USER = "user"
@@ -57,7 +61,9 @@ class Dimension(Enum):
     @property
     def label(self) -> str:
         """Its name for people."""
-        return {"key": "Client key", "auth_type": "Auth type"}.get(self.value, self.value.replace("_", " ").capitalize())
+        return {"key": "Client key", "auth_type": "Auth type"}.get(
+            self.value, self.value.replace("_", " ").capitalize()
+        )
 
     @property
     def is_identity(self) -> bool:
@@ -71,11 +77,13 @@ class Dimension(Enum):
 
     @property
     def is_for_staff(self) -> bool:
-        """Whether only staff may ask by it: whose account served a request is nobody else's business."""
+        """Whether only staff may ask by it: whose account served a request is nobody else's
+        business."""
         return self is Dimension.CREDENTIAL
 
     def parse(self, text: str) -> Value:
-        """The value that a parameter stands for; None for usage without one. Raises ValueError saying what was expected."""
+        """The value that a parameter stands for; None for usage without one. Raises ValueError
+        saying what was expected."""
         if self.is_identity:
             return None if text == UNATTRIBUTED else _parse_id(text)
         if self.choices:
@@ -83,7 +91,9 @@ class Dimension(Enum):
                 raise ValueError(f"expected one of {', '.join(self.choices)}, got {text[:40]!r}")
             return text
         if len(text) > 200 or not text.isprintable():
-            raise ValueError(f"expected printable text of at most 200 characters, got {text[:40]!r}")
+            raise ValueError(
+                f"expected printable text of at most 200 characters, got {text[:40]!r}"
+            )
         return "" if text == EMPTY else text
 
     def written(self, value: Value) -> str:
@@ -106,7 +116,8 @@ def _parse_id(text: str) -> int:
     return int(text)
 
 
-# Where the client key and the credential of an event stand, beside `usage_event AS e` and `usage_usageseries AS s`.
+# Where the client key and the credential of an event stand, beside `usage_event AS e` and
+# `usage_usageseries AS s`.
 EVENT_PARTIES = "e"
 
 
@@ -118,7 +129,8 @@ class Filters:
 
     @classmethod
     def from_query(cls, query: QueryDict) -> "Filters":
-        """The filters of a query string, other parameters left alone. Raises InvalidQuery naming each wrong field."""
+        """The filters of a query string, other parameters left alone. Raises InvalidQuery naming
+        each wrong field."""
         values: dict[Dimension, tuple[Value, ...]] = {}
         wrong: dict[str, str] = {}
         for dimension in Dimension:
@@ -145,7 +157,8 @@ class Filters:
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        """The filters as pairs for a query string, in one order whatever order they were given in."""
+        """The filters as pairs for a query string, in one order whatever order they were given
+        in."""
         return [(d.value, d.written(value)) for d in Dimension for value in self.values.get(d, ())]
 
     def without(self, *dimensions: Dimension) -> "Filters":
@@ -153,27 +166,43 @@ class Filters:
         return Filters({d: accepted for d, accepted in self.values.items() if d not in dimensions})
 
     def sql(self, parties: str = EVENT_PARTIES, nobody: str = "IS NULL") -> str:
-        """A condition over `usage_usageseries AS s` and the alias of the table that holds client key and credential.
+        """A condition over `usage_usageseries AS s` and the alias of the table that holds client
+        key and credential.
 
         `nobody` is how that table says that there is none: events have NULL there, rollups 0.
         """
-        return " AND ".join(_condition(d, accepted, parties, nobody) for d, accepted in self.values.items()) or "TRUE"
+        return (
+            " AND ".join(
+                _condition(d, accepted, parties, nobody) for d, accepted in self.values.items()
+            )
+            or "TRUE"
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The named parameters of `sql`."""
-        return {f"filter_{d.value}": [value for value in accepted if value is not None] for d, accepted in self.values.items()}
+        return {
+            f"filter_{d.value}": [value for value in accepted if value is not None]
+            for d, accepted in self.values.items()
+        }
 
 
 def _accepted(dimension: Dimension, texts: list[str]) -> tuple[Value, ...]:
     if len(texts) > MAX_VALUES:
         raise ValueError(f"expected at most {MAX_VALUES} values, got {len(texts)}")
-    return tuple(sorted({dimension.parse(text) for text in texts}, key=lambda value: (value is None, value)))
+    return tuple(
+        sorted({dimension.parse(text) for text in texts}, key=lambda value: (value is None, value))
+    )
 
 
 _SERIES_CONDITIONS = {
-    Dimension.UPSTREAM: "s.upstream_id IN (SELECT id FROM management_proxy_upstream WHERE name = ANY(%(filter_upstream)s))",
-    Dimension.OUTCOME: "s.failed = ANY(SELECT wanted = 'failed' FROM unnest(%(filter_outcome)s::text[]) AS wanted)",
+    Dimension.UPSTREAM: (
+        "s.upstream_id IN (SELECT id FROM management_proxy_upstream WHERE name ="
+        " ANY(%(filter_upstream)s))"
+    ),
+    Dimension.OUTCOME: (
+        "s.failed = ANY(SELECT wanted = 'failed' FROM unnest(%(filter_outcome)s::text[]) AS wanted)"
+    ),
 }
 
 
@@ -182,15 +211,24 @@ def _condition(dimension: Dimension, accepted: tuple[Value, ...], parties: str, 
         return _SERIES_CONDITIONS[dimension]
     if dimension is Dimension.USER:
         return _of_user(accepted, f"{parties}.client_key_id", nobody)
-    column = {Dimension.KEY: f"{parties}.client_key_id", Dimension.CREDENTIAL: f"{parties}.credential_id"}.get(dimension, f"s.{dimension.value}")
+    column = {
+        Dimension.KEY: f"{parties}.client_key_id",
+        Dimension.CREDENTIAL: f"{parties}.credential_id",
+    }.get(dimension, f"s.{dimension.value}")
     kind = "bigint" if dimension.is_identity else "text"
     condition = f"{column} = ANY(%(filter_{dimension.value})s::{kind}[])"
     return f"({condition} OR {column} {nobody})" if None in accepted else condition
 
 
 def _of_user(accepted: tuple[Value, ...], key: str, nobody: str) -> str:
-    condition = f"{key} IN (SELECT id FROM providers_clientkey WHERE owner_id = ANY(%(filter_user)s::bigint[]))"
+    condition = (
+        f"{key} IN (SELECT id FROM providers_clientkey WHERE owner_id ="
+        " ANY(%(filter_user)s::bigint[]))"
+    )
     if None not in accepted:
         return condition
     # Nobody's: no key at all, or a key that nobody owns.
-    return f"({condition} OR {key} {nobody} OR {key} IN (SELECT id FROM providers_clientkey WHERE owner_id IS NULL))"
+    return (
+        f"({condition} OR {key} {nobody} OR {key} IN (SELECT id FROM providers_clientkey WHERE"
+        " owner_id IS NULL))"
+    )

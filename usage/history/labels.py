@@ -14,12 +14,18 @@ _NOBODY = {Dimension.USER: "Nobody", Dimension.KEY: "No key", Dimension.CREDENTI
 
 def key_names(ids: Iterable[int]) -> dict[int, Row]:
     """Name, owner and owner's name of client keys, by id."""
-    keys = ClientKey.objects.filter(pk__in=ids).values("pk", "name", "last_four", "owner_id", "owner__username")
-    return {key["pk"]: {**key, "name": key_name(key["pk"], key["name"], key["last_four"])} for key in keys}
+    keys = ClientKey.objects.filter(pk__in=ids).values(
+        "pk", "name", "last_four", "owner_id", "owner__username"
+    )
+    return {
+        key["pk"]: {**key, "name": key_name(key["pk"], key["name"], key["last_four"])}
+        for key in keys
+    }
 
 
 def key_name(pk: int, name: str, last_four: str) -> str:
-    """What a client key is called: its given name, else its last four characters, else its number."""
+    """What a client key is called: its given name, else its last four characters, else its
+    number."""
     return name or (f"…{last_four}" if last_four else f"Key {pk}")
 
 
@@ -33,9 +39,16 @@ def group_value(dimension: Dimension, value: str) -> str:
 def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
     """The label of each value of groups of a dimension; ids whose row is gone keep their number."""
     wanted = set(values)
-    found = {value: value for value in wanted} | _named(dimension, [int(value) for value in wanted if value.isdigit()])
+    found = {value: value for value in wanted} | _named(
+        dimension, [int(value) for value in wanted if value.isdigit()]
+    )
     if "" in wanted:
-        found[""] = _NOBODY.get(dimension, FailureClass.NONE.label.capitalize() if dimension is Dimension.FAILURE_CLASS else "Not reported")
+        found[""] = _NOBODY.get(
+            dimension,
+            FailureClass.NONE.label.capitalize()
+            if dimension is Dimension.FAILURE_CLASS
+            else "Not reported",
+        )
     return found
 
 
@@ -43,9 +56,17 @@ def _named(dimension: Dimension, ids: list[int]) -> dict[str, str]:
     if dimension is Dimension.KEY:
         return {str(pk): key["name"] for pk, key in key_names(ids).items()}
     if dimension is Dimension.USER:
-        return {str(pk): name for pk, name in get_user_model().objects.filter(pk__in=ids).values_list("pk", "username")}
+        return {
+            str(pk): name
+            for pk, name in get_user_model()
+            .objects.filter(pk__in=ids)
+            .values_list("pk", "username")
+        }
     if dimension is Dimension.CREDENTIAL:
-        return {str(credential.pk): str(credential) for credential in Credential.objects.filter(pk__in=ids)}
+        return {
+            str(credential.pk): str(credential)
+            for credential in Credential.objects.filter(pk__in=ids)
+        }
     if dimension is Dimension.FAILURE_CLASS:
         return {name: str(label) for name, label in FailureClass.choices if name}
     return {"failed": "Failed", "succeeded": "Succeeded"} if dimension is Dimension.OUTCOME else {}

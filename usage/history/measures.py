@@ -1,6 +1,8 @@
-"""Sums of usage as JSON: counts, kinds of tokens, speed and durations. Counts that no event reported are null.
+"""Sums of usage as JSON: counts, kinds of tokens, speed and durations. Counts that no event
+reported are null.
 
-`inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the provider (contract 2.5).
+`inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the provider
+(contract 2.5).
 """
 
 from collections.abc import Sequence
@@ -14,18 +16,25 @@ from usage.models import TOKEN_KINDS
 from usage.rollups.histograms import duration_of
 
 DURATIONS = ("latency", "ttft")
-_KINDS = {name: name.split("_")[0] + "".join(part.capitalize() for part in name.split("_")[1:]) for name in TOKEN_KINDS}
+_KINDS = {
+    name: name.split("_")[0] + "".join(part.capitalize() for part in name.split("_")[1:])
+    for name in TOKEN_KINDS
+}
 _NULLABLE = ("total_tokens", *TOKEN_KINDS)
 NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
 
 
 def added(rows: Sequence[Row]) -> Row:
-    """The sums of rows over the measures that they have; None where none reports a count. Nothing for no rows."""
+    """The sums of rows over the measures that they have; None where none reports a count. Nothing
+    for no rows."""
     if len(rows) <= 1:
         return rows[0] if rows else NOTHING
     names = [name for name in MEASURES if name in rows[0]]
     columns = zip(*map(itemgetter(*names), rows), strict=True)
-    return {name: max(column) if name in MAXIMA else _sum(column) for name, column in zip(names, columns, strict=True)}
+    return {
+        name: max(column) if name in MAXIMA else _sum(column)
+        for name, column in zip(names, columns, strict=True)
+    }
 
 
 def _sum(column: Sequence[Any]) -> int | None:
@@ -37,7 +46,9 @@ def tokens(row: Row) -> Row:
     """Every kind of tokens, and their sums."""
     return {
         "totalTokens": row["total_tokens"] or 0,
-        "inputTokens": (row["uncached_input_tokens"] or 0) + (row["cache_read_tokens"] or 0) + (row["cache_write_tokens"] or 0),
+        "inputTokens": (row["uncached_input_tokens"] or 0)
+        + (row["cache_read_tokens"] or 0)
+        + (row["cache_write_tokens"] or 0),
         "outputTokens": (row["non_reasoning_output_tokens"] or 0) + (row["reasoning_tokens"] or 0),
         **{told: row[name] for name, told in _KINDS.items()},
     }
@@ -56,14 +67,23 @@ def counted(row: Row) -> Row:
 
 
 def tokens_per_second(row: Row) -> float | None:
-    """Output tokens per second of latency, of the attempts that succeeded; None if they took no time."""
-    return round(1000 * row["generated_tokens"] / row["generation_ms"], 2) if row["generation_ms"] else None
+    """Output tokens per second of latency, of the attempts that succeeded; None if they took no
+    time."""
+    return (
+        round(1000 * row["generated_tokens"] / row["generation_ms"], 2)
+        if row["generation_ms"]
+        else None
+    )
 
 
 def duration(row: Row, measure: str, bins: Bins | None = None) -> dict[str, Any]:
-    """Count, average and maximum of `latency` or `ttft` in milliseconds, over the attempts that have one; with `bins` also percentiles."""
+    """Count, average and maximum of `latency` or `ttft` in milliseconds, over the attempts that
+    have one; with `bins` also percentiles."""
     count, largest = row[f"{measure}_count"], row[f"{measure}_max_ms"]
-    told = {"sampleCount": count, "averageMs": round(row[f"{measure}_sum_ms"] / count) if count else 0}
+    told = {
+        "sampleCount": count,
+        "averageMs": round(row[f"{measure}_sum_ms"] / count) if count else 0,
+    }
     if bins is not None:
         told |= {f"p{p}Ms": _within(bins.get(p), largest) for p in PERCENTILES}
     return told | {"maxMs": largest}

@@ -1,13 +1,17 @@
-"""Choosing what answers a question exactly at the least cost: rollups where they fit, events for what is left.
+"""Choosing what answers a question exactly at the least cost: rollups where they fit, events for
+what is left.
 
     interval  |---------------------------------------------|
-    days          |=======|=======|=======|=======|             the coarsest rollup that is worth it takes the whole buckets
-    hours       |=|                               |==|          the next finer one what is left at both ends
+    days          |=======|=======|=======|=======|             the coarsest rollup that is worth it
+                  takes the whole buckets
+    hours       |=|                               |==|          the next finer one what is left at
+                both ends
     events    |-|                                     |-----|   and the events what no rollup has
 
-A rollup can answer if it has every dimension that the question filters or groups by. Where several can, the one with the
-fewest rows per hour of traffic is read; a coarser one with more rows than a finer one is not worth it. The figures are of
-the field's reference dataset (usage/reference/dataset.py, 1,485 events an hour) and only their order matters.
+A rollup can answer if it has every dimension that the question filters or groups by. Where several
+can, the one with the fewest rows per hour of traffic is read; a coarser one with more rows than a
+finer one is not worth it. The figures are of the field's reference dataset
+(usage/reference/dataset.py, 1,485 events an hour) and only their order matters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +29,8 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Unit(Enum):
-    """How long the buckets of a rollup are; hours and quarters are those of UTC, days those of the calendar."""
+    """How long the buckets of a rollup are; hours and quarters are those of UTC, days those of the
+    calendar."""
 
     QUARTER = timedelta(minutes=15)
     HOUR = timedelta(hours=1)
@@ -55,7 +60,8 @@ class Unit(Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """A rollup, or the events: what it can tell apart, and how many rows an hour of traffic makes."""
+    """A rollup, or the events: what it can tell apart, and how many rows an hour of traffic
+    makes."""
 
     name: str
     rows_an_hour: float
@@ -84,20 +90,36 @@ SOURCES = (
     Source("daily_overall", 0.2, _OUTCOMES, Unit.DAY, rollups.DAILY_OVERALL),
     Source("daily_by_key", 1.5, _KEY, Unit.DAY, rollups.DAILY_BY_KEY),
     Source("daily_by_model", 2, _UPSTREAM | {Dimension.MODEL}, Unit.DAY, rollups.DAILY_BY_MODEL),
-    Source("daily_by_key_and_model", 11, _KEY | {Dimension.MODEL}, Unit.DAY, rollups.DAILY_BY_KEY_AND_MODEL),
-    Source("daily_by_credential", 7, _UPSTREAM | {Dimension.CREDENTIAL, Dimension.PROVIDER, Dimension.AUTH_TYPE}, Unit.DAY, rollups.DAILY_BY_CREDENTIAL),
+    Source(
+        "daily_by_key_and_model",
+        11,
+        _KEY | {Dimension.MODEL},
+        Unit.DAY,
+        rollups.DAILY_BY_KEY_AND_MODEL,
+    ),
+    Source(
+        "daily_by_credential",
+        7,
+        _UPSTREAM | {Dimension.CREDENTIAL, Dimension.PROVIDER, Dimension.AUTH_TYPE},
+        Unit.DAY,
+        rollups.DAILY_BY_CREDENTIAL,
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Piece(Interval):
-    """A part of the interval with this number, made of whole buckets of the source that answers it."""
+    """A part of the interval with this number, made of whole buckets of the source that answers
+    it."""
 
     number: int
 
 
-def plan(intervals: Iterable[Interval], dimensions: frozenset[Dimension], calendar: ZoneInfo) -> dict[Source, list[Piece]]:
-    """What answers each interval (numbered from 0) for a question on these dimensions: pieces by source, ascending."""
+def plan(
+    intervals: Iterable[Interval], dimensions: frozenset[Dimension], calendar: ZoneInfo
+) -> dict[Source, list[Piece]]:
+    """What answers each interval (numbered from 0) for a question on these dimensions: pieces by
+    source, ascending."""
     ladder = _ladder(dimensions)
     pieces: dict[Source, list[Piece]] = {}
     for number, interval in enumerate(intervals):
@@ -110,14 +132,18 @@ def _ladder(dimensions: frozenset[Dimension]) -> list[Source]:
     """The sources that are worth reading, coarsest first, the events last."""
     ladder = [EVENTS]
     for unit in Unit:
-        able = [source for source in SOURCES if source.unit is unit and source.dimensions >= dimensions]
+        able = [
+            source for source in SOURCES if source.unit is unit and source.dimensions >= dimensions
+        ]
         best = min(able, key=lambda source: source.rows_an_hour, default=None)
         if best and best.rows_an_hour < ladder[0].rows_an_hour:
             ladder.insert(0, best)
     return ladder
 
 
-def _cover(start: datetime, end: datetime, ladder: list[Source], calendar: ZoneInfo) -> Iterator[tuple[Source, datetime, datetime]]:
+def _cover(
+    start: datetime, end: datetime, ladder: list[Source], calendar: ZoneInfo
+) -> Iterator[tuple[Source, datetime, datetime]]:
     source, *finer = ladder
     if start >= end:
         return

@@ -1,9 +1,12 @@
-"""Sums and percentiles of usage: any period, filters, up to two groups and buckets, exact over all rows, at the cost of rollups.
+"""Sums and percentiles of usage: any period, filters, up to two groups and buckets, exact over all
+rows, at the cost of rollups.
 
-    question --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum, rank, name the rest--> rows
+    question --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum,
+    rank, name the rest--> rows
 
-Every row stands for one interval (numbered from 0) and one group. Group values are texts: an id, a text of the event or an
-outcome, and '' for what was not reported or is nobody's. Where nothing happened there is no row.
+Every row stands for one interval (numbered from 0) and one group. Group values are texts: an id, a
+text of the event or an outcome, and '' for what was not reported or is nobody's. Where nothing
+happened there is no row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,14 +33,17 @@ _ID = "coalesce(nullif({}, 0)::text, '')"
 _TOLD = {
     # Filters know upstreams by name.
     Dimension.UPSTREAM: "(SELECT o.name FROM management_proxy_upstream AS o WHERE o.id = {})",
-    Dimension.USER: _ID, Dimension.KEY: _ID, Dimension.CREDENTIAL: _ID,
+    Dimension.USER: _ID,
+    Dimension.KEY: _ID,
+    Dimension.CREDENTIAL: _ID,
     Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: intervals that follow one another, whose usage, restricted by filters and told apart by groups."""
+    """What is asked: intervals that follow one another, whose usage, restricted by filters and told
+    apart by groups."""
 
     intervals: Sequence[Interval]
     scope: Scope
@@ -45,27 +51,36 @@ class Question:
     groups: tuple[Dimension, ...] = ()
 
     def sums(self, measures: Sequence[str] = MEASURES) -> list[Row]:
-        """Columns `number`, `group_1`... and `measures`, by number and then by attempts, most first.
+        """Columns `number`, `group_1`... and `measures`, by number and then by attempts, most
+        first.
 
         Raises InvalidQuery where events are needed that were pruned, as all questions do.
         """
         planned = self._planned()
-        rest = f"SELECT number, {self._told}, {_added(measures)} FROM parts GROUP BY number, {self._positions(2)}"
+        rest = (
+            f"SELECT number, {self._told}, {_added(measures)} FROM parts GROUP BY number,"
+            f" {self._positions(2)}"
+        )
         if len(planned.parts) == 1:
             # What it tells has one row for each group already.
             rest = f"SELECT number, {self._told}, {', '.join(measures)} FROM parts"
         order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
-        return planned.rows("sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {})
+        return planned.rows(
+            "sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {}
+        )
 
     def ranked_sums(self, top: int, order: str) -> list[Row]:
-        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for) and `MEASURES`, by number and rank.
+        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for) and
+        `MEASURES`, by number and rank.
 
-        Groups are ranked by the sum of `order` over all intervals, then by their values; those beyond the `top` are summed
-        in one row with rank `top` + 1.
+        Groups are ranked by the sum of `order` over all intervals, then by their values; those
+        beyond the `top` are summed in one row with rank `top` + 1.
         """
         planned = self._planned()
         names = ", ".join(self._names)
-        shown = ", ".join(f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names)
+        shown = ", ".join(
+            f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names
+        )
         return planned.rows(
             "ranked_sums",
             [part.sums_sql(MEASURES) for part in planned.parts],
@@ -78,17 +93,25 @@ class Question:
             {"top": top},
         )
 
-    def percentiles(self, measures: Sequence[str], shown: Sequence[Sequence[str]] = (("",),)) -> dict[tuple[int, int], dict[str, Bins]]:
-        """The bins of `PERCENTILES` of `latency`, `ttft` or both, by number and rank, and by measure.
+    def percentiles(
+        self, measures: Sequence[str], shown: Sequence[Sequence[str]] = (("",),)
+    ) -> dict[tuple[int, int], dict[str, Bins]]:
+        """The bins of `PERCENTILES` of `latency`, `ttft` or both, by number and rank, and by
+        measure.
 
-        `shown` are the values of the groups that have a rank of their own, from 1; all others are told together.
+        `shown` are the values of the groups that have a rank of their own, from 1; all others are
+        told together.
         """
         planned = self._planned()
         names = ", ".join(self._names)
         values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
         found = planned.rows(
             "percentiles",
-            [part.bins_sql(measure, number) for part in planned.parts for number, measure in enumerate(measures)],
+            [
+                part.bins_sql(measure, number)
+                for part in planned.parts
+                for number, measure in enumerate(measures)
+            ],
             f"""
             , told AS (SELECT measure, number, {self._told}, bin, n FROM parts),
             bins AS (
@@ -102,7 +125,9 @@ class Question:
         told: dict[tuple[int, int], dict[str, Bins]] = {}
         for row in found:
             places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
-            told.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(zip(PERCENTILES, places, strict=True))
+            told.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(
+                zip(PERCENTILES, places, strict=True)
+            )
         return told
 
     @property
@@ -118,7 +143,10 @@ class Question:
 
     @property
     def _told(self) -> str:
-        told = [f"{_TOLD.get(group, '{}').format(name)} AS {name}" for name, group in zip(self._names, self.groups, strict=False)]
+        told = [
+            f"{_TOLD.get(group, '{}').format(name)} AS {name}"
+            for name, group in zip(self._names, self.groups, strict=False)
+        ]
         return ", ".join(told or ["''::text AS group_1"])
 
     def _positions(self, first: int) -> str:
@@ -127,7 +155,12 @@ class Question:
     def _planned(self) -> "_Planned":
         calendar = ZoneInfo(once("calendar", readers_calendar_zone))
         planned = plan(self.intervals, self.dimensions, calendar)
-        return _Planned([Part(source, pieces, calendar, self.scope, self.filters, self.groups) for source, pieces in planned.items()])
+        return _Planned(
+            [
+                Part(source, pieces, calendar, self.scope, self.filters, self.groups)
+                for source, pieces in planned.items()
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -136,7 +169,9 @@ class _Planned:
 
     parts: list[Part]
 
-    def rows(self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, Any]) -> list[Row]:
+    def rows(
+        self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, Any]
+    ) -> list[Row]:
         """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH."""
         if not self.parts:
             return []
@@ -144,7 +179,9 @@ class _Planned:
         parameters |= {"owner": self.parts[0].scope.owner_id, **self.parts[0].filters.parameters}
         for part in self.parts:
             parameters |= part.parameters
-        found = rows(f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}", parameters)
+        found = rows(
+            f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}", parameters
+        )
         # A pruning meanwhile may have taken events away.
         self._refuse_pruned()
         return found
@@ -156,22 +193,37 @@ class _Planned:
 
 
 def _added(measures: Iterable[str]) -> str:
-    return ", ".join(f"max({name}) AS {name}" if name in MAXIMA else f"sum({name})::bigint AS {name}" for name in measures)
+    return ", ".join(
+        f"max({name}) AS {name}" if name in MAXIMA else f"sum({name})::bigint AS {name}"
+        for name in measures
+    )
 
 
 def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
-    """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were any."""
+    """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were
+    any."""
     since = events_since()
     if since is None or pieces[0].start >= since:
         return
     first = _first_day()
-    if first and any(piece.start < since and piece.end > midnight(first, calendar) for piece in pieces):
-        raise InvalidQuery({"from": f"expected not before {_told(since)}, as older events were dropped and what is kept of them cannot answer this exactly: "
-                            f"ask for whole days in {calendar.key}, or by fewer dimensions"})  # fmt: skip
+    if first and any(
+        piece.start < since and piece.end > midnight(first, calendar) for piece in pieces
+    ):
+        raise InvalidQuery(
+            {
+                "from": (
+                    f"expected not before {_told(since)}, as older events were dropped and what is"
+                    " kept of them cannot answer this exactly: ask for whole days in"
+                    f" {calendar.key}, or by fewer dimensions"
+                )
+            }
+        )
 
 
 def _first_day() -> Any:
-    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[0]["day"]
+    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[
+        0
+    ]["day"]
 
 
 def _told(instant: datetime) -> str:

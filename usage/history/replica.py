@@ -4,11 +4,13 @@
     replica reached, a standby, and not too far behind --> replica --it fails meanwhile--> primary
     otherwise --> primary, and the replica is looked at again in a while
 
-How far behind: once a second the position of the primary's log is noted with the time. Whatever the replica has replayed up
-to such a position was committed before that time, so data read from it are complete up to then. No clock but ours counts,
-and an idle primary is not taken for a replica that hangs.
+How far behind: once a second the position of the primary's log is noted with the time. Whatever the
+replica has replayed up to such a position was committed before that time, so data read from it are
+complete up to then. No clock but ours counts, and an idle primary is not taken for a replica that
+hangs.
 
-Only what `read` asks through `connection()` comes from the replica; all else, and every write, stays with the primary.
+Only what `read` asks through `connection()` comes from the replica; all else, and every write,
+stays with the primary.
 """
 
 import logging
@@ -52,7 +54,8 @@ def connection() -> BaseDatabaseWrapper:
 
 
 def read(ask: Callable[[], T]) -> tuple[T, Read]:
-    """What `ask` reads through `connection()`: from the replica if it is fresh, else from the primary. `ask` may be called twice."""
+    """What `ask` reads through `connection()`: from the replica if it is fresh, else from the
+    primary. `ask` may be called twice."""
     if complete_at := _watch.complete_at():
         try:
             return _read_from(REPLICA, ask), Read(REPLICA, complete_at)
@@ -71,9 +74,13 @@ def check() -> Iterator[Finding]:
         return
     yield Finding(
         Level.WARNING,
-        f"The replica cannot be reached, is no standby, or is more than {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
+        "The replica cannot be reached, is no standby, or is more than"
+        f" {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
         why="History is read from the primary meanwhile, which then has that load as well.",
-        mend="Look at pg_stat_replication on the primary and at the log of the standby; check DATABASE_REPLICA_URL.",
+        mend=(
+            "Look at pg_stat_replication on the primary and at the log of the standby; check"
+            " DATABASE_REPLICA_URL."
+        ),
     )
 
 
@@ -104,12 +111,17 @@ class _Watch:
                 self._look()
             finally:
                 self._looking.release()
-        seen, longest = self._complete_at, timedelta(seconds=settings.HISTORY_REPLICA_MAX_LAG_SECONDS)
+        seen, longest = (
+            self._complete_at,
+            timedelta(seconds=settings.HISTORY_REPLICA_MAX_LAG_SECONDS),
+        )
         return seen if seen and datetime.now(UTC) - seen <= longest else None
 
     def leave_alone(self, error: Exception) -> None:
         """Read from the primary for a while."""
-        logger.warning("The replica cannot be read; the primary is", extra={"error": str(error).strip()[:200]})
+        logger.warning(
+            "The replica cannot be read; the primary is", extra={"error": str(error).strip()[:200]}
+        )
         connections[REPLICA].close()
         self._complete_at, self._look_again_at = None, monotonic() + LEAVE_ALONE
 
@@ -117,18 +129,24 @@ class _Watch:
         now = datetime.now(UTC)
         self._positions.append((_position(PRIMARY, "pg_current_wal_lsn()"), now))
         try:
-            replayed = _position(REPLICA, "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END")
+            replayed = _position(
+                REPLICA, "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END"
+            )
         except (OperationalError, InterfaceError) as error:
             self.leave_alone(error)
             return
-        self._complete_at = max((at for position, at in self._positions if position <= replayed), default=None)
+        self._complete_at = max(
+            (at for position, at in self._positions if position <= replayed), default=None
+        )
         self._look_again_at = monotonic() + LOOK_EVERY
 
 
 def _position(alias: str, expression: str) -> int:
     """A position in the log in bytes; -1 for none, as of a replica that is no standby."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(f"/* usage.history.replica */ SELECT coalesce(({expression}) - '0/0', -1)::bigint")
+        cursor.execute(
+            f"/* usage.history.replica */ SELECT coalesce(({expression}) - '0/0', -1)::bigint"
+        )
         return int(cursor.fetchone()[0])
 
 

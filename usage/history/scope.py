@@ -18,5 +18,13 @@ class Scope:
         return cls(owner_id=user.pk, sees_everything=bool(getattr(user, "is_staff", False)))
 
     def over(self, table: str) -> str:
-        """A condition on the events or rollup rows of a table with this name, with the parameter `owner`."""
-        return "TRUE" if self.sees_everything else f"{table}.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %(owner)s)"
+        """A condition on the events or rollup rows of a table with this name, with the parameter
+        `owner`."""
+        return (
+            "TRUE"
+            if self.sees_everything
+            else (
+                f"{table}.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id ="
+                " %(owner)s)"
+            )
+        )

@@ -1,4 +1,5 @@
-"""Reading for history: rows of a statement as dictionaries, and several statements that see the same instant.
+"""Reading for history: rows of a statement as dictionaries, and several statements that see the
+same instant.
 
 Where usage/history/replica.py says so, both come from the replica.
 """
@@ -18,7 +19,8 @@ _known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_this_instant", 
 
 
 def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
-    """The rows of a statement; `name` stands in a comment, so that it is recognised in `pg_stat_activity`."""
+    """The rows of a statement; `name` stands in a comment, so that it is recognised in
+    `pg_stat_activity`."""
     with connection().cursor() as cursor:
         cursor.execute(f"/* usage.{name} */ {sql}", parameters)
         columns = [column.name for column in cursor.description or ()]
@@ -38,7 +40,8 @@ def once(name: str, ask: Callable[[], T]) -> T:
 
 @contextmanager
 def one_instant() -> Iterator[None]:
-    """Within it all statements see the data of one instant, so that what one sums the others sum too."""
+    """Within it all statements see the data of one instant, so that what one sums the others sum
+    too."""
     token = _known.set({})
     try:
         with _snapshot():
@@ -54,6 +57,10 @@ def _snapshot() -> Iterator[None]:
         return
     with transaction.atomic(using=connection().alias):
         with connection().cursor() as cursor:
-            # The lock comes before the snapshot: no month that is seen can be dropped until the answer is whole.
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE ONLY usage_event IN ACCESS SHARE MODE")
+            # The lock comes before the snapshot: no month that is seen can be dropped until the
+            # answer is whole.
+            cursor.execute(
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE ONLY"
+                " usage_event IN ACCESS SHARE MODE"
+            )
         yield

@@ -1,7 +1,9 @@
-"""Selecting from one source the sums or the histograms of its pieces, by the number of the interval and by group.
+"""Selecting from one source the sums or the histograms of its pieces, by the number of the interval
+and by group.
 
-Rows are `number`, one column `group_1`... for each group, and the measures. Client keys and credentials that an event or a
-rollup has not are NULL or 0 here; whoever adds the sources up tells them as one.
+Rows are `number`, one column `group_1`... for each group, and the measures. Client keys and
+credentials that an event or a rollup has not are NULL or 0 here; whoever adds the sources up tells
+them as one.
 """
 
 from collections.abc import Sequence
@@ -23,22 +25,31 @@ MEASURES = (*SUMS, *MAXIMA)
 # More stretches of time than this are read as one, and what lies between them thrown away.
 _MOST_STRETCHES = 400
 
-_OF_ROLLUPS = {**{name: f"sum(u.{name})::bigint" for name in SUMS}, **{name: f"max(u.{name})" for name in MAXIMA}}
+_OF_ROLLUPS = {
+    **{name: f"sum(u.{name})::bigint" for name in SUMS},
+    **{name: f"max(u.{name})" for name in MAXIMA},
+}
 _OF_EVENTS = {
     "attempts": "count(*)",
     "requests": "count(*) FILTER (WHERE u.is_first_attempt)",
     "failed": "count(*) FILTER (WHERE s.failed)",
     **{name: f"sum(u.{name})::bigint" for name in TOKEN_SUMS},
-    "generated_tokens": "coalesce(sum(coalesce(u.non_reasoning_output_tokens, 0) + coalesce(u.reasoning_tokens, 0)) FILTER (WHERE NOT s.failed), 0)::bigint",
+    "generated_tokens": (
+        "coalesce(sum(coalesce(u.non_reasoning_output_tokens, 0) + coalesce(u.reasoning_tokens, 0))"
+        " FILTER (WHERE NOT s.failed), 0)::bigint"
+    ),
     "generation_ms": "coalesce(sum(u.latency_ms) FILTER (WHERE NOT s.failed), 0)::bigint",
     **{f"{m}_count": f"count(*) FILTER (WHERE u.{m}_ms > 0)" for m in ("latency", "ttft")},
     **{f"{m}_sum_ms": f"coalesce(sum(u.{m}_ms), 0)::bigint" for m in ("latency", "ttft")},
     **{f"{m}_max_ms": f"coalesce(max(u.{m}_ms), 0)" for m in ("latency", "ttft")},
 }
 _GROUPED = {
-    Dimension.UPSTREAM: "s.upstream_id", Dimension.USER: "k.owner_id", Dimension.KEY: "u.client_key_id",
-    Dimension.CREDENTIAL: "u.credential_id", Dimension.OUTCOME: "s.failed",
-}  # fmt: skip
+    Dimension.UPSTREAM: "s.upstream_id",
+    Dimension.USER: "k.owner_id",
+    Dimension.KEY: "u.client_key_id",
+    Dimension.CREDENTIAL: "u.credential_id",
+    Dimension.OUTCOME: "s.failed",
+}
 
 
 @dataclass(frozen=True)
@@ -56,36 +67,64 @@ class Part:
         """Some columns of `MEASURES`, by number and groups."""
         of_source = _OF_EVENTS if self.source is EVENTS else _OF_ROLLUPS
         columns = ", ".join(f"{of_source[name]} AS {name}" for name in measures)
-        return f"SELECT {self._labels}, {columns} FROM {self._from} WHERE {self._where} GROUP BY {self._numbers}"
+        return (
+            f"SELECT {self._labels}, {columns} FROM {self._from} WHERE {self._where} GROUP BY"
+            f" {self._numbers}"
+        )
 
     def days_sql(self, columns: Sequence[str]) -> str:
-        """The days of a daily source on which anything happened: `day`, `attempts`, and the values of some columns as lists."""
+        """The days of a daily source on which anything happened: `day`, `attempts`, and the values
+        of some columns as lists."""
         values = ", ".join(f"array_agg(DISTINCT u.{column}) AS {column}" for column in columns)
-        return f"SELECT u.bucket AS day, sum(u.attempts)::bigint AS attempts, {values} FROM {self._from} WHERE {self._where} GROUP BY 1"
+        return (
+            f"SELECT u.bucket AS day, sum(u.attempts)::bigint AS attempts, {values} FROM"
+            f" {self._from} WHERE {self._where} GROUP BY 1"
+        )
 
     def bins_sql(self, measure: str, called: int) -> str:
-        """The columns `bin` and `n` of the histogram of `latency` or `ttft`, and `measure` as it is called."""
+        """The columns `bin` and `n` of the histogram of `latency` or `ttft`, and `measure` as it is
+        called."""
         if self.source is EVENTS:
             bins = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin, 1 AS n"
             where = f"{self._where} AND u.{measure}_ms > 0"
         else:
-            # Side by side in the list, both are unnested together; as a function in FROM they would cost half as much again.
-            bins, where = f"unnest(u.{measure}_bins) AS bin, unnest(u.{measure}_counts) AS n", self._where
-        names = ", ".join(["number", *(f"group_{n}" for n in range(1, len(self.groups) + 1)), "bin"])
+            # Side by side in the list, both are unnested together; as a function in FROM they would
+            # cost half as much again.
+            bins, where = (
+                f"unnest(u.{measure}_bins) AS bin, unnest(u.{measure}_counts) AS n",
+                self._where,
+            )
+        names = ", ".join(
+            ["number", *(f"group_{n}" for n in range(1, len(self.groups) + 1)), "bin"]
+        )
         each = f"SELECT {self._labels}, {bins} FROM {self._from} WHERE {where}"
-        return f"SELECT {called} AS measure, {names}, sum(n)::bigint AS n FROM ({each}) AS b GROUP BY {names}"
+        return (
+            f"SELECT {called} AS measure, {names}, sum(n)::bigint AS n FROM ({each}) AS b GROUP BY"
+            f" {names}"
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of both, named after the source."""
         prefix = self.source.name
-        ranges = {f"{prefix}_{edge}_{n}": value for n, stretch in enumerate(self._stretches) for edge, value in zip(("from", "to"), stretch, strict=True)}
+        ranges = {
+            f"{prefix}_{edge}_{n}": value
+            for n, stretch in enumerate(self._stretches)
+            for edge, value in zip(("from", "to"), stretch, strict=True)
+        }
         edges = [self._bound(edge) for piece in self.pieces for edge in (piece.start, piece.end)]
-        return {f"{prefix}_edges": edges, f"{prefix}_numbers": [piece.number for piece in self.pieces], **ranges}
+        return {
+            f"{prefix}_edges": edges,
+            f"{prefix}_numbers": [piece.number for piece in self.pieces],
+            **ranges,
+        }
 
     @property
     def _labels(self) -> str:
-        groups = [f"{_GROUPED.get(group, f's.{group.value}')} AS group_{n}" for n, group in enumerate(self.groups, 1)]
+        groups = [
+            f"{_GROUPED.get(group, f's.{group.value}')} AS group_{n}"
+            for n, group in enumerate(self.groups, 1)
+        ]
         return ", ".join([f"{self._number} AS number", *groups])
 
     @property
@@ -95,13 +134,19 @@ class Part:
     @property
     def _from(self) -> str:
         table = self.source.granularity.table if self.source.granularity else "usage_event"
-        owners = "LEFT JOIN providers_clientkey AS k ON k.id = u.client_key_id" if Dimension.USER in self.groups else ""
+        owners = (
+            "LEFT JOIN providers_clientkey AS k ON k.id = u.client_key_id"
+            if Dimension.USER in self.groups
+            else ""
+        )
         return f"{table} AS u JOIN usage_usageseries AS s ON s.id = u.series_id {owners}"
 
     @property
     def _where(self) -> str:
         stretches = " OR ".join(
-            f"({self._column} >= %({self.source.name}_from_{n})s AND {self._column} < %({self.source.name}_to_{n})s)" for n in range(len(self._stretches))
+            f"({self._column} >= %({self.source.name}_from_{n})s AND {self._column} <"
+            f" %({self.source.name}_to_{n})s)"
+            for n in range(len(self._stretches))
         )
         nobody = "IS NULL" if self.source is EVENTS else "= 0"
         conditions = [f"({stretches})", self.scope.over("u"), self.filters.sql("u", nobody)]
@@ -122,7 +167,10 @@ class Part:
     @property
     def _place(self) -> str:
         """How many edges of pieces lie before: odd within a piece, even in a gap."""
-        return f"width_bucket({self._column}, %({self.source.name}_edges)s::{'date' if self.source.unit is Unit.DAY else 'timestamptz'}[])"
+        return (
+            f"width_bucket({self._column},"
+            f" %({self.source.name}_edges)s::{'date' if self.source.unit is Unit.DAY else 'timestamptz'}[])"
+        )
 
     def _bound(self, instant: datetime) -> Any:
         return instant.astimezone(self.calendar).date() if self.source.unit is Unit.DAY else instant

@@ -19,7 +19,12 @@ from usage.history.windows import Bucket, Interval, Period
 # Bins of percentiles by number of the interval and rank of the group, and by measure.
 BinsOf = dict[tuple[int, int], dict[str, Bins]]
 # How groups can be ranked, by the name of the measure in JSON.
-ORDERS = {"attempts": "attempts", "requests": "requests", "failed": "failed", "totalTokens": "total_tokens"}
+ORDERS = {
+    "attempts": "attempts",
+    "requests": "requests",
+    "failed": "failed",
+    "totalTokens": "total_tokens",
+}
 
 
 @dataclass(frozen=True)
@@ -41,20 +46,27 @@ class Asked:
         """The buckets of the period."""
         return list(self.bucket.cut(self.period))
 
-    def question(self, intervals: Sequence[Interval], groups: tuple[Dimension, ...] = ()) -> Question:
+    def question(
+        self, intervals: Sequence[Interval], groups: tuple[Dimension, ...] = ()
+    ) -> Question:
         """The question for some intervals."""
         return Question(intervals, self.scope, self.filters, groups)
 
 
 def summary(asked: Asked) -> Row:
-    """Totals of a period with percentiles, the same by bucket, and the totals of the period before if wanted."""
+    """Totals of a period with percentiles, the same by bucket, and the totals of the period before
+    if wanted."""
     with one_instant():
         buckets = asked.buckets
         points = asked.question(buckets).sums()
         data = {
             "period": _told(asked.period),
             "totals": _totals(asked, asked.period, added(points)),
-            "series": {"bucket": asked.bucket.value, "starts": _starts(buckets), "values": _columns(_aligned(points, len(buckets)))},
+            "series": {
+                "bucket": asked.bucket.value,
+                "starts": _starts(buckets),
+                "values": _columns(_aligned(points, len(buckets))),
+            },
         }
         if asked.compares:
             data["previous"] = _previous(asked)
@@ -63,12 +75,17 @@ def summary(asked: Asked) -> Row:
 
 def _previous(asked: Asked) -> Row:
     period = asked.period.previous
-    return {"period": _told(period), "totals": _totals(asked, period, added(asked.question([period]).sums()))}
+    return {
+        "period": _told(period),
+        "totals": _totals(asked, period, added(asked.question([period]).sums())),
+    }
 
 
 def _totals(asked: Asked, period: Period, row: Row) -> Row:
     bins = asked.question([period]).percentiles(DURATIONS).get((0, 1), {})
-    return counted(row) | {measure: duration(row, measure, bins.get(measure, {})) for measure in DURATIONS}
+    return counted(row) | {
+        measure: duration(row, measure, bins.get(measure, {})) for measure in DURATIONS
+    }
 
 
 def series(asked: Asked) -> Row:
@@ -82,12 +99,22 @@ def series(asked: Asked) -> Row:
         for point in points:
             by_rank.setdefault(point["rank"], []).append(point)
         names = _names(asked, points)
-        told = {rank: {"values": _columns(_aligned(of_rank, len(buckets)), asked.percentiles, bins)} for rank, of_rank in sorted(by_rank.items())}
+        told = {
+            rank: {"values": _columns(_aligned(of_rank, len(buckets)), asked.percentiles, bins)}
+            for rank, of_rank in sorted(by_rank.items())
+        }
         data = {
-            "period": _told(asked.period), "bucket": asked.bucket.value, "starts": _starts(buckets),
-            "groupBy": [group.value for group in asked.groups], "top": asked.top, "orderBy": asked.order,
-            "groups": [{**names[rank], **values} for rank, values in told.items() if rank <= asked.top], "rest": told.get(asked.top + 1),
-        }  # fmt: skip
+            "period": _told(asked.period),
+            "bucket": asked.bucket.value,
+            "starts": _starts(buckets),
+            "groupBy": [group.value for group in asked.groups],
+            "top": asked.top,
+            "orderBy": asked.order,
+            "groups": [
+                {**names[rank], **values} for rank, values in told.items() if rank <= asked.top
+            ],
+            "rest": told.get(asked.top + 1),
+        }
     return _body(asked, data)
 
 
@@ -98,14 +125,24 @@ def breakdown(asked: Asked) -> Row:
         found = question.ranked_sums(asked.top, ORDERS[asked.order])
         bins = _bins(asked, question, found)
         names = _names(asked, found)
-        told = {row["rank"]: _measured(row, asked.percentiles, bins.get((0, row["rank"]), {})) for row in found}
+        told = {
+            row["rank"]: _measured(row, asked.percentiles, bins.get((0, row["rank"]), {}))
+            for row in found
+        }
         rest = [row for row in found if row["rank"] > asked.top]
         data = {
-            "period": _told(asked.period), "groupBy": [group.value for group in asked.groups], "top": asked.top, "orderBy": asked.order,
-            "groups": [{**names[row["rank"]], **told[row["rank"]]} for row in found if row["rank"] <= asked.top],
+            "period": _told(asked.period),
+            "groupBy": [group.value for group in asked.groups],
+            "top": asked.top,
+            "orderBy": asked.order,
+            "groups": [
+                {**names[row["rank"]], **told[row["rank"]]}
+                for row in found
+                if row["rank"] <= asked.top
+            ],
             "rest": {"groups": rest[0]["groups"], **told[asked.top + 1]} if rest else None,
             "totals": _measured(added(found), (), {}),
-        }  # fmt: skip
+        }
     return _body(asked, data)
 
 
@@ -131,12 +168,19 @@ def _starts(buckets: list[Interval]) -> list[str]:
 def _bins(asked: Asked, question: Question, found: list[Row]) -> BinsOf:
     """Bins by interval and rank, of each measure whose percentiles are wanted under its name."""
     names = [f"group_{n + 1}" for n in range(len(asked.groups) or 1)]
-    shown = {row["rank"]: [row[name] for name in names] for row in found if row["rank"] <= asked.top}
-    return question.percentiles(asked.percentiles, [shown[rank] for rank in sorted(shown)]) if shown and asked.percentiles else {}
+    shown = {
+        row["rank"]: [row[name] for name in names] for row in found if row["rank"] <= asked.top
+    }
+    return (
+        question.percentiles(asked.percentiles, [shown[rank] for rank in sorted(shown)])
+        if shown and asked.percentiles
+        else {}
+    )
 
 
 def _names(asked: Asked, found: list[Row]) -> dict[int, Row]:
-    """What each shown rank is: for every dimension the value that a filter wants and the label that people know."""
+    """What each shown rank is: for every dimension the value that a filter wants and the label that
+    people know."""
     ranks = {row["rank"]: row for row in found if row["rank"] <= asked.top}
     names: dict[int, Row] = {rank: {} for rank in ranks}
     for number, group in enumerate(asked.groups, 1):
@@ -154,13 +198,25 @@ def _aligned(points: list[Row], count: int) -> list[Row]:
 
 
 def _measured(row: Row, percentiles: tuple[str, ...], bins: dict[str, Bins]) -> Row:
-    return counted(row) | {measure: duration(row, measure, bins.get(measure, {}) if measure in percentiles else None) for measure in DURATIONS}
+    return counted(row) | {
+        measure: duration(row, measure, bins.get(measure, {}) if measure in percentiles else None)
+        for measure in DURATIONS
+    }
 
 
-def _columns(points: list[Row], percentiles: tuple[str, ...] = (), bins: BinsOf | None = None) -> Row:
+def _columns(
+    points: list[Row], percentiles: tuple[str, ...] = (), bins: BinsOf | None = None
+) -> Row:
     """The measures of points as one list each."""
-    told = [_measured(point, percentiles, (bins or {}).get((point["number"], point.get("rank", 1)), {})) for point in points]
-    columns: dict[str, Any] = {name: [point[name] for point in told] for name in told[0] if name not in DURATIONS}
+    told = [
+        _measured(point, percentiles, (bins or {}).get((point["number"], point.get("rank", 1)), {}))
+        for point in points
+    ]
+    columns: dict[str, Any] = {
+        name: [point[name] for point in told] for name in told[0] if name not in DURATIONS
+    }
     for measure in DURATIONS:
-        columns[measure] = {name: [point[measure][name] for point in told] for name in told[0][measure]}
+        columns[measure] = {
+            name: [point[measure][name] for point in told] for name in told[0][measure]
+        }
     return columns

@@ -1,4 +1,5 @@
-"""Time that history is asked for: whole days in a zone, or any half-open interval, cut into hours, days, weeks or months."""
+"""Time that history is asked for: whole days in a zone, or any half-open interval, cut into hours,
+days, weeks or months."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Period(Interval):
 
     @property
     def previous(self) -> "Period":
-        """The period that ends where this one begins: with as many days if these are whole ones, else as long."""
+        """The period that ends where this one begins: with as many days if these are whole ones,
+        else as long."""
         first, after = (edge.astimezone(self.zone).date() for edge in (self.start, self.end))
         if (midnight(first, self.zone), midnight(after, self.zone)) == (self.start, self.end):
             return Period.of_days(first - (after - first), first - timedelta(days=1), self.zone)
@@ -75,7 +77,8 @@ class Bucket(Enum):
     MONTH = "month"
 
     def cut(self, period: Period) -> Iterator[Interval]:
-        """The buckets of a period, ascending; the first and the last are as much of one as lies within the period.
+        """The buckets of a period, ascending; the first and the last are as much of one as lies
+        within the period.
 
         An hour in which the clock is changed is two buckets, unless that happens at its end.
         """
@@ -113,7 +116,11 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def _next_hour(instant: datetime, zone: ZoneInfo) -> datetime:
     local = instant.astimezone(zone)
-    edge = instant + _HOUR - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    edge = (
+        instant
+        + _HOUR
+        - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    )
     if edge.astimezone(zone).utcoffset() == local.utcoffset():
         return edge
     # Clocks are changed at a quarter of an hour, so that is where to look for the change.

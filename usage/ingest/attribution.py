@@ -1,8 +1,9 @@
 """Deciding what an event belongs to: its series, its client key and its credential, found or made.
 
-A client key is known by an HMAC-SHA256 under `USAGE_HASH_KEY`; who owns it is asked when history is read, so that naming
-an owner later also names him for the past. An unknown key is a new, unowned row: nothing is ever booked on someone else.
-Rows are made outside the ingest transaction: a row without events does no harm, a remembered id that was rolled back would.
+A client key is known by an HMAC-SHA256 under `USAGE_HASH_KEY`; who owns it is asked when history is
+read, so that naming an owner later also names him for the past. An unknown key is a new, unowned
+row: nothing is ever booked on someone else. Rows are made outside the ingest transaction: a row
+without events does no harm, a remembered id that was rolled back would.
 """
 
 import hashlib
@@ -24,9 +25,17 @@ from usage.models import UsageSeries
 
 Level = UsageSeries.Level
 _BLANK: dict[str, Any] = {
-    "provider": "", "model": "", "alias": "", "endpoint": "", "auth_type": "",
-    "executor_type": "", "service_tier": "", "reasoning_effort": "", "failure_class": "", "failed": False,
-}  # fmt: skip
+    "provider": "",
+    "model": "",
+    "alias": "",
+    "endpoint": "",
+    "auth_type": "",
+    "executor_type": "",
+    "service_tier": "",
+    "reasoning_effort": "",
+    "failure_class": "",
+    "failed": False,
+}
 # What a narrow series keeps, by the full series' reference to it.
 _NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
     "by_model_id": (Level.MODEL, ("model",)),
@@ -40,7 +49,8 @@ MOST_REMEMBERED = 20_000
 
 
 def credential_label(signature: Signature) -> str:
-    """An e-mail address or project as it is; anything that may be a key as its last four characters (contract 2.7)."""
+    """An e-mail address or project as it is; anything that may be a key as its last four characters
+    (contract 2.7)."""
     source = signature.source.strip()
     if not source:
         return ""
@@ -66,7 +76,8 @@ def _make(rows: Sequence[Model]) -> None:
 
 
 class Attribution:
-    """Finds what entries of one upstream belong to, remembering what it has seen; used by one thread."""
+    """Finds what entries of one upstream belong to, remembering what it has seen; used by one
+    thread."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -93,7 +104,9 @@ class Attribution:
         self._learn_credentials(unknown)
         rows = {signature: self._series_row(signature) for signature in unknown}
         self._learn_series({row.digest: row for row in rows.values()})
-        self._known.update({signature: self._belongs(signature, row) for signature, row in rows.items()})
+        self._known.update(
+            {signature: self._belongs(signature, row) for signature, row in rows.items()}
+        )
 
     def _belongs(self, signature: Signature, row: UsageSeries) -> Belongs:
         key = signature.api_key.strip()
@@ -108,29 +121,53 @@ class Attribution:
         missing = {digest: key for digest, key in wanted.items() if digest not in self._client_keys}
         if not missing:
             return
-        rows = [ClientKey(upstream=self._upstream, digest=d, last_four=storable_text(k[-4:] if len(k) > 8 else "", 4)) for d, k in missing.items()]
+        rows = [
+            ClientKey(
+                upstream=self._upstream,
+                digest=d,
+                last_four=storable_text(k[-4:] if len(k) > 8 else "", 4),
+            )
+            for d, k in missing.items()
+        ]
         known = ClientKey.objects.filter(upstream=self._upstream, digest__in=missing)
         if known.count() < len(missing):
             _make(rows)
-        self._client_keys.update({bytes(digest): pk for digest, pk in known.values_list("digest", "pk")})
+        self._client_keys.update(
+            {bytes(digest): pk for digest, pk in known.values_list("digest", "pk")}
+        )
 
     def _learn_credentials(self, signatures: set[Signature]) -> None:
         wanted = {self._credential_key(signature): signature for signature in signatures}
-        missing = {key: signature for key, signature in wanted.items() if key not in self._credentials and key != ("", "")}
+        missing = {
+            key: signature
+            for key, signature in wanted.items()
+            if key not in self._credentials and key != ("", "")
+        }
         if not missing:
             return
         rows = [
             Credential(
-                upstream=self._upstream, auth_index=index, label=label,
-                provider=storable_text(signature.provider, 100), auth_type=storable_text(signature.auth_type, 20),
+                upstream=self._upstream,
+                auth_index=index,
+                label=label,
+                provider=storable_text(signature.provider, 100),
+                auth_type=storable_text(signature.auth_type, 20),
             )
             for (index, label), signature in missing.items()
-        ]  # fmt: skip
-        known = Credential.objects.filter(upstream=self._upstream, auth_index__in={index for index, _ in missing})
-        found = {(index, label): pk for index, label, pk in known.values_list("auth_index", "label", "pk")}
+        ]
+        known = Credential.objects.filter(
+            upstream=self._upstream, auth_index__in={index for index, _ in missing}
+        )
+        found = {
+            (index, label): pk
+            for index, label, pk in known.values_list("auth_index", "label", "pk")
+        }
         if not found.keys() >= missing.keys():
             _make(rows)
-            found = {(index, label): pk for index, label, pk in known.all().values_list("auth_index", "label", "pk")}
+            found = {
+                (index, label): pk
+                for index, label, pk in known.all().values_list("auth_index", "label", "pk")
+            }
         self._credentials.update({key: found[key] for key in missing})
 
     @staticmethod
@@ -154,20 +191,37 @@ class Attribution:
 
     def _row(self, level: UsageSeries.Level, **dimensions: Any) -> UsageSeries:
         values = {**_BLANK, **dimensions}
-        return UsageSeries(upstream_id=self._upstream.pk, level=level, digest=self._digest((level.value, *values.values())), **values)
+        return UsageSeries(
+            upstream_id=self._upstream.pk,
+            level=level,
+            digest=self._digest((level.value, *values.values())),
+            **values,
+        )
 
     def _narrow_rows(self, row: UsageSeries) -> dict[str, UsageSeries]:
-        return {name: self._row(level, **{column: getattr(row, column) for column in kept}) for name, (level, kept) in _NARROW.items()}
+        return {
+            name: self._row(level, **{column: getattr(row, column) for column in kept})
+            for name, (level, kept) in _NARROW.items()
+        }
 
     def _digest(self, dimensions: tuple[Hashable, ...]) -> UUID:
-        return UUID(bytes=hashlib.sha256(repr((self._upstream.pk, *dimensions)).encode()).digest()[:16])
+        return UUID(
+            bytes=hashlib.sha256(repr((self._upstream.pk, *dimensions)).encode()).digest()[:16]
+        )
 
     def _learn_series(self, rows: dict[UUID, UsageSeries]) -> None:
         unknown = [row for digest, row in rows.items() if digest not in self._series]
         if not unknown:
             return
         narrow = {row.digest: self._narrow_rows(row) for row in unknown}
-        self._find_or_make({n.digest: n for rows_of in narrow.values() for n in rows_of.values() if n.digest not in self._series})
+        self._find_or_make(
+            {
+                n.digest: n
+                for rows_of in narrow.values()
+                for n in rows_of.values()
+                if n.digest not in self._series
+            }
+        )
         for row in unknown:
             for name, narrow_row in narrow[row.digest].items():
                 setattr(row, name, self._series[narrow_row.digest])

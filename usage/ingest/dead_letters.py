@@ -1,8 +1,10 @@
-"""Dead letters after the fact: shown with secrets masked, replayed after a fix, or discarded with a reason.
+"""Dead letters after the fact: shown with secrets masked, replayed after a fix, or discarded with a
+reason.
 
-A replay goes through the ingest, so what it stores is in the rollups and can never be stored twice: the event's identity
-forbids it, whether another replay runs at the same time or the event came again by itself. The letter is locked until its
-state says what became of it. One that still cannot be stored stays pending, under the reason of today.
+A replay goes through the ingest, so what it stores is in the rollups and can never be stored twice:
+the event's identity forbids it, whether another replay runs at the same time or the event came
+again by itself. The letter is locked until its state says what became of it. One that still cannot
+be stored stays pending, under the reason of today.
 """
 
 import re
@@ -24,8 +26,11 @@ from usage.models import DeadLetter, UsageEvent
 State = DeadLetter.State
 SHOWN_CHARACTERS = 64 * 1024
 
-# Fields of an event that are secrets as a whole (contract 2.4, 2.11), in text that need not be valid JSON.
-_SECRET_FIELD = re.compile(r'("(?:api_key|source|access_token_sha256|client_ip|x_forwarded_for)"\s*:\s*")((?:[^"\\]|\\.)*)("?)')
+# Fields of an event that are secrets as a whole (contract 2.4, 2.11), in text that need not be
+# valid JSON.
+_SECRET_FIELD = re.compile(
+    r'("(?:api_key|source|access_token_sha256|client_ip|x_forwarded_for)"\s*:\s*")((?:[^"\\]|\\.)*)("?)'
+)
 _COOKIES = re.compile(r'("(?:set-)?cookie"\s*:\s*)\[[^\]]*\]?', re.IGNORECASE)
 
 
@@ -38,10 +43,15 @@ class Replayed:
     still_dead: int = 0
 
     def __add__(self, other: "Replayed") -> "Replayed":
-        return Replayed(self.stored + other.stored, self.known + other.known, self.still_dead + other.still_dead)
+        return Replayed(
+            self.stored + other.stored, self.known + other.known, self.still_dead + other.still_dead
+        )
 
     def __str__(self) -> str:
-        return f"{self.stored} stored, {self.known} there already, {self.still_dead} still cannot be stored"
+        return (
+            f"{self.stored} stored, {self.known} there already, {self.still_dead} still cannot be"
+            " stored"
+        )
 
 
 def shown(letter: DeadLetter) -> str:
@@ -49,7 +59,9 @@ def shown(letter: DeadLetter) -> str:
     try:
         raw = decrypt(bytes(letter.payload_encrypted))
     except UndecryptableError:
-        return "(cannot be decrypted: put the secret that wrote it back at the end of ENCRYPTION_KEYS)"
+        return (
+            "(cannot be decrypted: put the secret that wrote it back at the end of ENCRYPTION_KEYS)"
+        )
     text = raw[: 2 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
     text = _SECRET_FIELD.sub(lambda found: f"{found[1]}{MASK if found[2] else ''}{found[3]}", text)
     text = mask_secrets(_COOKIES.sub(rf"\1[{MASK}]", text))
@@ -65,7 +77,13 @@ def replay(letters: Iterable[DeadLetter], actor: audit.Actor = None) -> Replayed
         total += _replay_one(letter.pk, attribution, _name_of(actor))
     if total != Replayed():
         detail = {"stored": total.stored, "known": total.known, "still_dead": total.still_dead}
-        audit.record(actor, "dead_letters.replayed", "dead letters", outcome=audit.Outcome.SUCCEEDED, detail=detail)
+        audit.record(
+            actor,
+            "dead_letters.replayed",
+            "dead letters",
+            outcome=audit.Outcome.SUCCEEDED,
+            detail=detail,
+        )
     return total
 
 
@@ -73,11 +91,19 @@ def discard(letters: Iterable[DeadLetter], reason: str, actor: audit.Actor = Non
     """Give up pending letters for a reason, which must not be empty; how many."""
     if not (reason := reason.strip()):
         raise ValueError("a reason is required")
-    pending = DeadLetter.objects.filter(pk__in=[letter.pk for letter in letters], state=State.PENDING)
+    pending = DeadLetter.objects.filter(
+        pk__in=[letter.pk for letter in letters], state=State.PENDING
+    )
     said = storable_text(f"discarded by {_name_of(actor)}: {reason}", 300)
     count = pending.update(state=State.DISCARDED, resolved_at=timezone.now(), resolution=said)
     if count:
-        audit.record(actor, "dead_letters.discarded", "dead letters", outcome=audit.Outcome.SUCCEEDED, detail={"count": count, "reason": reason})
+        audit.record(
+            actor,
+            "dead_letters.discarded",
+            "dead letters",
+            outcome=audit.Outcome.SUCCEEDED,
+            detail={"count": count, "reason": reason},
+        )
     return count
 
 
@@ -98,7 +124,11 @@ def _replay_one(letter_id: int, attribution: Attribution, by: str) -> Replayed:
         stored = store([parsed], [], letter.batch, letter.upstream, attribution).stored
         if not UsageEvent.objects.filter(digest=parsed.digest, timestamp=parsed.timestamp).exists():
             return Replayed(still_dead=1)  # the database refuses it as before
-        letter.state, letter.resolved_at, letter.resolution = State.REPLAYED, timezone.now(), storable_text(f"replayed by {by}", 300)
+        letter.state, letter.resolved_at, letter.resolution = (
+            State.REPLAYED,
+            timezone.now(),
+            storable_text(f"replayed by {by}", 300),
+        )
         letter.save(update_fields=["state", "resolved_at", "resolution"])
         return Replayed(stored=stored, known=1 - stored)
 
@@ -107,7 +137,17 @@ def _parse(letter: DeadLetter) -> Entry | Reject:
     try:
         raw = decrypt(bytes(letter.payload_encrypted))
     except UndecryptableError:
-        return Reject(letter.position, b"", DeadLetter.Reason(letter.reason), "its payload cannot be decrypted: no encryption key fits it")
+        return Reject(
+            letter.position,
+            b"",
+            DeadLetter.Reason(letter.reason),
+            "its payload cannot be decrypted: no encryption key fits it",
+        )
     if letter.payload_bytes > PAYLOAD_BYTES:
-        return Reject(letter.position, raw, DeadLetter.Reason(letter.reason), f"only {PAYLOAD_BYTES} of its {letter.payload_bytes} bytes were kept")
+        return Reject(
+            letter.position,
+            raw,
+            DeadLetter.Reason(letter.reason),
+            f"only {PAYLOAD_BYTES} of its {letter.payload_bytes} bytes were kept",
+        )
     return parse_element(raw, letter.position, letter.upstream_id, timezone.now())

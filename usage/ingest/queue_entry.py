@@ -1,8 +1,9 @@
-"""From the bytes of a popped page to values that can be stored; pure, no database (contract 2.1, 2.4, 2.5, 2.11).
+"""From the bytes of a popped page to values that can be stored; pure, no database (contract 2.1,
+2.4, 2.5, 2.11).
 
-A page is split into its elements first, so that a bad one costs only itself. An element becomes an `Entry`, or a
-`Reject` with the reason for its dead letter. Old versions send fewer keys; what is missing stays "not reported" (None)
-except where contract 2.5 says how to complete it.
+A page is split into its elements first, so that a bad one costs only itself. An element becomes an
+`Entry`, or a `Reject` with the reason for its dead letter. Old versions send fewer keys; what is
+missing stays "not reported" (None) except where contract 2.5 says how to complete it.
 """
 
 import hashlib
@@ -27,7 +28,8 @@ LARGEST_LEAD = timedelta(days=2)
 # A count beyond this is a fault of the upstream; sums of a thousand such still fit a 64-bit column.
 LARGEST_COUNT = 10**16
 
-# The values below hold no cycles; at a hundred thousand a second, looking for some would take half of the parsing's time.
+# The values below hold no cycles; at a hundred thousand a second, looking for some would take half
+# of the parsing's time.
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 # Hostile providers report negative counts; they are kept as reported (contract 2.11).
 ReportedCount = Annotated[int, msgspec.Meta(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
@@ -68,7 +70,8 @@ class Failure(msgspec.Struct, gc=False):
 
 
 class QueueEntry(msgspec.Struct, gc=False):
-    """The upstream's record of one attempt, as sent; every key that some served version omits has a default."""
+    """The upstream's record of one attempt, as sent; every key that some served version omits has a
+    default."""
 
     timestamp: str
     tokens: ReportedTokens = msgspec.field(default_factory=ReportedTokens)
@@ -113,17 +116,35 @@ class Tokens(msgspec.Struct, frozen=True, gc=False):
 
 # Columns of an event's row that its element alone decides.
 COLUMNS = (
-    "timestamp", "digest", "request_id", "latency_ms", "ttft_ms",
-    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
-    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
-    "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
-    "reported_cache_read_tokens", "reported_cache_creation_tokens", "reported_total_tokens",
-    "fail_status", "fail_body", "details",
-)  # fmt: skip
+    "timestamp",
+    "digest",
+    "request_id",
+    "latency_ms",
+    "ttft_ms",
+    "total_tokens",
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "non_reasoning_output_tokens",
+    "reasoning_tokens",
+    "unclassified_tokens",
+    "token_quality",
+    "reported_input_tokens",
+    "reported_output_tokens",
+    "reported_reasoning_tokens",
+    "reported_cached_tokens",
+    "reported_cache_read_tokens",
+    "reported_cache_creation_tokens",
+    "reported_total_tokens",
+    "fail_status",
+    "fail_body",
+    "details",
+)
 
 
 class Signature(NamedTuple):
-    """Everything of a record that decides what its event belongs to, under the record's own names."""
+    """Everything of a record that decides what its event belongs to, under the record's own
+    names."""
 
     api_key: str
     auth_index: str
@@ -155,7 +176,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
-    """One element that cannot be stored, with the reason and a sentence without any of its content."""
+    """One element that cannot be stored, with the reason and a sentence without any of its
+    content."""
 
     position: int
     raw: bytes
@@ -168,7 +190,8 @@ _page_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def parse_page(page: bytes, upstream_id: int, now: datetime) -> tuple[list[Entry], list[Reject]]:
-    """Every element of a page as an entry or a reject; a page cut short gives the elements that arrived whole."""
+    """Every element of a page as an entry or a reject; a page cut short gives the elements that
+    arrived whole."""
     elements, remainder = split_page(page)
     entries: list[Entry] = []
     rejects: list[Reject] = []
@@ -176,12 +199,20 @@ def parse_page(page: bytes, upstream_id: int, now: datetime) -> tuple[list[Entry
         parsed = parse_element(raw, position, upstream_id, now)
         (entries if isinstance(parsed, Entry) else rejects).append(parsed)  # type: ignore[arg-type]
     if remainder:
-        rejects.append(Reject(len(elements), remainder, Reason.INVALID_PAGE, "the page ends or breaks in the middle of an element"))
+        rejects.append(
+            Reject(
+                len(elements),
+                remainder,
+                Reason.INVALID_PAGE,
+                "the page ends or breaks in the middle of an element",
+            )
+        )
     return entries, rejects
 
 
 def split_page(page: bytes) -> tuple[list[bytes], bytes]:
-    """The elements of a JSON array as bytes, and what follows the last whole one if the array is broken."""
+    """The elements of a JSON array as bytes, and what follows the last whole one if the array is
+    broken."""
     try:
         return [bytes(element) for element in _page_decoder.decode(page)], b""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -192,7 +223,8 @@ _separators = re.compile(r"[ \t\r\n,]*")
 
 
 def _salvage(page: bytes) -> tuple[list[bytes], bytes]:
-    # Latin-1 maps bytes to characters one to one, so that positions in the text are positions in the bytes.
+    # Latin-1 maps bytes to characters one to one, so that positions in the text are positions in
+    # the bytes.
     text = page.decode("latin-1")
     start = len(text) - len(text.lstrip(" \t\r\n"))
     if text[start : start + 1] != "[":
@@ -221,36 +253,75 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
         record = _record_decoder.decode(raw)
         digest = identity(raw, upstream_id)
     except msgspec.ValidationError as error:
-        reason = Reason.MISSING_FIELD if "missing required field" in str(error) else Reason.INVALID_FIELD
+        reason = (
+            Reason.MISSING_FIELD if "missing required field" in str(error) else Reason.INVALID_FIELD
+        )
         return Reject(position, raw, reason, str(error)[:300])
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return Reject(position, raw, Reason.INVALID_FIELD, f"the element is no valid JSON: {type(error).__name__}")
+        return Reject(
+            position,
+            raw,
+            Reason.INVALID_FIELD,
+            f"the element is no valid JSON: {type(error).__name__}",
+        )
     timestamp = parse_timestamp(record.timestamp)
     if timestamp is None or not EARLIEST <= timestamp <= now + LARGEST_LEAD:
-        return Reject(position, raw, Reason.IMPOSSIBLE_DATE, "`timestamp` is no RFC 3339 instant between 2020 and tomorrow")
+        return Reject(
+            position,
+            raw,
+            Reason.IMPOSSIBLE_DATE,
+            "`timestamp` is no RFC 3339 instant between 2020 and tomorrow",
+        )
     failure_class = classify(record.failed, record.fail.status_code, record.fail.body)
-    return Entry(position, raw, timestamp, digest, Signature._make((*_of_record(record), failure_class)), _columns(record, timestamp, digest))
+    return Entry(
+        position,
+        raw,
+        timestamp,
+        digest,
+        Signature._make((*_of_record(record), failure_class)),
+        _columns(record, timestamp, digest),
+    )
 
 
 def _columns(r: QueueEntry, timestamp: datetime, digest: UUID) -> tuple[Any, ...]:
     t, reported, details = tokens_of(r), r.tokens, details_of(r)
     return (
-        timestamp, digest, storable_text(r.request_id, 64), r.latency_ms, r.ttft_ms if r.ttft_ms > 0 else None,
-        t.total, t.uncached_input, t.cache_read, t.cache_write, t.non_reasoning_output, t.reasoning, t.unclassified, t.quality,
-        reported.input_tokens, reported.output_tokens, reported.reasoning_tokens, reported.cached_tokens,
-        reported.cache_read_tokens, reported.cache_creation_tokens, reported.total_tokens,
-        (r.fail.status_code or None) if r.failed else None, fail_body_of(r), msgspec.json.encode(details).decode() if details else None,
-    )  # fmt: skip
+        timestamp,
+        digest,
+        storable_text(r.request_id, 64),
+        r.latency_ms,
+        r.ttft_ms if r.ttft_ms > 0 else None,
+        t.total,
+        t.uncached_input,
+        t.cache_read,
+        t.cache_write,
+        t.non_reasoning_output,
+        t.reasoning,
+        t.unclassified,
+        t.quality,
+        reported.input_tokens,
+        reported.output_tokens,
+        reported.reasoning_tokens,
+        reported.cached_tokens,
+        reported.cache_read_tokens,
+        reported.cache_creation_tokens,
+        reported.total_tokens,
+        (r.fail.status_code or None) if r.failed else None,
+        fail_body_of(r),
+        msgspec.json.encode(details).decode() if details else None,
+    )
 
 
 def identity(raw: bytes, upstream_id: int) -> UUID:
-    """The identity of an event: half of the SHA-256 over its upstream and its canonical JSON (contract 2.6)."""
+    """The identity of an event: half of the SHA-256 over its upstream and its canonical JSON
+    (contract 2.6)."""
     canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
     return UUID(bytes=hashlib.sha256(b"%d:" % upstream_id + canonical).digest()[:16])
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """An RFC 3339 instant with any number of fractional digits, cut to microseconds; None if it is none."""
+    """An RFC 3339 instant with any number of fractional digits, cut to microseconds; None if it is
+    none."""
     try:
         instant = datetime.fromisoformat(text)
         return instant.astimezone(UTC) if instant.tzinfo else None
@@ -259,14 +330,21 @@ def parse_timestamp(text: str) -> datetime | None:
 
 
 def tokens_of(record: QueueEntry) -> Tokens:
-    """What an attempt used: the server's own breakdown, or the reported counters completed by contract 2.5."""
+    """What an attempt used: the server's own breakdown, or the reported counters completed by
+    contract 2.5."""
     b = record.token_breakdown
     if b is None:
         return _completed(record.tokens, _family(record))
     return Tokens(
-        b.quality[:12], b.total_tokens, b.input.uncached_tokens, b.input.cache_read_tokens, b.input.cache_write_tokens,
-        b.output.non_reasoning_tokens, b.output.reasoning_tokens, b.unclassified_tokens,
-    )  # fmt: skip
+        b.quality[:12],
+        b.total_tokens,
+        b.input.uncached_tokens,
+        b.input.cache_read_tokens,
+        b.input.cache_write_tokens,
+        b.output.non_reasoning_tokens,
+        b.output.reasoning_tokens,
+        b.unclassified_tokens,
+    )
 
 
 _OPENAI_LIKE = ("codex", "xai", "kimi", "openai-compat")
@@ -279,18 +357,35 @@ def _family(record: QueueEntry) -> str:
         return "claude" if provider == "claude" else "openai"
     if provider.startswith(_GEMINI_LIKE):
         return "gemini"
-    # Old versions give the key of an OpenAI-compatible provider the bare name from the configuration.
-    return "openai" if record.auth_type == "apikey" and provider not in ("", "unknown") else "unknown"
+    # Old versions give the key of an OpenAI-compatible provider the bare name from the
+    # configuration.
+    return (
+        "openai" if record.auth_type == "apikey" and provider not in ("", "unknown") else "unknown"
+    )
 
 
 def _completed(t: ReportedTokens, family: str) -> Tokens:
-    reported = [t.input_tokens, t.output_tokens, t.reasoning_tokens, t.cached_tokens, t.cache_read_tokens, t.cache_creation_tokens]
+    reported = [
+        t.input_tokens,
+        t.output_tokens,
+        t.reasoning_tokens,
+        t.cached_tokens,
+        t.cache_read_tokens,
+        t.cache_creation_tokens,
+    ]
     if t.total_tokens is None and all(count is None for count in reported):
         return Tokens("unreported")
     if any((count or 0) < 0 for count in [*reported, t.total_tokens]):
         return _unclassified(t, "inconsistent")
-    read = (t.cache_read_tokens or 0) or (t.cached_tokens or 0 if not t.cache_creation_tokens else 0)
-    write, given_in, given_out, reasoning = t.cache_creation_tokens or 0, t.input_tokens or 0, t.output_tokens or 0, t.reasoning_tokens or 0
+    read = (t.cache_read_tokens or 0) or (
+        t.cached_tokens or 0 if not t.cache_creation_tokens else 0
+    )
+    write, given_in, given_out, reasoning = (
+        t.cache_creation_tokens or 0,
+        t.input_tokens or 0,
+        t.output_tokens or 0,
+        t.reasoning_tokens or 0,
+    )
     if family == "claude":
         parts = (given_in, read, write, given_out - reasoning, reasoning)
     elif family == "openai":

@@ -1,9 +1,11 @@
 """Storing a page: events, rollups and dead letters in one transaction (design 4).
 
-    page --parse--> entries + rejects --COPY--> staging --insert on conflict do nothing--> new rows --add--> rollups
+    page --parse--> entries + rejects --COPY--> staging --insert on conflict do nothing--> new rows
+    --add--> rollups
 
-Only the rows that were really new reach the rollups, so that replaying a page adds nothing. Should the database refuse a
-page, it is halved until the element it refuses stands alone; that one becomes a dead letter and its neighbours are stored.
+Only the rows that were really new reach the rollups, so that replaying a page adds nothing. Should
+the database refuse a page, it is halved until the element it refuses stands alone; that one becomes
+a dead letter and its neighbours are stored.
 """
 
 import logging
@@ -28,14 +30,16 @@ from usage.rollups.tables import GRANULARITIES, add_prepared_sql, calendar_zone,
 
 logger = logging.getLogger(__name__)
 
-# Attempts of one client request lie within this of each other; its 32-bit id says nothing beyond (contract 2.6).
+# Attempts of one client request lie within this of each other; its 32-bit id says nothing beyond
+# (contract 2.6).
 REQUEST_WINDOW = timedelta(hours=1)
 # The largest payload of a dead letter that is kept.
 PAYLOAD_BYTES = 8 * 1024 * 1024
 
 _NAMES = ", ".join(f'"{name}"' for name in (*Belongs._fields, *COLUMNS))
 
-# The names carry a version: behind a pooler a table may be one that an older release made in this session.
+# The names carry a version: behind a pooler a table may be one that an older release made in this
+# session.
 _STAGING, _ADDED = "usage_staging_4", "usage_added_4"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
@@ -68,7 +72,10 @@ WITH placed AS (
 )
 INSERT INTO {_ADDED} {prepared_sql("fresh")}
 """
-_ROLLUPS = [f"/* usage.ingest.store._add_to_rollups */ {add_prepared_sql(granularity, _ADDED)}" for granularity in GRANULARITIES]
+_ROLLUPS = [
+    f"/* usage.ingest.store._add_to_rollups */ {add_prepared_sql(granularity, _ADDED)}"
+    for granularity in GRANULARITIES
+]
 
 
 @dataclass(frozen=True)
@@ -82,23 +89,38 @@ class Ingested:
 
     def __add__(self, other: "Ingested") -> "Ingested":
         return Ingested(
-            self.elements + other.elements, self.stored + other.stored,
-            self.duplicates + other.duplicates, self.dead_lettered + other.dead_lettered,
-        )  # fmt: skip
+            self.elements + other.elements,
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.dead_lettered + other.dead_lettered,
+        )
 
 
 def ingest(page: bytes, batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
-    """Store a page under the name `batch`; doing it again changes nothing. Raises django.db.Error if the database is gone."""
+    """Store a page under the name `batch`; doing it again changes nothing. Raises django.db.Error
+    if the database is gone."""
     return store(*parse_page(page, upstream.pk, timezone.now()), batch, upstream, attribution)
 
 
-def store(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
+def store(
+    entries: list[Entry],
+    rejects: list[Reject],
+    batch: str,
+    upstream: Upstream,
+    attribution: Attribution,
+) -> Ingested:
     """Store what a page was parsed into, as `ingest` does."""
     ensure_partitions({month_of(entry.timestamp) for entry in entries})
     return _ingest(entries, rejects, batch, upstream, attribution)
 
 
-def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution) -> Ingested:
+def _ingest(
+    entries: list[Entry],
+    rejects: list[Reject],
+    batch: str,
+    upstream: Upstream,
+    attribution: Attribution,
+) -> Ingested:
     try:
         belongings = attribution.attribute(entries)
         with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
@@ -114,11 +136,26 @@ def _ingest(entries: list[Entry], rejects: list[Reject], batch: str, upstream: U
     return Ingested(elements, stored, elements - stored - dead, dead)
 
 
-def _ingest_in_halves(entries: list[Entry], rejects: list[Reject], batch: str, upstream: Upstream, attribution: Attribution, error: Exception) -> Ingested:
+def _ingest_in_halves(
+    entries: list[Entry],
+    rejects: list[Reject],
+    batch: str,
+    upstream: Upstream,
+    attribution: Attribution,
+    error: Exception,
+) -> Ingested:
     if len(entries) == 1:
         only = entries[0]
-        logger.warning("Event refused by the database", extra={"batch": batch, "position": only.position, "error": type(error).__name__})
-        refused = Reject(only.position, only.raw, DeadLetter.Reason.NOT_STORABLE, f"the database refused it: {type(error).__name__}")
+        logger.warning(
+            "Event refused by the database",
+            extra={"batch": batch, "position": only.position, "error": type(error).__name__},
+        )
+        refused = Reject(
+            only.position,
+            only.raw,
+            DeadLetter.Reason.NOT_STORABLE,
+            f"the database refused it: {type(error).__name__}",
+        )
         return _ingest([], [*rejects, refused], batch, upstream, attribution)
     middle = len(entries) // 2
     first = _ingest(entries[:middle], rejects, batch, upstream, attribution)
@@ -129,7 +166,11 @@ def _store(entries: list[Entry], belongings: list[Belongs]) -> int:
     parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING, parameters)
-        with around("copy"), connection.wrap_database_errors, cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy:
+        with (
+            around("copy"),
+            connection.wrap_database_errors,
+            cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy,
+        ):
             for entry, belongs in zip(entries, belongings, strict=True):
                 copy.write_row((*belongs, *entry.columns, entry.position))
         with around("insert"):
@@ -144,14 +185,21 @@ def _store(entries: list[Entry], belongings: list[Belongs]) -> int:
 def _write_dead_letters(rejects: list[Reject], batch: str, upstream: Upstream) -> int:
     if not rejects:
         return 0
-    existing = set(DeadLetter.objects.filter(upstream=upstream, batch=batch).values_list("position", flat=True))
+    existing = set(
+        DeadLetter.objects.filter(upstream=upstream, batch=batch).values_list("position", flat=True)
+    )
     new = [
         DeadLetter(
-            upstream=upstream, batch=batch, position=reject.position, reason=reject.reason, detail=storable_text(reject.detail, 300),
-            payload_encrypted=encrypt(reject.raw[:PAYLOAD_BYTES]), payload_bytes=len(reject.raw),
+            upstream=upstream,
+            batch=batch,
+            position=reject.position,
+            reason=reject.reason,
+            detail=storable_text(reject.detail, 300),
+            payload_encrypted=encrypt(reject.raw[:PAYLOAD_BYTES]),
+            payload_bytes=len(reject.raw),
         )
         for reject in rejects
         if reject.position not in existing
-    ]  # fmt: skip
+    ]
     DeadLetter.objects.bulk_create(new, ignore_conflicts=True)
     return len(new)

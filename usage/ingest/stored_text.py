@@ -1,4 +1,5 @@
-"""What is kept of a record's free texts: no secret, nothing that PostgreSQL refuses, everything cut; pure."""
+"""What is kept of a record's free texts: no secret, nothing that PostgreSQL refuses, everything
+cut; pure."""
 
 import re
 from functools import lru_cache
@@ -28,7 +29,9 @@ def mask_secrets(text: str, *known: str) -> str:
     return _SECRET.sub("[masked]", text)
 
 
-_HARMLESS_HEADER = re.compile(r"(?i)ratelimit|rate-limit|request-id|retry-after|used-percent|reset-a|window-minutes|^cf-ray$|^content-type$")
+_HARMLESS_HEADER = re.compile(
+    r"(?i)ratelimit|rate-limit|request-id|retry-after|used-percent|reset-a|window-minutes|^cf-ray$|^content-type$"
+)
 
 
 @lru_cache(maxsize=2048)
@@ -45,7 +48,8 @@ def _masked(text: str, *secrets: str) -> str:
 
 
 def details_of(record: "QueueEntry") -> dict[str, Any]:
-    """The rest of a record that is worth keeping and harmless: no cookie, no key, every text cut."""
+    """The rest of a record that is worth keeping and harmless: no cookie, no key, every text
+    cut."""
     secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
     kept = {
         "client_ip": record.client_ip,
@@ -54,7 +58,11 @@ def details_of(record: "QueueEntry") -> dict[str, Any]:
         "access_token_sha256": record.access_token_sha256,
         "response_service_tier": record.response_service_tier,
     }
-    details: dict[str, Any] = {name: _masked(value[: DETAIL_CHARACTERS * 2], *secrets) for name, value in kept.items() if value}
+    details: dict[str, Any] = {
+        name: _masked(value[: DETAIL_CHARACTERS * 2], *secrets)
+        for name, value in kept.items()
+        if value
+    }
     if not record.generate:
         details["generate"] = False
     headers = {
@@ -70,5 +78,9 @@ def fail_body_of(record: "QueueEntry") -> str | None:
     if not record.failed:
         return None
     # Mask before cutting, so that no half of a secret is left at the edge.
-    text = mask_secrets(record.fail.body[: FAIL_BODY_CHARACTERS * 2], record.api_key, record.source if record.auth_type == "apikey" else "")
+    text = mask_secrets(
+        record.fail.body[: FAIL_BODY_CHARACTERS * 2],
+        record.api_key,
+        record.source if record.auth_type == "apikey" else "",
+    )
     return storable_text(text, FAIL_BODY_CHARACTERS)

@@ -23,22 +23,40 @@ class Migration(migrations.Migration):
                 ("zone", models.CharField(max_length=64)),
             ],
             options={
-                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_rollup_calendar")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="one_rollup_calendar"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="UsageSeries",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "level",
                     models.CharField(
-                        choices=[("full", "all dimensions"), ("key_and_model", "client key, model and failure class"), ("overall", "upstream only")],
+                        choices=[
+                            ("full", "all dimensions"),
+                            ("key_and_model", "client key, model and failure class"),
+                            ("overall", "upstream only"),
+                        ],
                         default="full",
                         max_length=14,
                     ),
                 ),
-                ("digest", models.UUIDField(help_text="Half of a SHA-256 over all the dimensions.", unique=True)),
+                (
+                    "digest",
+                    models.UUIDField(
+                        help_text="Half of a SHA-256 over all the dimensions.", unique=True
+                    ),
+                ),
                 ("provider", models.CharField(max_length=100)),
                 ("model", models.CharField(max_length=200)),
                 ("alias", models.CharField(max_length=200)),
@@ -70,17 +88,52 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("failed", models.BooleanField()),
-                ("client_key", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="providers.clientkey")),
-                ("credential", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="providers.credential")),
+                (
+                    "client_key",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="providers.clientkey",
+                    ),
+                ),
+                (
+                    "credential",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="providers.credential",
+                    ),
+                ),
                 (
                     "key_and_model",
-                    models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries"),
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
                 ),
                 (
                     "overall",
-                    models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries"),
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
                 ),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "usage series",
@@ -96,26 +149,71 @@ class Migration(migrations.Migration):
                 ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
                 ("reasoning_tokens", models.BigIntegerField(null=True)),
                 ("unclassified_tokens", models.BigIntegerField(null=True)),
-                ("pk", models.CompositePrimaryKey("bucket", "series_id", blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "bucket",
+                        "series_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("attempts", models.BigIntegerField()),
                 ("requests", models.BigIntegerField()),
-                ("latency_count", models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")),
+                (
+                    "latency_count",
+                    models.BigIntegerField(
+                        help_text=(
+                            "Attempts with a latency above 0; the sum and the histogram cover"
+                            " these."
+                        )
+                    ),
+                ),
                 ("latency_sum_ms", models.BigIntegerField()),
                 ("latency_max_ms", models.BigIntegerField()),
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(),
+                        help_text=(
+                            "Bins of usage/rollups/histograms.py that are not empty, ascending."
+                        ),
+                        size=None,
                     ),
                 ),
-                ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "latency_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("ttft_count", models.BigIntegerField()),
                 ("ttft_sum_ms", models.BigIntegerField()),
                 ("ttft_max_ms", models.BigIntegerField()),
-                ("ttft_bins", django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ("ttft_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "ttft_bins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "ttft_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("bucket", models.DateTimeField()),
-                ("series", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries")),
+                (
+                    "series",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "hourly usage",
@@ -131,26 +229,71 @@ class Migration(migrations.Migration):
                 ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
                 ("reasoning_tokens", models.BigIntegerField(null=True)),
                 ("unclassified_tokens", models.BigIntegerField(null=True)),
-                ("pk", models.CompositePrimaryKey("bucket", "series_id", blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "bucket",
+                        "series_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("attempts", models.BigIntegerField()),
                 ("requests", models.BigIntegerField()),
-                ("latency_count", models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")),
+                (
+                    "latency_count",
+                    models.BigIntegerField(
+                        help_text=(
+                            "Attempts with a latency above 0; the sum and the histogram cover"
+                            " these."
+                        )
+                    ),
+                ),
                 ("latency_sum_ms", models.BigIntegerField()),
                 ("latency_max_ms", models.BigIntegerField()),
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(),
+                        help_text=(
+                            "Bins of usage/rollups/histograms.py that are not empty, ascending."
+                        ),
+                        size=None,
                     ),
                 ),
-                ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "latency_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("ttft_count", models.BigIntegerField()),
                 ("ttft_sum_ms", models.BigIntegerField()),
                 ("ttft_max_ms", models.BigIntegerField()),
-                ("ttft_bins", django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ("ttft_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "ttft_bins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "ttft_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("bucket", models.DateField()),
-                ("series", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries")),
+                (
+                    "series",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "daily usage overall",
@@ -166,26 +309,71 @@ class Migration(migrations.Migration):
                 ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
                 ("reasoning_tokens", models.BigIntegerField(null=True)),
                 ("unclassified_tokens", models.BigIntegerField(null=True)),
-                ("pk", models.CompositePrimaryKey("bucket", "series_id", blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "bucket",
+                        "series_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("attempts", models.BigIntegerField()),
                 ("requests", models.BigIntegerField()),
-                ("latency_count", models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")),
+                (
+                    "latency_count",
+                    models.BigIntegerField(
+                        help_text=(
+                            "Attempts with a latency above 0; the sum and the histogram cover"
+                            " these."
+                        )
+                    ),
+                ),
                 ("latency_sum_ms", models.BigIntegerField()),
                 ("latency_max_ms", models.BigIntegerField()),
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(),
+                        help_text=(
+                            "Bins of usage/rollups/histograms.py that are not empty, ascending."
+                        ),
+                        size=None,
                     ),
                 ),
-                ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "latency_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("ttft_count", models.BigIntegerField()),
                 ("ttft_sum_ms", models.BigIntegerField()),
                 ("ttft_max_ms", models.BigIntegerField()),
-                ("ttft_bins", django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ("ttft_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "ttft_bins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "ttft_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("bucket", models.DateField()),
-                ("series", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries")),
+                (
+                    "series",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "daily usage by model",
@@ -201,26 +389,71 @@ class Migration(migrations.Migration):
                 ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
                 ("reasoning_tokens", models.BigIntegerField(null=True)),
                 ("unclassified_tokens", models.BigIntegerField(null=True)),
-                ("pk", models.CompositePrimaryKey("bucket", "series_id", blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "bucket",
+                        "series_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("attempts", models.BigIntegerField()),
                 ("requests", models.BigIntegerField()),
-                ("latency_count", models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")),
+                (
+                    "latency_count",
+                    models.BigIntegerField(
+                        help_text=(
+                            "Attempts with a latency above 0; the sum and the histogram cover"
+                            " these."
+                        )
+                    ),
+                ),
                 ("latency_sum_ms", models.BigIntegerField()),
                 ("latency_max_ms", models.BigIntegerField()),
                 (
                     "latency_bins",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.", size=None
+                        base_field=models.SmallIntegerField(),
+                        help_text=(
+                            "Bins of usage/rollups/histograms.py that are not empty, ascending."
+                        ),
+                        size=None,
                     ),
                 ),
-                ("latency_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "latency_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("ttft_count", models.BigIntegerField()),
                 ("ttft_sum_ms", models.BigIntegerField()),
                 ("ttft_max_ms", models.BigIntegerField()),
-                ("ttft_bins", django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ("ttft_counts", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                (
+                    "ttft_bins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "ttft_counts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(), size=None
+                    ),
+                ),
                 ("bucket", models.DateField()),
-                ("series", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="usage.usageseries")),
+                (
+                    "series",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.usageseries",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "daily usage",
@@ -230,9 +463,20 @@ class Migration(migrations.Migration):
             name="CollectorRun",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ("trigger", models.CharField(choices=[("loop", "loop"), ("command", "command"), ("http", "HTTP")], max_length=10)),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[("loop", "loop"), ("command", "command"), ("http", "HTTP")],
+                        max_length=10,
+                    ),
+                ),
                 ("holder", models.CharField(max_length=200)),
-                ("token", models.BigIntegerField(help_text="Fencing token of the lease under which it ran.")),
+                (
+                    "token",
+                    models.BigIntegerField(
+                        help_text="Fencing token of the lease under which it ran."
+                    ),
+                ),
                 (
                     "status",
                     models.CharField(
@@ -279,29 +523,53 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("error", models.CharField(blank=True, max_length=500)),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-started_at",),
-                "indexes": [models.Index(fields=["upstream", "-started_at"], name="run_newest_per_upstream")],
+                "indexes": [
+                    models.Index(fields=["upstream", "-started_at"], name="run_newest_per_upstream")
+                ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("ended_at", None), ("status", "running")),
-                            models.Q(models.Q(("status", "running"), _negated=True), ("ended_at__gte", models.F("started_at"))),
+                            models.Q(
+                                models.Q(("status", "running"), _negated=True),
+                                ("ended_at__gte", models.F("started_at")),
+                            ),
                             _connector="OR",
                         ),
                         name="run_ended_iff_not_running",
                     ),
-                    models.UniqueConstraint(condition=models.Q(("status", "running")), fields=("upstream",), name="one_running_run_per_upstream"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "running")),
+                        fields=("upstream",),
+                        name="one_running_run_per_upstream",
+                    ),
                 ],
             },
         ),
         migrations.CreateModel(
             name="DeadLetter",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("batch", models.CharField(help_text="Name of the spool file it came in.", max_length=80)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "batch",
+                    models.CharField(help_text="Name of the spool file it came in.", max_length=80),
+                ),
                 ("position", models.IntegerField(help_text="Its place in that page, from 0.")),
                 (
                     "reason",
@@ -322,22 +590,44 @@ class Migration(migrations.Migration):
                 ("payload_bytes", models.BigIntegerField()),
                 (
                     "state",
-                    models.CharField(choices=[("pending", "pending"), ("replayed", "replayed"), ("discarded", "discarded")], default="pending", max_length=10),
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("replayed", "replayed"),
+                            ("discarded", "discarded"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="dead_letters", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dead_letters",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-pk",),
-                "constraints": [models.UniqueConstraint(fields=("upstream", "batch", "position"), name="dead_letter_once_per_element")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("upstream", "batch", "position"),
+                        name="dead_letter_once_per_element",
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
             model_name="usageseries",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("level", "full"), _negated=True), models.Q(("key_and_model__isnull", False), ("overall__isnull", False)), _connector="OR"
+                    models.Q(("level", "full"), _negated=True),
+                    models.Q(("key_and_model__isnull", False), ("overall__isnull", False)),
+                    _connector="OR",
                 ),
                 name="full_series_names_its_narrow_ones",
             ),

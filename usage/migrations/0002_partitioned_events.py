@@ -63,18 +63,53 @@ class Migration(migrations.Migration):
                         ("non_reasoning_output_tokens", models.BigIntegerField(null=True)),
                         ("reasoning_tokens", models.BigIntegerField(null=True)),
                         ("unclassified_tokens", models.BigIntegerField(null=True)),
-                        ("pk", models.CompositePrimaryKey("id", "timestamp", blank=True, editable=False, primary_key=True, serialize=False)),
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "id",
+                                "timestamp",
+                                blank=True,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
                         ("id", models.BigIntegerField()),
                         ("timestamp", models.DateTimeField(help_text="Start of the attempt.")),
-                        ("digest", models.UUIDField(help_text="First half of the SHA-256 over upstream and canonical JSON: the identity of the event.")),
+                        (
+                            "digest",
+                            models.UUIDField(
+                                help_text=(
+                                    "First half of the SHA-256 over upstream and canonical JSON:"
+                                    " the identity of the event."
+                                )
+                            ),
+                        ),
                         (
                             "series",
-                            models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="usage.usageseries"),
+                            models.ForeignKey(
+                                db_constraint=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="+",
+                                to="usage.usageseries",
+                            ),
                         ),
                         ("request_id", models.CharField(max_length=64)),
-                        ("is_first_attempt", models.BooleanField(help_text="Whether this attempt counts its client request (contract 2.6).")),
+                        (
+                            "is_first_attempt",
+                            models.BooleanField(
+                                help_text=(
+                                    "Whether this attempt counts its client request (contract 2.6)."
+                                )
+                            ),
+                        ),
                         ("latency_ms", models.BigIntegerField()),
-                        ("ttft_ms", models.BigIntegerField(help_text="Empty when not reported or no byte arrived.", null=True)),
+                        (
+                            "ttft_ms",
+                            models.BigIntegerField(
+                                help_text="Empty when not reported or no byte arrived.", null=True
+                            ),
+                        ),
                         ("token_quality", models.CharField(max_length=12)),
                         ("reported_input_tokens", models.BigIntegerField(null=True)),
                         ("reported_output_tokens", models.BigIntegerField(null=True)),
@@ -84,8 +119,22 @@ class Migration(migrations.Migration):
                         ("reported_cache_creation_tokens", models.BigIntegerField(null=True)),
                         ("reported_total_tokens", models.BigIntegerField(null=True)),
                         ("fail_status", models.IntegerField(null=True)),
-                        ("fail_body", models.TextField(help_text="Secrets masked, cut to 4,000 characters.", null=True)),
-                        ("details", models.JSONField(help_text="Client address, user agent, tier of the answer, harmless answer headers.", null=True)),
+                        (
+                            "fail_body",
+                            models.TextField(
+                                help_text="Secrets masked, cut to 4,000 characters.", null=True
+                            ),
+                        ),
+                        (
+                            "details",
+                            models.JSONField(
+                                help_text=(
+                                    "Client address, user agent, tier of the answer, harmless"
+                                    " answer headers."
+                                ),
+                                null=True,
+                            ),
+                        ),
                     ],
                     options={
                         "db_table": "usage_event",

@@ -10,13 +10,24 @@ CREATE INDEX usage_event_newest_of_credential ON usage_event (credential_id, "ti
 """
 DROP_INDEXES = "DROP INDEX usage_event_newest_of_key; DROP INDEX usage_event_newest_of_credential;"
 TOKENS = (
-    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
-    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens",
-)  # fmt: skip
+    "total_tokens",
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "non_reasoning_output_tokens",
+    "reasoning_tokens",
+    "unclassified_tokens",
+)
 
 
 def reference(to, **options):
-    return models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=to, **options)
+    return models.ForeignKey(
+        db_index=False,
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to=to,
+        **options,
+    )
 
 
 def rollup(name, verbose_name_plural, bucket, party=None):
@@ -25,8 +36,16 @@ def rollup(name, verbose_name_plural, bucket, party=None):
     durations = []
     for measure in ("latency", "ttft"):
         is_first = measure == "latency"
-        counted = {"help_text": "Attempts with a latency above 0; the sum and the histogram cover these."} if is_first else {}
-        binned = {"help_text": "Bins of usage/rollups/histograms.py that are not empty, ascending."} if is_first else {}
+        counted = (
+            {"help_text": "Attempts with a latency above 0; the sum and the histogram cover these."}
+            if is_first
+            else {}
+        )
+        binned = (
+            {"help_text": "Bins of usage/rollups/histograms.py that are not empty, ascending."}
+            if is_first
+            else {}
+        )
         durations += [
             (f"{measure}_count", models.BigIntegerField(**counted)),
             (f"{measure}_sum_ms", models.BigIntegerField()),
@@ -41,7 +60,12 @@ def rollup(name, verbose_name_plural, bucket, party=None):
             ("attempts", models.BigIntegerField()),
             ("requests", models.BigIntegerField()),
             *durations,
-            ("pk", models.CompositePrimaryKey(*key, blank=True, editable=False, primary_key=True, serialize=False)),
+            (
+                "pk",
+                models.CompositePrimaryKey(
+                    *key, blank=True, editable=False, primary_key=True, serialize=False
+                ),
+            ),
             ("bucket", bucket),
             ("series", reference("usage.usageseries")),
             *([(party[0], reference(party[1], db_constraint=False))] if party else []),
@@ -60,7 +84,9 @@ class Migration(migrations.Migration):
         ("usage", "0002_partitioned_events"),
     ]
     operations = [
-        migrations.RemoveConstraint(model_name="usageseries", name="full_series_names_its_narrow_ones"),
+        migrations.RemoveConstraint(
+            model_name="usageseries", name="full_series_names_its_narrow_ones"
+        ),
         migrations.AddField("usageseries", "by_model", reference("usage.usageseries", null=True)),
         migrations.AddField("usageseries", "by_account", reference("usage.usageseries", null=True)),
         migrations.AlterField(
@@ -77,13 +103,33 @@ class Migration(migrations.Migration):
                 max_length=14,
             ),
         ),
-        migrations.AddField("usageevent", "client_key", reference("providers.clientkey", null=True, db_constraint=False)),
-        migrations.AddField("usageevent", "credential", reference("providers.credential", null=True, db_constraint=False)),
+        migrations.AddField(
+            "usageevent",
+            "client_key",
+            reference("providers.clientkey", null=True, db_constraint=False),
+        ),
+        migrations.AddField(
+            "usageevent",
+            "credential",
+            reference("providers.credential", null=True, db_constraint=False),
+        ),
         migrations.RunSQL(INDEXES, DROP_INDEXES),
         rollup("UsageQuarterHourly", "quarter-hourly usage overall", models.DateTimeField()),
         rollup("UsageHourlyByKey", "hourly usage by client key", models.DateTimeField(), KEY),
         rollup("UsageDailyByKey", "daily usage by client key", models.DateField(), KEY),
-        rollup("UsageDailyByKeyAndModel", "daily usage by client key and model", models.DateField(), KEY),
-        rollup("UsageWeeklyByKeyAndModel", "weekly usage by client key and model", models.DateField(), KEY),
-        rollup("UsageDailyByCredential", "daily usage by credential", models.DateField(), CREDENTIAL),
+        rollup(
+            "UsageDailyByKeyAndModel",
+            "daily usage by client key and model",
+            models.DateField(),
+            KEY,
+        ),
+        rollup(
+            "UsageWeeklyByKeyAndModel",
+            "weekly usage by client key and model",
+            models.DateField(),
+            KEY,
+        ),
+        rollup(
+            "UsageDailyByCredential", "daily usage by credential", models.DateField(), CREDENTIAL
+        ),
     ]

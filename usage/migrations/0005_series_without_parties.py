@@ -15,7 +15,11 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("level", "full"), _negated=True),
-                    models.Q(("by_account__isnull", False), ("by_model__isnull", False), ("overall__isnull", False)),
+                    models.Q(
+                        ("by_account__isnull", False),
+                        ("by_model__isnull", False),
+                        ("overall__isnull", False),
+                    ),
                     _connector="OR",
                 ),
                 name="full_series_names_its_narrow_ones",

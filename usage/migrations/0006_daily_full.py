@@ -1,4 +1,5 @@
-"""A daily rollup by all dimensions, which answers what the narrow ones do not, also after raw events were dropped."""
+"""A daily rollup by all dimensions, which answers what the narrow ones do not, also after raw
+events were dropped."""
 
 from django.conf import settings
 from django.db import migrations, models
@@ -12,12 +13,20 @@ def fill(apps, schema_editor):
         cursor.execute("SELECT zone FROM usage_rollupcalendar WHERE id = 1")
         row = cursor.fetchone()
         zone = row[0] if row else settings.TIME_ZONE
-        cursor.execute(fill_sql("usage_usagedailyfull", DAY, "o.id", ("client_key", "credential")), {"zone": zone})
+        cursor.execute(
+            fill_sql("usage_usagedailyfull", DAY, "o.id", ("client_key", "credential")),
+            {"zone": zone},
+        )
 
 
 class Migration(migrations.Migration):
     dependencies = [("usage", "0005_series_without_parties")]
     operations = [
-        rollup("UsageDailyFull", "daily usage by all dimensions", models.DateField(), ("client_key", "credential")),
+        rollup(
+            "UsageDailyFull",
+            "daily usage by all dimensions",
+            models.DateField(),
+            ("client_key", "credential"),
+        ),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]

@@ -12,8 +12,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PrunedMonth",
             fields=[
-                ("month", models.DateField(help_text="First day of the month.", primary_key=True, serialize=False)),
-                ("events", models.BigIntegerField(help_text="How many were dropped, over all prunings of the month.")),
+                (
+                    "month",
+                    models.DateField(
+                        help_text="First day of the month.", primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "events",
+                    models.BigIntegerField(
+                        help_text="How many were dropped, over all prunings of the month."
+                    ),
+                ),
                 ("pruned_at", models.DateTimeField()),
             ],
             options={

@@ -2,7 +2,10 @@
 
 from django.db import migrations
 
-CREATE = 'CREATE INDEX usage_event_newest_failure ON usage_event ("timestamp" DESC, id DESC) WHERE fail_body IS NOT NULL'
+CREATE = (
+    'CREATE INDEX usage_event_newest_failure ON usage_event ("timestamp" DESC, id DESC) WHERE'
+    " fail_body IS NOT NULL"
+)
 DROP = "DROP INDEX usage_event_newest_failure"
 
 

@@ -1,20 +1,29 @@
-"""Room for sums by outcome, with which narrow rollups need no failure classes, and for a rollup by model."""
+"""Room for sums by outcome, with which narrow rollups need no failure classes, and for a rollup by
+model."""
 
 from django.db import migrations, models
 
 from usage.migrations._rollups import OUTCOME_SUMS, reference, rollup
 
 HELD = (
-    "usagequarterhourly", "usagehourly", "usagehourlybykey", "usagedailyfull",
-    "usagedailyoverall", "usagedailybykey", "usagedailybykeyandmodel", "usagedailybycredential",
-)  # fmt: skip
+    "usagequarterhourly",
+    "usagehourly",
+    "usagehourlybykey",
+    "usagedailyfull",
+    "usagedailyoverall",
+    "usagedailybykey",
+    "usagedailybykeyandmodel",
+    "usagedailybycredential",
+)
 
 
 class Migration(migrations.Migration):
     dependencies = [("usage", "0008_index_of_failures")]
     operations = [
         migrations.RemoveConstraint("usageseries", "full_series_names_its_narrow_ones"),
-        migrations.AddField("usageseries", "by_upstream", reference("usage.usageseries", null=True)),
+        migrations.AddField(
+            "usageseries", "by_upstream", reference("usage.usageseries", null=True)
+        ),
         migrations.AlterField(
             model_name="usageseries",
             name="level",
@@ -31,7 +40,12 @@ class Migration(migrations.Migration):
             ),
         ),
         *[
-            migrations.AddField(table, name, models.BigIntegerField(default=0, help_text=help_text), preserve_default=False)
+            migrations.AddField(
+                table,
+                name,
+                models.BigIntegerField(default=0, help_text=help_text),
+                preserve_default=False,
+            )
             for table in HELD
             for name, help_text in OUTCOME_SUMS.items()
         ],

@@ -1,4 +1,5 @@
-"""The daily rollup is the one by all dimensions, and every full series must name its narrow ones again."""
+"""The daily rollup is the one by all dimensions, and every full series must name its narrow ones
+again."""
 
 from django.db import migrations, models
 
@@ -14,7 +15,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("level", "full"), _negated=True),
-                    models.Q(("by_account__isnull", False), ("by_model__isnull", False), ("by_upstream__isnull", False), ("overall__isnull", False)),
+                    models.Q(
+                        ("by_account__isnull", False),
+                        ("by_model__isnull", False),
+                        ("by_upstream__isnull", False),
+                        ("overall__isnull", False),
+                    ),
                     _connector="OR",
                 ),
                 name="full_series_names_its_narrow_ones",

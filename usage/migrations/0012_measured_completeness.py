@@ -14,12 +14,31 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CompletenessInterval",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("started_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField()),
-                ("counted", models.BigIntegerField(help_text="Attempts that the upstream counted.")),
-                ("stored", models.BigIntegerField(help_text="Events of attempts that ended in this time and that the upstream counts.")),
-                ("missing", models.BigIntegerField(default=0, help_text="Counted, but never seen.")),
+                (
+                    "counted",
+                    models.BigIntegerField(help_text="Attempts that the upstream counted."),
+                ),
+                (
+                    "stored",
+                    models.BigIntegerField(
+                        help_text=(
+                            "Events of attempts that ended in this time and that the upstream"
+                            " counts."
+                        )
+                    ),
+                ),
+                (
+                    "missing",
+                    models.BigIntegerField(default=0, help_text="Counted, but never seen."),
+                ),
                 (
                     "cause",
                     models.CharField(
@@ -42,35 +61,112 @@ class Migration(migrations.Migration):
                 ),
                 ("detail", models.CharField(blank=True, max_length=300)),
                 ("accounts", models.JSONField(default=dict, help_text="`Line`s by account.")),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="management_proxy.upstream")),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-started_at",),
                 "constraints": [
-                    models.UniqueConstraint(fields=("upstream", "started_at"), name="completeness_interval_once"),
-                    models.CheckConstraint(condition=models.Q(("ended_at__gt", models.F("started_at"))), name="completeness_interval_forward"),
-                    models.CheckConstraint(condition=models.Q(("missing__gte", 0)), name="completeness_missing_not_negative"),
+                    models.UniqueConstraint(
+                        fields=("upstream", "started_at"), name="completeness_interval_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("ended_at__gt", models.F("started_at"))),
+                        name="completeness_interval_forward",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("missing__gte", 0)),
+                        name="completeness_missing_not_negative",
+                    ),
                 ],
             },
         ),
         migrations.CreateModel(
             name="CounterSample",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("taken_at", models.DateTimeField(help_text="On our clock.")),
-                ("counters", models.JSONField(help_text="Account -> [successes, failures] since the upstream started.")),
-                ("counted", models.JSONField(default=dict, help_text="The same, since the sample before; empty for the first.")),
-                ("reset_accounts", models.JSONField(default=list, help_text="Accounts whose counters fell since the sample before.")),
-                ("restarted", models.BooleanField(default=False, help_text="Whether all counters fell: the upstream was restarted.")),
-                ("statistics_enabled", models.BooleanField(help_text="The upstream's switch at that time.")),
-                ("last_event_id", models.BigIntegerField(help_text="The newest event stored by then.")),
-                ("arrived", models.JSONField(default=dict, help_text="Arrivals since the sample before that ended after it, as `Line`s by account.")),
-                ("carried", models.JSONField(default=dict, help_text="Account -> surplus of the interval before, which this one may lack.")),
-                ("upstream", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="management_proxy.upstream")),
+                (
+                    "counters",
+                    models.JSONField(
+                        help_text="Account -> [successes, failures] since the upstream started."
+                    ),
+                ),
+                (
+                    "counted",
+                    models.JSONField(
+                        default=dict,
+                        help_text="The same, since the sample before; empty for the first.",
+                    ),
+                ),
+                (
+                    "reset_accounts",
+                    models.JSONField(
+                        default=list,
+                        help_text="Accounts whose counters fell since the sample before.",
+                    ),
+                ),
+                (
+                    "restarted",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whether all counters fell: the upstream was restarted.",
+                    ),
+                ),
+                (
+                    "statistics_enabled",
+                    models.BooleanField(help_text="The upstream's switch at that time."),
+                ),
+                (
+                    "last_event_id",
+                    models.BigIntegerField(help_text="The newest event stored by then."),
+                ),
+                (
+                    "arrived",
+                    models.JSONField(
+                        default=dict,
+                        help_text=(
+                            "Arrivals since the sample before that ended after it, as `Line`s by"
+                            " account."
+                        ),
+                    ),
+                ),
+                (
+                    "carried",
+                    models.JSONField(
+                        default=dict,
+                        help_text=(
+                            "Account -> surplus of the interval before, which this one may lack."
+                        ),
+                    ),
+                ),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="management_proxy.upstream",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-taken_at",),
-                "indexes": [models.Index(fields=["upstream", "-taken_at"], name="sample_newest_per_upstream")],
+                "indexes": [
+                    models.Index(
+                        fields=["upstream", "-taken_at"], name="sample_newest_per_upstream"
+                    )
+                ],
             },
         ),
     ]

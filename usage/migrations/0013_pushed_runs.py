@@ -12,6 +12,14 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="collectorrun",
             name="trigger",
-            field=models.CharField(choices=[("loop", "loop"), ("command", "command"), ("http", "HTTP"), ("push", "push")], max_length=10),
+            field=models.CharField(
+                choices=[
+                    ("loop", "loop"),
+                    ("command", "command"),
+                    ("http", "HTTP"),
+                    ("push", "push"),
+                ],
+                max_length=10,
+            ),
         ),
     ]

@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="deadletter",
             name="resolution",
-            field=models.CharField(blank=True, help_text="Who replayed or discarded it, and why.", max_length=300),
+            field=models.CharField(
+                blank=True, help_text="Who replayed or discarded it, and why.", max_length=300
+            ),
         ),
     ]

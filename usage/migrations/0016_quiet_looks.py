@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
             model_name="collectorrun",
             name="looks",
             field=models.IntegerField(
-                db_default=1, default=1, help_text="More than one: so many found nothing, from the start of the first to the end of the last."
+                db_default=1,
+                default=1,
+                help_text=(
+                    "More than one: so many found nothing, from the start of the first to the end"
+                    " of the last."
+                ),
             ),
         ),
     ]

@@ -1,4 +1,5 @@
-"""Usage as it is stored: events, the combinations of dimensions they share, their rollups, runs and dead letters."""
+"""Usage as it is stored: events, the combinations of dimensions they share, their rollups, runs and
+dead letters."""
 
 import uuid
 
@@ -23,9 +24,10 @@ TOKEN_KINDS = (
 class UsageSeries(models.Model):
     """One combination of dimensions; events and rollups point to it instead of repeating it.
 
-    Client key and credential stand beside it, in the event or the rollup: traffic spreads over both, so that combinations
-    with them would be nearly as many as the events. Narrow rollups point to narrow series, in which more dimensions are
-    blank; every full series names the narrow ones that it belongs to.
+    Client key and credential stand beside it, in the event or the rollup: traffic spreads over
+    both, so that combinations with them would be nearly as many as the events. Narrow rollups point
+    to narrow series, in which more dimensions are blank; every full series names the narrow ones
+    that it belongs to.
     """
 
     class Level(models.TextChoices):
@@ -36,10 +38,18 @@ class UsageSeries(models.Model):
         UPSTREAM = "upstream", "upstream"
 
     level = models.CharField(max_length=14, choices=Level, default=Level.FULL)
-    by_model = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    by_account = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    overall = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    by_upstream = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by_model = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    by_account = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    overall = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    by_upstream = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     digest = models.UUIDField(unique=True, help_text="Half of a SHA-256 over all the dimensions.")
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="+")
     provider = models.CharField(max_length=100)
@@ -57,10 +67,20 @@ class UsageSeries(models.Model):
         verbose_name_plural = "usage series"
         constraints = (
             models.CheckConstraint(
-                condition=~Q(level="full") | Q(by_model__isnull=False, by_account__isnull=False, overall__isnull=False, by_upstream__isnull=False),
+                condition=~Q(level="full")
+                | Q(
+                    by_model__isnull=False,
+                    by_account__isnull=False,
+                    overall__isnull=False,
+                    by_upstream__isnull=False,
+                ),
                 name="full_series_names_its_narrow_ones",
             ),
-            models.CheckConstraint(condition=Q(failed=False, failure_class="") | (Q(failed=True) & ~Q(failure_class="")), name="series_class_iff_failed"),
+            models.CheckConstraint(
+                condition=Q(failed=False, failure_class="")
+                | (Q(failed=True) & ~Q(failure_class="")),
+                name="series_class_iff_failed",
+            ),
         )
 
     def __str__(self) -> str:
@@ -68,7 +88,8 @@ class UsageSeries(models.Model):
 
 
 class Measured(models.Model):
-    """The token counts of an event or the sums of a rollup. NULL means not reported, which is not 0."""
+    """The token counts of an event or the sums of a rollup. NULL means not reported, which is not
+    0."""
 
     total_tokens = models.BigIntegerField(null=True)
     uncached_input_tokens = models.BigIntegerField(null=True)
@@ -83,19 +104,44 @@ class Measured(models.Model):
 
 
 class UsageEvent(Measured):
-    """One attempt at an LLM request, stored once. Range-partitioned by month of `timestamp` (migration 0002)."""
+    """One attempt at an LLM request, stored once. Range-partitioned by month of `timestamp`
+    (migration 0002)."""
 
     pk = models.CompositePrimaryKey("id", "timestamp")
     id = models.BigIntegerField()
     timestamp = models.DateTimeField(help_text="Start of the attempt.")
-    digest = models.UUIDField(help_text="First half of the SHA-256 over upstream and canonical JSON: the identity of the event.")
-    series = models.ForeignKey(UsageSeries, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
-    client_key = models.ForeignKey(ClientKey, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
-    credential = models.ForeignKey(Credential, null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    digest = models.UUIDField(
+        help_text=(
+            "First half of the SHA-256 over upstream and canonical JSON: the identity of the event."
+        )
+    )
+    series = models.ForeignKey(
+        UsageSeries, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    client_key = models.ForeignKey(
+        ClientKey,
+        null=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    credential = models.ForeignKey(
+        Credential,
+        null=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     request_id = models.CharField(max_length=64)
-    is_first_attempt = models.BooleanField(help_text="Whether this attempt counts its client request (contract 2.6).")
+    is_first_attempt = models.BooleanField(
+        help_text="Whether this attempt counts its client request (contract 2.6)."
+    )
     latency_ms = models.BigIntegerField()
-    ttft_ms = models.BigIntegerField(null=True, help_text="Empty when not reported or no byte arrived.")
+    ttft_ms = models.BigIntegerField(
+        null=True, help_text="Empty when not reported or no byte arrived."
+    )
     token_quality = models.CharField(max_length=12)
     reported_input_tokens = models.BigIntegerField(null=True)
     reported_output_tokens = models.BigIntegerField(null=True)
@@ -106,7 +152,10 @@ class UsageEvent(Measured):
     reported_total_tokens = models.BigIntegerField(null=True)
     fail_status = models.IntegerField(null=True)
     fail_body = models.TextField(null=True, help_text="Secrets masked, cut to 4,000 characters.")
-    details = models.JSONField(null=True, help_text="Client address, user agent, tier of the answer, harmless answer headers.")
+    details = models.JSONField(
+        null=True,
+        help_text="Client address, user agent, tier of the answer, harmless answer headers.",
+    )
 
     class Meta:
         db_table = "usage_event"
@@ -119,7 +168,9 @@ class PrunedMonth(models.Model):
     """A UTC month whose events were dropped for good; its rollups stay."""
 
     month = models.DateField(primary_key=True, help_text="First day of the month.")
-    events = models.BigIntegerField(help_text="How many were dropped, over all prunings of the month.")
+    events = models.BigIntegerField(
+        help_text="How many were dropped, over all prunings of the month."
+    )
     pruned_at = models.DateTimeField()
 
     class Meta:
@@ -130,22 +181,30 @@ class PrunedMonth(models.Model):
 
 
 class Rollup(Measured):
-    """Sums over the events of one series, and of one client key or credential where it has such a column, in one bucket.
+    """Sums over the events of one series, and of one client key or credential where it has such a
+    column, in one bucket.
 
-    They are added in the transaction that stores the events. Client key or credential 0 stands for none, as no part of a
-    primary key can be NULL.
+    They are added in the transaction that stores the events. Client key or credential 0 stands for
+    none, as no part of a primary key can be NULL.
     """
 
-    series = models.ForeignKey(UsageSeries, on_delete=models.PROTECT, related_name="+", db_index=False)
+    series = models.ForeignKey(
+        UsageSeries, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     attempts = models.BigIntegerField()
     requests = models.BigIntegerField()
     failed = models.BigIntegerField(help_text="Attempts that failed.")
     generated_tokens = models.BigIntegerField(help_text="Output of the attempts that succeeded.")
     generation_ms = models.BigIntegerField(help_text="Latency of the attempts that succeeded.")
-    latency_count = models.BigIntegerField(help_text="Attempts with a latency above 0; the sum and the histogram cover these.")
+    latency_count = models.BigIntegerField(
+        help_text="Attempts with a latency above 0; the sum and the histogram cover these."
+    )
     latency_sum_ms = models.BigIntegerField()
     latency_max_ms = models.BigIntegerField()
-    latency_bins = ArrayField(models.SmallIntegerField(), help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.")
+    latency_bins = ArrayField(
+        models.SmallIntegerField(),
+        help_text="Bins of usage/rollups/histograms.py that are not empty, ascending.",
+    )
     latency_counts = ArrayField(models.IntegerField())
     ttft_count = models.BigIntegerField()
     ttft_sum_ms = models.BigIntegerField()
@@ -173,7 +232,9 @@ class OfKey(Rollup):
     """A rollup by client key and series."""
 
     pk = models.CompositePrimaryKey("bucket", "client_key_id", "series_id")
-    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+    client_key = models.ForeignKey(
+        ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
 
     class Meta:
         abstract = True
@@ -183,14 +244,17 @@ class OfCredential(Rollup):
     """A rollup by credential and series."""
 
     pk = models.CompositePrimaryKey("bucket", "credential_id", "series_id")
-    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+    credential = models.ForeignKey(
+        Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
 
     class Meta:
         abstract = True
 
 
 class UsageQuarterHourly(OfSeries):
-    """Failure class by quarter of an hour, the largest time that every zone's hours and days are made of."""
+    """Failure class by quarter of an hour, the largest time that every zone's hours and days are
+    made of."""
 
     bucket = models.DateTimeField()
 
@@ -221,8 +285,12 @@ class UsageDaily(Rollup):
 
     pk = models.CompositePrimaryKey("bucket", "client_key_id", "credential_id", "series_id")
     bucket = models.DateField()
-    client_key = models.ForeignKey(ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
-    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False)
+    client_key = models.ForeignKey(
+        ClientKey, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    credential = models.ForeignKey(
+        Credential, on_delete=models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
 
     class Meta:
         verbose_name_plural = "daily usage"
@@ -287,7 +355,8 @@ class RollupCalendar(models.Model):
 
 
 class CollectorRun(models.Model):
-    """One pass of the collector over one upstream's queue; or many looks in a row that found it empty (`usage/collector/watch.py`)."""
+    """One pass of the collector over one upstream's queue; or many looks in a row that found it
+    empty (`usage/collector/watch.py`)."""
 
     class Trigger(models.TextChoices):
         LOOP = "loop", "loop"
@@ -317,26 +386,42 @@ class CollectorRun(models.Model):
     duplicates = models.BigIntegerField(default=0)
     dead_lettered = models.BigIntegerField(default=0)
     pages = models.IntegerField(default=0)
-    looks = models.IntegerField(default=1, db_default=1, help_text="More than one: so many found nothing, from the start of the first to the end of the last.")
+    looks = models.IntegerField(
+        default=1,
+        db_default=1,
+        help_text=(
+            "More than one: so many found nothing, from the start of the first to the end of the"
+            " last."
+        ),
+    )
     failure_class = models.CharField(max_length=20, choices=FailureClass, blank=True)
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ("-started_at",)
-        indexes = (models.Index(fields=("upstream", "-started_at"), name="run_newest_per_upstream"),)
+        indexes = (
+            models.Index(fields=("upstream", "-started_at"), name="run_newest_per_upstream"),
+        )
         constraints = (
             models.CheckConstraint(
-                condition=Q(status="running", ended_at=None) | (~Q(status="running") & Q(ended_at__gte=F("started_at"))), name="run_ended_iff_not_running"
+                condition=Q(status="running", ended_at=None)
+                | (~Q(status="running") & Q(ended_at__gte=F("started_at"))),
+                name="run_ended_iff_not_running",
             ),
-            models.UniqueConstraint(fields=("upstream",), condition=Q(status="running"), name="one_running_run_per_upstream"),
-        )  # fmt: skip
+            models.UniqueConstraint(
+                fields=("upstream",),
+                condition=Q(status="running"),
+                name="one_running_run_per_upstream",
+            ),
+        )
 
     def __str__(self) -> str:
         return str(self.id)
 
 
 class DeadLetter(models.Model):
-    """An element of a popped page that could not be stored, kept encrypted so that it can be replayed after a fix."""
+    """An element of a popped page that could not be stored, kept encrypted so that it can be
+    replayed after a fix."""
 
     class Reason(models.TextChoices):
         INVALID_PAGE = "invalid_page", "page is no JSON array"
@@ -361,13 +446,17 @@ class DeadLetter(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolution = models.CharField(max_length=300, blank=True, help_text="Who replayed or discarded it, and why.")
+    resolution = models.CharField(
+        max_length=300, blank=True, help_text="Who replayed or discarded it, and why."
+    )
 
     class Meta:
         ordering = ("-pk",)
         constraints = (
             # The same spool file ingested twice leaves one row.
-            models.UniqueConstraint(fields=("upstream", "batch", "position"), name="dead_letter_once_per_element"),
+            models.UniqueConstraint(
+                fields=("upstream", "batch", "position"), name="dead_letter_once_per_element"
+            ),
         )
 
     def __str__(self) -> str:

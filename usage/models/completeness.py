@@ -1,4 +1,5 @@
-"""What is kept to measure completeness: samples of the upstream's own counters, and intervals reconciled with events."""
+"""What is kept to measure completeness: samples of the upstream's own counters, and intervals
+reconciled with events."""
 
 from datetime import timedelta
 
@@ -9,29 +10,47 @@ from management_proxy.models import Upstream
 
 
 class CounterSample(models.Model):
-    """The counters of an upstream's accounts at one instant, and what had arrived by then; kept for two days."""
+    """The counters of an upstream's accounts at one instant, and what had arrived by then; kept for
+    two days."""
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="+")
     taken_at = models.DateTimeField(help_text="On our clock.")
-    counters = models.JSONField(help_text="Account -> [successes, failures] since the upstream started.")
-    counted = models.JSONField(default=dict, help_text="The same, since the sample before; empty for the first.")
-    reset_accounts = models.JSONField(default=list, help_text="Accounts whose counters fell since the sample before.")
-    restarted = models.BooleanField(default=False, help_text="Whether all counters fell: the upstream was restarted.")
+    counters = models.JSONField(
+        help_text="Account -> [successes, failures] since the upstream started."
+    )
+    counted = models.JSONField(
+        default=dict, help_text="The same, since the sample before; empty for the first."
+    )
+    reset_accounts = models.JSONField(
+        default=list, help_text="Accounts whose counters fell since the sample before."
+    )
+    restarted = models.BooleanField(
+        default=False, help_text="Whether all counters fell: the upstream was restarted."
+    )
     statistics_enabled = models.BooleanField(help_text="The upstream's switch at that time.")
     last_event_id = models.BigIntegerField(help_text="The newest event stored by then.")
-    arrived = models.JSONField(default=dict, help_text="Arrivals since the sample before that ended after it, as `Line`s by account.")
-    carried = models.JSONField(default=dict, help_text="Account -> surplus of the interval before, which this one may lack.")
+    arrived = models.JSONField(
+        default=dict,
+        help_text="Arrivals since the sample before that ended after it, as `Line`s by account.",
+    )
+    carried = models.JSONField(
+        default=dict,
+        help_text="Account -> surplus of the interval before, which this one may lack.",
+    )
 
     class Meta:
         ordering = ("-taken_at",)
-        indexes = (models.Index(fields=("upstream", "-taken_at"), name="sample_newest_per_upstream"),)
+        indexes = (
+            models.Index(fields=("upstream", "-taken_at"), name="sample_newest_per_upstream"),
+        )
 
     def __str__(self) -> str:
         return f"{self.upstream_id} {self.taken_at:%Y-%m-%d %H:%M:%S}"
 
 
 class CompletenessInterval(models.Model):
-    """How many attempts an upstream counted in a stretch of time, how many of them are stored, and why some are not.
+    """How many attempts an upstream counted in a stretch of time, how many of them are stored, and
+    why some are not.
 
     A stretch without loss grows up to an hour; one with a loss stands alone.
     """
@@ -52,7 +71,9 @@ class CompletenessInterval(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     counted = models.BigIntegerField(help_text="Attempts that the upstream counted.")
-    stored = models.BigIntegerField(help_text="Events of attempts that ended in this time and that the upstream counts.")
+    stored = models.BigIntegerField(
+        help_text="Events of attempts that ended in this time and that the upstream counts."
+    )
     missing = models.BigIntegerField(default=0, help_text="Counted, but never seen.")
     cause = models.CharField(max_length=20, choices=Cause, blank=True, default=Cause.NONE)
     detail = models.CharField(max_length=300, blank=True)
@@ -61,9 +82,15 @@ class CompletenessInterval(models.Model):
     class Meta:
         ordering = ("-started_at",)
         constraints = (
-            models.UniqueConstraint(fields=("upstream", "started_at"), name="completeness_interval_once"),
-            models.CheckConstraint(condition=Q(ended_at__gt=F("started_at")), name="completeness_interval_forward"),
-            models.CheckConstraint(condition=Q(missing__gte=0), name="completeness_missing_not_negative"),
+            models.UniqueConstraint(
+                fields=("upstream", "started_at"), name="completeness_interval_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__gt=F("started_at")), name="completeness_interval_forward"
+            ),
+            models.CheckConstraint(
+                condition=Q(missing__gte=0), name="completeness_missing_not_negative"
+            ),
         )
 
     def __str__(self) -> str:
@@ -81,4 +108,13 @@ class CompletenessInterval(models.Model):
 
 
 _Cause = CompletenessInterval.Cause
-LOSSES = frozenset({_Cause.STOPPED, _Cause.UNREACHABLE, _Cause.REFUSED, _Cause.BROKEN_POP, _Cause.PUSH_DROPPED, _Cause.ANOTHER_CONSUMER})
+LOSSES = frozenset(
+    {
+        _Cause.STOPPED,
+        _Cause.UNREACHABLE,
+        _Cause.REFUSED,
+        _Cause.BROKEN_POP,
+        _Cause.PUSH_DROPPED,
+        _Cause.ANOTHER_CONSUMER,
+    }
+)

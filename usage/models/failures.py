@@ -1,4 +1,5 @@
-"""Why an attempt failed: a closed list of classes, and the rules that choose one (contract 2.4, 2.8-2.10)."""
+"""Why an attempt failed: a closed list of classes, and the rules that choose one (contract 2.4,
+2.8-2.10)."""
 
 from django.db import models
 
@@ -72,7 +73,8 @@ _BY_STATUS = {
 
 
 def classify(failed: bool, status: int, body: str) -> FailureClass:
-    """The class of one attempt, from its `failed`, `fail.status_code` and `fail.body` (2,000 characters are enough)."""
+    """The class of one attempt, from its `failed`, `fail.status_code` and `fail.body` (2,000
+    characters are enough)."""
     if not failed:
         return FailureClass.NONE
     text = body[:2000].lower()

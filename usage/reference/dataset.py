@@ -1,9 +1,10 @@
 """The field's reference dataset as queue elements: pure, deterministic, any size.
 
-It is the dataset that the products of this field are measured on: by default 3,205,740 events of 90 days, 1,226,326 of them
-in the last 30, made by 50 client keys through 500 credentials with 50 models; 1 % fail. Traffic follows the hours and
-weekdays of one city with bursts, few keys make most of it, each key prefers a few credentials and models, and the other
-dimensions follow from these. The same shape gives the same events on every machine.
+It is the dataset that the products of this field are measured on: by default 3,205,740 events of 90
+days, 1,226,326 of them in the last 30, made by 50 client keys through 500 credentials with 50
+models; 1 % fail. Traffic follows the hours and weekdays of one city with bursts, few keys make most
+of it, each key prefers a few credentials and models, and the other dimensions follow from these.
+The same shape gives the same events on every machine.
 """
 
 import random
@@ -16,17 +17,44 @@ EVENTS, DAYS, SEED = 3_205_740, 90, 20260806
 KEYS, MODELS, CREDENTIALS = 50, 50, 500
 
 _HOUR_WEIGHTS = (
-    .35, .28, .25, .25, .35, .60, .90, 1.20, 1.50, 1.70, 1.80, 1.70,
-    1.60, 1.50, 1.50, 1.60, 1.80, 2.00, 2.20, 2.00, 1.60, 1.20, .80, .50,
-)  # fmt: skip
+    0.35,
+    0.28,
+    0.25,
+    0.25,
+    0.35,
+    0.60,
+    0.90,
+    1.20,
+    1.50,
+    1.70,
+    1.80,
+    1.70,
+    1.60,
+    1.50,
+    1.50,
+    1.60,
+    1.80,
+    2.00,
+    2.20,
+    2.00,
+    1.60,
+    1.20,
+    0.80,
+    0.50,
+)
 _CITY = timedelta(hours=8)  # its offset from UTC, all the year
 _WEEKEND_WEIGHT, _BURST_WEIGHT, _BURST_CHANCE = 0.78, 3.5, 1 / 97
 _RECENT_DAYS = 30
 # How much busier a recent day is than an older one.
 _RECENT_WEIGHT = (1_226_326 / 30) / (1_979_414 / 60)
 
-# Tiers of keys: how many, the weight of one, how many are active at once, and for how long before the next ones are.
-_TIERS = ((15, 10, 15, timedelta(days=365)), (25, 3, 9, timedelta(hours=6)), (10, 1, 1, timedelta(days=1)))
+# Tiers of keys: how many, the weight of one, how many are active at once, and for how long before
+# the next ones are.
+_TIERS = (
+    (15, 10, 15, timedelta(days=365)),
+    (25, 3, 9, timedelta(hours=6)),
+    (10, 1, 1, timedelta(days=1)),
+)
 _POOL = CREDENTIALS // KEYS
 _ACTIVE_TAIL = 2
 _CLUSTER = 15  # the models that a key asks for
@@ -37,7 +65,18 @@ _REPEATED_REQUEST = 250
 
 _ENDPOINTS = ("POST /v1/responses", "POST /v1/chat/completions", "POST /v1/messages")
 _EFFORTS = ("", "low", "medium", "high")
-_TIER_NAMES = ("", "", "default", "default", "default", "default", "default", "default", "priority", "priority")
+_TIER_NAMES = (
+    "",
+    "",
+    "default",
+    "default",
+    "default",
+    "default",
+    "default",
+    "default",
+    "priority",
+    "priority",
+)
 _FAILURES = (
     (429, '{"error":{"message":"Rate limit reached for requests","type":"rate_limit_error"}}'),
     (429, '{"error":{"message":"You have hit your usage limit","type":"usage_limit_reached"}}'),
@@ -49,7 +88,8 @@ _FAILURES = (
 
 @dataclass(frozen=True)
 class Shape:
-    """How many events, over how many days that end at `until` (the first instant without any), from which seed."""
+    """How many events, over how many days that end at `until` (the first instant without any), from
+    which seed."""
 
     events: int
     days: int
@@ -58,7 +98,8 @@ class Shape:
 
 
 class Combination(NamedTuple):
-    """What an event's dimensions follow from; numbers of keys, credentials and models count from 0."""
+    """What an event's dimensions follow from; numbers of keys, credentials and models count from
+    0."""
 
     key: int
     credential: int
@@ -69,21 +110,34 @@ class Combination(NamedTuple):
     def fields(self) -> dict[str, Any]:
         """The fields of the queue element that are the same for all events of the combination."""
         is_compatible = self.credential % 4 == 3
-        provider, executor = ("openai", "OpenAICompatExecutor") if is_compatible else ("codex", "CodexExecutor")
+        provider, executor = (
+            ("openai", "OpenAICompatExecutor") if is_compatible else ("codex", "CodexExecutor")
+        )
         turn = self.model + self.is_alternate
         tier = _TIER_NAMES[turn % 10]
         status, body = (200, "") if self.failure is None else _FAILURES[self.failure]
         return {
-            "provider": provider, "auth_type": "apikey" if is_compatible else "oauth",
+            "provider": provider,
+            "auth_type": "apikey" if is_compatible else "oauth",
             "executor_type": "" if self.credential % 6 == 5 else executor,
             "auth_index": f"{0x5EED_0000_0000_0000 + self.credential:016x}",
-            "source": f"sk-seeded-provider-{self.credential:04d}" if is_compatible else f"account-{self.credential:03d}@seeded.example",
-            "model": f"model-{self.model:02d}", "alias": f"model-{self.model:02d}",
-            "endpoint": _ENDPOINTS[turn % 3], "reasoning_effort": _EFFORTS[turn % 4],
-            "service_tier": tier, "response_service_tier": "" if self.credential % 7 == 6 else tier,
-            "api_key": f"sk-seeded-client-{self.key:04d}", "client_ip": f"10.1.{self.key // 10}.{self.key}", "user_agent": "seeded-client/1.0",
-            "failed": self.failure is not None, "fail": {"status_code": status, "body": body}, "generate": True, "accounting_version": 2,
-        }  # fmt: skip
+            "source": f"sk-seeded-provider-{self.credential:04d}"
+            if is_compatible
+            else f"account-{self.credential:03d}@seeded.example",
+            "model": f"model-{self.model:02d}",
+            "alias": f"model-{self.model:02d}",
+            "endpoint": _ENDPOINTS[turn % 3],
+            "reasoning_effort": _EFFORTS[turn % 4],
+            "service_tier": tier,
+            "response_service_tier": "" if self.credential % 7 == 6 else tier,
+            "api_key": f"sk-seeded-client-{self.key:04d}",
+            "client_ip": f"10.1.{self.key // 10}.{self.key}",
+            "user_agent": "seeded-client/1.0",
+            "failed": self.failure is not None,
+            "fail": {"status_code": status, "body": body},
+            "generate": True,
+            "accounting_version": 2,
+        }
 
 
 class Sample(NamedTuple):
@@ -104,16 +158,38 @@ class Sample(NamedTuple):
         """The fields of the queue element that are this event's own."""
         total = self.input + self.output
         return {
-            "timestamp": self.at.isoformat(), "request_id": self.request_id, "latency_ms": self.latency_ms, "ttft_ms": self.ttft_ms,
-            "tokens": {"input_tokens": self.input, "output_tokens": self.output, "reasoning_tokens": self.reasoning, "cached_tokens": self.cache_read,
-                       "cache_read_tokens": self.cache_read, "cache_read_tokens_present": True, "cache_creation_tokens": self.cache_write,
-                       "total_tokens": total},
+            "timestamp": self.at.isoformat(),
+            "request_id": self.request_id,
+            "latency_ms": self.latency_ms,
+            "ttft_ms": self.ttft_ms,
+            "tokens": {
+                "input_tokens": self.input,
+                "output_tokens": self.output,
+                "reasoning_tokens": self.reasoning,
+                "cached_tokens": self.cache_read,
+                "cache_read_tokens": self.cache_read,
+                "cache_read_tokens_present": True,
+                "cache_creation_tokens": self.cache_write,
+                "total_tokens": total,
+            },
             "token_breakdown": {
-                "schema_version": 2, "quality": "complete", "total_tokens": total, "unclassified_tokens": 0,
-                "input": {"total_tokens": self.input, "uncached_tokens": self.input - self.cache_read - self.cache_write,
-                          "cache_read_tokens": self.cache_read, "cache_write_tokens": self.cache_write},
-                "output": {"total_tokens": self.output, "non_reasoning_tokens": self.output - self.reasoning, "reasoning_tokens": self.reasoning}},
-        }  # fmt: skip
+                "schema_version": 2,
+                "quality": "complete",
+                "total_tokens": total,
+                "unclassified_tokens": 0,
+                "input": {
+                    "total_tokens": self.input,
+                    "uncached_tokens": self.input - self.cache_read - self.cache_write,
+                    "cache_read_tokens": self.cache_read,
+                    "cache_write_tokens": self.cache_write,
+                },
+                "output": {
+                    "total_tokens": self.output,
+                    "non_reasoning_tokens": self.output - self.reasoning,
+                    "reasoning_tokens": self.reasoning,
+                },
+            },
+        }
 
 
 def samples(shape: Shape) -> Iterator[Sample]:
@@ -128,10 +204,17 @@ def samples(shape: Shape) -> Iterator[Sample]:
         given, put_out = 80 + int(chance() * 4000), 20 + int(chance() * 1200)
         latency = 250 + int(chance() * 45_000)
         yield Sample(
-            at, traffic.combination(number, at), request_id,
-            given, put_out, int(chance() * (put_out + 1)), int(chance() * (given // 2)), int(chance() * (given // 5)),
-            latency, 50 + int(chance() * min(latency, 8000)),
-        )  # fmt: skip
+            at,
+            traffic.combination(number, at),
+            request_id,
+            given,
+            put_out,
+            int(chance() * (put_out + 1)),
+            int(chance() * (given // 2)),
+            int(chance() * (given // 5)),
+            latency,
+            50 + int(chance() * min(latency, 8000)),
+        )
 
 
 class _Traffic:
@@ -193,16 +276,27 @@ def _instants(shape: Shape) -> Iterator[datetime]:
 def _hourly_counts(shape: Shape) -> Iterator[tuple[datetime, int]]:
     recent_days = min(shape.days, _RECENT_DAYS)
     older_days = shape.days - recent_days
-    recent = round(shape.events * recent_days * _RECENT_WEIGHT / (recent_days * _RECENT_WEIGHT + older_days))
+    recent = round(
+        shape.events * recent_days * _RECENT_WEIGHT / (recent_days * _RECENT_WEIGHT + older_days)
+    )
     middle = shape.until - timedelta(days=recent_days)
-    yield from _spread(shape.events - recent, middle - timedelta(days=older_days), older_days, random.Random(f"older {shape.seed}"))
+    yield from _spread(
+        shape.events - recent,
+        middle - timedelta(days=older_days),
+        older_days,
+        random.Random(f"older {shape.seed}"),
+    )
     yield from _spread(recent, middle, recent_days, random.Random(f"recent {shape.seed}"))
 
 
-def _spread(events: int, start: datetime, days: int, chance: random.Random) -> list[tuple[datetime, int]]:
+def _spread(
+    events: int, start: datetime, days: int, chance: random.Random
+) -> list[tuple[datetime, int]]:
     """Whole counts that follow the weights of the hours, by largest remainder."""
     hours = [start + timedelta(hours=n) for n in range(24 * days)]
-    weights = [_weight(hour) * (_BURST_WEIGHT if chance.random() < _BURST_CHANCE else 1) for hour in hours]
+    weights = [
+        _weight(hour) * (_BURST_WEIGHT if chance.random() < _BURST_CHANCE else 1) for hour in hours
+    ]
     whole = sum(weights)
     exact = [events * weight / whole for weight in weights]
     counts = [int(share) for share in exact]

@@ -1,10 +1,13 @@
 """Storing the reference dataset by a fast path, with the result that the real ingest would have.
 
     samples --once a combination--> series, details, failure      (by the code of the ingest)
-            --COPY--> staging --insert on conflict do nothing--> new rows --add--> rollups      (by its SQL)
+            --COPY--> staging --insert on conflict do nothing--> new rows --add--> rollups      (by
+                                                                                                its
+                                                                                                SQL)
 
-Each chunk is one transaction. As in the ingest an event's identity decides whether it is new, so a seeding that was
-stopped half-way is completed by the same command. The events belong to an upstream that is marked as simulated and paused.
+Each chunk is one transaction. As in the ingest an event's identity decides whether it is new, so a
+seeding that was stopped half-way is completed by the same command. The events belong to an upstream
+that is marked as simulated and paused.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,15 +34,38 @@ DEFAULT_UPSTREAM = "reference"
 CHUNK = 100_000
 
 _COLUMNS = (
-    "timestamp", "digest", "series_id", "client_key_id", "credential_id", "request_id", "is_first_attempt", "latency_ms", "ttft_ms",
-    "total_tokens", "uncached_input_tokens", "cache_read_tokens", "cache_write_tokens",
-    "non_reasoning_output_tokens", "reasoning_tokens", "unclassified_tokens", "token_quality",
-    "reported_input_tokens", "reported_output_tokens", "reported_reasoning_tokens", "reported_cached_tokens",
-    "reported_cache_read_tokens", "reported_cache_creation_tokens", "reported_total_tokens",
-    "fail_status", "fail_body", "details",
-)  # fmt: skip
+    "timestamp",
+    "digest",
+    "series_id",
+    "client_key_id",
+    "credential_id",
+    "request_id",
+    "is_first_attempt",
+    "latency_ms",
+    "ttft_ms",
+    "total_tokens",
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "non_reasoning_output_tokens",
+    "reasoning_tokens",
+    "unclassified_tokens",
+    "token_quality",
+    "reported_input_tokens",
+    "reported_output_tokens",
+    "reported_reasoning_tokens",
+    "reported_cached_tokens",
+    "reported_cache_read_tokens",
+    "reported_cache_creation_tokens",
+    "reported_total_tokens",
+    "fail_status",
+    "fail_body",
+    "details",
+)
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
-_CREATE_STAGING = f"CREATE TEMPORARY TABLE usage_seed_staging AS SELECT {_NAMES} FROM usage_event WITH NO DATA"
+_CREATE_STAGING = (
+    f"CREATE TEMPORARY TABLE usage_seed_staging AS SELECT {_NAMES} FROM usage_event WITH NO DATA"
+)
 
 
 class SeedRefused(Exception):
@@ -57,10 +83,15 @@ class _Prepared:
     fail_body: str | None
 
 
-def seed(shape: Shape, upstream: Upstream, report: Callable[[int], None] = lambda stored: None) -> int:
-    """Store the dataset of a shape; how many of its events were new. `report` hears the running count after each chunk."""
+def seed(
+    shape: Shape, upstream: Upstream, report: Callable[[int], None] = lambda stored: None
+) -> int:
+    """Store the dataset of a shape; how many of its events were new. `report` hears the running
+    count after each chunk."""
     if upstream.from_environment or not upstream.is_simulated:
-        raise SeedRefused(f"upstream {upstream.name!r} is a real one: generated events would mix with what it did")
+        raise SeedRefused(
+            f"upstream {upstream.name!r} is a real one: generated events would mix with what it did"
+        )
     _make_partitions(shape)
     seeder, events, stored = _Seeder(upstream), samples(shape), 0
     while chunk := list(islice(events, CHUNK)):
@@ -68,7 +99,8 @@ def seed(shape: Shape, upstream: Upstream, report: Callable[[int], None] = lambd
         report(stored)
     _name_keys(upstream)
     with connection.cursor() as cursor:
-        # Plans and the visibility map as they are after a night; VACUUM is not possible inside a transaction.
+        # Plans and the visibility map as they are after a night; VACUUM is not possible inside a
+        # transaction.
         cursor.execute("ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)")
     return stored
 
@@ -78,12 +110,22 @@ def seeded_upstream(name: str = "") -> Upstream:
 
     Raises SeedRefused where a real upstream has events, unless a name shows that mixing is meant.
     """
-    real = UsageSeries.objects.filter(upstream__is_simulated=False).select_related("upstream").first()
+    real = (
+        UsageSeries.objects.filter(upstream__is_simulated=False).select_related("upstream").first()
+    )
     if real and not name:
-        raise SeedRefused(f"upstream {real.upstream.name!r} has real events: name a simulated upstream with --into to keep generated ones beside them")
+        raise SeedRefused(
+            f"upstream {real.upstream.name!r} has real events: name a simulated upstream with"
+            " --into to keep generated ones beside them"
+        )
     chosen = name or DEFAULT_UPSTREAM
     upstream, _ = Upstream.objects.get_or_create(
-        name=chosen, defaults={"management_url": "http://127.0.0.1:9/v0/management", "is_simulated": True, "is_enabled": False}
+        name=chosen,
+        defaults={
+            "management_url": "http://127.0.0.1:9/v0/management",
+            "is_simulated": True,
+            "is_enabled": False,
+        },
     )
     if upstream.from_environment or not upstream.is_simulated:
         raise SeedRefused(f"upstream {chosen!r} is a real one: name another with --into")
@@ -111,11 +153,20 @@ class _Seeder:
         self._previous: Sample | None = None
 
     def store(self, chunk: list[Sample]) -> int:
-        self._prepare({sample.combination: sample for sample in chunk if sample.combination not in self._prepared})
+        self._prepare(
+            {
+                sample.combination: sample
+                for sample in chunk
+                if sample.combination not in self._prepared
+            }
+        )
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute(_CREATE_STAGING)
-            with connection.wrap_database_errors, cursor.copy(f"COPY usage_seed_staging ({_NAMES}) FROM STDIN") as copy:
+            with (
+                connection.wrap_database_errors,
+                cursor.copy(f"COPY usage_seed_staging ({_NAMES}) FROM STDIN") as copy,
+            ):
                 for row in self._rows(chunk):
                     copy.write_row(row)
             cursor.execute(_store_sql(), {"zone": calendar_zone()})
@@ -125,10 +176,17 @@ class _Seeder:
 
     def _prepare(self, new: dict[Combination, Sample]) -> None:
         fields = {combination: combination.fields() for combination in new}
-        entries = [self._entry(_element(fields[combination], sample)) for combination, sample in new.items()]
-        for combination, entry, belongs in zip(new, entries, self._attribution.attribute(entries), strict=True):
+        entries = [
+            self._entry(_element(fields[combination], sample))
+            for combination, sample in new.items()
+        ]
+        for combination, entry, belongs in zip(
+            new, entries, self._attribution.attribute(entries), strict=True
+        ):
             status, fail_body, details = entry.columns[-3:]
-            self._prepared[combination] = _Prepared(fields[combination], belongs, details, status, fail_body)
+            self._prepared[combination] = _Prepared(
+                fields[combination], belongs, details, status, fail_body
+            )
 
     def _entry(self, element: bytes) -> Entry:
         entry = parse_element(element, 0, self._upstream.pk, datetime.now(UTC))
@@ -139,20 +197,46 @@ class _Seeder:
         for s in chunk:
             shared = self._prepared[s.combination]
             yield (
-                s.at, self._identity(shared, s), *shared.belongs, s.request_id, self._is_first_attempt(s), s.latency_ms, s.ttft_ms,
-                s.input + s.output, s.input - s.cache_read - s.cache_write, s.cache_read, s.cache_write, s.output - s.reasoning, s.reasoning, 0, "complete",
-                s.input, s.output, s.reasoning, s.cache_read, s.cache_read, s.cache_write, s.input + s.output,
-                shared.fail_status, shared.fail_body, shared.details,
-            )  # fmt: skip
+                s.at,
+                self._identity(shared, s),
+                *shared.belongs,
+                s.request_id,
+                self._is_first_attempt(s),
+                s.latency_ms,
+                s.ttft_ms,
+                s.input + s.output,
+                s.input - s.cache_read - s.cache_write,
+                s.cache_read,
+                s.cache_write,
+                s.output - s.reasoning,
+                s.reasoning,
+                0,
+                "complete",
+                s.input,
+                s.output,
+                s.reasoning,
+                s.cache_read,
+                s.cache_read,
+                s.cache_write,
+                s.input + s.output,
+                shared.fail_status,
+                shared.fail_body,
+                shared.details,
+            )
             self._previous = s
 
     def _identity(self, shared: _Prepared, sample: Sample) -> UUID:
         return identity(_element(shared.fields, sample), self._upstream.pk)
 
     def _is_first_attempt(self, sample: Sample) -> bool:
-        """Whether it counts its client request; in this dataset only neighbours share a request id."""
+        """Whether it counts its client request; in this dataset only neighbours share a request
+        id."""
         before = self._previous
-        if before is None or before.request_id != sample.request_id or sample.at - before.at > REQUEST_WINDOW:
+        if (
+            before is None
+            or before.request_id != sample.request_id
+            or sample.at - before.at > REQUEST_WINDOW
+        ):
             return True
         pair = self._prepared[before.combination].fields, self._prepared[sample.combination].fields
         return any(pair[0][name] != pair[1][name] for name in ("endpoint", "api_key"))
@@ -163,7 +247,10 @@ def _element(fields: dict[str, Any], sample: Sample) -> bytes:
 
 
 def _store_sql() -> str:
-    rollups = ", ".join(f"added_to_{granularity.table} AS ({add_sql(granularity, 'fresh')})" for granularity in GRANULARITIES)
+    rollups = ", ".join(
+        f"added_to_{granularity.table} AS ({add_sql(granularity, 'fresh')})"
+        for granularity in GRANULARITIES
+    )
     return f"""
     /* usage.reference.seeding */
     WITH fresh AS (

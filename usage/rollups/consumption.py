@@ -28,10 +28,19 @@ SELECT client_key_id, coalesce(requests, 0), coalesce(tokens, 0), greatest(last_
 
 
 def consumption_of(client_key_ids: Collection[int]) -> dict[int, Consumption]:
-    """Requests and tokens since the month began in the calendar's zone, and the hour (after two days the day) of the last use."""
+    """Requests and tokens since the month began in the calendar's zone, and the hour (after two
+    days the day) of the last use."""
     zone = calendar_zone()
     month = timezone.now().astimezone(ZoneInfo(zone)).date().replace(day=1)
-    values: dict[str, Any] = {"month": month, "zone": zone, "recent": timezone.now() - _HOURS_KNOWN, "keys": list(client_key_ids)}
+    values: dict[str, Any] = {
+        "month": month,
+        "zone": zone,
+        "recent": timezone.now() - _HOURS_KNOWN,
+        "keys": list(client_key_ids),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_SQL, values)
-        return {key_id: Consumption(int(requests), int(tokens), last) for key_id, requests, tokens, last in cursor.fetchall()}
+        return {
+            key_id: Consumption(int(requests), int(tokens), last)
+            for key_id, requests, tokens, last in cursor.fetchall()
+        }

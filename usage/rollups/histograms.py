@@ -1,7 +1,9 @@
-"""Log-bucket histograms of durations: mergeable by adding counts, with a relative error of at most 2 %.
+"""Log-bucket histograms of durations: mergeable by adding counts, with a relative error of at most
+2 %.
 
-Bin `b` holds the durations in `(GAMMA**(b-1), GAMMA**b]` milliseconds; a duration is told as the point of its bin
-whose relative distance to both ends is equal. PostgreSQL computes the same bin as `BIN_SQL`.
+Bin `b` holds the durations in `(GAMMA**(b-1), GAMMA**b]` milliseconds; a duration is told as the
+point of its bin whose relative distance to both ends is equal. PostgreSQL computes the same bin as
+`BIN_SQL`.
 """
 
 import math
@@ -13,7 +15,8 @@ RELATIVE_ERROR = 0.02
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(GAMMA)
 
-# The bin of the duration `{0}` in milliseconds, which must be at least 1. Written out so that Python and SQL agree.
+# The bin of the duration `{0}` in milliseconds, which must be at least 1. Written out so that
+# Python and SQL agree.
 BIN_SQL = f"ceil(ln({{0}}::float8) / {_LOG_GAMMA!r}::float8)::smallint"
 
 
@@ -27,15 +30,19 @@ def duration_of(bin_number: int) -> float:
     return 2 * GAMMA**bin_number / (GAMMA + 1)
 
 
-def percentile_bins(bins: Iterable[int], counts: Iterable[int], percents: Iterable[int]) -> list[int]:
-    """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at least one."""
+def percentile_bins(
+    bins: Iterable[int], counts: Iterable[int], percents: Iterable[int]
+) -> list[int]:
+    """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at
+    least one."""
     ordered = sorted(zip(bins, counts, strict=True))
     seen = list(accumulate(count for _, count in ordered))
     return [ordered[bisect_left(seen, -(-seen[-1] * percent // 100))][0] for percent in percents]
 
 
 def percentile(histogram: Iterable[tuple[int, int]], percent: float, largest: int) -> int:
-    """The nearest-rank percentile of ascending `(bin, count)` pairs in whole ms, never above `largest`; 0 when empty."""
+    """The nearest-rank percentile of ascending `(bin, count)` pairs in whole ms, never above
+    `largest`; 0 when empty."""
     pairs = list(histogram)
     rank = math.ceil(sum(count for _, count in pairs) * percent / 100)
     seen = 0

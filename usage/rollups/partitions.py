@@ -1,4 +1,5 @@
-"""Monthly partitions of the event table: made before an event needs them, dropped whole when their time is over."""
+"""Monthly partitions of the event table: made before an event needs them, dropped whole when their
+time is over."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
@@ -50,7 +51,8 @@ def start_of(month: date) -> datetime:
 
 
 def events_since() -> datetime | None:
-    """The instant from which on every stored event is still there, always the start of a UTC month; None if none was pruned."""
+    """The instant from which on every stored event is still there, always the start of a UTC month;
+    None if none was pruned."""
     last: date | None = PrunedMonth.objects.aggregate(last=Max("month"))["last"]
     return start_of(next_month(last)) if last else None
 
@@ -58,19 +60,30 @@ def events_since() -> datetime | None:
 def existing_partitions() -> dict[str, date]:
     """Name and month of every partition."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'usage_event'::regclass")
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent ="
+            " 'usage_event'::regclass"
+        )
         names = [row[0] for row in cursor.fetchall()]
-    return {name: datetime.strptime(name, "usage_event_y%Ym%m").replace(tzinfo=UTC).date() for name in names}
+    return {
+        name: datetime.strptime(name, "usage_event_y%Ym%m").replace(tzinfo=UTC).date()
+        for name in names
+    }
 
 
 def ensure_partitions(months: Iterable[date]) -> None:
-    """Make the partitions of these months that do not exist; safe when several processes do it at once."""
+    """Make the partitions of these months that do not exist; safe when several processes do it at
+    once."""
     wanted = set(months) - set(existing_partitions().values())
     for month in sorted(wanted):
-        with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS), connection.cursor() as cursor:
+        with (
+            bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS),
+            connection.cursor() as cursor,
+        ):
             # IF NOT EXISTS alone lets two creators collide on the catalogue.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             cursor.execute(
-                f"CREATE TABLE IF NOT EXISTS usage_event_y{month:%Y}m{month:%m} PARTITION OF usage_event "
-                f"FOR VALUES FROM ('{month:%Y-%m-%d} 00:00:00+00') TO ('{next_month(month):%Y-%m-%d} 00:00:00+00')"
+                f"CREATE TABLE IF NOT EXISTS usage_event_y{month:%Y}m{month:%m} PARTITION OF"
+                f" usage_event FOR VALUES FROM ('{month:%Y-%m-%d} 00:00:00+00') TO"
+                f" ('{next_month(month):%Y-%m-%d} 00:00:00+00')"
             )

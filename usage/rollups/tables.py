@@ -1,10 +1,11 @@
 """Rollups: sums per series and bucket, added in the transaction that stores the events.
 
-    new events --prepare: buckets, narrow series, bins of durations--> prepared rows --for each granularity: group, upsert--> rollup
+    new events --prepare: buckets, narrow series, bins of durations--> prepared rows --for each
+    granularity: group, upsert--> rollup
 
-What all rollups need of an event is worked out once, whatever their number. The same SQL serves the ingest (from the new
-rows), a rebuild and any bulk load (from the events of a range). NULL sums mean that no event reported the count; adding
-keeps that apart from 0.
+What all rollups need of an event is worked out once, whatever their number. The same SQL serves the
+ingest (from the new rows), a rebuild and any bulk load (from the events of a range). NULL sums mean
+that no event reported the count; adding keeps that apart from 0.
 """
 
 from dataclasses import dataclass
@@ -21,10 +22,15 @@ _NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
 # Counts that are there for every event, by the SQL that sums them over prepared rows.
 _COUNTS = {
     "attempts": "count(*)",
-    **{name: f"sum({name})::bigint" for name in ("requests", "failed", "generated_tokens", "generation_ms")},
-    "latency_count": "count(latency_ms)", "latency_sum_ms": "coalesce(sum(latency_ms), 0)::bigint",
-    "ttft_count": "count(ttft_ms)", "ttft_sum_ms": "coalesce(sum(ttft_ms), 0)::bigint",
-}  # fmt: skip
+    **{
+        name: f"sum({name})::bigint"
+        for name in ("requests", "failed", "generated_tokens", "generation_ms")
+    },
+    "latency_count": "count(latency_ms)",
+    "latency_sum_ms": "coalesce(sum(latency_ms), 0)::bigint",
+    "ttft_count": "count(ttft_ms)",
+    "ttft_sum_ms": "coalesce(sum(ttft_ms), 0)::bigint",
+}
 _MAXIMA = {f"{name}_max_ms": f"coalesce(max({name}_ms), 0)" for name in _DURATIONS}
 _HISTOGRAMS = tuple(f"{name}_{part}" for name in _DURATIONS for part in ("bins", "counts"))
 MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
@@ -38,10 +44,11 @@ BUCKETS = {
 
 @dataclass(frozen=True)
 class Granularity:
-    """One rollup table: the name of its bucket, which series of an event it sums, and which parties beside it.
+    """One rollup table: the name of its bucket, which series of an event it sums, and which parties
+    beside it.
 
-    The series of the narrow levels are columns of the event's full series; parties are columns of the event, stored as 0
-    for none.
+    The series of the narrow levels are columns of the event's full series; parties are columns of
+    the event, stored as 0 for none.
     """
 
     table: str
@@ -70,20 +77,34 @@ DAILY_OVERALL = Granularity("usage_usagedailyoverall", "day", "overall_id")
 DAILY_BY_KEY = Granularity("usage_usagedailybykey", "day", "by_upstream_id", (_KEY,))
 DAILY_BY_MODEL = Granularity("usage_usagedailybymodel", "day", "by_model_id")
 DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", "day", "by_model_id", (_KEY,))
-DAILY_BY_CREDENTIAL = Granularity("usage_usagedailybycredential", "day", "by_account_id", (_CREDENTIAL,))
+DAILY_BY_CREDENTIAL = Granularity(
+    "usage_usagedailybycredential", "day", "by_account_id", (_CREDENTIAL,)
+)
 GRANULARITIES = (
-    QUARTER_HOURLY, HOURLY, HOURLY_BY_KEY, DAILY,
-    DAILY_OVERALL, DAILY_BY_KEY, DAILY_BY_MODEL, DAILY_BY_KEY_AND_MODEL, DAILY_BY_CREDENTIAL,
-)  # fmt: skip
+    QUARTER_HOURLY,
+    HOURLY,
+    HOURLY_BY_KEY,
+    DAILY,
+    DAILY_OVERALL,
+    DAILY_BY_KEY,
+    DAILY_BY_MODEL,
+    DAILY_BY_KEY_AND_MODEL,
+    DAILY_BY_CREDENTIAL,
+)
 
 
 def calendar_zone() -> str:
-    """The IANA zone in which the daily rollup counts its days; who writes the first ones decides it."""
-    return _decided_zone() or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
+    """The IANA zone in which the daily rollup counts its days; who writes the first ones decides
+    it."""
+    return (
+        _decided_zone()
+        or RollupCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TIME_ZONE})[0].zone
+    )
 
 
 def readers_calendar_zone() -> str:
-    """The same without deciding anything, as readers may not write; before the first event it makes no difference."""
+    """The same without deciding anything, as readers may not write; before the first event it makes
+    no difference."""
     return _decided_zone() or settings.TIME_ZONE
 
 
@@ -93,12 +114,15 @@ def _decided_zone() -> str | None:
 
 def prepared_sql(source: str) -> str:
     """The events of `source` (a table or CTE), each with all that rollups group and sum by."""
-    buckets = ", ".join(f"""{sql.format('e."timestamp"')} AS {name}""" for name, sql in BUCKETS.items())
+    buckets = ", ".join(
+        f"""{sql.format('e."timestamp"')} AS {name}""" for name, sql in BUCKETS.items()
+    )
     series = ", ".join(f"o.{name}" for name in _NARROW)
     parties = ", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _PARTIES)
     tokens = ", ".join(f"e.{name}" for name in TOKEN_SUMS)
     durations = ", ".join(
-        f"CASE WHEN e.{name}_ms > 0 THEN e.{name}_ms END AS {name}_ms, CASE WHEN e.{name}_ms > 0 THEN {BIN_SQL.format(f'e.{name}_ms')} END AS {name}_bin"
+        f"CASE WHEN e.{name}_ms > 0 THEN e.{name}_ms END AS {name}_ms, CASE WHEN e.{name}_ms > 0"
+        f" THEN {BIN_SQL.format(f'e.{name}_ms')} END AS {name}_bin"
         for name in _DURATIONS
     )
     return f"""
@@ -113,8 +137,15 @@ def rows_sql(granularity: Granularity, prepared: str) -> str:
     key = ", ".join(granularity.key)
     tokens = ", ".join(f"sum({name})::bigint AS {name}" for name in TOKEN_SUMS)
     counts = ", ".join(f"{sql} AS {name}" for name, sql in {**_COUNTS, **_MAXIMA}.items())
-    histograms = ", ".join(f"coalesce({name}.{part}, '{{}}') AS {name}_{part}" for name in _DURATIONS for part in ("bins", "counts"))
-    joined = " ".join(f"LEFT JOIN ({_histogram(granularity, name, prepared)}) AS {name} USING ({key})" for name in _DURATIONS)
+    histograms = ", ".join(
+        f"coalesce({name}.{part}, '{{}}') AS {name}_{part}"
+        for name in _DURATIONS
+        for part in ("bins", "counts")
+    )
+    joined = " ".join(
+        f"LEFT JOIN ({_histogram(granularity, name, prepared)}) AS {name} USING ({key})"
+        for name in _DURATIONS
+    )
     return f"""
     SELECT s.*, {histograms}
     FROM (SELECT {_key_of(granularity)}, {tokens}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
@@ -122,7 +153,13 @@ def rows_sql(granularity: Granularity, prepared: str) -> str:
 
 
 def _key_of(granularity: Granularity) -> str:
-    return ", ".join((f"{granularity.bucket} AS bucket", *granularity.parties, f"{granularity.series} AS series_id"))
+    return ", ".join(
+        (
+            f"{granularity.bucket} AS bucket",
+            *granularity.parties,
+            f"{granularity.series} AS series_id",
+        )
+    )
 
 
 def _key_numbers(granularity: Granularity) -> str:
@@ -140,7 +177,8 @@ def _histogram(granularity: Granularity, measure: str, prepared: str) -> str:
 
 
 def _merged(measure: str) -> str:
-    """Bins and counts of the held row with those of the new one; one new bin, by far the commonest, is put in its place."""
+    """Bins and counts of the held row with those of the new one; one new bin, by far the commonest,
+    is put in its place."""
     held_bins, held_counts = f"held.{measure}_bins", f"held.{measure}_counts"
     new_bins, new_counts = f"excluded.{measure}_bins", f"excluded.{measure}_counts"
     place = f"width_bucket({new_bins}[1], {held_bins})"
@@ -163,7 +201,10 @@ def _merged(measure: str) -> str:
 def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
     """An upsert that adds prepared rows to a rollup."""
     key = ", ".join(granularity.key)
-    tokens = ", ".join(f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})" for name in TOKEN_SUMS)
+    tokens = ", ".join(
+        f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})"
+        for name in TOKEN_SUMS
+    )
     counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
     maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
     return f"""
@@ -175,5 +216,6 @@ def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
 
 
 def add_sql(granularity: Granularity, source: str) -> str:
-    """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a rollup."""
+    """An upsert that adds the events of `source` (a table or CTE with the event's columns) to a
+    rollup."""
     return add_prepared_sql(granularity, f"({prepared_sql(source)})")

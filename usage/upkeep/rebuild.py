@@ -1,11 +1,12 @@
-"""Recomputing rollups from the events, and comparing the two, part by part while collection goes on.
+"""Recomputing rollups from the events, and comparing the two, part by part while collection goes
+on.
 
 A part is a day of one rollup. A rebuild locks that rollup against the ingest meanwhile: the
-ingest adds to rollups under a weaker mode, so it waits or was waited for, and neither sees half of the other. Readers never
-wait. A comparison is one statement, and so sees one instant.
+ingest adds to rollups under a weaker mode, so it waits or was waited for, and neither sees half of
+the other. Readers never wait. A comparison is one statement, and so sees one instant.
 
-Parts whose events were pruned can be neither rebuilt nor compared; a lock on the event table keeps a pruning from
-happening in between.
+Parts whose events were pruned can be neither rebuilt nor compared; a lock on the event table keeps
+a pruning from happening in between.
 """
 
 from collections.abc import Iterator
@@ -17,19 +18,29 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from usage.rollups.partitions import events_since
-from usage.rollups.tables import GRANULARITIES, MEASURES, Granularity, add_sql, calendar_zone, prepared_sql, rows_sql
+from usage.rollups.tables import (
+    GRANULARITIES,
+    MEASURES,
+    Granularity,
+    add_sql,
+    calendar_zone,
+    prepared_sql,
+    rows_sql,
+)
 
 # Hours that belong to a part begin or end at most so far outside of it.
 _OVERHANG = timedelta(days=1)
 
 
 class EventsPruned(Exception):
-    """The range begins before the events do; the message says from when on rollups can be rebuilt."""
+    """The range begins before the events do; the message says from when on rollups can be
+    rebuilt."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A rollup's row that is not what the events say, or is missing, or should not be, by its table and primary key."""
+    """A rollup's row that is not what the events say, or is missing, or should not be, by its table
+    and primary key."""
 
     table: str
     key: tuple[Any, ...]
@@ -47,14 +58,20 @@ class _Part:
     @property
     def parameters(self) -> dict[str, Any]:
         return {
-            "zone": self.zone, "first": self.start, "last": self.end - timedelta(microseconds=1),
-            "earliest": self.start - _OVERHANG, "latest": self.end + _OVERHANG,
-        }  # fmt: skip
+            "zone": self.zone,
+            "first": self.start,
+            "last": self.end - timedelta(microseconds=1),
+            "earliest": self.start - _OVERHANG,
+            "latest": self.end + _OVERHANG,
+        }
 
     @property
     def buckets_sql(self) -> str:
         """A condition's right side: between the first and the last bucket."""
-        return " AND ".join(self.granularity.bucket_of.format(f"%({end})s::timestamptz") for end in ("first", "last"))
+        return " AND ".join(
+            self.granularity.bucket_of.format(f"%({end})s::timestamptz")
+            for end in ("first", "last")
+        )
 
     @property
     def events_sql(self) -> str:
@@ -65,7 +82,8 @@ class _Part:
 
 
 def rebuildable_since() -> datetime | None:
-    """From when on every bucket of every rollup has all its events: the first whole day since the last pruned month, if any."""
+    """From when on every bucket of every rollup has all its events: the first whole day since the
+    last pruned month, if any."""
     since = events_since()
     if since is None:
         return None
@@ -78,7 +96,8 @@ def rebuildable_since() -> datetime | None:
 def rebuild(first: datetime, last: datetime) -> None:
     """Recompute every rollup over the buckets that `[first, last)` touches.
 
-    Raises EventsPruned, before anything is changed, if there are no longer all events of the first of these buckets.
+    Raises EventsPruned, before anything is changed, if there are no longer all events of the first
+    of these buckets.
     """
     parts = [part for granularity in GRANULARITIES for part in _parts(granularity, first, last)]
     for part in parts:
@@ -88,10 +107,16 @@ def rebuild(first: datetime, last: datetime) -> None:
 
 
 def differences(first: datetime, last: datetime) -> list[Difference]:
-    """Where rollups and events disagree in the buckets that `[first, last)` touches, as far as these have all their events."""
+    """Where rollups and events disagree in the buckets that `[first, last)` touches, as far as
+    these have all their events."""
     since = rebuildable_since()
     parts = (part for granularity in GRANULARITIES for part in _parts(granularity, first, last))
-    return [difference for part in parts if since is None or part.start >= since for difference in _differences(part)]
+    return [
+        difference
+        for part in parts
+        if since is None or part.start >= since
+        for difference in _differences(part)
+    ]
 
 
 def _parts(granularity: Granularity, first: datetime, last: datetime) -> Iterator[_Part]:
@@ -110,7 +135,9 @@ def _refuse_pruned(part: _Part) -> None:
     since = rebuildable_since()
     if since is not None and part.start < since:
         raise EventsPruned(
-            f"events were pruned: rollups can be rebuilt from {since.astimezone(ZoneInfo(part.zone)):%Y-%m-%d} on; before, they are all that is left"
+            "events were pruned: rollups can be rebuilt from"
+            f" {since.astimezone(ZoneInfo(part.zone)):%Y-%m-%d} on; before, they are all that is"
+            " left"
         )
 
 
@@ -120,13 +147,21 @@ def _rebuild(part: _Part) -> None:
         cursor.execute("LOCK TABLE usage_event IN ACCESS SHARE MODE")
         _refuse_pruned(part)
         cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-        cursor.execute(f"DELETE FROM {table} WHERE bucket BETWEEN {part.buckets_sql}", part.parameters)
-        cursor.execute(f"/* usage.upkeep.rebuild */ WITH rebuilt AS ({part.events_sql}) {add_sql(part.granularity, 'rebuilt')}", part.parameters)
+        cursor.execute(
+            f"DELETE FROM {table} WHERE bucket BETWEEN {part.buckets_sql}", part.parameters
+        )
+        cursor.execute(
+            f"/* usage.upkeep.rebuild */ WITH rebuilt AS ({part.events_sql})"
+            f" {add_sql(part.granularity, 'rebuilt')}",
+            part.parameters,
+        )
 
 
 def _differences(part: _Part) -> list[Difference]:
     granularity, key = part.granularity, ", ".join(part.granularity.key)
-    expected, held = (", ".join(f"{side}.{name}" for name in MEASURES) for side in ("expected", "held"))
+    expected, held = (
+        ", ".join(f"{side}.{name}" for name in MEASURES) for side in ("expected", "held")
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

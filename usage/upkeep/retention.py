@@ -1,14 +1,17 @@
-"""Retention: events older than the operator wants are dropped, a month at a time; their rollups stay for ever.
+"""Retention: events older than the operator wants are dropped, a month at a time; their rollups
+stay for ever.
 
 Invariants
-* Only whole UTC months before the `EVENT_RETENTION_MONTHS` before the present one are dropped, by the database's clock.
+* Only whole UTC months before the `EVENT_RETENTION_MONTHS` before the present one are dropped, by
+  the database's clock.
 * A month's rollups are compared with its events first, as they can never be rebuilt afterwards.
-* That a month was dropped is recorded in the transaction that drops it: questions that need its events know
-  (`usage.rollups.partitions.events_since`).
-* The lease `retention` keeps prunings apart. The lock that a drop needs is waited for briefly, since who waits for it
-  holds up everybody else; if it is not had, the next pruning tries again.
+* That a month was dropped is recorded in the transaction that drops it: questions that need its
+  events know (`usage.rollups.partitions.events_since`).
+* The lease `retention` keeps prunings apart. The lock that a drop needs is waited for briefly,
+  since who waits for it holds up everybody else; if it is not had, the next pruning tries again.
 
-A late event of a dropped month is stored and rolled up like any other; the next pruning drops it again.
+A late event of a dropped month is stored and rolled up like any other; the next pruning drops it
+again.
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,13 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from usage.models import PrunedMonth
-from usage.rollups.partitions import existing_partitions, months_before, next_month, start_of, this_month
+from usage.rollups.partitions import (
+    existing_partitions,
+    months_before,
+    next_month,
+    start_of,
+    this_month,
+)
 from usage.upkeep.rebuild import differences
 
 LEASE = "retention"
@@ -27,7 +36,8 @@ LOCK_WAIT = "2s"
 
 
 class RollupsDiffer(Exception):
-    """The rollups of a month are not what its events say; it is kept until they have been rebuilt."""
+    """The rollups of a month are not what its events say; it is kept until they have been
+    rebuilt."""
 
 
 class TableBusy(Exception):
@@ -36,7 +46,8 @@ class TableBusy(Exception):
 
 @dataclass(frozen=True)
 class OldMonth:
-    """A month that has had its time: its partition, how many events it holds, and its size on disk."""
+    """A month that has had its time: its partition, how many events it holds, and its size on
+    disk."""
 
     month: date
     partition: str
@@ -49,25 +60,32 @@ def old_months() -> list[OldMonth]:
     if settings.EVENT_RETENTION_MONTHS == 0:
         return []
     first_kept = months_before(this_month(), settings.EVENT_RETENTION_MONTHS)
-    old = sorted((month, name) for name, month in existing_partitions().items() if month < first_kept)
+    old = sorted(
+        (month, name) for name, month in existing_partitions().items() if month < first_kept
+    )
     return [OldMonth(month, name, *_size(name)) for month, name in old]
 
 
 def _size(partition: str) -> tuple[int, int]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT (SELECT count(*) FROM {partition}), pg_total_relation_size(%s::regclass)", [partition])
+        cursor.execute(
+            f"SELECT (SELECT count(*) FROM {partition}), pg_total_relation_size(%s::regclass)",
+            [partition],
+        )
         events, size = cursor.fetchone()
         return events, size
 
 
 def prune() -> list[OldMonth]:
-    """Drop the old months; which they were. Raises RollupsDiffer or TableBusy; months dropped before stay dropped."""
+    """Drop the old months; which they were. Raises RollupsDiffer or TableBusy; months dropped
+    before stay dropped."""
     dropped = old_months()
     for old in dropped:
         if found := differences(start_of(old.month), start_of(next_month(old.month))):
             raise RollupsDiffer(
-                f"{old.month:%Y-%m}: {len(found)} rows of rollups are not what the events say, first in {found[0].table}; "
-                f"rebuild them: manage.py rebuild_rollups --from {old.month} --to {next_month(old.month)}"
+                f"{old.month:%Y-%m}: {len(found)} rows of rollups are not what the events say,"
+                f" first in {found[0].table}; rebuild them: manage.py rebuild_rollups --from"
+                f" {old.month} --to {next_month(old.month)}"
             )
         _drop(old)
     return dropped
@@ -77,10 +95,17 @@ def _drop(old: OldMonth) -> None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
-            before = PrunedMonth.objects.filter(month=old.month).values_list("events", flat=True).first() or 0
-            PrunedMonth.objects.update_or_create(month=old.month, defaults={"events": before + old.events, "pruned_at": Now()})
+            before = (
+                PrunedMonth.objects.filter(month=old.month).values_list("events", flat=True).first()
+                or 0
+            )
+            PrunedMonth.objects.update_or_create(
+                month=old.month, defaults={"events": before + old.events, "pruned_at": Now()}
+            )
             cursor.execute(f"DROP TABLE {old.partition}")
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != "55P03":
             raise
-        raise TableBusy(f"the event table was in use; {old.month:%Y-%m} is dropped another time") from error
+        raise TableBusy(
+            f"the event table was in use; {old.month:%Y-%m} is dropped another time"
+        ) from error

@@ -1,4 +1,5 @@
-"""The periodic tasks of this app: partitions ahead, retention, the nightly comparison, and old runs forgotten."""
+"""The periodic tasks of this app: partitions ahead, retention, the nightly comparison, and old runs
+forgotten."""
 
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from usage.rollups.partitions import MONTHS_AHEAD, ensure_partitions_ahead
 from usage.upkeep import retention
 from usage.upkeep.rebuild import differences
 
-# Every day is compared on so many nights after it; what comes later than that is what a replay of dead letters adds.
+# Every day is compared on so many nights after it; what comes later than that is what a replay of
+# dead letters adds.
 COMPARED_DAYS = 8
 IDLE_RUNS_KEPT = timedelta(days=7)
 RUNS_KEPT = timedelta(days=90)
@@ -27,46 +29,82 @@ def make_partitions() -> str:
 def prune() -> str:
     """Drop the months of events that have had their time."""
     dropped = retention.prune()
-    return f"Dropped {', '.join(f'{old.month:%Y-%m} ({old.events:,} events)' for old in dropped)}." if dropped else "Nothing to drop."
+    return (
+        f"Dropped {', '.join(f'{old.month:%Y-%m} ({old.events:,} events)' for old in dropped)}."
+        if dropped
+        else "Nothing to drop."
+    )
 
 
 def compare_rollups() -> str:
-    """Compare the rollups of the last days with their events; raises TroubleFound where they differ."""
+    """Compare the rollups of the last days with their events; raises TroubleFound where they
+    differ."""
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - timedelta(days=COMPARED_DAYS)
     if found := differences(first, today):
         tables = ", ".join(sorted({difference.table for difference in found}))
         raise TroubleFound(
-            f"{len(found)} rows of rollups between {first:%Y-%m-%d} and {today:%Y-%m-%d} are not what the events say ({tables}). "
-            f"manage.py rebuild_rollups --from {first:%Y-%m-%d} --to {today:%Y-%m-%d} mends them."
+            f"{len(found)} rows of rollups between {first:%Y-%m-%d} and {today:%Y-%m-%d} are not"
+            f" what the events say ({tables}). manage.py rebuild_rollups --from {first:%Y-%m-%d}"
+            f" --to {today:%Y-%m-%d} mends them."
         )
     return f"Rollups and events agree from {first:%Y-%m-%d} to {today:%Y-%m-%d}."
 
 
 def forget_runs() -> str:
     """Delete the records of runs that nobody will ask for any more."""
-    idle = Q(status=CollectorRun.Status.SUCCEEDED, popped=0, dead_lettered=0, ended_at__lt=Now() - IDLE_RUNS_KEPT)
+    idle = Q(
+        status=CollectorRun.Status.SUCCEEDED,
+        popped=0,
+        dead_lettered=0,
+        ended_at__lt=Now() - IDLE_RUNS_KEPT,
+    )
     old = Q(ended_at__lt=Now() - RUNS_KEPT)
-    forgotten, _ = CollectorRun.objects.exclude(status=CollectorRun.Status.RUNNING).filter(idle | old).delete()
+    forgotten, _ = (
+        CollectorRun.objects.exclude(status=CollectorRun.Status.RUNNING).filter(idle | old).delete()
+    )
     return f"{forgotten:,} old runs forgotten."
 
 
 PRUNE = Task(
-    "retention", "Drop events older than EVENT_RETENTION_MONTHS", prune, timedelta(days=1), hour=3, lease=retention.LEASE,
-    why="Events that should be gone still fill the disk.", mend="Do what the message says, or see whether a long query holds the event table.",
-)  # fmt: skip
+    "retention",
+    "Drop events older than EVENT_RETENTION_MONTHS",
+    prune,
+    timedelta(days=1),
+    hour=3,
+    lease=retention.LEASE,
+    why="Events that should be gone still fill the disk.",
+    mend="Do what the message says, or see whether a long query holds the event table.",
+)
 TASKS = (
     Task(
-        "partitions", "Make the event table's next partitions", make_partitions, timedelta(hours=6),
-        why="Events of a new month find no partition waiting; the ingest then makes it itself.", mend="Look into the log of the collector.",
+        "partitions",
+        "Make the event table's next partitions",
+        make_partitions,
+        timedelta(hours=6),
+        why="Events of a new month find no partition waiting; the ingest then makes it itself.",
+        mend="Look into the log of the collector.",
     ),
     PRUNE,
     Task(
-        "compare rollups", "Compare rollups with events", compare_rollups, timedelta(days=1), hour=4,
-        why="Sums that pages show may be wrong.", mend="Rebuild the range that the message names, and report how it came about: this must not happen.",
+        "compare rollups",
+        "Compare rollups with events",
+        compare_rollups,
+        timedelta(days=1),
+        hour=4,
+        why="Sums that pages show may be wrong.",
+        mend=(
+            "Rebuild the range that the message names, and report how it came about: this must not"
+            " happen."
+        ),
     ),
     Task(
-        "forget runs", "Delete old records of runs", forget_runs, timedelta(days=1), hour=5,
-        why="The list of runs grows without end.", mend="Look into the log of the collector.",
+        "forget runs",
+        "Delete old records of runs",
+        forget_runs,
+        timedelta(days=1),
+        hour=5,
+        why="The list of runs grows without end.",
+        mend="Look into the log of the collector.",
     ),
-)  # fmt: skip
+)

@@ -1,7 +1,7 @@
 """Geometry of charts that the server draws as SVG; pure. The templates only write it down.
 
-Places and lengths are percentages of the plot, y counted downwards: the plot stretches to its card while the labels,
-which are HTML, keep their size.
+Places and lengths are percentages of the plot, y counted downwards: the plot stretches to its card
+while the labels, which are HTML, keep their size.
 """
 
 import math
@@ -18,7 +18,8 @@ Columns = dict[str, list[Any]]
 
 @dataclass(frozen=True)
 class Series:
-    """One colour of a chart: the name of its column, what people call it and the CSS class that colours it."""
+    """One colour of a chart: the name of its column, what people call it and the CSS class that
+    colours it."""
 
     column: str
     label: str
@@ -34,12 +35,17 @@ TOKENS = (
     Series("reasoningTokens", "Reasoning", "kind-reasoning"),
     Series("unclassifiedTokens", "Unclassified", "kind-unclassified"),
 )
-PERCENTILES = (Series("p99Ms", "p99", "line-p99"), Series("p95Ms", "p95", "line-p95"), Series("p50Ms", "p50", "line-p50"))
+PERCENTILES = (
+    Series("p99Ms", "p99", "line-p99"),
+    Series("p95Ms", "p95", "line-p95"),
+    Series("p50Ms", "p50", "line-p50"),
+)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One bucket of the time axis: its name, a label (empty for one that needs none), where it leads, and whether it is not over yet."""
+    """One bucket of the time axis: its name, a label (empty for one that needs none), where it
+    leads, and whether it is not over yet."""
 
     name: str
     short: str
@@ -97,23 +103,35 @@ class Chart:
 
 
 def bar_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...]) -> Chart:
-    """One bar a bucket with a part for each series; a series without any figure is left out, None counts as nothing."""
+    """One bar a bucket with a part for each series; a series without any figure is left out, None
+    counts as nothing."""
     drawn = [s for s in series if any(columns[s.column])] or [series[0]]
     rows = [(slot, [columns[s.column][number] for s in drawn]) for number, slot in enumerate(slots)]
     scale = axis(max([sum(value or 0 for value in values) for _, values in rows] or [0]))
 
     def segments(values: list[int | None]) -> list[Segment]:
-        return _stacked([(s.css, 100 * (value or 0) / scale[-1]) for s, value in zip(drawn, values, strict=True)])
+        return _stacked(
+            [
+                (s.css, 100 * (value or 0) / scale[-1])
+                for s, value in zip(drawn, values, strict=True)
+            ]
+        )
 
     bars = _bars(rows, drawn, [segments(values) for _, values in rows], "")
     ticks = [Tick(round(100 - 100 * value / scale[-1], 2), value) for value in scale]
     return Chart(bars, ticks, drawn, rows, [])
 
 
-def line_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...], unit: str = " ms") -> Chart:
-    """One line a series over a logarithmic axis that spans the whole decades it needs; nothing is drawn where a value is 0."""
+def line_chart(
+    slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...], unit: str = " ms"
+) -> Chart:
+    """One line a series over a logarithmic axis that spans the whole decades it needs; nothing is
+    drawn where a value is 0."""
     drawn = list(series)
-    rows = [(slot, [columns[s.column][number] or None for s in drawn]) for number, slot in enumerate(slots)]
+    rows = [
+        (slot, [columns[s.column][number] or None for s in drawn])
+        for number, slot in enumerate(slots)
+    ]
     shown = [value for _, values in rows for value in values if value] or [1, 10]
     low = math.floor(math.log10(min(shown)))
     high = max(math.ceil(math.log10(max(shown))), low + 1)
@@ -122,8 +140,18 @@ def line_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ..
         return round(100 - 100 * (math.log10(value) - low) / (high - low), 2)
 
     bars = _bars(rows, drawn, [[] for _ in rows], unit)
-    lines = [Line(s, _pieces([(bar.middle, values[n]) for bar, (_, values) in zip(bars, rows, strict=True)], y)) for n, s in enumerate(drawn)]
-    return Chart(bars, [Tick(y(10**power), 10**power) for power in range(low, high + 1)], drawn, rows, lines)
+    lines = [
+        Line(
+            s,
+            _pieces(
+                [(bar.middle, values[n]) for bar, (_, values) in zip(bars, rows, strict=True)], y
+            ),
+        )
+        for n, s in enumerate(drawn)
+    ]
+    return Chart(
+        bars, [Tick(y(10**power), 10**power) for power in range(low, high + 1)], drawn, rows, lines
+    )
 
 
 def _pieces(points: list[tuple[float, int | None]], y: Any) -> list[str]:
@@ -137,7 +165,12 @@ def _pieces(points: list[tuple[float, int | None]], y: Any) -> list[str]:
     return [f"M{piece[0]}L{' '.join(piece)}" for piece in pieces if piece]
 
 
-def _bars(rows: list[tuple[Slot, list[int | None]]], series: list[Series], segments: list[list[Segment]], unit: str) -> list[Bar]:
+def _bars(
+    rows: list[tuple[Slot, list[int | None]]],
+    series: list[Series],
+    segments: list[list[Segment]],
+    unit: str,
+) -> list[Bar]:
     named = [number for number, (slot, _) in enumerate(rows) if slot.short]
     # Counted from the newest, so that the last one always has its label.
     labelled = set(named[::-1][:: math.ceil(len(named) / _LABELS) or 1])
@@ -146,9 +179,23 @@ def _bars(rows: list[tuple[Slot, list[int | None]]], series: list[Series], segme
     bars = []
     for number, (slot, values) in enumerate(rows):
         middle = slot_width * (number + 0.5)
-        title = slot.name + (" (so far)" if slot.is_unfinished else "") + "".join(f"\n{s.label}: {_told(v, unit)}" for s, v in zip(series, values, strict=True))
+        title = (
+            slot.name
+            + (" (so far)" if slot.is_unfinished else "")
+            + "".join(f"\n{s.label}: {_told(v, unit)}" for s, v in zip(series, values, strict=True))
+        )
         label = slot.short if number in labelled else ""
-        bars.append(Bar(slot, round(middle - width / 2, 3), round(width, 3), round(middle, 3), label, title, segments[number]))
+        bars.append(
+            Bar(
+                slot,
+                round(middle - width / 2, 3),
+                round(width, 3),
+                round(middle, 3),
+                label,
+                title,
+                segments[number],
+            )
+        )
     return bars
 
 
@@ -162,13 +209,15 @@ def _stacked(heights: list[tuple[str, float]]) -> list[Segment]:
 
 
 def axis(largest: float) -> list[float]:
-    """Values of about four lines, evenly apart in steps of 1, 2, 2.5 or 5 times a power of ten, from 0 to not below `largest`."""
+    """Values of about four lines, evenly apart in steps of 1, 2, 2.5 or 5 times a power of ten,
+    from 0 to not below `largest`."""
     step = nice_ceiling(largest / 4)
     return [step * number for number in range(max(math.ceil(largest / step), 1) + 1)]
 
 
 def nice_ceiling(value: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below a value; at least 1, and whole, as counts are."""
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below a value; at least 1, and
+    whole, as counts are."""
     step = 1.0
     while step * 10 <= value:
         step *= 10
@@ -177,17 +226,23 @@ def nice_ceiling(value: float) -> float:
 
 
 def sparkline(values: list[float]) -> str:
-    """The points of a small line over a box of 100 x 24; empty for fewer than two values, which make no line.
+    """The points of a small line over a box of 100 x 24; empty for fewer than two values, which
+    make no line.
 
     More values than it has room for are averaged in groups: it shows the course, not each value.
     """
     if len(values) < 2:
         return ""
     size = math.ceil(len(values) / _SPARKLINE_POINTS)
-    values = [sum(group) / len(group) for group in (values[n : n + size] for n in range(0, len(values), size))]
+    values = [
+        sum(group) / len(group)
+        for group in (values[n : n + size] for n in range(0, len(values), size))
+    ]
     top = max(values) or 1
     step = 100 / (len(values) - 1)
-    return " ".join(f"{step * number:.1f},{22 - 20 * value / top:.1f}" for number, value in enumerate(values))
+    return " ".join(
+        f"{step * number:.1f},{22 - 20 * value / top:.1f}" for number, value in enumerate(values)
+    )
 
 
 def _told(value: int | None, unit: str) -> str:

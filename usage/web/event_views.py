@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
+from monitoring.web.regions import asks_for_region
 from usage.api.conditional import freshness
 from usage.collector.status import collector_status
 from usage.events.details import find_event
@@ -28,19 +29,31 @@ PAGE_SIZES = (50, 100, 200, 500)
 def events(request: HttpRequest) -> HttpResponse:
     """A page of events with the filter bar, or the polled region when htmx asks."""
     form = EventListForm(request.GET, scope=Scope.of(request.user))
-    is_region = bool(request.htmx)  # type: ignore[attr-defined]
+    is_region = asks_for_region(request)
     context: dict[str, Any] = {"form": form, "data": None, "findings": [], "sizes": PAGE_SIZES}
     if not form.is_valid():
-        return render(request, "usage/events_page.html", context | filter_bar(request, form), status=400)
+        return render(
+            request, "usage/events_page.html", context | filter_bar(request, form), status=400
+        )
     window = form.window()
     cursor, size = form.cleaned_data["cursor"], form.cleaned_data["limit"]
     page, where = read(lambda: page_of_events(form.question(), cursor, size))
-    context |= {"data": freshness(where.as_of) | {"collectorStatus": collector_status()}, "window": window, "page": page, "cursor": cursor, "size": size}
+    context |= {
+        "data": freshness(where.as_of) | {"collectorStatus": collector_status()},
+        "window": window,
+        "page": page,
+        "cursor": cursor,
+        "size": size,
+    }
     if not page.rows and request.user.is_staff and not form.filters:
         context["findings"] = troubles(findings())
     context |= {} if is_region else filter_bar(request, form)
     with timezone.override(window.zone):
-        return render(request, "usage/events_page.html#region" if is_region else "usage/events_page.html", context)
+        return render(
+            request,
+            "usage/events_page.html#region" if is_region else "usage/events_page.html",
+            context,
+        )
 
 
 @require_GET

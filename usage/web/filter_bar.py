@@ -1,4 +1,5 @@
-"""The filter bar of the usage pages: what may be chosen, what is chosen, and where leaving a filter out leads."""
+"""The filter bar of the usage pages: what may be chosen, what is chosen, and where leaving a filter
+out leads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,9 +21,14 @@ MOST_CHOICES = 500
 # Beside filters and time; the pages of a list belong to what was asked before.
 _LEFT_BEHIND = ("cursor",)
 _OF_SERIES = (
-    Dimension.MODEL, Dimension.ALIAS, Dimension.PROVIDER, Dimension.ENDPOINT,
-    Dimension.AUTH_TYPE, Dimension.SERVICE_TIER, Dimension.REASONING_EFFORT,
-)  # fmt: skip
+    Dimension.MODEL,
+    Dimension.ALIAS,
+    Dimension.PROVIDER,
+    Dimension.ENDPOINT,
+    Dimension.AUTH_TYPE,
+    Dimension.SERVICE_TIER,
+    Dimension.REASONING_EFFORT,
+)
 _OWN_MODELS = """
     /* usage.web.filter_bar */ SELECT DISTINCT s.model FROM usage_usagedailybykeyandmodel AS u JOIN usage_usageseries AS s ON s.id = u.series_id
     WHERE u.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %s) ORDER BY 1
@@ -33,7 +39,8 @@ Choice = tuple[str, str]
 
 @dataclass(frozen=True)
 class Menu:
-    """One dimension with the values that can be chosen, as they stand in a query string and for people."""
+    """One dimension with the values that can be chosen, as they stand in a query string and for
+    people."""
 
     name: str
     label: str
@@ -60,10 +67,21 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
         "chosen": form.cleaned_data.get("range", ""),
         "asked": form.asked(),
         "menus": menus,
-        "chips": [Chip(Dimension(name).label, names.get(name, {}).get(value, value), _without(asked, (name, value))) for name, value in filters],
+        "chips": [
+            Chip(
+                Dimension(name).label,
+                names.get(name, {}).get(value, value),
+                _without(asked, (name, value)),
+            )
+            for name, value in filters
+        ],
         "kept": filters,
         "cut": [pair for pair in asked if pair[0] in ("bucket", "by", "and_by")],
-        "time": [pair for pair in asked if pair[0] in ("range", "from", "to", "tz", "bucket", "by", "and_by")],
+        "time": [
+            pair
+            for pair in asked
+            if pair[0] in ("range", "from", "to", "tz", "bucket", "by", "and_by")
+        ],
         "query": urlencode(asked),
         "query_without_filters": urlencode([pair for pair in asked if pair not in filters]),
     }
@@ -71,7 +89,13 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
 
 def asked_pairs(request: HttpRequest) -> list[Choice]:
     """The query string that says what the page shows, without empty parameters."""
-    return [(name, value) for name, values in request.GET.lists() if name not in _LEFT_BEHIND for value in values if value]
+    return [
+        (name, value)
+        for name, values in request.GET.lists()
+        if name not in _LEFT_BEHIND
+        for value in values
+        if value
+    ]
 
 
 def _without(asked: Iterable[Choice], left_out: Choice) -> str:
@@ -81,8 +105,14 @@ def _without(asked: Iterable[Choice], left_out: Choice) -> str:
 def _menus(scope: Scope) -> list[Menu]:
     choices = _everybodys_choices() if scope.sees_everything else _own_choices(scope)
     choices[Dimension.OUTCOME] = [("succeeded", "Succeeded"), ("failed", "Failed")]
-    choices[Dimension.FAILURE_CLASS] = [(value, label.capitalize()) for value, label in FailureClass.choices if value]
-    return [Menu(dimension.value, dimension.label, choices[dimension]) for dimension in Dimension if len(choices.get(dimension, ())) > 1]
+    choices[Dimension.FAILURE_CLASS] = [
+        (value, label.capitalize()) for value, label in FailureClass.choices if value
+    ]
+    return [
+        Menu(dimension.value, dimension.label, choices[dimension])
+        for dimension in Dimension
+        if len(choices.get(dimension, ())) > 1
+    ]
 
 
 def _own_choices(scope: Scope) -> dict[Dimension, list[Choice]]:
@@ -90,17 +120,33 @@ def _own_choices(scope: Scope) -> dict[Dimension, list[Choice]]:
         cursor.execute(_OWN_MODELS, [scope.owner_id])
         models = [row[0] for row in cursor.fetchall()]
     keys = ClientKey.objects.filter(owner_id=scope.owner_id)[:MOST_CHOICES]
-    return {Dimension.KEY: [(str(key.pk), key.display_name) for key in keys], Dimension.MODEL: [(model, model) for model in models]}
+    return {
+        Dimension.KEY: [(str(key.pk), key.display_name) for key in keys],
+        Dimension.MODEL: [(model, model) for model in models],
+    }
 
 
 def _everybodys_choices() -> dict[Dimension, list[Choice]]:
     nobody = (UNATTRIBUTED, "Nobody's")
-    owners = get_user_model().objects.filter(client_keys__isnull=False).distinct().order_by("username")[:MOST_CHOICES]
+    owners = (
+        get_user_model()
+        .objects.filter(client_keys__isnull=False)
+        .distinct()
+        .order_by("username")[:MOST_CHOICES]
+    )
     return {
-        Dimension.UPSTREAM: [(name, name) for name in Upstream.with_removed.values_list("name", flat=True)],
+        Dimension.UPSTREAM: [
+            (name, name) for name in Upstream.with_removed.values_list("name", flat=True)
+        ],
         Dimension.USER: [*((str(user.pk), user.get_username()) for user in owners), nobody],
-        Dimension.KEY: [*((str(key.pk), key.display_name) for key in ClientKey.objects.all()[:MOST_CHOICES]), (UNATTRIBUTED, "No key")],
-        Dimension.CREDENTIAL: [*((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]), (UNATTRIBUTED, "No credential")],
+        Dimension.KEY: [
+            *((str(key.pk), key.display_name) for key in ClientKey.objects.all()[:MOST_CHOICES]),
+            (UNATTRIBUTED, "No key"),
+        ],
+        Dimension.CREDENTIAL: [
+            *((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]),
+            (UNATTRIBUTED, "No credential"),
+        ],
         **_choices_of_series(),
     }
 
@@ -108,9 +154,14 @@ def _everybodys_choices() -> dict[Dimension, list[Choice]]:
 def _choices_of_series() -> dict[Dimension, list[Choice]]:
     columns = ", ".join(f"array_agg(DISTINCT {dimension.value})" for dimension in _OF_SERIES)
     with connection.cursor() as cursor:
-        cursor.execute(f"/* usage.web.filter_bar */ SELECT {columns} FROM usage_usageseries WHERE level = 'full'")
+        cursor.execute(
+            f"/* usage.web.filter_bar */ SELECT {columns} FROM usage_usageseries WHERE level ="
+            " 'full'"
+        )
         found = cursor.fetchone()
     return {
-        dimension: [(value or EMPTY, value or "Not reported") for value in (values or [])][:MOST_CHOICES]
+        dimension: [(value or EMPTY, value or "Not reported") for value in values or []][
+            :MOST_CHOICES
+        ]
         for dimension, values in zip(_OF_SERIES, found, strict=True)
     }

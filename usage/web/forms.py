@@ -18,7 +18,13 @@ from usage.history.scope import Scope
 from usage.history.windows import Bucket, Window, fitting_bucket
 from usage.web.page_queries import PageQuestion
 
-RANGES = (("today", "Today"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("custom", "Custom"))
+RANGES = (
+    ("today", "Today"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("custom", "Custom"),
+)
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 EARLIEST_DAY = date(2020, 1, 1)
 LATEST_DAY = date(2099, 12, 31)
@@ -42,7 +48,9 @@ class DayField(forms.Field):
         if day is None:
             raise ValidationError(f"expected a day as YYYY-MM-DD, got {value[:40]!r}")
         if not EARLIEST_DAY <= day <= LATEST_DAY:
-            raise ValidationError(f"expected a day between {EARLIEST_DAY} and {LATEST_DAY}, got {value!r}")
+            raise ValidationError(
+                f"expected a day between {EARLIEST_DAY} and {LATEST_DAY}, got {value!r}"
+            )
         return day
 
 
@@ -58,7 +66,9 @@ class ZoneField(forms.Field):
     def to_python(self, value: Any) -> ZoneInfo:
         name = value or settings.TIME_ZONE
         if name not in _zone_names():
-            raise ValidationError(f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}")
+            raise ValidationError(
+                f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}"
+            )
         return ZoneInfo(name)
 
 
@@ -70,8 +80,12 @@ class WindowForm(forms.Form):
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         # `from` is a word of Python, so these two cannot be class attributes.
-        self.fields["from"] = DayField(error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"})
-        self.fields["to"] = DayField(error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"})
+        self.fields["from"] = DayField(
+            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
+        )
+        self.fields["to"] = DayField(
+            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -83,7 +97,11 @@ class WindowForm(forms.Form):
             if first > last:
                 self.add_error("from", f"expected a day not after `to` ({last}), got {first}")
             elif (last - first).days >= settings.HISTORY_MAX_DAYS:
-                self.add_error("from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {(last - first).days + 1}")
+                self.add_error(
+                    "from",
+                    f"expected at most {settings.HISTORY_MAX_DAYS} days, got"
+                    f" {(last - first).days + 1}",
+                )
 
     def window(self) -> Window:
         """The window of a valid form."""
@@ -97,7 +115,9 @@ class FilteredForm(WindowForm):
         super().__init__(data, **kwargs)
         self.scope = scope
         # So that an error can name the dimension; the values are read all together.
-        self.fields.update({dimension.value: forms.Field(required=False) for dimension in Dimension})
+        self.fields.update(
+            {dimension.value: forms.Field(required=False) for dimension in Dimension}
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -110,7 +130,11 @@ class FilteredForm(WindowForm):
             return cleaned
         for dimension in filters.dimensions:
             if dimension.is_for_staff and not self.scope.sees_everything:
-                self.add_error(dimension.value, f"expected nothing, as only staff may ask by it, got {self.data[dimension.value][:40]!r}")
+                self.add_error(
+                    dimension.value,
+                    "expected nothing, as only staff may ask by it, got"
+                    f" {self.data[dimension.value][:40]!r}",
+                )
         return cleaned
 
     @property
@@ -125,12 +149,18 @@ class PagedFields(forms.Form):
 
     limit = forms.Field(required=False)
     cursor = forms.CharField(required=False)
-    request_id = forms.CharField(required=False, max_length=64, error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"})
+    request_id = forms.CharField(
+        required=False,
+        max_length=64,
+        error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"},
+    )
 
     def clean_limit(self) -> int:
         text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
-            raise ValidationError(f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}")
+            raise ValidationError(
+                f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}"
+            )
         return int(text)
 
     def clean_cursor(self) -> Cursor | None:
@@ -142,7 +172,8 @@ class PagedFields(forms.Form):
 
 
 class EventForm(PagedFields, FilteredForm):
-    """Events of a window, by default the longest one that ends today; one page of them behind a cursor."""
+    """Events of a window, by default the longest one that ends today; one page of them behind a
+    cursor."""
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data, scope=scope, **kwargs)
@@ -150,11 +181,16 @@ class EventForm(PagedFields, FilteredForm):
 
     def clean(self) -> dict[str, Any]:
         zone = self.cleaned_data.get("tz") or ZoneInfo(settings.TIME_ZONE)
-        today, longest = timezone.now().astimezone(zone).date(), timedelta(days=settings.HISTORY_MAX_DAYS - 1)
+        today, longest = (
+            timezone.now().astimezone(zone).date(),
+            timedelta(days=settings.HISTORY_MAX_DAYS - 1),
+        )
         if "to" not in self.errors and "from" not in self.errors:
             first, last = self.cleaned_data["from"], self.cleaned_data["to"]
             # Upstream clocks may run ahead, so an open end is a little beyond today.
-            self.cleaned_data["to"] = last = last or (min(first + longest, today + _AHEAD) if first else today + _AHEAD)
+            self.cleaned_data["to"] = last = last or (
+                min(first + longest, today + _AHEAD) if first else today + _AHEAD
+            )
             self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
         return super().clean()
 
@@ -165,7 +201,9 @@ class EventForm(PagedFields, FilteredForm):
 
 def _event_question(form: FilteredForm) -> EventQuestion:
     window = form.window()
-    return EventQuestion(window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", ""))
+    return EventQuestion(
+        window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", "")
+    )
 
 
 class ExportForm(EventForm):
@@ -178,7 +216,9 @@ class ExportForm(EventForm):
         try:
             return Format(text)
         except ValueError:
-            raise ValidationError(f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}") from None
+            raise ValidationError(
+                f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}"
+            ) from None
 
 
 class HistoryForm(FilteredForm):
@@ -203,7 +243,10 @@ class HistoryForm(FilteredForm):
             cleaned["to"] = last or max(today, first or today)
             cleaned["from"] = first or cleaned["to"] - timedelta(days=6)
             if cleaned["from"] > cleaned["to"]:
-                self.add_error("from", f"expected a day not after `to` ({cleaned['to']}), got {cleaned['from']}")
+                self.add_error(
+                    "from",
+                    f"expected a day not after `to` ({cleaned['to']}), got {cleaned['from']}",
+                )
         cleaned["range"] = chosen
         return cleaned
 
@@ -212,7 +255,11 @@ class HistoryForm(FilteredForm):
         if self.is_valid():
             window = self.window()
             return {"first": str(window.first), "last": str(window.last), "tz": window.zone.key}
-        return {"first": self.data.get("from", ""), "last": self.data.get("to", ""), "tz": self.data.get("tz", "")}
+        return {
+            "first": self.data.get("from", ""),
+            "last": self.data.get("to", ""),
+            "tz": self.data.get("tz", ""),
+        }
 
 
 class EventListForm(PagedFields, HistoryForm):
@@ -224,23 +271,38 @@ class EventListForm(PagedFields, HistoryForm):
 
 
 class UsageForm(HistoryForm):
-    """The usage page: the filter bar, how finely its charts are cut, and by which one or two dimensions it is broken down."""
+    """The usage page: the filter bar, how finely its charts are cut, and by which one or two
+    dimensions it is broken down."""
 
-    bucket = forms.ChoiceField(choices=[(bucket.value, bucket.value.capitalize()) for bucket in Bucket], required=False)
+    bucket = forms.ChoiceField(
+        choices=[(bucket.value, bucket.value.capitalize()) for bucket in Bucket], required=False
+    )
     by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
     and_by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         for name in ("by", "and_by"):
-            if (value := cleaned.get(name)) and Dimension(value).is_for_staff and not self.scope.sees_everything:
-                self.add_error(name, f"expected no dimension that only staff may ask by, got {value!r}")
+            if (
+                (value := cleaned.get(name))
+                and Dimension(value).is_for_staff
+                and not self.scope.sees_everything
+            ):
+                self.add_error(
+                    name, f"expected no dimension that only staff may ask by, got {value!r}"
+                )
         if self.errors:
             return cleaned
         period = self.window().period
-        cleaned["bucket"] = bucket = Bucket(cleaned["bucket"]) if cleaned["bucket"] else fitting_bucket(period)
+        cleaned["bucket"] = bucket = (
+            Bucket(cleaned["bucket"]) if cleaned["bucket"] else fitting_bucket(period)
+        )
         if bucket is Bucket.HOUR and period.end - period.start > MOST_HOURS:
-            self.add_error("bucket", f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)} days")
+            self.add_error(
+                "bucket",
+                f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)}"
+                " days",
+            )
         return cleaned
 
     def refuse(self, wrong: InvalidQuery) -> None:
@@ -251,7 +313,9 @@ class UsageForm(HistoryForm):
     def page_question(self) -> PageQuestion:
         """The question of a valid form."""
         c = self.cleaned_data
-        groups = dict.fromkeys(Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name)
+        groups = dict.fromkeys(
+            Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name
+        )
         return PageQuestion(self.window(), self.scope, self.filters, c["bucket"], tuple(groups))
 
     def event_question(self) -> EventQuestion:

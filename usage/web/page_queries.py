@@ -19,7 +19,8 @@ _QUARTER = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class PageQuestion:
-    """The window and filters of the page, how finely its charts are cut, and what its first table is broken down by."""
+    """The window and filters of the page, how finely its charts are cut, and what its first table
+    is broken down by."""
 
     window: Window
     scope: Scope
@@ -33,27 +34,42 @@ class PageQuestion:
         return Dimension.KEY if self.groups == (Dimension.MODEL,) else Dimension.MODEL
 
     def before(self, now: datetime) -> Interval:
-        """As many days before the window, up to the same time of day where the window is not over."""
+        """As many days before the window, up to the same time of day where the window is not
+        over."""
         days = timedelta(days=len(self.window.days))
         earlier = Window(self.window.first - days, self.window.last - days, self.window.zone)
         elapsed = now.astimezone(UTC) - self.window.start
         # Whole quarters are summed already.
-        return Interval(earlier.start, min(earlier.end, earlier.start + elapsed - elapsed % _QUARTER) if elapsed > _QUARTER else earlier.end)
+        return Interval(
+            earlier.start,
+            min(earlier.end, earlier.start + elapsed - elapsed % _QUARTER)
+            if elapsed > _QUARTER
+            else earlier.end,
+        )
 
 
 def page_data(question: PageQuestion, now: datetime) -> dict[str, Any]:
-    """Everything that the page shows of rollups, as of one instant. Raises InvalidQuery where it would need pruned events."""
-    asked = Asked(question.window.period, question.scope, question.filters, question.bucket, top=ROWS_SHOWN)
+    """Everything that the page shows of rollups, as of one instant. Raises InvalidQuery where it
+    would need pruned events."""
+    asked = Asked(
+        question.window.period, question.scope, question.filters, question.bucket, top=ROWS_SHOWN
+    )
     with one_instant():
         return {
             **summary(asked)["data"],
             "before": _before(question, now),
             "courses": series(replace(asked, percentiles=("latency",), top=1))["data"]["groups"],
-            "breakdown": breakdown(replace(asked, groups=question.groups, percentiles=DURATIONS))["data"],
+            "breakdown": breakdown(replace(asked, groups=question.groups, percentiles=DURATIONS))[
+                "data"
+            ],
             "beside": breakdown(replace(asked, groups=(question.beside,)))["data"],
-            "failures": breakdown(replace(asked, groups=(Dimension.FAILURE_CLASS,)))["data"]["groups"],
+            "failures": breakdown(replace(asked, groups=(Dimension.FAILURE_CLASS,)))["data"][
+                "groups"
+            ],
         }
 
 
 def _before(question: PageQuestion, now: datetime) -> dict[str, Any]:
-    return counted(added(Question([question.before(now)], question.scope, question.filters).sums(COUNTS)))
+    return counted(
+        added(Question([question.before(now)], question.scope, question.filters).sums(COUNTS))
+    )

@@ -1,4 +1,5 @@
-"""What may be asked of summary, series and breakdown: period, filters, groups, order and fineness, each wrong one named."""
+"""What may be asked of summary, series and breakdown: period, filters, groups, order and fineness,
+each wrong one named."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ MOST_BUCKETS = 1500
 
 
 class MomentField(DayField):
-    """A day, or an instant in ISO 8601; without an offset it is one of the zone that is asked for."""
+    """A day, or an instant in ISO 8601; without an offset it is one of the zone that is asked
+    for."""
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values or len(value) <= 10:
@@ -31,14 +33,20 @@ class MomentField(DayField):
         try:
             instant = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that was not encoded
         except ValueError:
-            raise ValidationError(f"expected a day as YYYY-MM-DD or an instant as YYYY-MM-DDTHH:MM:SSZ, got {value[:40]!r}") from None
+            raise ValidationError(
+                "expected a day as YYYY-MM-DD or an instant as YYYY-MM-DDTHH:MM:SSZ, got"
+                f" {value[:40]!r}"
+            ) from None
         if not EARLIEST_DAY <= instant.date() <= LATEST_DAY:
-            raise ValidationError(f"expected an instant between {EARLIEST_DAY} and {LATEST_DAY}, got {value[:40]!r}")
+            raise ValidationError(
+                f"expected an instant between {EARLIEST_DAY} and {LATEST_DAY}, got {value[:40]!r}"
+            )
         return instant
 
 
 class QuestionForm(FilteredForm):
-    """A period (by default the last seven days), filters, groups and how finely: what summary, series and breakdown are asked."""
+    """A period (by default the last seven days), filters, groups and how finely: what summary,
+    series and breakdown are asked."""
 
     bucket = forms.CharField(required=False)
     group_by = forms.CharField(required=False)
@@ -47,10 +55,21 @@ class QuestionForm(FilteredForm):
     compare = forms.CharField(required=False)
     top = forms.CharField(required=False)
 
-    def __init__(self, data: Any = None, *, scope: Scope, max_groups: int = 2, top: tuple[int, int] = (100, 1000), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        scope: Scope,
+        max_groups: int = 2,
+        top: tuple[int, int] = (100, 1000),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(data, scope=scope, **kwargs)
         self._max_groups, (self._default_top, self._largest_top) = max_groups, top
-        self.fields["from"], self.fields["to"] = MomentField(required=False), MomentField(required=False)
+        self.fields["from"], self.fields["to"] = (
+            MomentField(required=False),
+            MomentField(required=False),
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -63,21 +82,43 @@ class QuestionForm(FilteredForm):
             return
         self.cleaned_data["period"] = period = self._period(first, last, self.cleaned_data["tz"])
         if period.start >= period.end:
-            self.add_error("from", f"expected a time before `to`, got {self.data.get('from', '')[:40]!r}")
-        elif (days := (period.end - period.start) / timedelta(days=1)) > settings.HISTORY_MAX_DAYS + 1 / 24:  # a day may have 25 hours
-            self.add_error("from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {days:.1f}")
+            self.add_error(
+                "from", f"expected a time before `to`, got {self.data.get('from', '')[:40]!r}"
+            )
+        elif (
+            days := (period.end - period.start) / timedelta(days=1)
+        ) > settings.HISTORY_MAX_DAYS + 1 / 24:  # a day may have 25 hours
+            self.add_error(
+                "from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {days:.1f}"
+            )
 
     def _period(self, first: Any, last: Any, zone: ZoneInfo) -> Period:
         last = last or timezone.now().astimezone(zone).date()
-        end = _instant(last, zone) if isinstance(last, datetime) else midnight(last + timedelta(days=1), zone)
+        end = (
+            _instant(last, zone)
+            if isinstance(last, datetime)
+            else midnight(last + timedelta(days=1), zone)
+        )
         if first is None:
-            first = (end - timedelta(microseconds=1)).astimezone(zone).date() - timedelta(days=DEFAULT_DAYS - 1)
-        return Period(_instant(first, zone) if isinstance(first, datetime) else midnight(first, zone), end, zone)
+            first = (end - timedelta(microseconds=1)).astimezone(zone).date() - timedelta(
+                days=DEFAULT_DAYS - 1
+            )
+        return Period(
+            _instant(first, zone) if isinstance(first, datetime) else midnight(first, zone),
+            end,
+            zone,
+        )
 
     def _choose_bucket(self, period: Period) -> None:
-        self.cleaned_data["bucket"] = bucket = self.cleaned_data.get("bucket") or fitting_bucket(period)
+        self.cleaned_data["bucket"] = bucket = self.cleaned_data.get("bucket") or fitting_bucket(
+            period
+        )
         if len(list(islice(bucket.cut(period), MOST_BUCKETS + 1))) > MOST_BUCKETS:
-            self.add_error("bucket", f"expected a bucket that cuts the period into at most {MOST_BUCKETS} parts, got {bucket.value!r}")
+            self.add_error(
+                "bucket",
+                f"expected a bucket that cuts the period into at most {MOST_BUCKETS} parts, got"
+                f" {bucket.value!r}",
+            )
 
     def clean_bucket(self) -> Bucket | None:
         text = self.cleaned_data["bucket"]
@@ -85,11 +126,20 @@ class QuestionForm(FilteredForm):
 
     def clean_group_by(self) -> tuple[Dimension, ...]:
         names = [name for text in self._all("group_by") for name in text.split(",") if name]
-        groups = tuple(Dimension(_one_of(name, [dimension.value for dimension in Dimension])) for name in dict.fromkeys(names))
+        groups = tuple(
+            Dimension(_one_of(name, [dimension.value for dimension in Dimension]))
+            for name in dict.fromkeys(names)
+        )
         if len(groups) > self._max_groups:
-            raise ValidationError(f"expected at most {self._max_groups} dimensions, got {len(groups)}")
-        if hidden := [group.value for group in groups if group.is_for_staff and not self.scope.sees_everything]:
-            raise ValidationError(f"expected no dimension that only staff may ask by, got {hidden[0]!r}")
+            raise ValidationError(
+                f"expected at most {self._max_groups} dimensions, got {len(groups)}"
+            )
+        if hidden := [
+            group.value for group in groups if group.is_for_staff and not self.scope.sees_everything
+        ]:
+            raise ValidationError(
+                f"expected no dimension that only staff may ask by, got {hidden[0]!r}"
+            )
         return groups
 
     def clean_order_by(self) -> str:
@@ -106,7 +156,9 @@ class QuestionForm(FilteredForm):
     def clean_top(self) -> int:
         text = self.cleaned_data["top"] or str(self._default_top)
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self._largest_top):
-            raise ValidationError(f"expected a whole number from 1 to {self._largest_top}, got {text[:40]!r}")
+            raise ValidationError(
+                f"expected a whole number from 1 to {self._largest_top}, got {text[:40]!r}"
+            )
         return int(text)
 
     def _all(self, name: str) -> list[str]:
@@ -116,7 +168,17 @@ class QuestionForm(FilteredForm):
     def asked(self) -> Asked:
         """What a valid form asks."""
         c = self.cleaned_data
-        return Asked(c["period"], self.scope, self.filters, c["bucket"], c["group_by"], c["percentiles"], c["top"], c["order_by"], c["compare"])
+        return Asked(
+            c["period"],
+            self.scope,
+            self.filters,
+            c["bucket"],
+            c["group_by"],
+            c["percentiles"],
+            c["top"],
+            c["order_by"],
+            c["compare"],
+        )
 
 
 def _instant(moment: datetime, zone: ZoneInfo) -> datetime:

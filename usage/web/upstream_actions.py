@@ -1,4 +1,5 @@
-"""What staff mend upstream from a finding: the statistics switch, and letting callers in again. Each act is audited."""
+"""What staff mend upstream from a finding: the statistics switch, and letting callers in again.
+Each act is audited."""
 
 from django.contrib.auth.models import User
 
@@ -17,16 +18,27 @@ WAIT_SECONDS = 10.0
 
 
 def switch_statistics_on(upstream: Upstream, actor: User) -> str:
-    """Turn the upstream's usage statistics on and learn its settings again; what went wrong, or nothing.
+    """Turn the upstream's usage statistics on and learn its settings again; what went wrong, or
+    nothing.
 
-    It goes through the funnel like every write, since the upstream rewrites its configuration for it.
+    It goes through the funnel like every write, since the upstream rewrites its configuration for
+    it.
     """
     try:
-        intent = perform(upstream, SetSwitch(path=STATISTICS_SWITCH, value=True), actor, "the doctor's advice", wait_seconds=WAIT_SECONDS)
+        intent = perform(
+            upstream,
+            SetSwitch(path=STATISTICS_SWITCH, value=True),
+            actor,
+            "the doctor's advice",
+            wait_seconds=WAIT_SECONDS,
+        )
     except QueueFull as error:
         return str(error)
     if intent.is_waiting:
-        return "other changes of this upstream are still ahead; it is switched on as soon as they are done"
+        return (
+            "other changes of this upstream are still ahead; it is switched on as soon as they are"
+            " done"
+        )
     if intent.state != Intent.State.VERIFIED:
         return intent.error or f"the change ended as “{intent.get_state_display()}”"
     examine(upstream)
@@ -34,9 +46,16 @@ def switch_statistics_on(upstream: Upstream, actor: User) -> str:
 
 
 def let_callers_in(upstream: Upstream, actor: User) -> str:
-    """Open the access again and ask the upstream once whether the key is right now; what went wrong, or nothing."""
+    """Open the access again and ask the upstream once whether the key is right now; what went
+    wrong, or nothing."""
     allow_access(upstream)
-    audit.record(actor, "upstream.callers_let_in", upstream.name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED)
+    audit.record(
+        actor,
+        "upstream.callers_let_in",
+        upstream.name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+    )
     upstream.refresh_from_db()
     if examine(upstream):
         return ""

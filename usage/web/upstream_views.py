@@ -18,17 +18,26 @@ from usage.web.upstream_actions import let_callers_in, switch_statistics_on
 @staff_only
 def statistics_on(request: HttpRequest, upstream_id: int) -> HttpResponse:
     """Turn the usage statistics of an upstream on."""
-    return _act(request, upstream_id, switch_statistics_on, "Usage statistics are on; events arrive with the next requests.")
+    return _act(
+        request,
+        upstream_id,
+        switch_statistics_on,
+        "Usage statistics are on; events arrive with the next requests.",
+    )
 
 
 @require_POST
 @staff_only
 def let_in(request: HttpRequest, upstream_id: int) -> HttpResponse:
     """Let callers in again after the key was mended."""
-    return _act(request, upstream_id, let_callers_in, "The upstream accepts the key; collection goes on.")
+    return _act(
+        request, upstream_id, let_callers_in, "The upstream accepts the key; collection goes on."
+    )
 
 
-def _act(request: HttpRequest, upstream_id: int, action: Callable[[Upstream, User], str], done: str) -> HttpResponse:
+def _act(
+    request: HttpRequest, upstream_id: int, action: Callable[[Upstream, User], str], done: str
+) -> HttpResponse:
     upstream = get_object_or_404(Upstream, pk=upstream_id)
     error = action(upstream, user_of(request))
     if error:
@@ -36,4 +45,8 @@ def _act(request: HttpRequest, upstream_id: int, action: Callable[[Upstream, Use
     else:
         messages.success(request, f"{upstream.name}: {done}")
     came_from = request.POST.get("next", "")
-    return redirect(came_from if url_has_allowed_host_and_scheme(came_from, {request.get_host()}) else "monitoring:doctor")
+    return redirect(
+        came_from
+        if url_has_allowed_host_and_scheme(came_from, {request.get_host()})
+        else "monitoring:doctor"
+    )

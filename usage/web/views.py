@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
+from monitoring.web.regions import asks_for_region
 from usage.api.conditional import asks_afresh, freshness
 from usage.collector.status import collector_status
 from usage.events.pages import page_of_events
@@ -31,8 +32,12 @@ EVENTS_SHOWN = 20
 def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region when htmx asks."""
     form = UsageForm(request.GET, scope=Scope.of(request.user))
-    is_region = bool(request.htmx)  # type: ignore[attr-defined]
-    context = {"form": form, "data": None, "findings": troubles(findings()) if request.user.is_staff else []}
+    is_region = asks_for_region(request)
+    context = {
+        "form": form,
+        "data": None,
+        "findings": troubles(findings()) if request.user.is_staff else [],
+    }
     if form.is_valid():
         try:
             context |= _answer(request, form)
@@ -42,12 +47,20 @@ def page(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "usage/page.html", context, status=400)
     with timezone.override(form.window().zone):  # instants stand beside days of the same zone
-        return render(request, "usage/page.html#region" if is_region else "usage/page.html", context)
+        return render(
+            request, "usage/page.html#region" if is_region else "usage/page.html", context
+        )
 
 
 def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
     question, now = form.page_question(), timezone.now()
-    answer = remembered("page", question, question.scope, lambda: page_data(question, now), afresh=asks_afresh(request))
+    answer = remembered(
+        "page",
+        question,
+        question.scope,
+        lambda: page_data(question, now),
+        afresh=asks_afresh(request),
+    )
     events, _ = read(lambda: page_of_events(form.event_question(), None, EVENTS_SHOWN).rows)
     return {
         "data": answer.told | freshness(answer.as_of) | {"collectorStatus": collector_status()},

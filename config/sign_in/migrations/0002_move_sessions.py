@@ -11,7 +11,12 @@ def move(apps, schema_editor):
     old, new = apps.get_model("sessions", "Session").objects, apps.get_model("sign_in", "Session")
     store = SessionStore()
     moved = (
-        new(session_key=row.session_key, session_data=row.session_data, expire_date=row.expire_date, user_id=store.decode(row.session_data).get(SESSION_KEY))
+        new(
+            session_key=row.session_key,
+            session_data=row.session_data,
+            expire_date=row.expire_date,
+            user_id=store.decode(row.session_data).get(SESSION_KEY),
+        )
         for row in old.filter(expire_date__gt=timezone.now()).iterator(BATCH)
     )
     new.objects.bulk_create(moved, BATCH)
@@ -20,7 +25,10 @@ def move(apps, schema_editor):
 
 def move_back(apps, schema_editor):
     old, new = apps.get_model("sessions", "Session"), apps.get_model("sign_in", "Session").objects
-    moved = (old(session_key=row.session_key, session_data=row.session_data, expire_date=row.expire_date) for row in new.iterator(BATCH))
+    moved = (
+        old(session_key=row.session_key, session_data=row.session_data, expire_date=row.expire_date)
+        for row in new.iterator(BATCH)
+    )
     old.objects.bulk_create(moved, BATCH)
     new.all().delete()
 

@@ -12,7 +12,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="FailedSignIns",
             fields=[
-                ("subject", models.BinaryField(help_text="Digest of the account's name or of the address.", max_length=32, primary_key=True, serialize=False)),
+                (
+                    "subject",
+                    models.BinaryField(
+                        help_text="Digest of the account's name or of the address.",
+                        max_length=32,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("failures", models.PositiveIntegerField()),
                 ("last_at", models.DateTimeField(help_text="On the database's clock.")),
                 ("wait_until", models.DateTimeField(help_text="Until then no attempt is made.")),

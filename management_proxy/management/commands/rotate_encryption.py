@@ -1,4 +1,5 @@
-"""`manage.py rotate_encryption`: encrypt everything stored anew under the first of ENCRYPTION_KEYS."""
+"""`manage.py rotate_encryption`: encrypt everything stored anew under the first of
+ENCRYPTION_KEYS."""
 
 from typing import Any
 
@@ -8,14 +9,24 @@ from management_proxy.upstreams.rotation import rotate_everything
 
 
 class Command(BaseCommand):
-    """Run it after a new secret was put first and all processes were restarted; then the old ones may go."""
+    """Run it after a new secret was put first and all processes were restarted; then the old ones
+    may go."""
 
-    help = "Encrypt stored keys, dead letters and the like anew under the first of ENCRYPTION_KEYS. Afterwards the other secrets may be removed."
+    help = (
+        "Encrypt stored keys, dead letters and the like anew under the first of ENCRYPTION_KEYS."
+        " Afterwards the other secrets may be removed."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         lost = 0
         for name, rotated in rotate_everything().items():
-            self.stdout.write(f"{name}: {rotated.done} encrypted anew, {rotated.undecryptable} that no secret fits")
+            self.stdout.write(
+                f"{name}: {rotated.done} encrypted anew, {rotated.undecryptable} that no secret"
+                " fits"
+            )
             lost += rotated.undecryptable
         if lost:
-            raise CommandError(f"{lost} values cannot be decrypted; put the secret that wrote them back at the end of ENCRYPTION_KEYS and repeat")
+            raise CommandError(
+                f"{lost} values cannot be decrypted; put the secret that wrote them back at the end"
+                " of ENCRYPTION_KEYS and repeat"
+            )

@@ -1,18 +1,25 @@
-"""The circuit breaker of an upstream: after too many failures nobody calls it for a while, then one call tries.
+"""The circuit breaker of an upstream: after too many failures nobody calls it for a while, then one
+call tries.
 
-    closed --too many of the last attempts failed--> open(until) --until passes, one caller wins--> half-open(until)
-      ^                                                 ^                                               |
-      |                                                 '-- the trial failed, or nobody told its end ---'
-      '------------------------------------ the trial succeeded ----------------------------------------'
+    closed --too many of the last attempts failed--> open(until) --until passes, one caller wins-->
+    half-open(until)
+      ^                                                 ^
+                                                        |
+      |                                                 '-- the trial failed, or nobody told its end
+                                                        ---'
+      '------------------------------------ the trial succeeded
+      ----------------------------------------'
 
-Each process judges by the attempts it made itself (`Window`); the state is one row of the database that all share, so
-that they stop together and exactly one of them tries again (management_proxy/proxy/limits/breaker_rows.py). Each opening that follows
-a failed trial lasts twice as long as the one before. Both classes are plain: time is an argument.
+Each process judges by the attempts it made itself (`Window`); the state is one row of the database
+that all share, so that they stop together and exactly one of them tries again
+(management_proxy/proxy/limits/breaker_rows.py). Each opening that follows a failed trial lasts
+twice as long as the one before. Both classes are plain: time is an argument.
 
-A failure is an attempt without a whole answer, or one answered 502, 503 or 504: the upstream is out of reach or ill. Any
-other answer, also an error, proves that it lives. Refused keys and bans are kept apart from this, with the upstream
-(`Upstream.access`): they stop collector and proxy alike, until the time or an operator says otherwise. The breaker stops
-the proxy alone: the collector loses events by waiting, and has its own backoff.
+A failure is an attempt without a whole answer, or one answered 502, 503 or 504: the upstream is out
+of reach or ill. Any other answer, also an error, proves that it lives. Refused keys and bans are
+kept apart from this, with the upstream (`Upstream.access`): they stop collector and proxy alike,
+until the time or an operator says otherwise. The breaker stops the proxy alone: the collector loses
+events by waiting, and has its own backoff.
 """
 
 from collections import deque
@@ -57,7 +64,11 @@ class Window:
         self._failures += failed
         while self._seen[0].at < now - WINDOW_SECONDS:
             self._failures -= self._seen.popleft().failed
-        return failed and len(self._seen) >= FEWEST_ATTEMPTS and self._failures >= FAILURE_SHARE * len(self._seen)
+        return (
+            failed
+            and len(self._seen) >= FEWEST_ATTEMPTS
+            and self._failures >= FAILURE_SHARE * len(self._seen)
+        )
 
     def clear(self) -> None:
         self._seen.clear()

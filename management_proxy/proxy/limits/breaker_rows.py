@@ -1,4 +1,5 @@
-"""The breaker's state as all processes share it, and the attempts of this one by which it is opened."""
+"""The breaker's state as all processes share it, and the attempts of this one by which it is
+opened."""
 
 import logging
 import threading
@@ -27,7 +28,8 @@ class BreakerOpen(Exception):
 
 @dataclass(frozen=True)
 class Admission:
-    """The right to make one attempt; `trial` is the circuit when the attempt decides whether it closes."""
+    """The right to make one attempt; `trial` is the circuit when the attempt decides whether it
+    closes."""
 
     upstream: Upstream
     trial: Circuit | None = None
@@ -36,11 +38,15 @@ class Admission:
 def circuit_of(upstream: Upstream) -> Circuit:
     """The state as `find_upstream` read it with the upstream; closed if there was no row."""
     state: str | None = getattr(upstream, "breaker_state", None)
-    return Circuit(State(state), upstream.breaker_until.timestamp(), upstream.breaker_strikes) if state else Circuit()  # type: ignore[attr-defined]
+    if not state:
+        return Circuit()
+    until = upstream.breaker_until.timestamp()  # type: ignore[attr-defined]
+    return Circuit(State(state), until, upstream.breaker_strikes)  # type: ignore[attr-defined]
 
 
 def admit(upstream: Upstream) -> Admission:
-    """Let an attempt pass. Raises BreakerOpen. Of many callers who come when the time is over, one wins the trial."""
+    """Let an attempt pass. Raises BreakerOpen. Of many callers who come when the time is over, one
+    wins the trial."""
     circuit, now = circuit_of(upstream), time.time()
     if circuit.state is State.CLOSED:
         return Admission(upstream)
@@ -73,7 +79,9 @@ def _note(upstream: int, failed: bool, now: float) -> bool:
         return _windows.setdefault(upstream, Window()).note(failed, now)
 
 
-def _end_trial(upstream: Upstream, trial: Circuit, failed: bool | None, reason: str, now: float) -> None:
+def _end_trial(
+    upstream: Upstream, trial: Circuit, failed: bool | None, reason: str, now: float
+) -> None:
     if failed is None:
         _move(upstream, trial, Circuit(State.OPEN, now, trial.strikes))
     elif failed:
@@ -87,11 +95,16 @@ def _end_trial(upstream: Upstream, trial: Circuit, failed: bool | None, reason: 
 def _open(upstream: Upstream, reason: str, now: float) -> None:
     circuit = Circuit().opened(now)
     with transaction.atomic():
-        UpstreamBreaker.objects.get_or_create(upstream=upstream, defaults={"until": datetime.now(UTC)})
+        UpstreamBreaker.objects.get_or_create(
+            upstream=upstream, defaults={"until": datetime.now(UTC)}
+        )
         opened = _update(upstream, State.CLOSED, circuit, reason)
     _forget_attempts(upstream)
     if opened:
-        logger.warning("Breaker opened", extra={"upstream": upstream.name, "reason": reason, "until": circuit.until})
+        logger.warning(
+            "Breaker opened",
+            extra={"upstream": upstream.name, "reason": reason, "until": circuit.until},
+        )
 
 
 def _forget_attempts(upstream: Upstream) -> None:
@@ -107,5 +120,11 @@ def _move(upstream: Upstream, seen: Circuit, to: Circuit, reason: str = "") -> b
 def _update(upstream: Upstream, seen: State, to: Circuit, reason: str, **more: datetime) -> bool:
     rows = UpstreamBreaker.objects.filter(upstream=upstream, state=seen, **more)
     told = {"reason": reason[:300]} if reason else {}
-    changed = rows.update(state=to.state, until=datetime.fromtimestamp(to.until, UTC), strikes=to.strikes, changed_at=datetime.now(UTC), **told)
+    changed = rows.update(
+        state=to.state,
+        until=datetime.fromtimestamp(to.until, UTC),
+        strikes=to.strikes,
+        changed_at=datetime.now(UTC),
+        **told,
+    )
     return changed == 1

@@ -20,6 +20,12 @@ def close_breaker(request: HttpRequest, upstream_id: int) -> HttpResponse:
         raise PermissionDenied("Breakers are for staff.")
     upstream = get_object_or_404(Upstream, pk=upstream_id)
     breaker_rows.reset(upstream)
-    audit.record(request.user, "breaker.closed", upstream.name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED)
+    audit.record(
+        request.user,
+        "breaker.closed",
+        upstream.name,
+        upstream=upstream.name,
+        outcome=audit.Outcome.SUCCEEDED,
+    )
     messages.success(request, f"The breaker of {upstream.name} is closed.")
     return redirect("monitoring:page")

@@ -1,9 +1,11 @@
-"""How many calls of the proxy this process has in flight, so that an ill upstream never takes all its threads.
+"""How many calls of the proxy this process has in flight, so that an ill upstream never takes all
+its threads.
 
-Of the threads that serve requests (`WEB_THREADS`), one upstream gets at most half and all together leave a quarter free:
-those always answer the other pages. A call that finds its upstream's half taken waits for a short while, but only as long
-as calls keep ending: where nothing has moved for `STALLED_SECONDS`, waiting would only hold a thread. Whoever is not
-let in is told when to come again.
+Of the threads that serve requests (`WEB_THREADS`), one upstream gets at most half and all together
+leave a quarter free:
+those always answer the other pages. A call that finds its upstream's half taken waits for a short
+while, but only as long as calls keep ending: where nothing has moved for `STALLED_SECONDS`, waiting
+would only hold a thread. Whoever is not let in is told when to come again.
 """
 
 import threading
@@ -66,7 +68,9 @@ class Bulkhead:
         return self._in_flight[upstream] < self.slots and self._in_flight.total() < self.most_held
 
     def _wait(self, upstream: int) -> None:
-        if self._in_flight.total() + self._waiting.total() >= self.most_held or self._is_stalled(upstream):
+        if self._in_flight.total() + self._waiting.total() >= self.most_held or self._is_stalled(
+            upstream
+        ):
             raise Full
         give_up_at = self._clock() + LONGEST_WAIT_SECONDS
         self._waiting[upstream] += 1

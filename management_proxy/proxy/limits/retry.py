@@ -5,10 +5,11 @@
 | 1 | 0 to 0.1 |
 | 2 | 0 to 0.2 |
 
-An upstream that says `Retry-After` is given at least that time. Repeated are only calls that a policy lets be repeated,
-when the failure proves or implies that nothing was committed: no connection, a connection that broke, 502, 503, 504.
-Never a refusal, never a timeout once the request was sent, never a write. On top of that each process repeats at most one
-in ten of its recent requests to an upstream: an ill one gets a tenth more load from us, not three times as much.
+An upstream that says `Retry-After` is given at least that time. Repeated are only calls that a
+policy lets be repeated, when the failure proves or implies that nothing was committed: no
+connection, a connection that broke, 502, 503, 504. Never a refusal, never a timeout once the
+request was sent, never a write. On top of that each process repeats at most one in ten of its
+recent requests to an upstream: an ill one gets a tenth more load from us, not three times as much.
 """
 
 import random
@@ -25,7 +26,8 @@ GATEWAY_FAULTS = frozenset({502, 503, 504})
 
 
 class RetryBudget:
-    """Earns a share of a retry with every request and spends one with every retry; keeps no more than `most` of them."""
+    """Earns a share of a retry with every request and spends one with every retry; keeps no more
+    than `most` of them."""
 
     def __init__(self, share: float = 0.1, most: float = 10.0) -> None:
         self._share, self._most = share, most
@@ -49,7 +51,8 @@ class RetryBudget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: an error, or a status and what `Retry-After` said (seconds, 0 if nothing)."""
+    """How an attempt ended: an error, or a status and what `Retry-After` said (seconds, 0 if
+    nothing)."""
 
     error: AttemptFailed | None = None
     status: int = 0
@@ -63,8 +66,11 @@ class Outcome:
         return self.status in GATEWAY_FAULTS
 
 
-def pause_before_next(policy: Policy, outcome: Outcome, attempts: int, seconds_left: float) -> float | None:
-    """Seconds to wait before the next attempt; None if there must be none. `attempts` counts those made."""
+def pause_before_next(
+    policy: Policy, outcome: Outcome, attempts: int, seconds_left: float
+) -> float | None:
+    """Seconds to wait before the next attempt; None if there must be none. `attempts` counts those
+    made."""
     if not policy.retries or attempts >= MOST_ATTEMPTS or not outcome.is_repeatable:
         return None
     pause = max(outcome.retry_after, random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempts - 1)))  # noqa: S311
@@ -72,5 +78,6 @@ def pause_before_next(policy: Policy, outcome: Outcome, attempts: int, seconds_l
 
 
 def retry_after_seconds(value: str) -> float:
-    """What a `Retry-After` in seconds says; 0 for none, and for a date, which the upstream never sends."""
+    """What a `Retry-After` in seconds says; 0 for none, and for a date, which the upstream never
+    sends."""
     return float(value) if value.isdigit() and len(value) < 7 else 0.0

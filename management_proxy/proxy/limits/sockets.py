@@ -1,8 +1,9 @@
 """Sockets to upstreams that heed two things while they wait: time, and the caller's own connection.
 
-A thread that calls an upstream sets its `Watch` first. From then on every wait of that thread's sockets ends at the
-watch's deadline, at the limit of the present phase, or as soon as the caller hangs up; whichever comes first. A pooled
-connection serves many threads in turn, so the watch belongs to the thread and not to the socket.
+A thread that calls an upstream sets its `Watch` first. From then on every wait of that thread's
+sockets ends at the watch's deadline, at the limit of the present phase, or as soon as the caller
+hangs up; whichever comes first. A pooled connection serves many threads in turn, so the watch
+belongs to the thread and not to the socket.
 """
 
 import select
@@ -16,7 +17,8 @@ from typing import Any
 
 import httpcore
 
-# What a caller's closing looks like; elsewhere than on Linux it shows only once the connection is gone both ways.
+# What a caller's closing looks like; elsewhere than on Linux it shows only once the connection is
+# gone both ways.
 HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
@@ -43,7 +45,11 @@ class Watch:
 
     def enter(self, phase: str, seconds: float, *, each: bool = False) -> None:
         """Begin a phase that may last so long; with `each`, every wait in it may."""
-        self._phase, self._each, self._ends = phase, seconds, float("inf") if each else time.monotonic() + seconds
+        self._phase, self._each, self._ends = (
+            phase,
+            seconds,
+            float("inf") if each else time.monotonic() + seconds,
+        )
 
     def deadline_in(self) -> float:
         """Seconds until the deadline."""
@@ -73,12 +79,14 @@ class Watch:
             raise LimitPassed("total" if time.monotonic() >= self.deadline else self._phase)
 
     def be_patient_with_caller(self, seconds: float) -> None:
-        """Wait no longer than this for the caller to take each piece of the answer; the server makes the wait endless again."""
+        """Wait no longer than this for the caller to take each piece of the answer; the server
+        makes the wait endless again."""
         if self._caller is not None:
             self._caller.settimeout(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for a while. Raises LimitPassed if the deadline would pass, CallerLeft as soon as the caller leaves."""
+        """Do nothing for a while. Raises LimitPassed if the deadline would pass, CallerLeft as soon
+        as the caller leaves."""
         if time.monotonic() + seconds >= self.deadline:
             raise LimitPassed("total")
         self.enter("pause", seconds)
@@ -120,8 +128,15 @@ class WatchedStream(httpcore.NetworkStream):
     def close(self) -> None:
         self._inner.close()
 
-    def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None) -> httpcore.NetworkStream:
-        return WatchedStream(self._inner.start_tls(ssl_context, server_hostname, _thread.watch.left()))
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        return WatchedStream(
+            self._inner.start_tls(ssl_context, server_hostname, _thread.watch.left())
+        )
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -134,11 +149,18 @@ class WatchedBackend(httpcore.NetworkBackend):
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None, socket_options: Iterable[Any] | None = None
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         watch: Watch = _thread.watch
         started = time.monotonic()
         try:
-            return WatchedStream(self._inner.connect_tcp(host, port, watch.left(), local_address, socket_options))
+            return WatchedStream(
+                self._inner.connect_tcp(host, port, watch.left(), local_address, socket_options)
+            )
         finally:
             watch.connected_seconds += time.monotonic() - started

@@ -1,13 +1,22 @@
 """Which headers pass, each way; everything else stays where it came from.
 
-Upstream never get: the caller's credentials, cookies, forwarding and hop-by-hop headers. Callers never get: the upstream's
-CORS headers, cookies, banner and versions. Redirects do not pass at all.
+Upstream never get: the caller's credentials, cookies, forwarding and hop-by-hop headers. Callers
+never get: the upstream's CORS headers, cookies, banner and versions. Redirects do not pass at all.
 """
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-TO_UPSTREAM = ("Content-Type", "Accept", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
+TO_UPSTREAM = (
+    "Content-Type",
+    "Accept",
+    "Range",
+    "If-Range",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+)
 TO_CALLER = frozenset(
     {
         "accept-ranges",
@@ -31,16 +40,27 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 def headers_upstream(given: Mapping[str, str], key: str, url: str, request_id: str) -> RawHeaders:
     """The headers of the request that goes upstream; its length is added by whoever knows it."""
-    ours = {"Host": urlsplit(url).netloc, "Authorization": f"Bearer {key}", "Accept-Encoding": "identity", "User-Agent": "tollgate", "X-Request-Id": request_id}
+    ours = {
+        "Host": urlsplit(url).netloc,
+        "Authorization": f"Bearer {key}",
+        "Accept-Encoding": "identity",
+        "User-Agent": "tollgate",
+        "X-Request-Id": request_id,
+    }
     passed = {name: value for name in TO_UPSTREAM if (value := given.get(name))}
-    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in (ours | passed).items()]
+    return [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in (ours | passed).items()
+    ]
 
 
 def headers_to_caller(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers of the answer that its caller gets; a repeated one counts once, the first."""
     passed: dict[str, str] = {}
     for name, value in given:
-        if (text := name.decode("latin-1").lower()) in TO_CALLER and (clean := _clean(value)) is not None:
+        if (text := name.decode("latin-1").lower()) in TO_CALLER and (
+            clean := _clean(value)
+        ) is not None:
             passed.setdefault(text.title().replace("Etag", "ETag"), clean)
     return passed | ALWAYS
 

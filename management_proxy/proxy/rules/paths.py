@@ -1,7 +1,9 @@
-"""Targets that callers name: decoded once, refused before any I/O if they are not plainly a path below the prefix.
+"""Targets that callers name: decoded once, refused before any I/O if they are not plainly a path
+below the prefix.
 
-`<prefix>/<path>` goes to the default upstream, `<prefix>/@<upstream>/<path>` to the one of that name. What is sent
-upstream is built anew from the decoded parts, so that nothing of the caller's spelling gets there.
+`<prefix>/<path>` goes to the default upstream, `<prefix>/@<upstream>/<path>` to the one of that
+name. What is sent upstream is built anew from the decoded parts, so that nothing of the caller's
+spelling gets there.
 """
 
 import re
@@ -11,7 +13,8 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 PREFIX = "/api/management/"
 LONGEST_TARGET = 4096
 MOST_QUERY_MEMBERS = 32
-# Letters, digits and what names of files and accounts hold; no separator, no escape, no control character.
+# Letters, digits and what names of files and accounts hold; no separator, no escape, no control
+# character.
 _PART = re.compile(r"[A-Za-z0-9._~@+-]+")
 _NAME_OF_UPSTREAM = re.compile(r"@[a-z0-9][a-z0-9-]*")
 
@@ -22,7 +25,8 @@ class BadTarget(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Which upstream (empty: the default one), which path below its management URL, and which query."""
+    """Which upstream (empty: the default one), which path below its management URL, and which
+    query."""
 
     upstream: str
     path: str
@@ -60,7 +64,9 @@ def _part(raw: str) -> str:
     if part in ("", ".", ".."):
         raise BadTarget("empty parts and dots as parts are not allowed")
     if not _PART.fullmatch(part):
-        raise BadTarget("a part of the path holds a separator, an escape or a character that is not allowed")
+        raise BadTarget(
+            "a part of the path holds a separator, an escape or a character that is not allowed"
+        )
     return part
 
 
@@ -75,15 +81,27 @@ def _decoded(raw: str) -> str:
 
 def _query(raw: str) -> tuple[tuple[str, str], ...]:
     if ";" in raw:
-        raise BadTarget("a semicolon in the query")  # Go and others disagree about what it separates
+        raise BadTarget(
+            "a semicolon in the query"
+        )  # Go and others disagree about what it separates
     if not raw:
         return ()
     if re.search(r"%(?![0-9A-Fa-f]{2})", raw):
         raise BadTarget("a broken escape in the query")
     try:
-        members = parse_qsl(raw, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_QUERY_MEMBERS)
+        members = parse_qsl(
+            raw,
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MOST_QUERY_MEMBERS,
+        )
     except ValueError as error:  # also what is no UTF-8
         raise BadTarget("a malformed query") from error
-    if any(ord(character) < 32 or ord(character) == 127 for name, value in members for character in name + value):
+    if any(
+        ord(character) < 32 or ord(character) == 127
+        for name, value in members
+        for character in name + value
+    ):
         raise BadTarget("a control character in the query")
     return tuple(members)

@@ -1,9 +1,11 @@
-"""What the proxy lets through: one table, from contract section 10. What no row allows does not pass.
+"""What the proxy lets through: one table, from contract section 10. What no row allows does not
+pass.
 
-A row says for a path and methods who may call it, how large and how slow both bodies may be, whether a failed call may be
-repeated, what of the answer is masked, whether a write is handed to the funnel, and what confirmation a destructive form
-asks for. The same path and method may have several rows: one for each form (a query member such as `all` or `index`, or
-an emptied list) that needs a permission and a confirmation of its own.
+A row says for a path and methods who may call it, how large and how slow both bodies may be,
+whether a failed call may be repeated, what of the answer is masked, whether a write is handed to
+the funnel, and what confirmation a destructive form asks for. The same path and method may have
+several rows: one for each form (a query member such as `all` or `index`, or an emptied list) that
+needs a permission and a confirmation of its own.
 """
 
 import re
@@ -44,7 +46,8 @@ class Mask(StrEnum):
 
 
 class BodyRule(StrEnum):
-    """What a request's body must be before anything is sent (management_proxy/proxy/rules/request_bodies.py)."""
+    """What a request's body must be before anything is sent
+    (management_proxy/proxy/rules/request_bodies.py)."""
 
     NONE = "no body"
     JSON = "JSON"
@@ -66,7 +69,8 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: to connect, until the answer begins, for each further wait, and for everything together."""
+    """Seconds: to connect, until the answer begins, for each further wait, and for everything
+    together."""
 
     connect: float = 3.0
     first_byte: float = 10.0
@@ -80,10 +84,11 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One row. `path` is below the management URL; a part in braces stands for what `PARAMETERS` says.
+    """One row. `path` is below the management URL; a part in braces stands for what `PARAMETERS`
+    says.
 
-    `query` are the members that may be sent, `needs` those that must. `permission` is asked for besides the role;
-    `confirmation` is what the header `X-Tollgate-Confirm` must say.
+    `query` are the members that may be sent, `needs` those that must. `permission` is asked for
+    besides the role; `confirmation` is what the header `X-Tollgate-Confirm` must say.
     """
 
     path: str
@@ -103,7 +108,8 @@ class Policy:
     writes_through_funnel: bool = False
     permission: str = ""
     confirmation: str = ""
-    # The upstream asks others in turn: their faults and their slowness say nothing about the upstream.
+    # The upstream asks others in turn: their faults and their slowness say nothing about the
+    # upstream.
     reaches_beyond: bool = False
     # The body of a switch is worth reading in the trail, and holds no secret.
     audits_body: bool = False
@@ -115,7 +121,12 @@ class Policy:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         parts = re.split(r"\{(\w+)\}", self.path)
-        return re.compile("".join(f"(?:{PARAMETERS[part]})" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)))
+        return re.compile(
+            "".join(
+                f"(?:{PARAMETERS[part]})" if odd % 2 else re.escape(part)
+                for odd, part in enumerate(parts)
+            )
+        )
 
     def __str__(self) -> str:
         return f"{'/'.join(self.methods)} {self.path}" + (f" ({self.form})" if self.form else "")
@@ -135,21 +146,48 @@ DELETE_BY_INDEX = "management_proxy.delete_by_index"
 CHANGE_PLUGINS = "management_proxy.change_plugins"
 
 SWITCHES = (
-    "debug", "logging-to-file", "logs-max-total-size-mb", "error-logs-max-files", "request-log", "ws-auth", "request-retry", "max-retry-credentials",
-    "max-retry-interval", "force-model-prefix", "routing/strategy", "quota-exceeded/switch-project", "quota-exceeded/switch-preview-model",
+    "debug",
+    "logging-to-file",
+    "logs-max-total-size-mb",
+    "error-logs-max-files",
+    "request-log",
+    "ws-auth",
+    "request-retry",
+    "max-retry-credentials",
+    "max-retry-interval",
+    "force-model-prefix",
+    "routing/strategy",
+    "quota-exceeded/switch-project",
+    "quota-exceeded/switch-preview-model",
     "usage-statistics-enabled",
-)  # fmt: skip
-KEYED_LISTS = ("gemini-api-key", "interactions-api-key", "claude-api-key", "codex-api-key", "xai-api-key", "vertex-api-key")
+)
+KEYED_LISTS = (
+    "gemini-api-key",
+    "interactions-api-key",
+    "claude-api-key",
+    "codex-api-key",
+    "xai-api-key",
+    "vertex-api-key",
+)
 NAMED_LIST = "openai-compatibility"
 PROVIDER_MAPS = ("oauth-excluded-models", "oauth-model-alias", "oauth-request-scoped-errors")
 LOGINS = ("anthropic", "codex", "antigravity", "kimi", "xai")
 
 _READ = ("GET",)
-_CONFIG_WRITE: dict[str, Any] = {"effect": Effect.WRITE, "limits": Limits.of(15), "writes_through_funnel": True}
+_CONFIG_WRITE: dict[str, Any] = {
+    "effect": Effect.WRITE,
+    "limits": Limits.of(15),
+    "writes_through_funnel": True,
+}
 
 
 def _read(path: str, *query: str, seconds: float = 10, size: int = 64 * KIB, **more: Any) -> Policy:
-    row: dict[str, Any] = {"retries": True, "limits": Limits.of(seconds), "response_bytes": size, **more}
+    row: dict[str, Any] = {
+        "retries": True,
+        "limits": Limits.of(seconds),
+        "response_bytes": size,
+        **more,
+    }
     return Policy(path=path, methods=_READ, query=frozenset(query), **row)
 
 
@@ -177,9 +215,21 @@ def _list_rows(path: str, selectors: tuple[str, ...], size: int) -> Iterator[Pol
     put = _write("PUT", path, size=size, body=BodyRule.KEY_LIST)
     yield put
     yield replace(put, form=Form.EMPTY, permission=EMPTY_LISTS, confirmation=f"empty {path}")
-    yield _write("PATCH", path, *(("base-url",) if path in ("gemini-api-key", "interactions-api-key") else ()), size=64 * KIB, body=BodyRule.KEY_PATCH)
+    yield _write(
+        "PATCH",
+        path,
+        *(("base-url",) if path in ("gemini-api-key", "interactions-api-key") else ()),
+        size=64 * KIB,
+        body=BodyRule.KEY_PATCH,
+    )
     yield _delete(path, *selectors)
-    yield _delete(path, "index", form=Form.INDEX, permission=DELETE_BY_INDEX, confirmation=f"delete {path} by index")
+    yield _delete(
+        path,
+        "index",
+        form=Form.INDEX,
+        permission=DELETE_BY_INDEX,
+        confirmation=f"delete {path} by index",
+    )
 
 
 def _key_lists() -> Iterator[Policy]:
@@ -196,7 +246,9 @@ def _provider_maps() -> Iterator[Policy]:
         yield put
         yield replace(put, form=Form.EMPTY, permission=EMPTY_LISTS, confirmation=f"empty {path}")
         yield _write("PATCH", path, size=64 * KIB)
-        yield _delete(path, *(("provider",) if path == "oauth-excluded-models" else ("channel", "provider")))
+        yield _delete(
+            path, *(("provider",) if path == "oauth-excluded-models" else ("channel", "provider"))
+        )
 
 
 def _configuration() -> Iterator[Policy]:
@@ -214,35 +266,85 @@ def _accounts() -> Iterator[Policy]:
     yield _read("auth-files", "name", "auth_index", seconds=30, size=64 * MIB, streams=True)
     yield _read("auth-files/models", "name", size=MIB)
     yield _read("auth-files/download", "name", seconds=30, size=MIB, permission=READ_SECRETS)
-    upload: dict[str, Any] = {"body": BodyRule.ANY, "limits": Limits(first_byte=60, idle=15, total=60), "writes_through_funnel": False}
+    upload: dict[str, Any] = {
+        "body": BodyRule.ANY,
+        "limits": Limits(first_byte=60, idle=15, total=60),
+        "writes_through_funnel": False,
+    }
     yield _write("POST", "auth-files", "name", size=16 * MIB, response_bytes=MIB, **upload)
-    yield _write("DELETE", "auth-files", "name", size=64 * KIB, body=BodyRule.ANY, limits=slow, writes_through_funnel=False, response_bytes=MIB)
+    yield _write(
+        "DELETE",
+        "auth-files",
+        "name",
+        size=64 * KIB,
+        body=BodyRule.ANY,
+        limits=slow,
+        writes_through_funnel=False,
+        response_bytes=MIB,
+    )
     yield _delete(
-        "auth-files", "all", form=Form.ALL, permission=DELETE_EVERYTHING, confirmation="delete all auth files", limits=slow, writes_through_funnel=False
+        "auth-files",
+        "all",
+        form=Form.ALL,
+        permission=DELETE_EVERYTHING,
+        confirmation="delete all auth files",
+        limits=slow,
+        writes_through_funnel=False,
     )
     yield _write("PATCH", "auth-files/status", limits=slow)
-    yield _write("PATCH", "auth-files/fields", size=64 * KIB, limits=slow, writes_through_funnel=False)
-    yield _write("POST", "vertex/import", "location", size=MIB, body=BodyRule.ANY, limits=slow, writes_through_funnel=False)
+    yield _write(
+        "PATCH", "auth-files/fields", size=64 * KIB, limits=slow, writes_through_funnel=False
+    )
+    yield _write(
+        "POST",
+        "vertex/import",
+        "location",
+        size=MIB,
+        body=BodyRule.ANY,
+        limits=slow,
+        writes_through_funnel=False,
+    )
     yield _write("POST", "reset-quota", writes_through_funnel=False)
     yield _read("api-key-usage", seconds=15, size=16 * MIB, masks=Mask.KEYS_IN_NAMES)
 
 
 def _logins() -> Iterator[Policy]:
-    start: dict[str, Any] = {"effect": Effect.START, "role": Role.SIGNED_IN, "retries": False, "reaches_beyond": True}
+    start: dict[str, Any] = {
+        "effect": Effect.START,
+        "role": Role.SIGNED_IN,
+        "retries": False,
+        "reaches_beyond": True,
+    }
     for name in LOGINS:
         yield _read(f"{name}-auth-url", seconds=45 if name in ("kimi", "xai") else 15, **start)
     yield _read("{plugin}-auth-url", seconds=45, **{**start, "role": Role.STAFF})
     # Without a state the upstream says "ok", whatever happened.
-    yield _read("get-auth-status", "state", needs=frozenset({"state"}), seconds=15, role=Role.OAUTH_OWNER)
+    yield _read(
+        "get-auth-status", "state", needs=frozenset({"state"}), seconds=15, role=Role.OAUTH_OWNER
+    )
     bound: dict[str, Any] = {"role": Role.OAUTH_OWNER, "writes_through_funnel": False}
     yield _write("POST", "oauth-callback", **bound)
     yield _delete("oauth-session", "state", limits=Limits.of(10), **bound)
 
 
 def _logs() -> Iterator[Policy]:
-    download: dict[str, Any] = {"seconds": 300, "size": 512 * MIB, "limits": Limits(first_byte=30, idle=30, total=300), "streams": True}
+    download: dict[str, Any] = {
+        "seconds": 300,
+        "size": 512 * MIB,
+        "limits": Limits(first_byte=30, idle=30, total=300),
+        "streams": True,
+    }
     # Without a limit the upstream reads all of its files into one answer.
-    yield _read("logs", "after", "limit", "cursor", needs=frozenset({"limit"}), seconds=30, size=16 * MIB, masks=Mask.LOG_LINES)
+    yield _read(
+        "logs",
+        "after",
+        "limit",
+        "cursor",
+        needs=frozenset({"limit"}),
+        seconds=30,
+        size=16 * MIB,
+        masks=Mask.LOG_LINES,
+    )
     yield _delete("logs", limits=Limits.of(30), writes_through_funnel=False)
     yield _read("request-error-logs", seconds=15)
     yield _read("request-error-logs/{log}", **download)
@@ -250,7 +352,11 @@ def _logs() -> Iterator[Policy]:
 
 
 def _plugins() -> Iterator[Policy]:
-    change: dict[str, Any] = {"size": 64 * KIB, "permission": CHANGE_PLUGINS, "writes_through_funnel": False}
+    change: dict[str, Any] = {
+        "size": 64 * KIB,
+        "permission": CHANGE_PLUGINS,
+        "writes_through_funnel": False,
+    }
     yield _read("plugins", seconds=15, size=MIB, masks=Mask.NAMED)
     yield _read("plugins/{plugin}/config", seconds=15, size=MIB, masks=Mask.NAMED)
     yield _write("PUT PATCH", "plugins/{plugin}/config", **change)
@@ -258,7 +364,16 @@ def _plugins() -> Iterator[Policy]:
     yield _read("plugin-store", seconds=60, size=MIB, reaches_beyond=True)
 
 
-POLICIES: tuple[Policy, ...] = (*_configuration(), *_switches(), *_key_lists(), *_provider_maps(), *_accounts(), *_logins(), *_logs(), *_plugins())
+POLICIES: tuple[Policy, ...] = (
+    *_configuration(),
+    *_switches(),
+    *_key_lists(),
+    *_provider_maps(),
+    *_accounts(),
+    *_logins(),
+    *_logs(),
+    *_plugins(),
+)
 
 # Routes of the contract that never pass, and why; shown beside the table.
 NEVER: dict[str, str] = {
@@ -272,6 +387,9 @@ NEVER: dict[str, str] = {
 
 @lru_cache(maxsize=1024)
 def rows_for_path(path: str) -> tuple[Policy, ...]:
-    """Every row for a path, whatever the method; empty if it is not listed. An exact path comes before a pattern."""
+    """Every row for a path, whatever the method; empty if it is not listed. An exact path comes
+    before a pattern."""
     exact = tuple(policy for policy in POLICIES if policy.path == path)
-    return exact or tuple(policy for policy in POLICIES if "{" in policy.path and policy.pattern.fullmatch(path))
+    return exact or tuple(
+        policy for policy in POLICIES if "{" in policy.path and policy.pattern.fullmatch(path)
+    )

@@ -41,23 +41,36 @@ class Row:
 
 def row_of(policy: Policy) -> Row:
     """The row in words."""
-    return Row(policy, _who(policy), _bodies(policy), _limits(policy.limits), tuple(_remarks(policy)))
+    return Row(
+        policy, _who(policy), _bodies(policy), _limits(policy.limits), tuple(_remarks(policy))
+    )
 
 
 def _who(policy: Policy) -> str:
-    permission = f" with {policy.permission.removeprefix('management_proxy.')}" if policy.permission else ""
+    permission = (
+        f" with {policy.permission.removeprefix('management_proxy.')}" if policy.permission else ""
+    )
     return f"{policy.role}{permission}; token: {scope_needed(policy).value}"
 
 
 def _bodies(policy: Policy) -> str:
-    going_in = f"in: {policy.body}, {_size(policy.request_bytes)}" if policy.body is not BodyRule.NONE else "in: nothing"
-    return f"{going_in}; out: {_size(policy.response_bytes)}{', streamed' if policy.streams else ''}"
+    going_in = (
+        f"in: {policy.body}, {_size(policy.request_bytes)}"
+        if policy.body is not BodyRule.NONE
+        else "in: nothing"
+    )
+    return (
+        f"{going_in}; out: {_size(policy.response_bytes)}{', streamed' if policy.streams else ''}"
+    )
 
 
 def _limits(limits: Limits) -> str:
     if limits.first_byte == limits.idle == limits.total:
         return f"{limits.connect:g} s to connect, {limits.total:g} s in all"
-    return f"{limits.connect:g} s to connect, {limits.first_byte:g} s to the first byte, {limits.idle:g} s between bytes, {limits.total:g} s in all"
+    return (
+        f"{limits.connect:g} s to connect, {limits.first_byte:g} s to the first byte,"
+        f" {limits.idle:g} s between bytes, {limits.total:g} s in all"
+    )
 
 
 def _remarks(policy: Policy) -> list[str]:
@@ -73,4 +86,10 @@ def _remarks(policy: Policy) -> list[str]:
 
 
 def _size(count: int) -> str:
-    return f"{count // MIB} MiB" if count >= MIB else f"{count // KIB} KiB" if count >= KIB else f"{count} B"
+    return (
+        f"{count // MIB} MiB"
+        if count >= MIB
+        else f"{count // KIB} KiB"
+        if count >= KIB
+        else f"{count} B"
+    )

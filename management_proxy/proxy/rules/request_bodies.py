@@ -1,6 +1,8 @@
-"""What a request's body must be before anything of it is sent: the upstream empties lists and maps on a slip (contract fact 10).
+"""What a request's body must be before anything of it is sent: the upstream empties lists and maps
+on a slip (contract fact 10).
 
-Rules read the body as the upstream does (names of members in any case), and refuse what it would accept and misread.
+Rules read the body as the upstream does (names of members in any case), and refuse what it would
+accept and misread.
 """
 
 import re
@@ -14,8 +16,11 @@ from management_proxy.proxy.rules.policies import BodyRule, Form
 
 # Lists whose entries the upstream drops in silence when they have no base URL (contract 6.3).
 _DROPS_WITHOUT_URL = frozenset({"codex-api-key", "xai-api-key", "openai-compatibility"})
-# What a masked answer shows in place of a secret, come back (monitoring/masking.py), also as JSON and YAML escape it.
-_MASKED = re.compile(rb"(?:\xe2\x80\xa6|\\u2026)[^\"'\s]{0,4}[\"'\s,]|://(?:\xe2\x80\xa6|\\u2026)@", re.IGNORECASE)
+# What a masked answer shows in place of a secret, come back (monitoring/masking.py), also as JSON
+# and YAML escape it.
+_MASKED = re.compile(
+    rb"(?:\xe2\x80\xa6|\\u2026)[^\"'\s]{0,4}[\"'\s,]|://(?:\xe2\x80\xa6|\\u2026)@", re.IGNORECASE
+)
 
 
 class BadBody(Exception):
@@ -55,12 +60,18 @@ def form_of_body(rule: BodyRule, path: str, body: bytes) -> Form:
 def _key_list(path: str, body: bytes) -> Form:
     value = _decoded(body)
     # A wrapped list without any entry is refused by the upstream itself.
-    lists = [entries for entries in _members(value, "items") if entries] if isinstance(value, dict) else [value]
+    lists = (
+        [entries for entries in _members(value, "items") if entries]
+        if isinstance(value, dict)
+        else [value]
+    )
     return Form.EMPTY if any(_is_emptied(path, entries) for entries in lists) else Form.PLAIN
 
 
 def _is_emptied(path: str, entries: Any) -> bool:
-    return entries is None or (isinstance(entries, list) and not any(_is_kept(path, entry) for entry in entries))
+    return entries is None or (
+        isinstance(entries, list) and not any(_is_kept(path, entry) for entry in entries)
+    )
 
 
 def _is_kept(path: str, item: Any) -> bool:
@@ -68,12 +79,16 @@ def _is_kept(path: str, item: Any) -> bool:
         return bool(item.strip())
     if not isinstance(item, dict):
         return item is not None
-    has_key, has_url = (any(not _is_blank(text) for text in _members(item, name)) for name in ("api-key", "base-url"))
+    has_key, has_url = (
+        any(not _is_blank(text) for text in _members(item, name))
+        for name in ("api-key", "base-url")
+    )
     return has_url if path in _DROPS_WITHOUT_URL else has_key or has_url
 
 
 def _key_patch(path: str, body: bytes) -> Form:
-    """A blank client key would let everybody in; an entry whose last telling member is blanked is removed in silence."""
+    """A blank client key would let everybody in; an entry whose last telling member is blanked is
+    removed in silence."""
     value = _decoded(body)
     if path == "api-keys":
         if any(_says_blank(new) for name in ("new", "value") for new in _members(value, name)):
@@ -88,8 +103,13 @@ def _key_patch(path: str, body: bytes) -> Form:
 
 
 def _members(value: Any, name: str) -> list[Any]:
-    """Every member of that name, in any case and fold: the upstream takes the last of them, whichever that is."""
-    return [member for given, member in value.items() if given.casefold() == name] if isinstance(value, dict) else []
+    """Every member of that name, in any case and fold: the upstream takes the last of them,
+    whichever that is."""
+    return (
+        [member for given, member in value.items() if given.casefold() == name]
+        if isinstance(value, dict)
+        else []
+    )
 
 
 def _is_blank(value: Any) -> bool:
@@ -117,7 +137,11 @@ def _provider_map(path: str, body: bytes) -> Form:
 def _lower_names(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         return {name.casefold(): _lower_names(item, depth - 1) for name, item in value.items()}
-    return [_lower_names(item, depth - 1) for item in value] if isinstance(value, list) and depth else value
+    return (
+        [_lower_names(item, depth - 1) for item in value]
+        if isinstance(value, list) and depth
+        else value
+    )
 
 
 def _configuration(path: str, body: bytes) -> Form:
@@ -126,7 +150,10 @@ def _configuration(path: str, body: bytes) -> Form:
     except BadYaml as error:
         raise BadBody("the configuration is no YAML") from error
     if not isinstance(document, dict) or not document:
-        raise BadBody("the configuration is no mapping; an empty one would switch the upstream's management off")
+        raise BadBody(
+            "the configuration is no mapping; an empty one would switch the upstream's"
+            " management off"
+        )
     # Without client keys the upstream serves everybody.
     return Form.EMPTY if _is_emptied("api-keys", document.get("api-keys")) else Form.PLAIN
 

@@ -1,7 +1,9 @@
-"""Secrets taken out of answers before a browser gets them; whoever may read secrets has to ask for them by a header.
+"""Secrets taken out of answers before a browser gets them; whoever may read secrets has to ask for
+them by a header.
 
-A masked answer says the same but for the secrets, of which the last four characters stay (none of a short one). It is
-written anew, so only its meaning is kept, not its bytes. What cannot be read cannot be masked and does not pass.
+A masked answer says the same but for the secrets, of which the last four characters stay (none of a
+short one). It is written anew, so only its meaning is kept, not its bytes. What cannot be read
+cannot be masked and does not pass.
 """
 
 import re
@@ -16,10 +18,14 @@ from monitoring.masking import last4
 
 MOST_NODES = 500_000
 
-_SECRET_NAME = re.compile(r"key|token|secret|passw|authorization|cookie|credential|private", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"key|token|secret|passw|authorization|cookie|credential|private", re.IGNORECASE
+)
 _MAPS_OF_SECRETS = frozenset({"headers", "header"})
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_VALUE_IN_LINE = re.compile(r"(?<=[?&])((?:value|[\w-]*(?:key|token|secret)[\w-]*)=)([^&\s\"]+)", re.IGNORECASE)
+_VALUE_IN_LINE = re.compile(
+    r"(?<=[?&])((?:value|[\w-]*(?:key|token|secret)[\w-]*)=)([^&\s\"]+)", re.IGNORECASE
+)
 
 
 class Unmaskable(Exception):
@@ -49,7 +55,8 @@ def _yaml(body: bytes) -> bytes:
 
 
 class _Masker:
-    """One walk over a document, refused when it turns out enormous (YAML may name the same part many times)."""
+    """One walk over a document, refused when it turns out enormous (YAML may name the same part
+    many times)."""
 
     def __init__(self) -> None:
         self._nodes = 0
@@ -80,10 +87,14 @@ def _named(document: Any) -> Any:
 
 
 def _keys_in_names(document: Any) -> Any:
-    """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are told apart by a number."""
+    """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are told apart by a
+    number."""
     if not isinstance(document, dict):
         return _named(document)
-    return {name: _renamed(entries) if isinstance(entries, dict) else _Masker().named(entries, name) for name, entries in document.items()}
+    return {
+        name: _renamed(entries) if isinstance(entries, dict) else _Masker().named(entries, name)
+        for name, entries in document.items()
+    }
 
 
 def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +118,11 @@ def _log_lines(document: Any) -> Any:
 
 
 def _masked_line(line: Any) -> Any:
-    return _VALUE_IN_LINE.sub(lambda found: found[1] + last4(found[2]), line) if isinstance(line, str) else line
+    return (
+        _VALUE_IN_LINE.sub(lambda found: found[1] + last4(found[2]), line)
+        if isinstance(line, str)
+        else line
+    )
 
 
 _MASKS: dict[Mask, Callable[[bytes], bytes]] = {

@@ -5,7 +5,16 @@ from typing import Any
 from management_proxy.simulator.accounts.files import AuthDirectory, AuthFile
 from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.http.routing import Refusal, Routes
-from management_proxy.simulator.http.wire import BadBody, Request, Response, answer, error, member, ok, read_object
+from management_proxy.simulator.http.wire import (
+    BadBody,
+    Request,
+    Response,
+    answer,
+    error,
+    member,
+    ok,
+    read_object,
+)
 from management_proxy.simulator.keys.families import FAMILIES
 from management_proxy.simulator.keys.lists import HEAVIEST, credential_id
 
@@ -51,7 +60,10 @@ class AuthFileChangeRoutes:
         self.store = store
 
     def routes(self) -> Routes:
-        return {("PATCH", "auth-files/status"): self.status, ("PATCH", "auth-files/fields"): self.fields}
+        return {
+            ("PATCH", "auth-files/status"): self.status,
+            ("PATCH", "auth-files/fields"): self.fields,
+        }
 
     def status(self, request: Request) -> Response:
         body = _body(request)
@@ -81,13 +93,22 @@ class AuthFileChangeRoutes:
             for family in FAMILIES.values():
                 for entry in values.get(family.route) or []:
                     if "name" not in family.fields and credential_id(family, entry) == wanted:
-                        others = [pattern for pattern in entry.get("excluded-models") or [] if pattern != "*"]
+                        others = [
+                            pattern
+                            for pattern in entry.get("excluded-models") or []
+                            if pattern != "*"
+                        ]
                         entry["excluded-models"] = [*others, "*"] if disabled else others
                         return
             raise Refusal(error(404, "config api key entry not found"))
 
         self.store.write(change, synchronous=True)
-        told = {"disabled": disabled, "excluded_pattern": "*", "status": "ok", "via": "config:excluded-models"}
+        told = {
+            "disabled": disabled,
+            "excluded_pattern": "*",
+            "status": "ok",
+            "via": "config:excluded-models",
+        }
         return answer(told)
 
     def fields(self, request: Request) -> Response:
@@ -115,7 +136,9 @@ def _canonical(fields: dict[str, Any]) -> dict[str, Any]:
         name = field.replace("-", "_") if field in HYPHENATED else field
         before = origin.get(name)
         if before is not None and (before == name) == (field == name):
-            raise Refusal(error(400, f'auth file fields "{before}" and "{field}" refer to the same field'))
+            raise Refusal(
+                error(400, f'auth file fields "{before}" and "{field}" refer to the same field')
+            )
         if before is None or field == name:
             result[name], origin[name] = value, field
     return result

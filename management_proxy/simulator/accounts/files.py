@@ -55,7 +55,9 @@ class AuthFile:
 class AuthDirectory:
     """All auth files, by name."""
 
-    def __init__(self, clock: Clock, offset_minutes: int, profile: Profile, results: Results) -> None:
+    def __init__(
+        self, clock: Clock, offset_minutes: int, profile: Profile, results: Results
+    ) -> None:
         self._clock = clock
         self._offset = offset_minutes
         self._profile = profile
@@ -80,7 +82,9 @@ class AuthDirectory:
         now = self._clock()
         raw = go_json(content, sort=True)
         with self.lock:
-            self._files[file.name] = replace(file, raw=raw, content=content, modified_at=now, updated_at=now)
+            self._files[file.name] = replace(
+                file, raw=raw, content=content, modified_at=now, updated_at=now
+            )
         self.on_changed()
 
     def remove(self, name: str) -> bool:
@@ -156,7 +160,9 @@ def _claims(token: Any) -> dict[str, Any]:
         return {}
     payload = token.split(".")[1]
     try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get(CLAIMS, {})
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get(
+            CLAIMS, {}
+        )
     except (ValueError, binascii.Error, AttributeError):
         return {}
     named = {**claims, "plan_type": claims.get("chatgpt_plan_type", claims.get("plan_type"))}
@@ -179,8 +185,12 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as problem:
         raise InvalidAuthFile(f"json: {problem}") from problem
     if not isinstance(value, dict):
-        kind = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}.get(type(value), "null")
-        raise InvalidAuthFile(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+        kind = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}.get(
+            type(value), "null"
+        )
+        raise InvalidAuthFile(
+            f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+        )
     return value
 
 
@@ -190,5 +200,7 @@ def go_json_problem(text: str, position: int) -> str:
     if not rest or position >= len(text):
         return "unexpected end of JSON input"
     before = text[:position].rstrip()
-    place = "beginning of object key string" if before.endswith(("{", ",")) else "beginning of value"
+    place = (
+        "beginning of object key string" if before.endswith(("{", ",")) else "beginning of value"
+    )
     return f"invalid character '{rest[0]}' looking for {place}"

@@ -1,7 +1,8 @@
 """OAuth logins: starting, polling, delivering the code, cancelling (contract 7).
 
-A session is pending until a code arrives (or a device flow is approved), then finished after a moment; a finished one is
-remembered for a minute, an idle one for half an hour. A code or approval whose text starts with `bad` fails.
+A session is pending until a code arrives (or a device flow is approved), then finished after a
+moment; a finished one is remembered for a minute, an idle one for half an hour. A code or approval
+whose text starts with `bad` fails.
 """
 
 import random
@@ -16,7 +17,16 @@ from management_proxy.simulator.accounts.files import AuthDirectory
 from management_proxy.simulator.clock import NANOSECONDS, Clock
 from management_proxy.simulator.control.profiles import UNKNOWN_STATE_TOLD_SINCE, Profile
 from management_proxy.simulator.http.routing import Routes
-from management_proxy.simulator.http.wire import BadBody, Request, Response, answer, error, go_json, member, read_object
+from management_proxy.simulator.http.wire import (
+    BadBody,
+    Request,
+    Response,
+    answer,
+    error,
+    go_json,
+    member,
+    read_object,
+)
 
 REMEMBERED_SECONDS = 60.0
 LONGEST_SESSION_SECONDS = 30 * 60.0
@@ -54,7 +64,8 @@ FLOWS = {
             "https://claude.ai/oauth/authorize",
             "9d1c250a-e61b-44d9-88ed-5944d1962f5e",
             "http://localhost:54545/callback",
-            "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload",
+            "user:profile user:inference user:sessions:claude_code user:mcp_servers"
+            " user:file_upload",
         ),
         Flow(
             "codex",
@@ -105,7 +116,9 @@ class OAuth:
         self._logins = 0
 
     def routes(self) -> Routes:
-        starts: Routes = {("GET", f"{name}-auth-url"): self._start_of(flow) for name, flow in FLOWS.items()}
+        starts: Routes = {
+            ("GET", f"{name}-auth-url"): self._start_of(flow) for name, flow in FLOWS.items()
+        }
         return {
             **starts,
             ("GET", "get-auth-status"): self.poll,
@@ -122,7 +135,9 @@ class OAuth:
             return error(500, "failed to generate authorization url")
         now = self._clock()
         random_hex = f"{self._random.getrandbits(128):032x}"
-        state = f"{flow.device_prefix}-{int(now * NANOSECONDS)}" if flow.device_prefix else random_hex
+        state = (
+            f"{flow.device_prefix}-{int(now * NANOSECONDS)}" if flow.device_prefix else random_hex
+        )
         with self._lock:
             self.sessions[state] = Session(state, flow.name, now)
         if not flow.device_prefix:
@@ -150,7 +165,9 @@ class OAuth:
             for session in list(self.sessions.values()):
                 if session.status == "wait":
                     self._advance(session, now)
-                if (session.status == "ok" and now - session.finished_at > REMEMBERED_SECONDS) or now - session.started_at > LONGEST_SESSION_SECONDS:
+                if (
+                    session.status == "ok" and now - session.finished_at > REMEMBERED_SECONDS
+                ) or now - session.started_at > LONGEST_SESSION_SECONDS:
                     del self.sessions[session.state]
 
     def _advance(self, session: Session, now: float) -> None:
@@ -161,11 +178,16 @@ class OAuth:
                 self._succeed(session, now)
         elif session.finish_at is None and now - session.started_at > self._patience(session):
             is_device = FLOWS[session.provider].device_prefix
-            self._fail(session, "Authentication failed" if is_device else "Timeout waiting for OAuth callback")
+            self._fail(
+                session,
+                "Authentication failed" if is_device else "Timeout waiting for OAuth callback",
+            )
 
     @staticmethod
     def _patience(session: Session) -> float:
-        return LONGEST_SESSION_SECONDS if FLOWS[session.provider].device_prefix else CALLBACK_SECONDS
+        return (
+            LONGEST_SESSION_SECONDS if FLOWS[session.provider].device_prefix else CALLBACK_SECONDS
+        )
 
     @staticmethod
     def _fail(session: Session, problem: str) -> None:
@@ -175,7 +197,12 @@ class OAuth:
         self._logins += 1
         kind = FILE_TYPES.get(session.provider, session.provider)
         email = f"login{self._logins}@example.com"
-        content = {"type": kind, "email": email, "access_token": f"{kind}-token-{self._logins}", "disabled": False}
+        content = {
+            "type": kind,
+            "email": email,
+            "access_token": f"{kind}-token-{self._logins}",
+            "disabled": False,
+        }
         name = f"kimi-{int(now * 1000)}.json" if kind == "kimi" else f"{kind}-{email}.json"
         self._directory.save(name, go_json(content, sort=True))
         session.status, session.finished_at = "ok", now
@@ -190,7 +217,11 @@ class OAuth:
         session = self.sessions.get(state)
         if session is None:
             known = self._profile.since(UNKNOWN_STATE_TOLD_SINCE)
-            return answer({"error": "unknown or expired state", "status": "error"} if known else {"status": "ok"})
+            return answer(
+                {"error": "unknown or expired state", "status": "error"}
+                if known
+                else {"status": "ok"}
+            )
         if session.status == "error":
             return answer({"error": session.problem, "status": "error"})
         return answer({"status": session.status})
@@ -266,5 +297,8 @@ def _callback_values(request: Request) -> dict[str, str]:
     if not all(isinstance(value, str) for value in given.values()):
         raise BadBody("not texts")
     pasted = parse_qs(urlsplit(given["redirect_url"]).query)
-    values = {name: (given[name] or pasted.get(name, [""])[0]).strip() for name in ("code", "state", "error")}
+    values = {
+        name: (given[name] or pasted.get(name, [""])[0]).strip()
+        for name in ("code", "state", "error")
+    }
     return {**values, "provider": given["provider"].strip().lower()}

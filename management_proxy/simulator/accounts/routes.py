@@ -5,7 +5,16 @@ from typing import Any
 from management_proxy.simulator.accounts.files import AuthDirectory, InvalidAuthFile
 from management_proxy.simulator.http.multipart import BadForm, read_files
 from management_proxy.simulator.http.routing import Refusal, Routes
-from management_proxy.simulator.http.wire import BadBody, Request, Response, answer, error, member, ok, read_json
+from management_proxy.simulator.http.wire import (
+    BadBody,
+    Request,
+    Response,
+    answer,
+    error,
+    member,
+    ok,
+    read_json,
+)
 from management_proxy.simulator.traffic import catalog
 
 
@@ -82,11 +91,14 @@ class AuthFileRoutes:
         outcomes = [(name, self._save(name, raw)) for name, raw in files]
         if len(outcomes) == 1:
             problem = outcomes[0][1]
-            return error(400 if problem == "file must be .json" else 500, problem) if problem else ok()
+            return (
+                error(400 if problem == "file must be .json" else 500, problem) if problem else ok()
+            )
         return _several("uploaded", outcomes)
 
     def delete(self, request: Request) -> Response:
-        # `all` wins over any names, so a stray `all=1` erases everything; that is what the real server does.
+        # `all` wins over any names, so a stray `all=1` erases everything; that is what the real
+        # server does.
         if request.first("all") in ("true", "1", "*"):
             return answer({"deleted": self.directory.clear(), "status": "ok"})
         names = _names(request)

@@ -1,4 +1,5 @@
-"""Token counters of an attempt, raw and broken down, as each provider family means them (contract 2.5)."""
+"""Token counters of an attempt, raw and broken down, as each provider family means them (contract
+2.5)."""
 
 import random
 from dataclasses import dataclass

@@ -56,7 +56,11 @@ _SHOWN: dict[str, Any] = {
     "request-retry": 0,
     "max-retry-credentials": 0,
     "max-retry-interval": 0,
-    "quota-exceeded": {"switch-project": False, "switch-preview-model": False, "antigravity-credits": False},
+    "quota-exceeded": {
+        "switch-project": False,
+        "switch-preview-model": False,
+        "antigravity-credits": False,
+    },
     "routing": {},
     "ws-auth": True,
     "antigravity": {},
@@ -94,7 +98,13 @@ _SHOWN: dict[str, Any] = {
     "disable-claude-cloak-mode": False,
     "openai-compatibility": None,
     "vertex-api-key": None,
-    "payload": {"default": None, "default-raw": None, "override": None, "override-raw": None, "filter": None},
+    "payload": {
+        "default": None,
+        "default-raw": None,
+        "override": None,
+        "override-raw": None,
+        "filter": None,
+    },
 }
 _HIDDEN: dict[str, Any] = {
     "host": "",

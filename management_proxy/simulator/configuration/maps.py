@@ -1,4 +1,5 @@
-"""The `oauth-*` maps by provider or channel, including how a PUT of the wrong shape clears them (contract 6.4)."""
+"""The `oauth-*` maps by provider or channel, including how a PUT of the wrong shape clears them
+(contract 6.4)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,8 @@ class MapRoutes:
         value = read_json(request.body, trailing=False)
         if value is not None and not isinstance(value, dict):
             raise BadBody("not an object")
-        # A map of the wrong shape is taken for one whose `items` are missing, and clears the setting.
+        # A map of the wrong shape is taken for one whose `items` are missing, and clears the
+        # setting.
         kept = self._map(value) or self._map(member(value or {}, "items")) or {}
         self._store(kept)
         return ok()
@@ -74,7 +76,11 @@ class MapRoutes:
         lists = list(value.values())
         if not all(isinstance(items, list) and self._fits(items) for items in lists):
             return None
-        return {name.strip().lower(): self._normalised(items) for name, items in value.items() if name.strip()}
+        return {
+            name.strip().lower(): self._normalised(items)
+            for name, items in value.items()
+            if name.strip()
+        }
 
     def _fits(self, items: list[Any]) -> bool:
         return all(isinstance(item, self.kind.element) for item in items)

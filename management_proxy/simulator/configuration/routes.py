@@ -29,7 +29,13 @@ class ConfigRoutes:
 
     def read(self, _request: Request) -> Response:
         values = self.store.memory
-        return answer({key: self._shown(key, value) for key, value in values.items() if key not in HIDDEN_KEYS})
+        return answer(
+            {
+                key: self._shown(key, value)
+                for key, value in values.items()
+                if key not in HIDDEN_KEYS
+            }
+        )
 
     @staticmethod
     def _shown(key: str, value: Any) -> Any:

@@ -1,12 +1,14 @@
 """The live configuration, its file, and the reload between them that loses writes (contract 6.5-3).
 
-A write changes memory, saves the whole memory to the file, answers, and schedules a reload. The reload reads the file at
-once and *replaces* memory by what it read only after a window. A write that lands inside the window is answered 200 and
-saved, starts no reload of its own, vanishes from memory when the window ends, and is erased from the file by the next
-write. The window and the time of a write grow with the configuration, as measured: a pause of twice what the write took
-is always enough.
+A write changes memory, saves the whole memory to the file, answers, and schedules a reload. The
+reload reads the file at once and *replaces* memory by what it read only after a window. A write
+that lands inside the window is answered 200 and saved, starts no reload of its own, vanishes from
+memory when the window ends, and is erased from the file by the next write. The window and the time
+of a write grow with the configuration, as measured: a pause of twice what the write took is always
+enough.
 
-Reloads are applied when somebody looks (`settle`), so the clock alone decides and tests need no waiting.
+Reloads are applied when somebody looks (`settle`), so the clock alone decides and tests need no
+waiting.
 """
 
 import copy
@@ -41,7 +43,9 @@ class Reload:
 class ConfigStore:
     """Memory, file, and the pending reload."""
 
-    def __init__(self, text: str, clock: Clock, sleep: Sleep, *, seed: int = 0, window: float | None = None) -> None:
+    def __init__(
+        self, text: str, clock: Clock, sleep: Sleep, *, seed: int = 0, window: float | None = None
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random(seed)
@@ -76,7 +80,8 @@ class ConfigStore:
         self.on_applied(self.applied)
 
     def write(self, change: Callable[[dict[str, Any]], None], *, synchronous: bool = False) -> None:
-        """Change memory, save it and schedule the reload; a change that raises leaves everything as it was."""
+        """Change memory, save it and schedule the reload; a change that raises leaves everything as
+        it was."""
         with self.lock:
             self.settle()
             draft = copy.deepcopy(self.memory)
@@ -92,7 +97,8 @@ class ConfigStore:
         self._sleep(took)
 
     def _schedule(self, seconds: float) -> None:
-        # A reload under way takes no notice of a change that comes meanwhile; that is how writes are lost.
+        # A reload under way takes no notice of a change that comes meanwhile; that is how writes
+        # are lost.
         if self._pending is None:
             self._pending = Reload(copy.deepcopy(self._saved), self._clock() + seconds)
 
@@ -114,7 +120,8 @@ class ConfigStore:
             return self._base_text
 
     def replace(self, text: str) -> None:
-        """Take a whole new file, as `PUT /config.yaml` does; an empty one is not noticed by the watcher."""
+        """Take a whole new file, as `PUT /config.yaml` does; an empty one is not noticed by the
+        watcher."""
         values = yaml_text.parse(text)
         with self.lock:
             self.memory = values
@@ -125,7 +132,8 @@ class ConfigStore:
                 self._pending = Reload(copy.deepcopy(values), self._clock() + WATCHER_SECONDS)
 
     def force(self, settings: dict[str, Any]) -> None:
-        """Set values in memory, file and runtime at once; no client did it, so nothing is reloaded or lost."""
+        """Set values in memory, file and runtime at once; no client did it, so nothing is reloaded
+        or lost."""
         with self.lock:
             pending = [self._pending.values] if self._pending else []
             for values in (self.memory, self._saved, *pending):

@@ -6,7 +6,16 @@ from typing import Any
 
 from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.http.routing import Refusal, Routes
-from management_proxy.simulator.http.wire import BadBody, Request, Response, answer, error, member, ok, read_object
+from management_proxy.simulator.http.wire import (
+    BadBody,
+    Request,
+    Response,
+    answer,
+    error,
+    member,
+    ok,
+    read_object,
+)
 
 STRATEGIES = {
     "": "round-robin",
@@ -29,7 +38,8 @@ def _strategy(value: str) -> str:
 
 @dataclass(frozen=True)
 class Toggle:
-    """One setting: its path, its type, what it shows when unset and what becomes of a written value."""
+    """One setting: its path, its type, what it shows when unset and what becomes of a written
+    value."""
 
     path: str
     kind: type
@@ -42,9 +52,15 @@ class Toggle:
 
 
 TOGGLES = (
-    *(Toggle(name, bool) for name in ("debug", "logging-to-file", "usage-statistics-enabled", "request-log")),
+    *(
+        Toggle(name, bool)
+        for name in ("debug", "logging-to-file", "usage-statistics-enabled", "request-log")
+    ),
     *(Toggle(name, bool) for name in ("ws-auth", "force-model-prefix")),
-    *(Toggle(name, int) for name in ("request-retry", "max-retry-credentials", "max-retry-interval")),
+    *(
+        Toggle(name, int)
+        for name in ("request-retry", "max-retry-credentials", "max-retry-interval")
+    ),
     Toggle("logs-max-total-size-mb", int, clean=lambda value: max(value, 0)),
     Toggle("error-logs-max-files", int, clean=lambda value: value if value >= 0 else 10),
     Toggle("proxy-url", str),
@@ -63,7 +79,11 @@ class ToggleRoutes:
 
     def routes(self) -> Routes:
         path = self.toggle.path
-        routes: Routes = {("GET", path): self.read, ("PUT", path): self.write, ("PATCH", path): self.write}
+        routes: Routes = {
+            ("GET", path): self.read,
+            ("PUT", path): self.write,
+            ("PATCH", path): self.write,
+        }
         if path == "proxy-url":
             routes["DELETE", path] = self.clear
         return routes
@@ -76,7 +96,9 @@ class ToggleRoutes:
 
     def write(self, request: Request) -> Response:
         value = member(read_object(request.body), "value")
-        if not isinstance(value, self.toggle.kind) or (self.toggle.kind is int and isinstance(value, bool)):
+        if not isinstance(value, self.toggle.kind) or (
+            self.toggle.kind is int and isinstance(value, bool)
+        ):
             raise BadBody("value")
         return self._set(self.toggle.clean(value))
 

@@ -1,4 +1,5 @@
-"""Whether a configuration file's values have the types that the upstream reads them into, told as Go's YAML reader tells it."""
+"""Whether a configuration file's values have the types that the upstream reads them into, told as
+Go's YAML reader tells it."""
 
 from typing import Any
 
@@ -6,7 +7,11 @@ import yaml
 
 from management_proxy.simulator.configuration.defaults import LIST_KEYS, MAP_KEYS, UNREAD_KEYS
 
-_SCALARS: dict[type, tuple[str, str]] = {bool: ("bool", "bool"), int: ("int", "int"), str: ("str", "string")}
+_SCALARS: dict[type, tuple[str, str]] = {
+    bool: ("bool", "bool"),
+    int: ("int", "int"),
+    str: ("str", "string"),
+}
 NULL = "tag:yaml.org,2002:null"
 
 
@@ -49,7 +54,9 @@ def _check_value(node: yaml.Node, default: Any, key: str) -> None:
         return
     tag, told = _SCALARS.get(type(default), ("", ""))
     # A text takes any scalar; the other kinds only their own.
-    if told and not (isinstance(node, yaml.ScalarNode) and (tag == "str" or node.tag.endswith(f":{tag}"))):
+    if told and not (
+        isinstance(node, yaml.ScalarNode) and (tag == "str" or node.tag.endswith(f":{tag}"))
+    ):
         raise _mismatch(node, told)
 
 
@@ -82,7 +89,9 @@ def _mismatch(node: yaml.Node, wanted: str) -> InvalidYaml:
     tag = node.tag.replace("tag:yaml.org,2002:", "!!")
     shown = f" `{node.value}`" if isinstance(node, yaml.ScalarNode) else ""
     line = node.start_mark.line + 1
-    return InvalidYaml(f"yaml: unmarshal errors:\n  line {line}: cannot unmarshal {tag}{shown} into {wanted}")
+    return InvalidYaml(
+        f"yaml: unmarshal errors:\n  line {line}: cannot unmarshal {tag}{shown} into {wanted}"
+    )
 
 
 def _camel(key: str) -> str:

@@ -1,6 +1,7 @@
 """config.yaml: reading it into the configuration, and writing changes back into the text.
 
-A save keeps comments and the order of keys: only the top-level blocks whose values changed are written anew.
+A save keeps comments and the order of keys: only the top-level blocks whose values changed are
+written anew.
 """
 
 import re
@@ -8,7 +9,12 @@ from typing import Any, Literal
 
 import yaml
 
-from management_proxy.simulator.configuration.defaults import LIST_KEYS, MAP_KEYS, UNREAD_KEYS, default_config
+from management_proxy.simulator.configuration.defaults import (
+    LIST_KEYS,
+    MAP_KEYS,
+    UNREAD_KEYS,
+    default_config,
+)
 from management_proxy.simulator.configuration.types import InvalidYaml, check_root
 from management_proxy.simulator.http.wire import BadBody
 from management_proxy.simulator.keys.families import FAMILIES
@@ -108,11 +114,19 @@ def _changes(value: Any, default: Any) -> Any:
 
 
 def _filled(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry without what means nothing in the file; an empty list of models stays, as the server writes it."""
+    """Return an entry without what means nothing in the file; an empty list of models stays, as the
+    server writes it."""
     return {name: value for name, value in entry.items() if value not in (None, "", False, {})}
 
 
 def _dump(key: str, value: Any) -> str:
     flow: Literal[False] = False
-    dumped: str = yaml.dump({key: value}, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=4096)
+    dumped: str = yaml.dump(
+        {key: value},
+        Dumper=_Dumper,
+        default_flow_style=flow,
+        sort_keys=False,
+        allow_unicode=True,
+        width=4096,
+    )
     return dumped

@@ -1,33 +1,42 @@
 """Control of the simulator itself, outside everything that the real server has.
 
-Only loopback peers are answered, and only with the header `X-Control-Key` where a control key is set. All bodies and
-answers are JSON.
+Only loopback peers are answered, and only with the header `X-Control-Key` where a control key is
+set. All bodies and answers are JSON.
 
-    GET    /__control/state             counters: queue, requests by route and status, failed logins, faults in force
-    POST   /__control/faults            a fault or a list of them (see below); GET lists, DELETE removes all
-    POST   /__control/events            a JSON array: each element is queued as it is; with `Content-Type:
-                                        application/x-ndjson` each line's bytes are an element, valid JSON or not
-    POST   /__control/generate          {"events": N, "spread": seconds, "seed": S}: queue N generated events
-    POST   /__control/hostile           {"kinds": ["nul", "big", ...], "bytes": N}: elements nobody should trust
-    POST   /__control/settings          any of retention, statistics, rate, bulk_rate (events per second at little
-                                        cost, for load), latency, failure_rate, reload_window (null: grows with the
-                                        configuration), network, latest_version, record_handed_out, oauth_seconds
-    POST   /__control/subscriber        {"reading": bool, "count": N, "absorbs": N}: competing subscribers; one that does
-                                        not read is dropped after its buffer and what the kernel absorbs are full;
-                                        DELETE sends them away
+    GET    /__control/state             counters: queue, requests by route and status, failed
+           logins, faults in force
+    POST   /__control/faults            a fault or a list of them (see below); GET lists, DELETE
+           removes all
+    POST   /__control/events            a JSON array: each element is queued as it is; with
+           `Content-Type: application/x-ndjson` each line's bytes are an element, valid JSON or not
+    POST   /__control/generate          {"events": N, "spread": seconds, "seed": S}: queue N
+           generated events
+    POST   /__control/hostile           {"kinds": ["nul", "big", ...], "bytes": N}: elements nobody
+           should trust
+    POST   /__control/settings          any of retention, statistics, rate, bulk_rate (events per
+           second at little cost, for load), latency, failure_rate, reload_window (null: grows with
+           the configuration), network, latest_version, record_handed_out, oauth_seconds
+    POST   /__control/subscriber        {"reading": bool, "count": N, "absorbs": N}: competing
+           subscribers; one that does not read is dropped after its buffer and what the kernel
+           absorbs are full; DELETE sends them away
     POST   /__control/oauth             {"state": S, "outcome": "ok" | "bad ..."}: finish a login
-    POST   /__control/api-call          {"url": prefix, "status": N, "header": {}, "body": text}: a canned answer
-    POST   /__control/results           {"auth_index", "model", "status", "body"}: one outcome of a credential, no event
-    POST   /__control/restart           queue gone, counters 0; POST /__control/reset starts all over
-    GET    /__control/handed-out        the recorded elements as texts, in order; DELETE forgets them
+    POST   /__control/api-call          {"url": prefix, "status": N, "header": {}, "body": text}: a
+           canned answer
+    POST   /__control/results           {"auth_index", "model", "status", "body"}: one outcome of a
+           credential, no event
+    POST   /__control/restart           queue gone, counters 0; POST /__control/reset starts all
+           over
+    GET    /__control/handed-out        the recorded elements as texts, in order; DELETE forgets
+           them
     GET    /__control/sums              count, SHA-256 and token sums of the recorded elements
 
-A fault is {"kind": K, "path": pattern, "method": M, "count": N or null, "probability": P, "when": "before" | "after",
-"seconds": S, "status": N, "body": text, "bytes": N}; only `kind` must be given. Kinds: `latency`, `hang_before_headers`,
-`hang_after_headers`, `cut` (closed without a byte), `cut_body` (closed after `bytes` of the body), `reset`, `status`,
-`drip` (`bytes` at a time, every `seconds`), `huge` (a body of `bytes`), `garbage` (200 with `body`). `when` says whether
-the handler runs: "after" means that the queue is popped although the answer never arrives whole. It is "before" by
-default for `status` and `reset`, and "after" for the others.
+A fault is {"kind": K, "path": pattern, "method": M, "count": N or null, "probability": P, "when":
+"before" | "after", "seconds": S, "status": N, "body": text, "bytes": N}; only `kind` must be given.
+Kinds: `latency`, `hang_before_headers`, `hang_after_headers`, `cut` (closed without a byte),
+`cut_body` (closed after `bytes` of the body), `reset`, `status`, `drip` (`bytes` at a time, every
+`seconds`), `huge` (a body of `bytes`), `garbage` (200 with `body`). `when` says whether the handler
+runs: "after" means that the queue is popped although the answer never arrives whole. It is "before"
+by default for `status` and `reset`, and "after" for the others.
 """
 
 import hashlib
@@ -39,7 +48,17 @@ from typing import TYPE_CHECKING, Any
 from management_proxy.simulator.control.faults import UnknownFault, read_fault
 from management_proxy.simulator.http.access import LOCAL
 from management_proxy.simulator.http.routing import Handler
-from management_proxy.simulator.http.wire import BadBody, Request, Response, answer, empty, error, go_json, ok, read_json
+from management_proxy.simulator.http.wire import (
+    BadBody,
+    Request,
+    Response,
+    answer,
+    empty,
+    error,
+    go_json,
+    ok,
+    read_json,
+)
 from management_proxy.simulator.tools import Canned
 from management_proxy.simulator.traffic import hostile
 from management_proxy.simulator.traffic.queue import SUBSCRIBER_BUFFER, Drain, Loose, Subscriber
@@ -48,7 +67,10 @@ if TYPE_CHECKING:
     from management_proxy.simulator.app import SimulatedUpstream
 
 PREFIX = "/__control/"
-CONFIG_SETTINGS = {"retention": "redis-usage-queue-retention-seconds", "statistics": "usage-statistics-enabled"}
+CONFIG_SETTINGS = {
+    "retention": "redis-usage-queue-retention-seconds",
+    "statistics": "usage-statistics-enabled",
+}
 NDJSON = "application/x-ndjson"
 
 
@@ -116,9 +138,15 @@ class Control:
 
     def _counters(self) -> dict[str, dict[str, int]]:
         state = self.app.state
-        indexes = [*(state.directory.index(file) for file in state.directory.all()), *(key.index for key in state.keys)]
+        indexes = [
+            *(state.directory.index(file) for file in state.directory.all()),
+            *(key.index for key in state.keys),
+        ]
         totals = {index: state.results.total(index) for index in indexes}
-        return {index: {"success": success, "failed": failed} for index, (success, failed) in totals.items()}
+        return {
+            index: {"success": success, "failed": failed}
+            for index, (success, failed) in totals.items()
+        }
 
     def list_faults(self, _request: Request) -> Response:
         return answer([vars(fault) for fault in self.app.faults.active])
@@ -208,7 +236,12 @@ class Control:
 
     def api_call(self, request: Request) -> Response:
         value = _members(request)
-        canned = Canned(str(value["url"]), str(value.get("body", "")), int(value.get("status", 200)), value.get("header", {}))
+        canned = Canned(
+            str(value["url"]),
+            str(value.get("body", "")),
+            int(value.get("status", 200)),
+            value.get("header", {}),
+        )
         self.app.state.tools.canned.insert(0, canned)
         return ok()
 
@@ -228,7 +261,12 @@ class Control:
         return ok()
 
     def handed_out(self, _request: Request) -> Response:
-        return answer([payload.decode("utf-8", "replace") for payload in self.app.state.queue.handed_out_log or []])
+        return answer(
+            [
+                payload.decode("utf-8", "replace")
+                for payload in self.app.state.queue.handed_out_log or []
+            ]
+        )
 
     def forget_handed_out(self, _request: Request) -> Response:
         self.app.state.queue.handed_out_log = []
@@ -241,7 +279,13 @@ class Control:
         for payload in payloads:
             digest.update(payload + b"\n")
             sums.update(_counts(payload))
-        return answer({"count": len(payloads), "sha256": digest.hexdigest(), "sums": dict(sorted(sums.items()))})
+        return answer(
+            {
+                "count": len(payloads),
+                "sha256": digest.hexdigest(),
+                "sums": dict(sorted(sums.items())),
+            }
+        )
 
 
 def _members(request: Request) -> dict[str, Any]:
@@ -263,7 +307,14 @@ def _counts(payload: bytes) -> dict[str, int]:
     """Return what one element adds to the sums; an element that is no event adds nothing."""
     try:
         event = json.loads(payload)
-        tokens = {name: int(value) for name, value in event["tokens"].items() if name.endswith("_tokens")}
-        return {"events": 1, "failed": int(event["failed"]), "latency_ms": int(event["latency_ms"]), **tokens}
+        tokens = {
+            name: int(value) for name, value in event["tokens"].items() if name.endswith("_tokens")
+        }
+        return {
+            "events": 1,
+            "failed": int(event["failed"]),
+            "latency_ms": int(event["latency_ms"]),
+            **tokens,
+        }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}

@@ -33,7 +33,8 @@ class UnknownFault(Exception):
 
 @dataclass
 class Fault:
-    """One fault; `count` is how many requests it still hits (null: all), `when` says whether the handler runs before."""
+    """One fault; `count` is how many requests it still hits (null: all), `when` says whether the
+    handler runs before."""
 
     kind: str
     path: str = "*"
@@ -49,7 +50,9 @@ class Fault:
     @property
     def is_before(self) -> bool:
         """Tell whether the handler must not run, so that nothing is popped."""
-        return (self.when or ("before" if self.kind in ("status", "reset", "latency") else "after")) == "before"
+        return (
+            self.when or ("before" if self.kind in ("status", "reset", "latency") else "after")
+        ) == "before"
 
     def matches(self, request: Request) -> bool:
         return fnmatchcase(request.path, self.path) and self.method in ("*", request.method)
@@ -62,7 +65,10 @@ class Fault:
             "cut": Delivery(cut_after=-1),
             "cut_body": Delivery(cut_after=self.bytes),
             "reset": Delivery(reset=True),
-            "drip": Delivery(piece_bytes=max(self.bytes, 1), piece_pause=0.05 if self.seconds is None else self.seconds),
+            "drip": Delivery(
+                piece_bytes=max(self.bytes, 1),
+                piece_pause=0.05 if self.seconds is None else self.seconds,
+            ),
         }.get(self.kind)
 
     def alter(self, response: Response) -> Response:

@@ -70,9 +70,13 @@ def _provider_keys(rng: random.Random) -> dict[str, Any]:
             {"api-key": key("AIzaSy"), "base-url": google},
             {"api-key": key("AIzaSy"), "base-url": google},
         ],
-        "claude-api-key": [{"api-key": key("sk-ant-api03-"), "base-url": "https://api.anthropic.com"}],
+        "claude-api-key": [
+            {"api-key": key("sk-ant-api03-"), "base-url": "https://api.anthropic.com"}
+        ],
         "codex-api-key": [{"api-key": key("sk-proj-"), "base-url": "https://api.openai.com/v1"}],
-        "vertex-api-key": [{"api-key": key("vk-"), "base-url": "https://aiplatform.googleapis.com"}],
+        "vertex-api-key": [
+            {"api-key": key("vk-"), "base-url": "https://aiplatform.googleapis.com"}
+        ],
         "openai-compatibility": [
             {
                 "name": "openrouter",
@@ -108,7 +112,10 @@ def _accounts(rng: random.Random) -> list[tuple[str, bytes]]:
         suffix = ""
         if provider == "codex":
             plan, suffix = ("pro", "-pro") if person == "erin" else ("plus", "-plus")
-            claims = {"chatgpt_plan_type": plan, "chatgpt_account_id": f"acct-{rng.getrandbits(32):08x}"}
+            claims = {
+                "chatgpt_plan_type": plan,
+                "chatgpt_account_id": f"acct-{rng.getrandbits(32):08x}",
+            }
             content["id_token"] = identity_token(claims)
         files.append((f"{provider}-{email}{suffix}.json", go_json(content, sort=True)))
     return files

@@ -1,4 +1,5 @@
-"""What differs between the upstream's versions: event keys, routes, headers (contract section 3)."""
+"""What differs between the upstream's versions: event keys, routes, headers (contract section
+3)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +7,12 @@ from typing import Any
 
 Version = tuple[int, int, int]
 
-COMMITS = {"6.10.8": "da6c599ef", "7.0.7": "1d529c3ce", "7.1.40": "02d0d92a8", "7.2.140": "a7e3596b"}
+COMMITS = {
+    "6.10.8": "da6c599ef",
+    "7.0.7": "1d529c3ce",
+    "7.1.40": "02d0d92a8",
+    "7.2.140": "a7e3596b",
+}
 
 # The first version whose events carry the key; keys not listed were always there.
 EVENT_KEYS_SINCE: dict[str, Version] = {
@@ -53,7 +59,8 @@ LOG_CURSOR_SINCE: Version = (7, 2, 6)
 UNKNOWN_STATE_TOLD_SINCE: Version = (7, 2, 62)
 # Before it, compatible providers went by their bare name and an absent tier was called `default`.
 COMPAT_PREFIX_SINCE: Version = (7, 2, 0)
-# Before it, a Claude event's total left the cache out; the recordings show it for 7.1.40 and not for 7.0.7.
+# Before it, a Claude event's total left the cache out; the recordings show it for 7.1.40 and not
+# for 7.0.7.
 CACHE_IN_TOTAL_SINCE: Version = (7, 1, 13)
 AUTH_INDEX_BY_PATH_SINCE: Version = (7, 0, 0)
 
@@ -84,7 +91,10 @@ class Profile:
 
     def headers(self) -> list[tuple[str, str]]:
         """Return the headers of every answer that passed the gate."""
-        headers = [("X-Cpa-Build-Date", "unknown"), ("X-Cpa-Commit", COMMITS.get(self.text, "none"))]
+        headers = [
+            ("X-Cpa-Build-Date", "unknown"),
+            ("X-Cpa-Commit", COMMITS.get(self.text, "none")),
+        ]
         if self.since(SUPPORT_PLUGIN_HEADER_SINCE):
             headers.append(("X-Cpa-Support-Plugin", "1"))
         return [*headers, ("X-Cpa-Version", self.text)]
@@ -106,7 +116,9 @@ class Profile:
     def shape(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the event as this version would have written it."""
         since = EVENT_KEYS_SINCE
-        shaped = {key: value for key, value in event.items() if self.version >= since.get(key, (0, 0, 0))}
+        shaped = {
+            key: value for key, value in event.items() if self.version >= since.get(key, (0, 0, 0))
+        }
         if "tokens" in shaped:
             shaped["tokens"] = self._tokens(event)
         if not self.since(COMPAT_PREFIX_SINCE):
@@ -117,15 +129,20 @@ class Profile:
 
     def _tokens(self, event: dict[str, Any]) -> dict[str, Any]:
         tokens: dict[str, Any] = event["tokens"]
-        kept = {key: value for key, value in tokens.items() if self.version >= TOKEN_KEYS_SINCE.get(key, (0, 0, 0))}
+        kept = {
+            key: value
+            for key, value in tokens.items()
+            if self.version >= TOKEN_KEYS_SINCE.get(key, (0, 0, 0))
+        }
         if event["provider"] == "claude" and not self.since(CACHE_IN_TOTAL_SINCE):
             kept["total_tokens"] = tokens["input_tokens"] + tokens["output_tokens"]
         return kept
 
 
 EXPOSED = (
-    "X-CPA-TRACE-ID, X-CPA-VERSION, X-CPA-COMMIT, X-CPA-BUILD-DATE, X-CPA-SUPPORT-PLUGIN, X-CPA-HOME-VERSION, "
-    "X-CPA-HOME-BUILD-DATE, X-SERVER-VERSION, X-SERVER-BUILD-DATE, Location, Retry-After, X-Request-Id, OpenAI-Request-Id"
+    "X-CPA-TRACE-ID, X-CPA-VERSION, X-CPA-COMMIT, X-CPA-BUILD-DATE, X-CPA-SUPPORT-PLUGIN,"
+    " X-CPA-HOME-VERSION, X-CPA-HOME-BUILD-DATE, X-SERVER-VERSION, X-SERVER-BUILD-DATE, Location,"
+    " Retry-After, X-Request-Id, OpenAI-Request-Id"
 )
 
 

@@ -78,7 +78,8 @@ class Secrets:
     environment_key: str = ""
     config_hash: str = ""
     allow_remote: bool = False
-    # The real server compares a key of its configuration with bcrypt, which costs tens of milliseconds a request.
+    # The real server compares a key of its configuration with bcrypt, which costs tens of
+    # milliseconds a request.
     bcrypt_seconds: float = 0.0
     sleep: Sleep = time.sleep
 
@@ -101,15 +102,20 @@ class Secrets:
 
 
 def hashed(key: str) -> str:
-    """Return what stands in the configuration for a key; a stand-in for bcrypt with the same outer form."""
+    """Return what stands in the configuration for a key; a stand-in for bcrypt with the same outer
+    form."""
     if key.startswith(HASH_PREFIX) or not key:
         return key
     digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
-    return HASH_PREFIX + base64.b64encode(digest + digest[:8]).decode().rstrip("=").replace("+", ".")[:53]
+    return (
+        HASH_PREFIX
+        + base64.b64encode(digest + digest[:8]).decode().rstrip("=").replace("+", ".")[:53]
+    )
 
 
 def supplied_key(headers: Mapping[str, str]) -> str:
-    """Return the key of a request; a header that is not of the form `bearer X` is a key as a whole."""
+    """Return the key of a request; a header that is not of the form `bearer X` is a key as a
+    whole."""
     authorization = headers.get("authorization", "")
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer" and rest:
@@ -142,7 +148,8 @@ class Gate:
         self.secrets = secrets
 
     def refusal(self, address: str, key: str) -> tuple[int, str] | None:
-        """Return status and text of rows 2 to 6 of the decision table, or None for an accepted key."""
+        """Return status and text of rows 2 to 6 of the decision table, or None for an accepted
+        key."""
         banned = self.bans.refusal(address)
         if banned:
             return 403, banned

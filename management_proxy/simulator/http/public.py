@@ -13,7 +13,9 @@ PATHS = frozenset({"/", "/healthz", "/v1/models", *CALLBACKS})
 LOGGED_IN = b"<html><body><h1>Authentication successful!</h1></body></html>"
 
 
-def respond(request: Request, config: dict[str, Any], world: Callable[[], World]) -> Response | None:
+def respond(
+    request: Request, config: dict[str, Any], world: Callable[[], World]
+) -> Response | None:
     """Return the answer of a public path, or None for a path that is none."""
     if request.path == "/healthz":
         if request.method == "GET":
@@ -29,9 +31,16 @@ def respond(request: Request, config: dict[str, Any], world: Callable[[], World]
 
 
 def _client_key(request: Request) -> str:
-    bearer = re.sub(r"^bearer\s+", "", request.headers.get("authorization", ""), flags=re.IGNORECASE)
+    bearer = re.sub(
+        r"^bearer\s+", "", request.headers.get("authorization", ""), flags=re.IGNORECASE
+    )
     others = (request.headers.get("x-api-key"), request.headers.get("x-goog-api-key"))
-    return bearer or next((key for key in others if key), "") or request.first("key") or request.first("auth_token")
+    return (
+        bearer
+        or next((key for key in others if key), "")
+        or request.first("key")
+        or request.first("auth_token")
+    )
 
 
 def _models(request: Request, config: dict[str, Any], world: World) -> Response:
@@ -41,6 +50,14 @@ def _models(request: Request, config: dict[str, Any], world: World) -> Response:
         return error(401, "Missing API key")
     if allowed and key not in allowed:
         return error(401, "Invalid API key")
-    names = {alias: pool[0].provider for pool in world.by_provider.values() for credential in pool for _, alias in credential.models}
-    shown = [{"id": name, "object": "model", "created": 1770912000, "owned_by": names[name]} for name in sorted(names)]
+    names = {
+        alias: pool[0].provider
+        for pool in world.by_provider.values()
+        for credential in pool
+        for _, alias in credential.models
+    }
+    shown = [
+        {"id": name, "object": "model", "created": 1770912000, "owned_by": names[name]}
+        for name in sorted(names)
+    ]
     return answer({"data": shown, "object": "list"})

@@ -18,7 +18,8 @@ class Refusal(Exception):
 
 
 def find(routes: Routes, method: str, path: str) -> Handler | None:
-    """Return the handler of a path, with the last part taken as a parameter where no route is exact."""
+    """Return the handler of a path, with the last part taken as a parameter where no route is
+    exact."""
     exact = routes.get((method, path))
     if exact:
         return exact

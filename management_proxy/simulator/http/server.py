@@ -1,4 +1,5 @@
-"""The server: one port for HTTP and RESP, a thread per connection, and a thread for what happens by itself."""
+"""The server: one port for HTTP and RESP, a thread per connection, and a thread for what happens by
+itself."""
 
 import contextlib
 import json
@@ -35,7 +36,9 @@ class SimulatorServer(socketserver.ThreadingTCPServer):
         self.app = app
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()
-        self._session = type("BoundSession", (HttpSession,), {"app": app, "stopping": self.stopping})
+        self._session = type(
+            "BoundSession", (HttpSession,), {"app": app, "stopping": self.stopping}
+        )
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, socketserver.BaseRequestHandler)
@@ -121,7 +124,8 @@ class RunningSimulator:
         return self.app.options.key
 
     def control(self, path: str, value: Any = None, *, method: str = "") -> Any:
-        """Ask a control route, `POST` where there is a value, and return its answer; raises ControlRefused."""
+        """Ask a control route, `POST` where there is a value, and return its answer; raises
+        ControlRefused."""
         request = Request(
             method=method or ("GET" if value is None else "POST"),
             path=CONTROL_PREFIX + path,
@@ -135,8 +139,11 @@ class RunningSimulator:
 
 
 @contextlib.contextmanager
-def running_simulator(host: str = "127.0.0.1", port: int = 0, **options: Any) -> Iterator[RunningSimulator]:
-    """Serve a simulated upstream in the background; the keyword arguments are the fields of `Options`."""
+def running_simulator(
+    host: str = "127.0.0.1", port: int = 0, **options: Any
+) -> Iterator[RunningSimulator]:
+    """Serve a simulated upstream in the background; the keyword arguments are the fields of
+    `Options`."""
     app = SimulatedUpstream(Options(**options))
     server = SimulatorServer((host, port), app)
     thread = threading.Thread(target=server.run, daemon=True)

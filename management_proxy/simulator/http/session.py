@@ -20,7 +20,10 @@ RESET = struct.pack("ii", 1, 0)
 HEALTHY = Delivery()
 # Go's server buffers so much of an answer; a longer one of unknown length goes out in chunks.
 LONGEST_UNCHUNKED = 2048
-BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection:"
+    b" close\r\n\r\n400 Bad Request"
+)
 
 
 class Closed(Exception):
@@ -62,7 +65,9 @@ class HttpSession(BaseHTTPRequestHandler):
             self.connection.sendall(BAD_REQUEST)
             raise Closed from problem
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        body = b"".join(self.app(environ, lambda status, headers: started.append((status, headers))))
+        body = b"".join(
+            self.app(environ, lambda status, headers: started.append((status, headers)))
+        )
         status, headers = started[0]
         self._deliver(int(status.split()[0]), headers, body, environ.get(DELIVERY) or HEALTHY)
 
@@ -98,7 +103,9 @@ class HttpSession(BaseHTTPRequestHandler):
         while self.rfile.readline().strip():
             pass
 
-    def _deliver(self, status: int, headers: list[tuple[str, str]], body: bytes, delivery: Delivery) -> None:
+    def _deliver(
+        self, status: int, headers: list[tuple[str, str]], body: bytes, delivery: Delivery
+    ) -> None:
         self.stopping.wait(delivery.hang_before)
         if delivery.reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -119,7 +126,9 @@ class HttpSession(BaseHTTPRequestHandler):
     def _is_chunked(self, headers: list[tuple[str, str]], body: bytes) -> bool:
         # Downloads are served from files, whose length is known.
         is_download = any(name == "Accept-Ranges" for name, _ in headers)
-        return len(body) > LONGEST_UNCHUNKED and not is_download and self.request_version == "HTTP/1.1"
+        return (
+            len(body) > LONGEST_UNCHUNKED and not is_download and self.request_version == "HTTP/1.1"
+        )
 
     def _send_body(self, body: bytes, delivery: Delivery) -> None:
         if delivery.cut_after is not None:
@@ -132,7 +141,10 @@ class HttpSession(BaseHTTPRequestHandler):
                 raise Closed
 
     def _head(self, status: int, headers: list[tuple[str, str]], size: int | None) -> bytes:
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers)]
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            *(f"{name}: {value}" for name, value in headers),
+        ]
         lines.append(f"Date: {http_date(self.app.options.clock())}")
         if size is None:
             lines.append("Transfer-Encoding: chunked")

@@ -7,13 +7,16 @@ from http import HTTPStatus
 from typing import Any
 
 JSON_TYPE = "application/json; charset=utf-8"
-_GO_ESCAPES = str.maketrans({"&": "\\u0026", "<": "\\u003c", ">": "\\u003e", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_GO_ESCAPES = str.maketrans(
+    {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
 _ABSENT = object()
 
 
 @dataclass
 class Request:
-    """One HTTP request; header names are lower case, `peer` is the address of the TCP connection."""
+    """One HTTP request; header names are lower case, `peer` is the address of the TCP
+    connection."""
 
     method: str
     path: str
@@ -82,7 +85,8 @@ def empty(status: int) -> Response:
 
 
 def read_json(body: bytes, *, trailing: bool = True) -> Any:
-    """Return the first JSON value of a body; what follows it is ignored where `trailing` allows it."""
+    """Return the first JSON value of a body; what follows it is ignored where `trailing` allows
+    it."""
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     try:
         value, end = json.JSONDecoder().raw_decode(text)
@@ -103,7 +107,8 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def member(value: dict[str, Any], name: str, default: Any = None) -> Any:
-    """Return a member as Go finds it: the exact name first, then any spelling that differs in case only."""
+    """Return a member as Go finds it: the exact name first, then any spelling that differs in case
+    only."""
     found = value.get(name, _ABSENT)
     if found is not _ABSENT:
         return found
@@ -150,6 +155,12 @@ def _part(content: bytes, first: str, last: str, headers: list[tuple[str, str]])
     start = int(first) if first else max(size - int(last), 0)
     stop = min(int(last) + 1, size) if first and last else size
     if start >= size:
-        return Response(416, b"invalid range: failed to overlap\n", [*headers, ("Content-Range", f"bytes */{size}")])
+        return Response(
+            416,
+            b"invalid range: failed to overlap\n",
+            [*headers, ("Content-Range", f"bytes */{size}")],
+        )
     part = content[start:stop]
-    return Response(206, part, [*headers, ("Content-Range", f"bytes {start}-{start + len(part) - 1}/{size}")])
+    return Response(
+        206, part, [*headers, ("Content-Range", f"bytes {start}-{start + len(part) - 1}/{size}")]
+    )

@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-_COMMON = ("headers", "excluded-models", "disable-cooling", "request-retry", "request-scoped-errors")
+_COMMON = (
+    "headers",
+    "excluded-models",
+    "disable-cooling",
+    "request-retry",
+    "request-scoped-errors",
+)
 _GEMINI = ("api-key", "priority", "weight", "prefix", "base-url", "proxy-url", "models", *_COMMON)
 _PATCHABLE = frozenset({"api-key", "weight", "prefix", "base-url", "proxy-url", *_COMMON})
 
@@ -18,7 +24,8 @@ class Family:
     always_shown: tuple[str, ...] = ()
     needs_base_url: bool = False
     unique_by: tuple[str, ...] = ()
-    # Whether a DELETE by key that matches nothing is a 404, and one that matches removes exactly one.
+    # Whether a DELETE by key that matches nothing is a 404, and one that matches removes exactly
+    # one.
     strict_delete: bool = False
     selector: str = "match"
 
@@ -31,7 +38,14 @@ _STRICT_UNIQUE = ("api-key", "base-url", "proxy-url", "prefix", "headers")
 FAMILIES: dict[str, Family] = {
     family.route: family
     for family in (
-        Family("gemini-api-key", "gemini", _GEMINI, _PATCHABLE, unique_by=_STRICT_UNIQUE, strict_delete=True),
+        Family(
+            "gemini-api-key",
+            "gemini",
+            _GEMINI,
+            _PATCHABLE,
+            unique_by=_STRICT_UNIQUE,
+            strict_delete=True,
+        ),
         Family(
             "interactions-api-key",
             "gemini-interactions",
@@ -43,7 +57,13 @@ FAMILIES: dict[str, Family] = {
         Family(
             "claude-api-key",
             "claude",
-            (*_GEMINI, "rebuild-mid-system-message", "cloak", "fingerprint-profile", "experimental-cch-signing"),
+            (
+                *_GEMINI,
+                "rebuild-mid-system-message",
+                "cloak",
+                "fingerprint-profile",
+                "experimental-cch-signing",
+            ),
             _PATCHABLE | {"models", "fingerprint-profile", "rebuild-mid-system-message"},
             always_shown=("base-url", "proxy-url", "models"),
         ),

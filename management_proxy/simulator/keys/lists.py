@@ -61,7 +61,10 @@ def _patterns(value: Any) -> list[str]:
 
 def _models(value: Any) -> list[Entry]:
     items = [_require(item, dict, "model") for item in _require(value, list, "models")]
-    return [{f: item[f] for f in _MODEL_FIELDS if item.get(f) not in (None, "", False, 0, [])} for item in items]
+    return [
+        {f: item[f] for f in _MODEL_FIELDS if item.get(f) not in (None, "", False, 0, [])}
+        for item in items
+    ]
 
 
 def _weight(value: Any) -> int:
@@ -117,10 +120,15 @@ def read_entry(family: Family, source: Any, known: list[Entry]) -> Entry:
     found = {name: member(_require(source, dict, "entry"), name) for name in family.fields}
     entry = {name: read_field(name, value) for name, value in found.items() if value is not None}
     if family.route == "vertex-api-key" and "models" in entry:
-        entry["models"] = [model for model in entry["models"] if "name" in model and "alias" in model]
-    # An entry that is new to the file comes back from it with an empty list where an old one has none at all.
+        entry["models"] = [
+            model for model in entry["models"] if "name" in model and "alias" in model
+        ]
+    # An entry that is new to the file comes back from it with an empty list where an old one has
+    # none at all.
     if "models" in family.always_shown and "models" not in entry:
-        entry["models"] = None if not known or _identity(family, entry) in map(_keyed(family), known) else []
+        entry["models"] = (
+            None if not known or _identity(family, entry) in map(_keyed(family), known) else []
+        )
     return {name: entry[name] for name in family.fields if name in entry}
 
 
@@ -171,7 +179,10 @@ def shown(family: Family, entry: Entry, loaded: frozenset[str], *, indexed: bool
     if not indexed:
         return result
     if family.selector == "name" and entry.get("api-key-entries"):
-        result["api-key-entries"] = [_with_index(dict(item), compat_index(entry, item), loaded) for item in entry["api-key-entries"]]
+        result["api-key-entries"] = [
+            _with_index(dict(item), compat_index(entry, item), loaded)
+            for item in entry["api-key-entries"]
+        ]
         return result
     return _with_index(result, entry_index(family, entry), loaded)
 
@@ -199,5 +210,7 @@ def compat_index(entry: Entry, item: Entry) -> str:
 
 
 def credential_id(family: Family, entry: Entry) -> str:
-    digest = hashlib.sha256(f"{entry.get('api-key', '')}|{entry.get('base-url', '')}".encode()).hexdigest()
+    digest = hashlib.sha256(
+        f"{entry.get('api-key', '')}|{entry.get('base-url', '')}".encode()
+    ).hexdigest()
     return f"{family.provider}:apikey:{digest[:12]}"

@@ -31,11 +31,25 @@ def loaded_keys(config: dict[str, Any]) -> list[LoadedKey]:
 
 def _keys_of(family: Family, entry: Entry) -> list[LoadedKey]:
     base_url = entry.get("base-url", "")
-    models = tuple((model.get("name", ""), model.get("alias") or model.get("name", "")) for model in entry.get("models") or [])
+    models = tuple(
+        (model.get("name", ""), model.get("alias") or model.get("name", ""))
+        for model in entry.get("models") or []
+    )
     if family.selector != "name":
-        return [LoadedKey(entry_index(family, entry), family.provider, base_url, entry.get("api-key", ""), models)]
+        return [
+            LoadedKey(
+                entry_index(family, entry),
+                family.provider,
+                base_url,
+                entry.get("api-key", ""),
+                models,
+            )
+        ]
     name = entry.get("name", "").lower()
     items = entry.get("api-key-entries") or []
     if not items:
         return [LoadedKey(entry_index(family, entry), name, base_url, "", models)]
-    return [LoadedKey(compat_index(entry, item), name, base_url, item.get("api-key", ""), models) for item in items]
+    return [
+        LoadedKey(compat_index(entry, item), name, base_url, item.get("api-key", ""), models)
+        for item in items
+    ]

@@ -51,7 +51,9 @@ def read_items(body: bytes) -> list[Any]:
 class KeyListRoutes:
     """One key list over the configuration."""
 
-    def __init__(self, family: Family, store: ConfigStore, loaded: Callable[[], frozenset[str]]) -> None:
+    def __init__(
+        self, family: Family, store: ConfigStore, loaded: Callable[[], frozenset[str]]
+    ) -> None:
         self.family = family
         self.store = store
         self.loaded = loaded
@@ -91,13 +93,20 @@ class KeyListRoutes:
     def _check_item(self, item: Any, place: str) -> None:
         if not isinstance(item, dict):
             raise BadBody("not an object")
-        weights = [member(item, "weight"), *(e.get("weight") for e in _dicts(member(item, "api-key-entries")))]
+        weights = [
+            member(item, "weight"),
+            *(e.get("weight") for e in _dicts(member(item, "api-key-entries"))),
+        ]
         if any(isinstance(weight, int) and weight > HEAVIEST for weight in weights):
             raise Refusal(error(400, f"{place}.weight: {TOO_HEAVY}"))
         if self.family.route == "vertex-api-key" and not str(member(item, "api-key", "")).strip():
             raise Refusal(error(400, f"{place}.api-key is required"))
         profile = member(item, "fingerprint-profile")
-        if self.family.route == "claude-api-key" and isinstance(profile, str) and not allowed_fingerprint(profile):
+        if (
+            self.family.route == "claude-api-key"
+            and isinstance(profile, str)
+            and not allowed_fingerprint(profile)
+        ):
             raise Refusal(error(400, f"{place}.fingerprint-profile: unknown profile"))
 
     def patch(self, request: Request) -> Response:
@@ -141,9 +150,17 @@ class KeyListRoutes:
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(entries):
             return index
         wanted = member(body, self.family.selector)
-        matches = [at for at, entry in enumerate(entries) if wanted and entry.get(self.family.identity) == wanted]
+        matches = [
+            at
+            for at, entry in enumerate(entries)
+            if wanted and entry.get(self.family.identity) == wanted
+        ]
         if self.family.strict_delete and "base-url" in request.query:
-            matches = [at for at in matches if entries[at].get("base-url", "") == request.first("base-url").strip()]
+            matches = [
+                at
+                for at in matches
+                if entries[at].get("base-url", "") == request.first("base-url").strip()
+            ]
         if not matches:
             raise Refusal(error(404, "item not found"))
         if self.family.strict_delete and len(matches) > 1:
@@ -162,7 +179,9 @@ class KeyListRoutes:
         def change(values: dict[str, Any]) -> None:
             entries = self._entries(values)
             doomed = self._doomed(entries, request)
-            values[self.family.route] = [entry for at, entry in enumerate(entries) if at not in doomed]
+            values[self.family.route] = [
+                entry for at, entry in enumerate(entries) if at not in doomed
+            ]
 
         self.store.write(change)
         return ok()
@@ -177,7 +196,9 @@ class KeyListRoutes:
         raise Refusal(error(400, f"missing {self.family.identity} or index"))
 
     def _by_key(self, entries: list[Entry], key: str, request: Request) -> set[int]:
-        matches = [at for at, entry in enumerate(entries) if entry.get(self.family.identity, "") == key]
+        matches = [
+            at for at, entry in enumerate(entries) if entry.get(self.family.identity, "") == key
+        ]
         if self.family.selector == "name":
             return set(matches)
         if "base-url" in request.query:

@@ -1,4 +1,5 @@
-"""Many events fast: requests are generated and serialised once, then repeated with new instants and ids."""
+"""Many events fast: requests are generated and serialised once, then repeated with new instants and
+ids."""
 
 import random
 from collections import Counter
@@ -41,11 +42,14 @@ def _cut(event: Event, profile: Profile, delay: int) -> Template:
     marked = profile.shape({**event, "timestamp": INSTANT, "request_id": IDENTITY})
     head, rest = go_json(marked).split(INSTANT.encode(), 1)
     middle, tail = rest.split(IDENTITY.encode(), 1)
-    return Template(head, middle, tail, delay, event["auth_index"], event["failed"], is_counted(event))
+    return Template(
+        head, middle, tail, delay, event["auth_index"], event["failed"], is_counted(event)
+    )
 
 
 def _cut_all(attempts: list[tuple[int, Event]], profile: Profile) -> list[Template]:
-    """Return a request's templates; their delays count from its end, since events are queued when attempts are over."""
+    """Return a request's templates; their delays count from its end, since events are queued when
+    attempts are over."""
     last, event = attempts[-1]
     end = last + event["latency_ms"] * MILLISECOND
     return [_cut(event, profile, instant - end) for instant, event in attempts]
@@ -54,19 +58,26 @@ def _cut_all(attempts: list[tuple[int, Event]], profile: Profile) -> list[Templa
 class Bulk:
     """An endless supply of events that costs little: generated requests, repeated."""
 
-    def __init__(self, traffic: Traffic, profile: Profile, requests: int, now: float, seed: int) -> None:
-        generated = (traffic.request(int(now) * NANOSECONDS) for _ in range(min(requests, MOST_TEMPLATES)))
+    def __init__(
+        self, traffic: Traffic, profile: Profile, requests: int, now: float, seed: int
+    ) -> None:
+        generated = (
+            traffic.request(int(now) * NANOSECONDS) for _ in range(min(requests, MOST_TEMPLATES))
+        )
         self._requests = [_cut_all(attempts, profile) for attempts in generated if attempts]
         self._offset = traffic.offset_minutes
         self._random = random.Random(seed)
         self._position = 0
 
     def take(self, events: int, start: int, step: int) -> Batch:
-        """Return exactly so many events of requests that ended at `start` and then every `step` nanoseconds."""
+        """Return exactly so many events of requests that ended at `start` and then every `step`
+        nanoseconds."""
         batch = Batch([], Counter())
         while self._requests and len(batch.payloads) < events:
             identity = b"%08x" % self._random.getrandbits(32)
-            for template in self._requests[self._position % len(self._requests)][: events - len(batch.payloads)]:
+            for template in self._requests[self._position % len(self._requests)][
+                : events - len(batch.payloads)
+            ]:
                 instant = go_timestamp(start + template.delay, self._offset)
                 batch.payloads.append(template.fill(instant.encode(), identity))
                 batch.outcomes[template.index, template.failed] += template.is_counted
@@ -75,7 +86,11 @@ class Bulk:
         return batch
 
 
-def generate(traffic: Traffic, profile: Profile, events: int, now: float, spread: float, seed: int) -> Batch:
+def generate(
+    traffic: Traffic, profile: Profile, events: int, now: float, spread: float, seed: int
+) -> Batch:
     """Return exactly so many events whose requests ended within the last `spread` seconds."""
     step = max(int(spread * NANOSECONDS) // max(events, 1), 1)
-    return Bulk(traffic, profile, events, now, seed).take(events, int((now - spread) * NANOSECONDS), step)
+    return Bulk(traffic, profile, events, now, seed).take(
+        events, int((now - spread) * NANOSECONDS), step
+    )

@@ -1,11 +1,12 @@
-"""How attempts fail: every kind of status and body of contract 2.8 to 2.10, with how often and for whom."""
+"""How attempts fail: every kind of status and body of contract 2.8 to 2.10, with how often and for
+whom."""
 
 import json
 from dataclasses import dataclass
 
 HTML_502 = (
-    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
-    "<hr><center>cloudflare</center>\r\n</body>\r\n</html>"
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad"
+    " Gateway</h1></center>\r\n<hr><center>cloudflare</center>\r\n</body>\r\n</html>"
 )
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 OPENAI_LIKE = ("codex", "xai", "kimi", "compat")
@@ -62,21 +63,32 @@ FAILURES = (
     ),
     Failure(
         429,
-        '{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your account\'s rate '
-        'limit. Please try again later."},"request_id":"req_011CS9example"}',
+        '{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed'
+        ' your account\'s rate limit. Please try again later."},"request_id":"req_011CS9example"}',
         26,
         ("claude",),
         is_retried=True,
     ),
     Failure(
         429,
-        _error(code=429, message="Resource has been exhausted (e.g. check quota).", status="RESOURCE_EXHAUSTED"),
+        _error(
+            code=429,
+            message="Resource has been exhausted (e.g. check quota).",
+            status="RESOURCE_EXHAUSTED",
+        ),
         26,
         GEMINI_LIKE,
         is_retried=True,
     ),
-    Failure(429, _error(message="Rate limit exceeded: free-models-per-min.", code=429), 18, ("compat",), is_retried=True),
-    # The upstream of an openai-compatible executor may itself be such a proxy with everything cooling down.
+    Failure(
+        429,
+        _error(message="Rate limit exceeded: free-models-per-min.", code=429),
+        18,
+        ("compat",),
+        is_retried=True,
+    ),
+    # The upstream of an openai-compatible executor may itself be such a proxy with everything
+    # cooling down.
     Failure(
         429,
         _error(
@@ -93,11 +105,21 @@ FAILURES = (
     ),
     Failure(
         400,
-        '{"detail":"The \'{model}\' model is not supported when using Codex with a ChatGPT account."}',
+        '{"detail":"The \'{model}\' model is not supported when using Codex with a ChatGPT'
+        ' account."}',
         8,
         ("codex",),
     ),
-    Failure(429, _error(message="Selected model is at capacity. Please try a different model.", type="server_error"), 5, ("codex",), is_retried=True),
+    Failure(
+        429,
+        _error(
+            message="Selected model is at capacity. Please try a different model.",
+            type="server_error",
+        ),
+        5,
+        ("codex",),
+        is_retried=True,
+    ),
     _own(400, 'level "ultra" not supported, valid levels: low, medium, high', 3),
     _own(400, "thinking not supported for this model", 2),
     _own(400, "unknown level: extreme", 0.5),
@@ -108,9 +130,14 @@ FAILURES = (
     _own(501, "/responses/compact not supported", 0.5, ("compat",)),
     _own(503, "antigravity executor: no base url available", 0.5, ("antigravity",)),
     *(
-        Failure(400, _error(message=message, type="invalid_request_error", code=code), 1.5, ("codex",))
+        Failure(
+            400, _error(message=message, type="invalid_request_error", code=code), 1.5, ("codex",)
+        )
         for code, message in (
-            ("thinking_signature_invalid", "The encrypted content of a reasoning item could not be verified."),
+            (
+                "thinking_signature_invalid",
+                "The encrypted content of a reasoning item could not be verified.",
+            ),
             ("previous_response_not_found", "Previous response with id 'resp_example' not found."),
         )
     ),
@@ -126,7 +153,8 @@ FAILURES = (
     ),
     Failure(
         400,
-        '{"type":"error","error":{"type":"invalid_request_error","message":"messages.3.content: text content blocks must be non-empty"}}',
+        '{"type":"error","error":{"type":"invalid_request_error","message":"messages.3.content:'
+        ' text content blocks must be non-empty"}}',
         5,
         ("claude",),
     ),
@@ -141,18 +169,41 @@ FAILURES = (
         ("codex",),
         is_retried=True,
     ),
-    Failure(401, _error(message="Incorrect API key provided.", type="invalid_request_error"), 2, ("compat", "xai", "kimi")),
-    Failure(402, _error(message="Insufficient credits.", code=402), 2, ("compat",), is_retried=True),
+    Failure(
+        401,
+        _error(message="Incorrect API key provided.", type="invalid_request_error"),
+        2,
+        ("compat", "xai", "kimi"),
+    ),
+    Failure(
+        402, _error(message="Insufficient credits.", code=402), 2, ("compat",), is_retried=True
+    ),
     Failure(
         403,
-        '{"type":"error","error":{"type":"permission_error","message":"OAuth token does not meet scope requirement '
-        'user:inference"},"request_id":"req_011CS8example"}',
+        '{"type":"error","error":{"type":"permission_error","message":"OAuth token does not meet'
+        ' scope requirement user:inference"},"request_id":"req_011CS8example"}',
         2,
         ("claude",),
     ),
-    Failure(404, _error(message="model: {model} not found", type="not_found_error"), 2, ("claude", "compat", "gemini")),
-    _broken_stream(408, "stream error: stream disconnected before completion: stream closed before response.completed", 6, ("codex",)),
-    _broken_stream(408, "xai stream error: stream disconnected before response.completed or response.incomplete", 6, ("xai",)),
+    Failure(
+        404,
+        _error(message="model: {model} not found", type="not_found_error"),
+        2,
+        ("claude", "compat", "gemini"),
+    ),
+    _broken_stream(
+        408,
+        "stream error: stream disconnected before completion: stream closed before"
+        " response.completed",
+        6,
+        ("codex",),
+    ),
+    _broken_stream(
+        408,
+        "xai stream error: stream disconnected before response.completed or response.incomplete",
+        6,
+        ("xai",),
+    ),
     _broken_stream(499, "context canceled", 4, ("compat", "kimi", "antigravity", "claude")),
     Failure(499, 'Post "{url}": context canceled', 9, takes=(300, 5_000), has_headers=False),
     Failure(
@@ -172,16 +223,37 @@ FAILURES = (
         is_retried=True,
     ),
     Failure(500, 'Post "{url}": EOF', 3, takes=(50, 9_000), has_headers=False, is_retried=True),
-    Failure(500, _error(code=500, message="Internal error encountered.", status="INTERNAL"), 3, GEMINI_LIKE, is_retried=True),
-    Failure(502, HTML_502, 5, ("compat", "codex"), (10_000, 30_021), content_type="text/html", is_retried=True),
+    Failure(
+        500,
+        _error(code=500, message="Internal error encountered.", status="INTERNAL"),
+        3,
+        GEMINI_LIKE,
+        is_retried=True,
+    ),
+    Failure(
+        502,
+        HTML_502,
+        5,
+        ("compat", "codex"),
+        (10_000, 30_021),
+        content_type="text/html",
+        is_retried=True,
+    ),
     _broken_stream(502, "upstream stream closed before [DONE]", 2, ("compat",)),
     _broken_stream(502, "upstream stream returned an error payload", 1, ("compat",)),
     _broken_stream(502, "upstream stream ended with incomplete SSE data frame", 1, ("compat",)),
     _broken_stream(502, "upstream error event ended without data", 1, ("compat",)),
     _broken_stream(502, "claude executor: upstream returned empty stream response", 2, ("claude",)),
-    _broken_stream(502, _error(message="upstream stream failed without error details"), 2, ("codex",)),
+    _broken_stream(
+        502, _error(message="upstream stream failed without error details"), 2, ("codex",)
+    ),
     _broken_stream(502, "upstream did not return image output", 1, ("codex",)),
-    Failure(503, _error(message="The model is overloaded. Please try again later.", status="UNAVAILABLE"), 6, GEMINI_LIKE),
+    Failure(
+        503,
+        _error(message="The model is overloaded. Please try again later.", status="UNAVAILABLE"),
+        6,
+        GEMINI_LIKE,
+    ),
     Failure(
         504,
         'Post "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',

@@ -14,7 +14,14 @@ DEEPEST = 9000
 
 
 def _nul(event: Event, _size: int) -> bytes:
-    return go_json({**event, "failed": True, "fail": {"status_code": 502, "body": "nul \x00 inside"}, "user_agent": "a\x00b"})
+    return go_json(
+        {
+            **event,
+            "failed": True,
+            "fail": {"status_code": 502, "body": "nul \x00 inside"},
+            "user_agent": "a\x00b",
+        }
+    )
 
 
 def _failed_without_status(event: Event, _size: int) -> bytes:
@@ -22,7 +29,9 @@ def _failed_without_status(event: Event, _size: int) -> bytes:
 
 
 def _big(event: Event, size: int) -> bytes:
-    return go_json({**event, "failed": True, "fail": {"status_code": 502, "body": "<b>" + "x" * size}})
+    return go_json(
+        {**event, "failed": True, "fail": {"status_code": 502, "body": "<b>" + "x" * size}}
+    )
 
 
 def _wrong_types(event: Event, _size: int) -> bytes:
@@ -30,15 +39,36 @@ def _wrong_types(event: Event, _size: int) -> bytes:
 
 
 def _negative(event: Event, _size: int) -> bytes:
-    return go_json({**event, "tokens": {**event["tokens"], "input_tokens": -5, "total_tokens": -5}, "latency_ms": -1})
+    return go_json(
+        {
+            **event,
+            "tokens": {**event["tokens"], "input_tokens": -5, "total_tokens": -5},
+            "latency_ms": -1,
+        }
+    )
 
 
 def _enormous(event: Event, _size: int) -> bytes:
-    return go_json({**event, "tokens": {**event["tokens"], "input_tokens": BEYOND_DOUBLE, "total_tokens": BEYOND_DOUBLE}})
+    return go_json(
+        {
+            **event,
+            "tokens": {
+                **event["tokens"],
+                "input_tokens": BEYOND_DOUBLE,
+                "total_tokens": BEYOND_DOUBLE,
+            },
+        }
+    )
 
 
 def _unknown_keys(event: Event, _size: int) -> bytes:
-    return go_json({**event, "from_the_future": {"deep": [1, {"er": None}]}, "tokens": {**event["tokens"], "new": 1}})
+    return go_json(
+        {
+            **event,
+            "from_the_future": {"deep": [1, {"er": None}]},
+            "tokens": {**event["tokens"], "new": 1},
+        }
+    )
 
 
 def _missing_keys(event: Event, _size: int) -> bytes:
@@ -83,5 +113,7 @@ def make(kinds: list[str], events: list[Event], size: int = BIG) -> list[bytes]:
     """Return one payload per kind; `duplicate` repeats the one before it."""
     payloads: list[bytes] = []
     for kind, event in zip(kinds, events, strict=True):
-        payloads.append(payloads[-1] if kind == "duplicate" and payloads else MAKERS[kind](event, size))
+        payloads.append(
+            payloads[-1] if kind == "duplicate" and payloads else MAKERS[kind](event, size)
+        )
     return payloads

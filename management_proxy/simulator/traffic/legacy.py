@@ -1,4 +1,5 @@
-"""`GET /usage`, the aggregate of versions before 6.10.0: cumulative, in memory, never emptied (contract 3)."""
+"""`GET /usage`, the aggregate of versions before 6.10.0: cumulative, in memory, never emptied
+(contract 3)."""
 
 import threading
 from collections import Counter
@@ -21,7 +22,10 @@ class LegacyUsage:
         self._lock = threading.Lock()
         self._apis: dict[str, dict[str, Any]] = {}
         self._sums: Counter[str] = Counter()
-        self._buckets: dict[str, Counter[str]] = {name: Counter() for name in ("requests_by_day", "requests_by_hour", "tokens_by_day", "tokens_by_hour")}
+        self._buckets: dict[str, Counter[str]] = {
+            name: Counter()
+            for name in ("requests_by_day", "requests_by_hour", "tokens_by_day", "tokens_by_hour")
+        }
 
     def note(self, events: list[Event]) -> None:
         with self._lock:
@@ -30,13 +34,17 @@ class LegacyUsage:
 
     def _note(self, event: Event) -> None:
         total = event["tokens"]["total_tokens"]
-        api = self._apis.setdefault(event["api_key"] or event["endpoint"], {**_totals(), "models": {}})
+        api = self._apis.setdefault(
+            event["api_key"] or event["endpoint"], {**_totals(), "models": {}}
+        )
         model = api["models"].setdefault(event["model"], {**_totals(), "details": []})
         for sums in (api, model):
             sums["total_requests"] += 1
             sums["total_tokens"] += total
         model["details"].append(_detail(event))
-        self._sums.update({"all": 1, "failed" if event["failed"] else "success": 1, "tokens": total})
+        self._sums.update(
+            {"all": 1, "failed" if event["failed"] else "success": 1, "tokens": total}
+        )
         day, hour = event["timestamp"][:10], event["timestamp"][11:13]
         for name, key in (("day", day), ("hour", hour)):
             self._buckets[f"requests_by_{name}"][key] += 1
@@ -56,5 +64,7 @@ class LegacyUsage:
 
 
 def _detail(event: Event) -> dict[str, Any]:
-    kept = {name: event[name] for name in ("timestamp", "latency_ms", "source", "auth_index", "failed")}
+    kept = {
+        name: event[name] for name in ("timestamp", "latency_ms", "source", "auth_index", "failed")
+    }
     return {**kept, "tokens": {name: event["tokens"][name] for name in TOKEN_KEYS}}

@@ -14,13 +14,17 @@ LONGEST_STEP_SECONDS = 1.0
 
 
 def finished(traffic: Traffic, now: int) -> list[Event]:
-    """Return a request's events whose last attempt ends now, so that older instants come later in the queue."""
+    """Return a request's events whose last attempt ends now, so that older instants come later in
+    the queue."""
     attempts = traffic.request(now)
     if not attempts:
         return []
     last, event = attempts[-1]
     shift = last + event["latency_ms"] * MILLISECOND - now
-    return [{**one, "timestamp": go_timestamp(at - shift, traffic.offset_minutes)} for at, one in attempts]
+    return [
+        {**one, "timestamp": go_timestamp(at - shift, traffic.offset_minutes)}
+        for at, one in attempts
+    ]
 
 
 class LiveTraffic:
@@ -35,7 +39,8 @@ class LiveTraffic:
         self._world_at = 0.0
 
     def step(self) -> int:
-        """Make the requests and the bulk of events that are due since the last step, and return how many."""
+        """Make the requests and the bulk of events that are due since the last step, and return how
+        many."""
         now = time.monotonic()
         elapsed, self._last = min(now - self._last, LONGEST_STEP_SECONDS), now
         self._owed += self._app.rate * elapsed * self._random.uniform(0.7, 1.3)

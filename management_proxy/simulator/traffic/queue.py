@@ -1,9 +1,11 @@
 """The usage queue and its subscribers (contract 2.1 to 2.3 and 4).
 
-Items are bytes with their enqueue time. Pruning is lazy, on push and on pop. While anybody subscribes, events go to the
-subscribers only. A subscriber whose buffer is full when a message comes is dropped, and that message is lost for it.
+Items are bytes with their enqueue time. Pruning is lazy, on push and on pop. While anybody
+subscribes, events go to the subscribers only. A subscriber whose buffer is full when a message
+comes is dropped, and that message is lost for it.
 
-A simulator may start with a past: a stock of events that is handed out first and that no retention touches.
+A simulator may start with a past: a stock of events that is handed out first and that no retention
+touches.
 """
 
 import threading
@@ -91,7 +93,8 @@ class UsageQueue:
         self.handed_out_log: list[bytes] | None = None
 
     def push(self, payloads: Iterable[bytes]) -> None:
-        """Take events in; they are dropped without a word unless statistics and management are on."""
+        """Take events in; they are dropped without a word unless statistics and management are
+        on."""
         batch = list(payloads)
         with self._lock:
             if not (self.statistics_enabled and self.management_enabled):
@@ -105,7 +108,8 @@ class UsageQueue:
             self.pushed += len(batch)
 
     def stock(self, payloads: Iterable[bytes]) -> int:
-        """Put events in front of everything, to stay until they are popped, and return how many they are."""
+        """Put events in front of everything, to stay until they are popped, and return how many
+        they are."""
         batch = list(payloads) if self.management_enabled else []
         with self._lock:
             self._stock.extend(batch)
@@ -141,7 +145,9 @@ class UsageQueue:
         """Offer a message to everyone on a channel; who has no room for it is dropped."""
         with self._lock:
             listeners = self._subscribers[channel]
-            self._subscribers[channel] = [listener for listener in listeners if listener.offer(message)]
+            self._subscribers[channel] = [
+                listener for listener in listeners if listener.offer(message)
+            ]
 
     def subscribe(self, subscriber: Subscriber, greeting: bytes | None) -> None:
         with self._lock:
@@ -152,7 +158,9 @@ class UsageQueue:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         with self._lock:
             listeners = self._subscribers[subscriber.channel]
-            self._subscribers[subscriber.channel] = [one for one in listeners if one is not subscriber]
+            self._subscribers[subscriber.channel] = [
+                one for one in listeners if one is not subscriber
+            ]
         subscriber.close()
 
     def subscriber_count(self, channel: str = "usage") -> int:

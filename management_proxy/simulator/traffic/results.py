@@ -1,4 +1,5 @@
-"""What became of each credential's attempts: counters, ten-minute buckets and cooldown (contract 5.1 and 8.9)."""
+"""What became of each credential's attempts: counters, ten-minute buckets and cooldown (contract
+5.1 and 8.9)."""
 
 import threading
 from collections import defaultdict
@@ -18,7 +19,8 @@ UNSUPPORTED = ("not supported", "unsupported", "does not exist")
 
 @dataclass
 class ModelState:
-    """One model of one credential: until when it is blocked, and how often in a row it hit a rate limit."""
+    """One model of one credential: until when it is blocked, and how often in a row it hit a rate
+    limit."""
 
     blocked_until: float = 0.0
     backoff: int = 0
@@ -85,7 +87,9 @@ class Results:
             return
         standing.message = body
         state.backoff += 1
-        state.blocked_until = now + _cooldown_seconds(status, unsupported=unsupported, backoff=state.backoff)
+        state.blocked_until = now + _cooldown_seconds(
+            status, unsupported=unsupported, backoff=state.backoff
+        )
 
     def forget(self, index: str) -> None:
         with self._lock:
@@ -116,7 +120,9 @@ class Results:
         return {"success": standing.success, "failed": standing.failed, "recent_requests": recent}
 
     def _bucket(self, standing: Standing, at: int) -> dict[str, Any]:
-        start, end = (local_text(edge * BUCKET_SECONDS, self._offset, "%H:%M") for edge in (at, at + 1))
+        start, end = (
+            local_text(edge * BUCKET_SECONDS, self._offset, "%H:%M") for edge in (at, at + 1)
+        )
         success, failed = standing.buckets.get(at, (0, 0))
         return {"time": f"{start}-{end}", "success": success, "failed": failed}
 
@@ -124,7 +130,9 @@ class Results:
         """Return status, message and, when every tracked model is blocked, until when."""
         standing = self._standings.get(index, Standing())
         now = self._clock()
-        blocked = [state.blocked_until for state in standing.models.values() if state.blocked_until > now]
+        blocked = [
+            state.blocked_until for state in standing.models.values() if state.blocked_until > now
+        ]
         all_blocked = bool(blocked) and len(blocked) == len(standing.models)
         shown: dict[str, Any] = {
             "status": "error" if standing.message else "active",

@@ -1,8 +1,10 @@
-"""Realistic usage events, the same for the same seed: requests with their attempts, and days of history.
+"""Realistic usage events, the same for the same seed: requests with their attempts, and days of
+history.
 
-A request draws its client, provider and model, then makes attempts until one succeeds or the failure is final. Attempts
-of a request share its id, and so do the turns of a websocket session. Some Codex successes carry an additional event for an image tool, some Gemini ones are
-abandoned streams that count as successes without tokens.
+A request draws its client, provider and model, then makes attempts until one succeeds or the
+failure is final. Attempts of a request share its id, and so do the turns of a websocket session.
+Some Codex successes carry an additional event for an image tool, some Gemini ones are abandoned
+streams that count as successes without tokens.
 """
 
 import heapq
@@ -41,14 +43,21 @@ HOUR_WEIGHTS = (
 
 
 def is_counted(event: Event) -> bool:
-    """Whether the account's counters go up: not for what the client broke off, nor twice for an attempt that made an image (contract 12)."""
+    """Whether the account's counters go up: not for what the client broke off, nor twice for an
+    attempt that made an image (contract 12)."""
     return bool(event["model"] != IMAGE_MODEL and event["fail"]["status_code"] != CANCELLED)
 
 
 class Traffic:
     """A seeded stream of requests in a world."""
 
-    def __init__(self, world: World, seed: int = 0, offset_minutes: int = 480, failure_rate: float = FAILURE_RATE) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int = 0,
+        offset_minutes: int = 480,
+        failure_rate: float = FAILURE_RATE,
+    ) -> None:
         self.world = world
         self.offset_minutes = offset_minutes
         self.failure_rate = failure_rate
@@ -77,11 +86,16 @@ class Traffic:
                 break
             start += event["latency_ms"] * MILLISECOND + rng.randrange(MILLISECOND)
         if _is_websocket(shared) and failure is None:
-            events += self._turns(shared, credential, family, start + event["latency_ms"] * MILLISECOND)
+            events += self._turns(
+                shared, credential, family, start + event["latency_ms"] * MILLISECOND
+            )
         return events
 
-    def _turns(self, shared: Event, credential: Credential, family: Family, start: int) -> list[tuple[int, Event]]:
-        """Return the further turns of a websocket session, each some seconds after the one before it."""
+    def _turns(
+        self, shared: Event, credential: Credential, family: Family, start: int
+    ) -> list[tuple[int, Event]]:
+        """Return the further turns of a websocket session, each some seconds after the one before
+        it."""
         rng = self._random
         events: list[tuple[int, Event]] = []
         while len(events) < MOST_TURNS and rng.random() < ANOTHER_TURN_RATE:
@@ -120,15 +134,26 @@ class Traffic:
         kinds = self._failures[family.name]
         return rng.choices(kinds, [kind.weight for kind in kinds])[0]
 
-    def _attempt(self, shared: Event, credential: Credential, family: Family, start: int, failure: Failure | None) -> Event:
+    def _attempt(
+        self,
+        shared: Event,
+        credential: Credential,
+        family: Family,
+        start: int,
+        failure: Failure | None,
+    ) -> Event:
         rng = self._random
         abandoned = failure is None and family.name in GEMINI_LIKE and rng.random() < ABANDONED_RATE
         used = NOTHING
         if failure is None and not abandoned:
             used = tokens.draw(rng, family.name, thinks=bool(shared["reasoning_effort"]))
         latency, ttft = self._times(used, failure)
-        headers = None if failure and not failure.has_headers else self._headers(family, start, failure)
-        return self._event(shared, credential, family, start, (latency, ttft), used, failure, headers)
+        headers = (
+            None if failure and not failure.has_headers else self._headers(family, start, failure)
+        )
+        return self._event(
+            shared, credential, family, start, (latency, ttft), used, failure, headers
+        )
 
     def _times(self, used: Used, failure: Failure | None) -> tuple[int, int]:
         rng = self._random
@@ -180,7 +205,9 @@ class Traffic:
             "accounting_version": 2,
             "token_breakdown": tokens.breakdown(used),
             "provider": credential.provider,
-            "executor_type": family.executor.replace("Executor", "WebsocketsExecutor") if _is_websocket(shared) else family.executor,
+            "executor_type": family.executor.replace("Executor", "WebsocketsExecutor")
+            if _is_websocket(shared)
+            else family.executor,
             "model": shared["model"],
             "alias": shared["alias"],
             "endpoint": shared["endpoint"],
@@ -193,13 +220,20 @@ class Traffic:
         }
 
     def _image(self, parent: Event) -> Event:
-        """Return the additional event of an image tool: everything of its parent but model and tokens."""
-        used = Used(uncached=self._random.randrange(40, 400), spoken=self._random.choice((1056, 4160, 6240)))
-        counted = {"tokens": tokens.reported(used, "codex"), "token_breakdown": tokens.breakdown(used)}
+        """Return the additional event of an image tool: everything of its parent but model and
+        tokens."""
+        used = Used(
+            uncached=self._random.randrange(40, 400), spoken=self._random.choice((1056, 4160, 6240))
+        )
+        counted = {
+            "tokens": tokens.reported(used, "codex"),
+            "token_breakdown": tokens.breakdown(used),
+        }
         return {**parent, **counted, "model": IMAGE_MODEL}
 
     def history(self, days: int, per_day: int, now: datetime) -> Iterator[Event]:
-        """Yield the events of the last days in the order of their timestamps; `per_day` counts client requests."""
+        """Yield the events of the last days in the order of their timestamps; `per_day` counts
+        client requests."""
         end = int(now.timestamp())
         waiting: list[tuple[int, int, Event]] = []
         number = 0
@@ -223,12 +257,18 @@ class Traffic:
         for hour, count in enumerate(counts):
             step = HOUR_SECONDS * NANOSECONDS // max(count, 1)
             for position in range(count):
-                yield (first + hour * HOUR_SECONDS) * NANOSECONDS + position * step + rng.randrange(step)
+                yield (
+                    (first + hour * HOUR_SECONDS) * NANOSECONDS
+                    + position * step
+                    + rng.randrange(step)
+                )
 
     def _hour_weight(self, rng: random.Random, second: int) -> float:
         local = second + self.offset_minutes * 60
         weekday = (local // 86400 + 3) % 7
-        weight = HOUR_WEIGHTS[local // HOUR_SECONDS % 24] * (WEEKEND_FACTOR if weekday >= 5 else 1.0)
+        weight = HOUR_WEIGHTS[local // HOUR_SECONDS % 24] * (
+            WEEKEND_FACTOR if weekday >= 5 else 1.0
+        )
         return weight * (BURST_FACTOR if rng.random() < BURST_RATE else 1.0)
 
 

@@ -1,4 +1,5 @@
-"""Who sends traffic and what serves it: the client keys and credentials that the configuration holds right now."""
+"""Who sends traffic and what serves it: the client keys and credentials that the configuration
+holds right now."""
 
 import hashlib
 import random
@@ -34,7 +35,12 @@ FAMILIES = {
             "codex",
             "CodexExecutor",
             "https://chatgpt.com/backend-api/codex/responses",
-            ("POST /v1/responses", "POST /v1/responses", "GET /v1/responses", "POST /v1/chat/completions"),
+            (
+                "POST /v1/responses",
+                "POST /v1/responses",
+                "GET /v1/responses",
+                "POST /v1/chat/completions",
+            ),
             ("codex_cli_rs/0.64.0", "codex_cli_rs/0.66.1"),
             38,
         ),
@@ -71,9 +77,30 @@ FAMILIES = {
             _BROWSERS,
             4,
         ),
-        Family("kimi", "KimiExecutor", "https://api.kimi.com/coding/v1/chat/completions", _CHAT, _BROWSERS, 2),
-        Family("xai", "XAIExecutor", "https://api.x.ai/v1/responses", ("POST /v1/responses",), _BROWSERS, 3),
-        Family(COMPAT, "OpenAICompatExecutor", "https://openrouter.ai/api/v1/chat/completions", _CHAT, _BROWSERS, 7),
+        Family(
+            "kimi",
+            "KimiExecutor",
+            "https://api.kimi.com/coding/v1/chat/completions",
+            _CHAT,
+            _BROWSERS,
+            2,
+        ),
+        Family(
+            "xai",
+            "XAIExecutor",
+            "https://api.x.ai/v1/responses",
+            ("POST /v1/responses",),
+            _BROWSERS,
+            3,
+        ),
+        Family(
+            COMPAT,
+            "OpenAICompatExecutor",
+            "https://openrouter.ai/api/v1/chat/completions",
+            _CHAT,
+            _BROWSERS,
+            7,
+        ),
     )
 }
 
@@ -108,7 +135,8 @@ class World:
 
 
 def key_weights(keys: Sequence[str], seed: int) -> tuple[float, ...]:
-    """Return how much each key is used: three in ten a lot, half of them some, the rest hardly ever."""
+    """Return how much each key is used: three in ten a lot, half of them some, the rest hardly
+    ever."""
     rng = random.Random(seed)
     weights = []
     for position in range(len(keys)):
@@ -127,12 +155,16 @@ def of_auth_files(directory: AuthDirectory) -> list[Credential]:
         names = _catalogued(provider)
         digest = hashlib.sha256(token.encode()).hexdigest() if token else ""
         source = str(file.content.get("project_id" if provider == "vertex" else "email", ""))
-        credentials.append(Credential(directory.index(file), source, provider, provider, "oauth", digest, names))
+        credentials.append(
+            Credential(directory.index(file), source, provider, provider, "oauth", digest, names)
+        )
     return credentials
 
 
 def _catalogued(provider: str) -> tuple[tuple[str, str], ...]:
-    return tuple((model.name, model.name) for model in catalog.models_of(provider) if model.converses)
+    return tuple(
+        (model.name, model.name) for model in catalog.models_of(provider) if model.converses
+    )
 
 
 def of_keys(keys: list[LoadedKey]) -> list[Credential]:
@@ -142,7 +174,9 @@ def of_keys(keys: list[LoadedKey]) -> list[Credential]:
         provider = key.provider if family != COMPAT else f"openai-compatible-{key.provider}"
         names = key.models or _catalogued(family)
         if names:
-            credentials.append(Credential(key.index, key.api_key, provider, family, "apikey", "", names))
+            credentials.append(
+                Credential(key.index, key.api_key, provider, family, "apikey", "", names)
+            )
     return credentials
 
 

@@ -14,12 +14,19 @@ EXIT_CODES = {Level.OK: 0, Level.NOTICE: 0, Level.WARNING: 1, Level.ERROR: 2}
 class Command(BaseCommand):
     """Examine everything; the exit code is 0 if all is well, 1 with warnings, 2 with errors."""
 
-    help = "Examine database, upstreams, collection and spool. Exit code: 0 well, 1 warnings, 2 errors. The report holds no secret."
-    requires_system_checks: list[str] = []  # what they would refuse is what the doctor is asked about
+    help = (
+        "Examine database, upstreams, collection and spool. Exit code: 0 well, 1 warnings, 2"
+        " errors. The report holds no secret."
+    )
+    requires_system_checks: list[
+        str
+    ] = []  # what they would refuse is what the doctor is asked about
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
-        parser.add_argument("--known", action="store_true", help="tell what is known already; ask no upstream")
+        parser.add_argument(
+            "--known", action="store_true", help="tell what is known already; ask no upstream"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["known"]:

@@ -1,4 +1,5 @@
-"""`manage.py prune_audit`: delete old entries of the audit trail, which is kept for ever otherwise."""
+"""`manage.py prune_audit`: delete old entries of the audit trail, which is kept for ever
+otherwise."""
 
 import argparse
 from datetime import timedelta
@@ -11,7 +12,9 @@ from monitoring.audit import trail as audit
 
 def _days(text: str) -> int:
     if not text.isdecimal() or not 30 <= int(text) <= 36_500:
-        raise argparse.ArgumentTypeError(f"expected a whole number of days from 30 to 36500, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of days from 30 to 36500, got {text!r}"
+        )
     return int(text)
 
 
@@ -24,5 +27,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         days: int = options["older_than_days"]
         count = audit.prune(timedelta(days=days))
-        audit.record(None, "audit.pruned", f"older than {days} days", outcome=audit.Outcome.SUCCEEDED, detail={"deleted": count}, actor_name="prune_audit")
+        audit.record(
+            None,
+            "audit.pruned",
+            f"older than {days} days",
+            outcome=audit.Outcome.SUCCEEDED,
+            detail={"deleted": count},
+            actor_name="prune_audit",
+        )
         self.stdout.write(f"{count} audit entries deleted.")

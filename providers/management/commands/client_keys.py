@@ -25,7 +25,8 @@ def _days(text: str) -> int:
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 done, 1 refused, 3 not certain yet (`manage.py reconcile_providers` settles it)."""
+    """Exit codes: 0 done, 1 refused, 3 not certain yet (`manage.py reconcile_providers` settles
+    it)."""
 
     help = "List, create and revoke client keys. Exit codes: 0 done, 1 refused, 3 not certain yet."
 
@@ -44,8 +45,14 @@ class Command(BaseCommand):
         try:
             intents = getattr(self, f"_{options['action']}")(options)
         except ChangeRefused as refusal:
-            raise CommandError(f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message) from refusal
-        failed = [intent.error for intent in intents if intent.is_settled and intent.state != Intent.State.VERIFIED]
+            raise CommandError(
+                f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message
+            ) from refusal
+        failed = [
+            intent.error
+            for intent in intents
+            if intent.is_settled and intent.state != Intent.State.VERIFIED
+        ]
         if failed:
             raise CommandError("; ".join(failed))
         if any(not intent.is_settled for intent in intents):
@@ -53,17 +60,29 @@ class Command(BaseCommand):
             raise SystemExit(EXIT_UNCERTAIN)
 
     def _list(self, options: dict[str, Any]) -> list[Intent]:
-        rows = ClientKey.objects.filter(upstream=named_upstream(options["upstream"])).select_related("owner", "upstream")
+        rows = ClientKey.objects.filter(
+            upstream=named_upstream(options["upstream"])
+        ).select_related("owner", "upstream")
         for key in shown_keys(rows, None):
             owner = key.row.owner.get_username() if key.row.owner else "-"
-            self.stdout.write(f"{key.row.pk}\t{key.row.display_name}\t{owner}\t{key.row.state}\t{key.used.requests} requests\t{key.used.tokens} tokens")
+            self.stdout.write(
+                f"{key.row.pk}\t{key.row.display_name}\t{owner}\t{key.row.state}\t{key.used.requests}"
+                f" requests\t{key.used.tokens} tokens"
+            )
         return []
 
     def _create(self, options: dict[str, Any]) -> list[Intent]:
         upstream = named_upstream(options["upstream"])
         owner = _user(options["owner"]) if options["owner"] else None
-        terms = Terms(expires_at=timezone.now() + timedelta(days=options["days"]) if options["days"] else None)
-        made = [keys.create(upstream, None, owner=owner, name=name[:100], terms=terms, reason="from the shell") for name in options["names"]]
+        terms = Terms(
+            expires_at=timezone.now() + timedelta(days=options["days"]) if options["days"] else None
+        )
+        made = [
+            keys.create(
+                upstream, None, owner=owner, name=name[:100], terms=terms, reason="from the shell"
+            )
+            for name in options["names"]
+        ]
         for one in made:
             self.stdout.write(one.key)
         return [one.intent for one in made]

@@ -1,4 +1,5 @@
-"""`manage.py reconcile_providers`: compare what we believe with what the upstreams have, and mend it."""
+"""`manage.py reconcile_providers`: compare what we believe with what the upstreams have, and mend
+it."""
 
 from typing import Any
 
@@ -20,19 +21,32 @@ class Command(BaseCommand):
     """Exit codes: 0 they agree, 1 an upstream could not be asked, 3 differences are left."""
 
     help = (
-        "Compare provider keys and client keys with the upstreams. With --apply: finish interrupted changes and put back what was lost; "
-        "with a direction also mend all the rest. Exit codes: 0 they agree, 1 an upstream could not be asked, 3 differences are left."
+        "Compare provider keys and client keys with the upstreams. With --apply: finish interrupted"
+        " changes and put back what was lost; with a direction also mend all the rest. Exit codes:"
+        " 0 they agree, 1 an upstream could not be asked, 3 differences are left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--apply", action="store_true", help="change something; without it nothing is")
-        parser.add_argument("--direction", choices=("here", "there"), help="here: the upstream becomes as we believe; there: we take over the upstream's")
-        parser.add_argument("--upstream", metavar="NAME", help="only this upstream; all of them if not given")
+        parser.add_argument(
+            "--apply", action="store_true", help="change something; without it nothing is"
+        )
+        parser.add_argument(
+            "--direction",
+            choices=("here", "there"),
+            help="here: the upstream becomes as we believe; there: we take over the upstream's",
+        )
+        parser.add_argument(
+            "--upstream", metavar="NAME", help="only this upstream; all of them if not given"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         ensure_environment_upstream()
         try:
-            upstreams = [named_upstream(options["upstream"])] if options["upstream"] else list(Upstream.objects.all())
+            upstreams = (
+                [named_upstream(options["upstream"])]
+                if options["upstream"]
+                else list(Upstream.objects.all())
+            )
         except ChangeRefused as refusal:
             raise CommandError(refusal.message) from refusal
         left = [self._one(upstream, options) for upstream in upstreams]
@@ -51,7 +65,9 @@ class Command(BaseCommand):
         except UpstreamError as error:
             self.stderr.write(f"{upstream.name}: could not be asked: {error}")
             return None
-        self.stdout.write(f"{upstream.name}: {len(differences)} differences, {waiting} changes not settled")
+        self.stdout.write(
+            f"{upstream.name}: {len(differences)} differences, {waiting} changes not settled"
+        )
         for difference in differences:
             self._say(difference, difference.detail)
         return len(differences) + waiting
@@ -66,4 +82,18 @@ class Command(BaseCommand):
         return left
 
     def _say(self, difference: Difference, remark: str) -> None:
-        self.stdout.write("\t".join(filter(None, ("", difference.kind, difference.thing, difference.label, difference.owner, remark))))
+        self.stdout.write(
+            "\t".join(
+                filter(
+                    None,
+                    (
+                        "",
+                        difference.kind,
+                        difference.thing,
+                        difference.label,
+                        difference.owner,
+                        remark,
+                    ),
+                )
+            )
+        )

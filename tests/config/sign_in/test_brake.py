@@ -1,4 +1,5 @@
-"""The brake on guessing passwords: counted before they are tried, told when to come again, never for good."""
+"""The brake on guessing passwords: counted before they are tried, told when to come again, never
+for good."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -34,7 +35,14 @@ def fail(times: int, name: str = "ada", address: str = "192.0.2.1") -> list[floa
     found = []
     for _ in range(times):
         begin_attempt(name, address)
-        found.append(round(max((row.wait_until - row.last_at).total_seconds() for row in FailedSignIns.objects.all())))
+        found.append(
+            round(
+                max(
+                    (row.wait_until - row.last_at).total_seconds()
+                    for row in FailedSignIns.objects.all()
+                )
+            )
+        )
         FailedSignIns.objects.update(wait_until=F("last_at"))
     return found
 
@@ -69,7 +77,10 @@ def test_attempt_that_has_to_wait_is_not_counted():
     before = list(FailedSignIns.objects.order_by("subject").values_list("failures", "wait_until"))
     for _ in range(3):
         assert begin_attempt("ada", "192.0.2.1") > 0
-    assert list(FailedSignIns.objects.order_by("subject").values_list("failures", "wait_until")) == before
+    assert (
+        list(FailedSignIns.objects.order_by("subject").values_list("failures", "wait_until"))
+        == before
+    )
 
 
 def test_success_forgets_the_failures():
@@ -82,7 +93,9 @@ def test_success_forgets_the_failures():
 
 def test_failures_of_the_past_do_not_count():
     fail(ACCOUNT.free + 3)
-    FailedSignIns.objects.update(last_at=timezone.now() - brake.WINDOW, wait_until=timezone.now() - brake.WINDOW)
+    FailedSignIns.objects.update(
+        last_at=timezone.now() - brake.WINDOW, wait_until=timezone.now() - brake.WINDOW
+    )
     assert begin_attempt("ada", "192.0.2.1") == 0
     assert set(FailedSignIns.objects.values_list("failures", flat=True)) == {1}
 
@@ -123,7 +136,10 @@ def test_waiting_is_audited_without_a_name_that_nobody_has():
         for _ in range(ACCOUNT.free + 1):
             sign_in(name, "wrong", f"address of {name}")
     braked = AuditEntry.objects.filter(action="user.sign_in_braked").order_by("id")
-    assert list(braked.values_list("target", "outcome")) == [("ada", "refused"), ("an unknown name", "refused")]
+    assert list(braked.values_list("target", "outcome")) == [
+        ("ada", "refused"),
+        ("an unknown name", "refused"),
+    ]
     assert not AuditEntry.objects.filter(target__contains="secret").exists()
 
 
@@ -142,7 +158,10 @@ def test_hundred_attempts_at_once_in_several_processes_are_few(tmp_path: Path):
         def attempt(_: int) -> int:
             with httpx.Client(base_url=server.url, timeout=60) as browser:
                 token = browser.get("/login/").cookies["csrftoken"]
-                return browser.post("/login/", data={"username": "ada", "password": "wrong", "csrfmiddlewaretoken": token}).status_code
+                return browser.post(
+                    "/login/",
+                    data={"username": "ada", "password": "wrong", "csrfmiddlewaretoken": token},
+                ).status_code
 
         statuses = list(callers.map(attempt, range(48)))
     tried = statuses.count(200)

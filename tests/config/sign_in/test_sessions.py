@@ -41,7 +41,10 @@ def test_session_and_user_are_one_statement():
 def test_user_is_the_one_that_django_finds():
     client = signed_in(make_user("ada"))
     ours, theirs = RequestFactory().get("/"), RequestFactory().get("/")
-    ours.session, theirs.session = SessionStore(client.session.session_key), SessionStore(client.session.session_key)
+    ours.session, theirs.session = (
+        SessionStore(client.session.session_key),
+        SessionStore(client.session.session_key),
+    )
     assert vars(user_of(ours)).keys() == vars(get_user(theirs)).keys()
     assert user_of(ours) == get_user(theirs)
 
@@ -72,7 +75,11 @@ def test_lost_rights_are_lost_at_once():
 def test_changed_password_ends_every_other_session():
     user = make_user(staff=True)
     here, there = signed_in(user), signed_in(user)
-    form = {"old_password": "correct horse", "new_password1": "battery staple 4", "new_password2": "battery staple 4"}
+    form = {
+        "old_password": "correct horse",
+        "new_password1": "battery staple 4",
+        "new_password2": "battery staple 4",
+    }
     assert here.post("/admin/password_change/", form).status_code == 302
     assert (who(here), who(there)) == (user.username, "")
 
@@ -147,9 +154,13 @@ def test_sessions_of_an_older_release_go_on():
     key = signed_in(user).session.session_key
     executor = MigrationExecutor(connection)
     executor.migrate([("sign_in", "0001_session")])
-    old = executor.loader.project_state([("sessions", "0001_initial")]).apps.get_model("sessions", "Session")
+    old = executor.loader.project_state([("sessions", "0001_initial")]).apps.get_model(
+        "sessions", "Session"
+    )
     assert old.objects.get().session_key == key
-    MigrationExecutor(connection).migrate(MigrationExecutor(connection).loader.graph.leaf_nodes("sign_in"))
+    MigrationExecutor(connection).migrate(
+        MigrationExecutor(connection).loader.graph.leaf_nodes("sign_in")
+    )
     assert Session.objects.get().user == user
     assert SessionStore(key)[SESSION_KEY] == str(user.pk)
     assert not old.objects.exists()

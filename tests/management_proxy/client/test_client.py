@@ -6,7 +6,14 @@ import httpx
 import pytest
 
 from management_proxy.client import errors
-from management_proxy.client.client import Limits, ManagementClient, ban_duration, effective_retention, refusal_of, version_of
+from management_proxy.client.client import (
+    Limits,
+    ManagementClient,
+    ban_duration,
+    effective_retention,
+    refusal_of,
+    version_of,
+)
 from management_proxy.simulator import running_simulator
 from tests.factories import answering, recordings_in
 
@@ -31,13 +38,21 @@ def client_of(simulator, key: str = "") -> ManagementClient:
     return ManagementClient(simulator.management_url, key or simulator.key)
 
 
-RECORDED = [x for x in recordings_in("refusals.jsonl")["refusals.jsonl"] if x.status in (401, 403, 404) and x.method == "GET"]
+RECORDED = [
+    x
+    for x in recordings_in("refusals.jsonl")["refusals.jsonl"]
+    if x.status in (401, 403, 404) and x.method == "GET"
+]
 
 
 @pytest.mark.parametrize("exchange", RECORDED, ids=lambda x: x.name)
 def test_recorded_refusals_become_the_right_error(exchange):
     error = refusal_of(exchange.status, exchange.body, NOW)
-    expected = {401: errors.KeyRejected, 404: errors.NotFound, 403: errors.Banned if b"banned" in exchange.body else errors.Refused}[exchange.status]
+    expected = {
+        401: errors.KeyRejected,
+        404: errors.NotFound,
+        403: errors.Banned if b"banned" in exchange.body else errors.Refused,
+    }[exchange.status]
     assert type(error) is expected
     assert not error.is_safe_to_repeat
 
@@ -49,7 +64,11 @@ def test_client_without_a_key_cannot_be_made():
 
 def test_settings_are_read(simulator):
     observed = client_of(simulator).usage_settings()
-    assert (observed.statistics_enabled, observed.retention_seconds, observed.version) == (True, 300, "7.2.140")
+    assert (observed.statistics_enabled, observed.retention_seconds, observed.version) == (
+        True,
+        300,
+        "7.2.140",
+    )
     assert client_of(simulator).statistics_enabled() is True
 
 
@@ -80,7 +99,9 @@ def test_ban_carries_its_end(simulator):
     ],
 )
 def test_ban_durations_are_go_text(text, duration):
-    assert ban_duration(f"IP banned due to too many failed attempts. Try again in {text}") == duration
+    assert (
+        ban_duration(f"IP banned due to too many failed attempts. Try again in {text}") == duration
+    )
     assert ban_duration("remote management disabled") is None
 
 
@@ -91,7 +112,9 @@ def test_nothing_listening_is_safe_to_repeat():
 
 
 def test_hanging_upstream_ends_at_the_limit(simulator, monkeypatch):
-    monkeypatch.setattr("management_proxy.client.client.SMALL", Limits(read=0.3, total=0.3, answer_bytes=1000))
+    monkeypatch.setattr(
+        "management_proxy.client.client.SMALL", Limits(read=0.3, total=0.3, answer_bytes=1000)
+    )
     fault(simulator, kind="hang_before_headers", path="*usage-statistics-enabled", seconds=1)
     with pytest.raises(errors.AnswerTimeout) as caught:
         client_of(simulator).statistics_enabled()
@@ -99,7 +122,9 @@ def test_hanging_upstream_ends_at_the_limit(simulator, monkeypatch):
 
 
 def test_dripping_answer_ends_at_the_total_limit(simulator, monkeypatch):
-    monkeypatch.setattr("management_proxy.client.client.SMALL", Limits(read=1, total=0.3, answer_bytes=1000))
+    monkeypatch.setattr(
+        "management_proxy.client.client.SMALL", Limits(read=1, total=0.3, answer_bytes=1000)
+    )
     fault(simulator, kind="drip", path="*usage-statistics-enabled", bytes=1, seconds=0.1)
     with pytest.raises(errors.AnswerTimeout):
         client_of(simulator).statistics_enabled()
@@ -135,12 +160,27 @@ def test_cut_after_the_pop_hands_over_what_arrived(simulator):
 
 
 def test_redirect_is_not_followed():
-    client = answering([httpx.Response(301, headers={"Location": "http://elsewhere.test/"}, stream=httpx.ByteStream(b""))])
+    client = answering(
+        [
+            httpx.Response(
+                301, headers={"Location": "http://elsewhere.test/"}, stream=httpx.ByteStream(b"")
+            )
+        ]
+    )
     with pytest.raises(errors.Refused):
         client.statistics_enabled()
 
 
-@pytest.mark.parametrize(("given", "shown"), [("7.2.140", "7.2.140"), ("v7.2.140", "7.2.140"), ("dev", "dev"), ("", ""), ("v7.2.140-rc.1", "7.2.140-rc.1")])
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("7.2.140", "7.2.140"),
+        ("v7.2.140", "7.2.140"),
+        ("dev", "dev"),
+        ("", ""),
+        ("v7.2.140-rc.1", "7.2.140-rc.1"),
+    ],
+)
 def test_version_header_is_read_tolerantly(given, shown):
     assert version_of(httpx.Headers({"X-Cpa-Version": given})) == shown
 

@@ -18,7 +18,10 @@ from management_proxy.client.addresses import AddressRefused, check_destination,
 from management_proxy.client.discovery import DiscoveryFailed, discover_models, models_of
 
 NAME = "models.example.test"
-LISTED = b'{"object": "list", "data": [{"id": "m-2"}, {"id": "m-1"}, {"id": 3}, {"id": "bad\\u0000name"}]}'
+LISTED = (
+    b'{"object": "list", "data": [{"id": "m-2"}, {"id": "m-1"}, {"id": 3}, {"id":'
+    b' "bad\\u0000name"}]}'
+)
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ class Resolver:
 
 @contextmanager
 def serving(answer, tls=None):
-    """A server that answers every GET through `answer(handler)`; `seen` collects path, headers and SNI."""
+    """A server that answers every GET through `answer(handler)`; `seen` collects path, headers and
+    SNI."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,7 +60,9 @@ def serving(answer, tls=None):
     if tls:
         tls.sni_callback = lambda sock, name, context: seen.append(("sni", name))
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield server.server_port, seen
@@ -80,7 +86,12 @@ def respond(body, status=200, **headers):
 
 def test_models_are_listed_and_the_name_is_kept(loopback_allowed):
     with serving(respond(LISTED)) as (port, seen):
-        found = discover_models(f"http://{NAME}:{port}/v1/", "sk-key", {"X-Team": "a", "Host": "evil"}, resolve=Resolver(["127.0.0.1"]))
+        found = discover_models(
+            f"http://{NAME}:{port}/v1/",
+            "sk-key",
+            {"X-Team": "a", "Host": "evil"},
+            resolve=Resolver(["127.0.0.1"]),
+        )
     path, headers = seen[0]
     assert found == ["m-1", "m-2"]
     assert path == "/v1/models"
@@ -92,24 +103,49 @@ def test_name_is_resolved_once_so_that_rebinding_changes_nothing(settings):
     settings.PRIVATE_PROVIDER_NETWORKS = ["::1"]
     resolver = Resolver(["::1"], ["127.0.0.1"])
     with serving(respond(LISTED)) as (port, seen), pytest.raises(DiscoveryFailed):
-        # The second address has a server, the judged first one has none: nobody may reach the second.
+        # The second address has a server, the judged first one has none: nobody may reach the
+        # second.
         discover_models(f"http://{NAME}:{port}", resolve=resolver)
     assert (resolver.asked, seen) == (1, [])
 
 
-@pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "169.254.3.4", "100.64.1.1", "0.1.2.3", "::1", "fe80::1", "fc00::1", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "private",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.9",
+        "169.254.3.4",
+        "100.64.1.1",
+        "0.1.2.3",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "224.0.0.1",
+    ],
+)
 def test_private_address_is_refused_even_behind_a_public_one(private):
     with pytest.raises(AddressRefused, match="private"):
         discover_models(f"https://{NAME}/v1", resolve=Resolver(["93.184.216.34", private]))
 
 
-@pytest.mark.parametrize("carrier", ["::ffff:10.0.0.1", "2002:0a00:0001::1", "64:ff9b::10.0.0.1", "2001:0:4136:e378:8000:63bf:f5ff:fffe"])
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        "::ffff:10.0.0.1",
+        "2002:0a00:0001::1",
+        "64:ff9b::10.0.0.1",
+        "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    ],
+)
 def test_private_address_inside_another_is_refused(carrier):
     with pytest.raises(AddressRefused):
         discover_models(f"https://{NAME}/v1", resolve=Resolver([carrier]))
 
 
-@pytest.mark.parametrize("metadata", ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200"])
+@pytest.mark.parametrize(
+    "metadata", ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200"]
+)
 def test_metadata_is_refused_whatever_is_allowed(settings, metadata):
     settings.PRIVATE_PROVIDER_NETWORKS = ["0.0.0.0/0", "::/0"]
     with pytest.raises(AddressRefused, match="metadata"):
@@ -119,10 +155,21 @@ def test_metadata_is_refused_whatever_is_allowed(settings, metadata):
 @pytest.mark.parametrize(
     "url",
     [
-        "ftp://example.com", "https://user:pw@example.com", "https://@example.com", "https://example.com/?q=1", "https://example.com/#x", "https:///v1",
-        "https://exa mple.com", "https://example.com\n", "https://example.com:99999", "https://example.com:0", "https://[::1", "//example.com", "x" * 600,
+        "ftp://example.com",
+        "https://user:pw@example.com",
+        "https://@example.com",
+        "https://example.com/?q=1",
+        "https://example.com/#x",
+        "https:///v1",
+        "https://exa mple.com",
+        "https://example.com\n",
+        "https://example.com:99999",
+        "https://example.com:0",
+        "https://[::1",
+        "//example.com",
+        "x" * 600,
     ],
-)  # fmt: skip
+)
 def test_malformed_url_is_refused(url):
     with pytest.raises(AddressRefused):
         checked_url(url)
@@ -142,7 +189,10 @@ def test_destination_that_resolves_only_elsewhere_is_left_to_the_upstream():
 
 
 def test_redirect_is_not_followed(loopback_allowed):
-    with serving(respond(b"", 302, Location="http://127.0.0.1/")) as (port, seen), pytest.raises(DiscoveryFailed, match="redirects"):
+    with (
+        serving(respond(b"", 302, Location="http://127.0.0.1/")) as (port, seen),
+        pytest.raises(DiscoveryFailed, match="redirects"),
+    ):
         discover_models(f"http://{NAME}:{port}", resolve=Resolver(["127.0.0.1"]))
     assert len(seen) == 1
 
@@ -208,11 +258,26 @@ def certificate(tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.UTC)
-    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(hours=1))
+    built = x509.CertificateBuilder(
+        name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        now,
+        now + datetime.timedelta(hours=1),
+    )
     built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-    signed = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(key, hashes.SHA256())
+    signed = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(
+        key, hashes.SHA256()
+    )
     (tmp_path / "cert.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     return tmp_path / "cert.pem", tmp_path / "key.pem"
 
 
@@ -222,16 +287,22 @@ def test_certificate_is_checked_against_the_name_not_the_address(loopback_allowe
     server_tls.load_cert_chain(cert, key)
     with serving(respond(LISTED), server_tls) as (port, seen):
         trusting = ssl.create_default_context(cafile=cert)
-        assert discover_models(f"https://{NAME}:{port}", resolve=Resolver(["127.0.0.1"]), tls=trusting) == ["m-1", "m-2"]
+        assert discover_models(
+            f"https://{NAME}:{port}", resolve=Resolver(["127.0.0.1"]), tls=trusting
+        ) == ["m-1", "m-2"]
         assert ("sni", NAME) in seen
         with pytest.raises(DiscoveryFailed, match="cannot be reached"):
-            discover_models(f"https://other.example.test:{port}", resolve=Resolver(["127.0.0.1"]), tls=trusting)
+            discover_models(
+                f"https://other.example.test:{port}", resolve=Resolver(["127.0.0.1"]), tls=trusting
+            )
 
 
 def test_look_up_that_hangs_ends_in_time(monkeypatch):
     monkeypatch.setattr(addresses, "RESOLVE_SECONDS", 0.1)
     gate = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *args, **kwargs: gate.wait(5) and [])
+    monkeypatch.setattr(
+        addresses.socket, "getaddrinfo", lambda *args, **kwargs: gate.wait(5) and []
+    )
     try:
         with pytest.raises(OSError, match="in time"):
             addresses.resolve(NAME, 443)

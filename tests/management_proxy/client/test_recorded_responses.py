@@ -1,6 +1,8 @@
-"""Every recorded management exchange through the proxy: the real server's answers reach the caller byte for byte.
+"""Every recorded management exchange through the proxy: the real server's answers reach the caller
+byte for byte.
 
-Answers that hold secrets are asked for twice: revealed, they are the recorded bytes; masked, they differ in secrets alone.
+Answers that hold secrets are asked for twice: revealed, they are the recorded bytes; masked, they
+differ in secrets alone.
 """
 
 import base64
@@ -42,7 +44,8 @@ KEPT = ("Content-Disposition", "Content-Range", "Accept-Ranges", "Last-Modified"
 
 
 class Replay:
-    """A server that gives the recorded answer of the exchange in hand, and keeps what it was asked."""
+    """A server that gives the recorded answer of the exchange in hand, and keeps what it was
+    asked."""
 
     def __init__(self) -> None:
         self.exchange = EXCHANGES[0]
@@ -51,8 +54,18 @@ class Replay:
     def script(self, told: Conversation) -> None:
         self.asked.append((told.line, b"".join(told.body())))
         exchange = self.exchange
-        lines = [f"{name}: {value}" for name, value in exchange.headers if name.lower() not in ("transfer-encoding", "content-length", "connection")]
-        head = [f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}", *lines, f"Content-Length: {len(exchange.body)}", "", ""]
+        lines = [
+            f"{name}: {value}"
+            for name, value in exchange.headers
+            if name.lower() not in ("transfer-encoding", "content-length", "connection")
+        ]
+        head = [
+            f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}",
+            *lines,
+            f"Content-Length: {len(exchange.body)}",
+            "",
+            "",
+        ]
         told.send("\r\n".join(head).encode() + exchange.body)
 
 
@@ -85,7 +98,11 @@ def requests_by_name() -> dict[str, bytes]:
         for line in (RECORDINGS / file).read_text().splitlines():
             value = json.loads(line)
             told = value["request"]
-            bodies[value["name"]] = base64.b64decode(told["body_base64"]) if "body_base64" in told else told.get("body", "").encode()
+            bodies[value["name"]] = (
+                base64.b64decode(told["body_base64"])
+                if "body_base64" in told
+                else told.get("body", "").encode()
+            )
     return bodies
 
 
@@ -100,8 +117,14 @@ def test_recorded_answers_pass_byte_for_byte(replay):
             matches = not replay.asked and (exchange.method == "HEAD") == (not body)
             matches &= not body or f'"code": "{NOT_SENT[exchange.name]}"'.encode() in body
         else:
-            matches = (response.status_code, body, len(replay.asked)) == (exchange.status, exchange.body, 1)
-            is_rewritten = exchange.path.endswith("/oauth-callback")  # with the one state that was checked
+            matches = (response.status_code, body, len(replay.asked)) == (
+                exchange.status,
+                exchange.body,
+                1,
+            )
+            is_rewritten = exchange.path.endswith(
+                "/oauth-callback"
+            )  # with the one state that was checked
             matches &= is_rewritten or [body for _, body in replay.asked] == [bodies[exchange.name]]
             recorded = {name: value for name, value in exchange.headers if name in KEPT}
             matches &= all(response.headers.get(name) == value for name, value in recorded.items())
@@ -115,7 +138,12 @@ def test_masked_answers_differ_in_secrets_alone(replay):
     compared = 0
     for exchange in EXCHANGES:
         path = exchange.path.removeprefix("/v0/management/").split("?")[0]
-        if exchange.method != "GET" or exchange.status != 200 or not any(row.masks for row in rows_for_path(path)) or path == "config.yaml":
+        if (
+            exchange.method != "GET"
+            or exchange.status != 200
+            or not any(row.masks for row in rows_for_path(path))
+            or path == "config.yaml"
+        ):
             continue
         replay.exchange = exchange
         masked = ask(staff, exchange, b"").json()
@@ -130,7 +158,15 @@ def differences(before: Any, after: Any, where: str = "") -> list[tuple[str, Any
     """Where two documents differ; renamed members are compared in their order."""
     if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
         renamed = [(where, a, b) for a, b in zip(before, after, strict=True) if a != b]
-        return renamed + [d for a, b in zip(before, after, strict=True) for d in differences(before[a], after[b], f"{where}.{a}")]
+        return renamed + [
+            d
+            for a, b in zip(before, after, strict=True)
+            for d in differences(before[a], after[b], f"{where}.{a}")
+        ]
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        return [d for n, (a, b) in enumerate(zip(before, after, strict=True)) for d in differences(a, b, f"{where}[{n}]")]
+        return [
+            d
+            for n, (a, b) in enumerate(zip(before, after, strict=True))
+            for d in differences(a, b, f"{where}[{n}]")
+        ]
     return [] if before == after and type(before) is type(after) else [(where, before, after)]

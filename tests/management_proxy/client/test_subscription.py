@@ -1,4 +1,5 @@
-"""Subscribing to a simulated upstream: what is sent, what comes, how it ends, and never a needless failed login."""
+"""Subscribing to a simulated upstream: what is sent, what comes, how it ends, and never a needless
+failed login."""
 
 import socket
 import ssl
@@ -24,7 +25,11 @@ def simulator():
 
 
 def subscribe(simulator, key: str = "", told=None) -> Subscription:
-    return Subscription(simulator.management_url, key or simulator.key, told.append if told is not None else lambda _: None)
+    return Subscription(
+        simulator.management_url,
+        key or simulator.key,
+        told.append if told is not None else lambda _: None,
+    )
 
 
 def received(subscription: Subscription) -> list[bytes]:
@@ -57,9 +62,15 @@ def test_nothing_is_sent_before_the_key_and_nothing_but_the_subscription_after_i
 
         thread = threading.Thread(target=answer)
         thread.start()
-        Subscription(f"http://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print).close()
+        Subscription(
+            f"http://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print
+        ).close()
         thread.join(10)
-    assert sent == [b"*2\r\n$4\r\nAUTH\r\n$3\r\nkey\r\n", b"*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n", b""]
+    assert sent == [
+        b"*2\r\n$4\r\nAUTH\r\n$3\r\nkey\r\n",
+        b"*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n",
+        b"",
+    ]
 
 
 def test_wrong_key_is_tried_once_and_told(simulator):
@@ -102,7 +113,10 @@ def test_nothing_that_came_is_lost_by_leaving(simulator):
 
 
 def test_old_version_that_cannot_push_is_named():
-    with running_simulator(profile="v6.10.8", statistics=True) as old, pytest.raises(errors.Refused, match=r"7\.0\.7"):
+    with (
+        running_simulator(profile="v6.10.8", statistics=True) as old,
+        pytest.raises(errors.Refused, match=r"7\.0\.7"),
+    ):
         subscribe(old)
 
 
@@ -129,7 +143,9 @@ def test_certificate_of_a_stranger_is_refused():
         thread.join(10)
 
 
-def test_events_come_over_tls_from_an_authority_that_this_host_trusts(simulator, tmp_path, monkeypatch):
+def test_events_come_over_tls_from_an_authority_that_this_host_trusts(
+    simulator, tmp_path, monkeypatch
+):
     certificate = make_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     with behind_tls(simulator.port, certificate) as port:
@@ -142,7 +158,10 @@ def test_events_come_over_tls_from_an_authority_that_this_host_trusts(simulator,
 
 def test_key_never_leaves_for_an_authority_that_this_host_does_not_trust(simulator, tmp_path):
     told: list[errors.Blocked] = []
-    with behind_tls(simulator.port, make_certificate(tmp_path)) as port, pytest.raises(errors.NotReached, match="certificate"):
+    with (
+        behind_tls(simulator.port, make_certificate(tmp_path)) as port,
+        pytest.raises(errors.NotReached, match="certificate"),
+    ):
         Subscription(f"https://127.0.0.1:{port}/v0/management", "a wrong key", told.append)
     assert simulator.control("state")["failed_logins"] == len(told) == 0
 
@@ -150,7 +169,10 @@ def test_key_never_leaves_for_an_authority_that_this_host_does_not_trust(simulat
 def test_certificate_of_another_name_is_refused(simulator, tmp_path, monkeypatch):
     certificate = make_certificate(tmp_path, "127.0.0.2")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
-    with behind_tls(simulator.port, certificate) as port, pytest.raises(errors.NotReached, match="certificate"):
+    with (
+        behind_tls(simulator.port, certificate) as port,
+        pytest.raises(errors.NotReached, match="certificate"),
+    ):
         Subscription(f"https://127.0.0.1:{port}/v0/management", simulator.key, print)
 
 
@@ -163,8 +185,13 @@ def test_asking_trusts_the_same_authorities(simulator, tmp_path, monkeypatch, is
     chunks: list[bytes] = []
     client._shared_http.cache_clear()
     try:
-        with behind_tls(simulator.port, certificate) as port, nullcontext() if is_trusted else pytest.raises(errors.NotReached):
-            client.ManagementClient(f"https://127.0.0.1:{port}/v0/management", simulator.key).pop_usage(10, chunks.append)
+        with (
+            behind_tls(simulator.port, certificate) as port,
+            nullcontext() if is_trusted else pytest.raises(errors.NotReached),
+        ):
+            client.ManagementClient(
+                f"https://127.0.0.1:{port}/v0/management", simulator.key
+            ).pop_usage(10, chunks.append)
         assert (b"".join(chunks).count(b'"timestamp"') == 3) is is_trusted
     finally:
         client._shared_http().close()

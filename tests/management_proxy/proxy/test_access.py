@@ -18,7 +18,10 @@ pytestmark = pytest.mark.django_db
 def without_upstreams(monkeypatch):
     """Nobody listens: what is let in comes back as 502 or 503, without delay."""
     monkeypatch.setattr("management_proxy.proxy.views.hand_over", lambda *_: None)
-    upstreams = [make_upstream(name=name, management_url="http://127.0.0.1:9/v0/management") for name in ("east", "west")]
+    upstreams = [
+        make_upstream(name=name, management_url="http://127.0.0.1:9/v0/management")
+        for name in ("east", "west")
+    ]
     yield upstreams
     forget_everything()
 
@@ -46,26 +49,51 @@ def test_scope_of_a_token_bounds_what_it_may_do(scope):
         "write": lambda policy: not policy.permission,
         "destroy": lambda policy: True,
     }[scope]
-    assert wrong(lambda policy, method: let_in(send(script, policy, method, "east")) == included(policy)) == []
+    assert (
+        wrong(
+            lambda policy, method: let_in(send(script, policy, method, "east")) == included(policy)
+        )
+        == []
+    )
 
 
 def test_token_of_one_upstream_reaches_no_other(without_upstreams):
     script = with_token(make_user(staff=True), "destroy", upstreams=[without_upstreams[0]])
     assert wrong(lambda policy, method: let_in(send(script, policy, method, "east"))) == []
-    assert wrong(lambda policy, method: send(script, policy, method, "west").status_code == 403) == []
+    assert (
+        wrong(lambda policy, method: send(script, policy, method, "west").status_code == 403) == []
+    )
 
 
 def test_others_than_staff_get_their_own_logins_only():
     script, browser = with_token(make_user(), "destroy"), signed_in(staff=False)
-    assert wrong(lambda policy, method: let_in(send(script, policy, method, "east")) == (policy.role is not Role.STAFF)) == []
-    assert wrong(lambda policy, method: let_in(send(browser, policy, method, "east")) == (policy.role is not Role.STAFF)) == []
+    assert (
+        wrong(
+            lambda policy, method: (
+                let_in(send(script, policy, method, "east")) == (policy.role is not Role.STAFF)
+            )
+        )
+        == []
+    )
+    assert (
+        wrong(
+            lambda policy, method: (
+                let_in(send(browser, policy, method, "east")) == (policy.role is not Role.STAFF)
+            )
+        )
+        == []
+    )
 
 
 def entries_after(client, policy, method) -> list[tuple[str, str]]:
     """Outcome and way of what the call left in the trail."""
     last = AuditEntry.objects.order_by("id").values_list("id", flat=True).last() or 0
     send(client, policy, method, "east")
-    return list(AuditEntry.objects.filter(id__gt=last, action=f"proxy.{method.lower()}", upstream="east").values_list("outcome", "via"))
+    return list(
+        AuditEntry.objects.filter(
+            id__gt=last, action=f"proxy.{method.lower()}", upstream="east"
+        ).values_list("outcome", "via")
+    )
 
 
 def test_every_write_leaves_an_entry_whatever_becomes_of_it():
@@ -85,9 +113,15 @@ def test_every_write_leaves_an_entry_whatever_becomes_of_it():
 def test_secrets_are_revealed_to_the_widest_scope_only():
     user = make_user(staff=True)
     reveal = {"X-Tollgate-Reveal": "secrets"}
-    assert with_token(user, "write").get("/api/management/@east/config", headers=reveal).status_code == 403
+    assert (
+        with_token(user, "write").get("/api/management/@east/config", headers=reveal).status_code
+        == 403
+    )
     PersonalToken.objects.all().delete()
-    assert with_token(user, "destroy").get("/api/management/@east/config", headers=reveal).status_code == 502
+    assert (
+        with_token(user, "destroy").get("/api/management/@east/config", headers=reveal).status_code
+        == 502
+    )
     assert any(policy.permission == READ_SECRETS for policy, _ in EVERY_ROW)
 
 

@@ -20,7 +20,10 @@ def test_body_comes_in_bounded_pieces(length):
     assert max(map(len, pieces)) <= 65_536
 
 
-@pytest.mark.parametrize(("content", "length", "error"), [(b"x" * 11, None, BodyTooBig), (b"", 11, BodyTooBig), (b"x" * 9, 10, BodyIncomplete)])
+@pytest.mark.parametrize(
+    ("content", "length", "error"),
+    [(b"x" * 11, None, BodyTooBig), (b"", 11, BodyTooBig), (b"x" * 9, 10, BodyIncomplete)],
+)
 def test_wrong_lengths_are_told(content, length, error):
     with pytest.raises(error):
         body(content, length, 10).whole()
@@ -31,4 +34,6 @@ def test_body_that_drips_in_is_given_up_at_its_limit():
     with ours, theirs:
         theirs.sendall(b"a")
         with pytest.raises(BodyIncomplete):
-            CallerBody(lambda size: ours.recv(size, socket.MSG_WAITALL), 100, 1000, 0.1, ours).whole()
+            CallerBody(
+                lambda size: ours.recv(size, socket.MSG_WAITALL), 100, 1000, 0.1, ours
+            ).whole()

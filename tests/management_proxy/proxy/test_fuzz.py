@@ -38,22 +38,39 @@ class Fuzzed:
         self.reached.append((method, target, told.headers))
         for _ in told.body() if "content-length" in told.headers else ():
             pass
-        told.answer(ANSWER, "Access-Control-Allow-Origin: *\r\nX-Cpa-Version: 7.2.140\r\nServer: upstream\r\nSet-Cookie: a=b\r\n")
+        told.answer(
+            ANSWER,
+            "Access-Control-Allow-Origin: *\r\nX-Cpa-Version: 7.2.140\r\nServer:"
+            " upstream\r\nSet-Cookie: a=b\r\n",
+        )
 
     def send(self, sent: Sent) -> tuple[int, dict[str, str], bytes]:
         raw = URL + sent.target
         path, _, query = raw.partition("?")
-        meta = {"RAW_URI": raw, "QUERY_STRING": query, "PATH_INFO": unquote_to_bytes(path.encode("utf-8", "replace")).decode("latin-1")}
-        response = self.callers[sent.role].generic(sent.method, URL, sent.body, headers=sent.headers, **meta)
+        meta = {
+            "RAW_URI": raw,
+            "QUERY_STRING": query,
+            "PATH_INFO": unquote_to_bytes(path.encode("utf-8", "replace")).decode("latin-1"),
+        }
+        response = self.callers[sent.role].generic(
+            sent.method, URL, sent.body, headers=sent.headers, **meta
+        )
         body = response.getvalue() if response.streaming else response.content
         return response.status_code, dict(response.headers), body
 
 
 def _secrets_for(sent: Sent, reached: list[tuple[str, str, dict[str, str]]]) -> list[str]:
-    """What the answer may not hold: never our key, and no other where the contract says that there may be one."""
+    """What the answer may not hold: never our key, and no other where the contract says that there
+    may be one."""
     paths = [target.removeprefix("/v0/management/").partition("?")[0] for _, target, _ in reached]
-    is_masked = any(row.masks and method in row.methods for (method, _, _), path in zip(reached, paths, strict=True) for row in rows_for_path(path))
-    return SECRETS if is_masked and sent.headers.get("X-Tollgate-Reveal") != "secrets" else SECRETS[:1]
+    is_masked = any(
+        row.masks and method in row.methods
+        for (method, _, _), path in zip(reached, paths, strict=True)
+        for row in rows_for_path(path)
+    )
+    return (
+        SECRETS if is_masked and sent.headers.get("X-Tollgate-Reveal") != "secrets" else SECRETS[:1]
+    )
 
 
 @pytest.fixture
@@ -74,15 +91,23 @@ def test_no_request_breaks_a_promise(fuzzed, caplog):
     caplog.set_level(logging.DEBUG)
     reached = set()
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(requests())
     def run(sent: Sent) -> None:
         fuzzed.reached.clear()
         caplog.clear()
         status, headers, body = fuzzed.send(sent)
-        broken = broken_promises(sent, status, headers, body, fuzzed.reached, _secrets_for(sent, fuzzed.reached))
+        broken = broken_promises(
+            sent, status, headers, body, fuzzed.reached, _secrets_for(sent, fuzzed.reached)
+        )
         assert not broken, (broken, status, body[:300])
-        assert not [record for record in caplog.records if KEY in record.getMessage() or KEY in str(vars(record))]
+        assert not [
+            record
+            for record in caplog.records
+            if KEY in record.getMessage() or KEY in str(vars(record))
+        ]
         reached.update(target.partition("?")[0] for _, target, _ in fuzzed.reached)
 
     run()

@@ -1,4 +1,5 @@
-"""Logins through the proxy: each belongs to the session or token that started it, whoever else asks."""
+"""Logins through the proxy: each belongs to the session or token that started it, whoever else
+asks."""
 
 import json
 import threading
@@ -43,14 +44,21 @@ def test_whole_login_of_an_ordinary_user(simulator):
     bob = signed_in(staff=False)
     state = started(bob)
     assert poll(bob, state).json() == {"status": "wait"}
-    assert callback(bob, provider="codex", redirect_url=f"http://localhost:1455/auth/callback?code=abc&state={state}").json() == {"status": "ok"}
+    assert callback(
+        bob,
+        provider="codex",
+        redirect_url=f"http://localhost:1455/auth/callback?code=abc&state={state}",
+    ).json() == {"status": "ok"}
     assert asked(simulator, "POST /v0/management/oauth-callback 200") == 1
 
 
 def test_cancelled_by_whoever_began_it(simulator):
     bob = signed_in(staff=False)
     state = started(bob)
-    assert bob.delete(f"{URL}oauth-session?state={state}").json() == {"status": "ok", "cancelled": True}
+    assert bob.delete(f"{URL}oauth-session?state={state}").json() == {
+        "status": "ok",
+        "cancelled": True,
+    }
 
 
 @pytest.mark.parametrize("staff", [False, True])
@@ -63,7 +71,9 @@ def test_others_find_no_such_login(simulator, staff):
         poll(other, state),
         other.get(f"{URL}get-auth-status?state={own}&state={state}"),
         callback(other, state=state, code="stolen"),
-        callback(other, redirect_url=f"http://localhost:1455/auth/callback?code=stolen&state={state}"),
+        callback(
+            other, redirect_url=f"http://localhost:1455/auth/callback?code=stolen&state={state}"
+        ),
         other.delete(f"{URL}oauth-session?state={state}"),
         other.delete(f"{URL}oauth-session"),
         poll(other, "0" * 32),
@@ -82,7 +92,10 @@ def test_another_session_of_the_same_user_finds_none_either(simulator):
 
 def test_token_has_logins_of_its_own(simulator):
     user = make_user()
-    scripts = [Client(headers={"Authorization": f"Bearer {create_token(user, name, 'write')[1]}"}) for name in ("one", "two")]
+    scripts = [
+        Client(headers={"Authorization": f"Bearer {create_token(user, name, 'write')[1]}"})
+        for name in ("one", "two")
+    ]
     state = started(scripts[0])
     assert [poll(script, state).status_code for script in scripts] == [200, 404]
 
@@ -113,7 +126,10 @@ def test_two_people_connecting_at_once_each_get_their_own(simulator):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [[poll(person, states[n]).status_code for n in range(2)] for person in people] == [[200, 404], [404, 200]]
+    assert [[poll(person, states[n]).status_code for n in range(2)] for person in people] == [
+        [200, 404],
+        [404, 200],
+    ]
 
 
 def test_state_is_not_kept_readably(simulator):
@@ -134,11 +150,23 @@ def test_callback_names_one_state_in_one_place():
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"[]", b'[["state","a"]]', b"[1,2]", b'{"state":1}', b'{"state":""}', b'{"state":"a","state":"b"}', b'{"state":"a","STATE":"b"}',
-        '{"state":"a","\u017ftate":"b"}'.encode(), b'{"state":"a","other":"b"}', b'{"redirect_url":"http://x/?state=a&state=b"}',
-        b'{"redirect_url":"http://[x/?state=a"}', b"[" * 100_000, b'{"state":"a"}{"state":"b"}', b"\xff",
+        b"",
+        b"[]",
+        b'[["state","a"]]',
+        b"[1,2]",
+        b'{"state":1}',
+        b'{"state":""}',
+        b'{"state":"a","state":"b"}',
+        b'{"state":"a","STATE":"b"}',
+        '{"state":"a","\u017ftate":"b"}'.encode(),
+        b'{"state":"a","other":"b"}',
+        b'{"redirect_url":"http://x/?state=a&state=b"}',
+        b'{"redirect_url":"http://[x/?state=a"}',
+        b"[" * 100_000,
+        b'{"state":"a"}{"state":"b"}',
+        b"\xff",
     ],
-)  # fmt: skip
+)
 def test_callback_that_can_be_read_in_two_ways_is_refused(body):
     with pytest.raises(UnreadableCallback):
         read_callback(body)

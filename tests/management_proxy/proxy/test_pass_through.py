@@ -1,4 +1,5 @@
-"""Calls through the proxy to a simulated upstream: what passes, what is refused, what the envelope says."""
+"""Calls through the proxy to a simulated upstream: what passes, what is refused, what the envelope
+says."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +13,14 @@ from management_proxy.proxy import write_funnel
 from management_proxy.simulator import running_simulator
 from monitoring.models import AuditEntry
 from tests.factories import make_upstream
-from tests.management_proxy.proxied import URL, asked, fault, forget_everything, signed_in, upstream_of
+from tests.management_proxy.proxied import (
+    URL,
+    asked,
+    fault,
+    forget_everything,
+    signed_in,
+    upstream_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +52,12 @@ def test_answer_passes_with_its_bytes_and_without_the_upstreams_own_headers(simu
     response = staff.get(URL + "debug")
     assert (response.status_code, response.content) == (200, b'{"debug":false}')
     assert response["Content-Type"] == "application/json; charset=utf-8"
-    assert not [name for name in response.headers if name.lower().startswith(("access-control-", "x-cpa-")) or name.lower() in ("server", "set-cookie")]
+    assert not [
+        name
+        for name in response.headers
+        if name.lower().startswith(("access-control-", "x-cpa-"))
+        or name.lower() in ("server", "set-cookie")
+    ]
     assert response["Cache-Control"] == "private, no-store"
 
 
@@ -54,10 +67,17 @@ def test_upstreams_own_refusals_pass(simulator, staff):
 
 
 def test_write_reaches_the_upstream_and_the_trail(simulator, staff):
-    assert staff.put(URL + "debug", {"value": True}, content_type="application/json").json() == {"status": "ok"}
+    assert staff.put(URL + "debug", {"value": True}, content_type="application/json").json() == {
+        "status": "ok"
+    }
     assert staff.get(URL + "@default/debug").json() == {"debug": True}
     entry = AuditEntry.objects.get(action="proxy.put")
-    assert (entry.action, entry.target, entry.upstream, entry.outcome) == ("proxy.put", "debug", "default", "succeeded")
+    assert (entry.action, entry.target, entry.upstream, entry.outcome) == (
+        "proxy.put",
+        "debug",
+        "default",
+        "succeeded",
+    )
     assert entry.detail["status"] == 200
 
 
@@ -102,7 +122,12 @@ def test_anybody_may_start_a_login_of_their_own(simulator):
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "debug"), ("GET", "codex-auth-url")])
 def test_session_without_csrf_token_changes_nothing(simulator, staff, method, path):
-    response = staff.generic(method, URL + path, b'{"value":true}' if method == "PUT" else b"", headers={"X-CSRFToken": "x" * 32})
+    response = staff.generic(
+        method,
+        URL + path,
+        b'{"value":true}' if method == "PUT" else b"",
+        headers={"X-CSRFToken": "x" * 32},
+    )
     assert (response.status_code, error(response)["code"]) == (403, "AUTH_FAILED")
     assert asked(simulator) == 0
 
@@ -132,17 +157,26 @@ def test_several_upstreams_have_to_be_named(simulator, staff):
         ("PUT", "oauth-excluded-models", b"{}", "empty oauth-excluded-models"),
     ],
 )
-def test_destructive_forms_need_their_confirmation(simulator, staff, without_funnel, method, path, body, confirmation):
+def test_destructive_forms_need_their_confirmation(
+    simulator, staff, without_funnel, method, path, body, confirmation
+):
     refused = staff.generic(method, URL + path, body)
     assert (refused.status_code, error(refused)["code"]) == (428, "CONFIRMATION_NEEDED")
     assert asked(simulator) == 0
     assert AuditEntry.objects.get().outcome == "refused"
-    assert staff.generic(method, URL + path, body, headers={"X-Tollgate-Confirm": confirmation}).status_code == 200
+    assert (
+        staff.generic(
+            method, URL + path, body, headers={"X-Tollgate-Confirm": confirmation}
+        ).status_code
+        == 200
+    )
 
 
 def test_destructive_forms_need_their_permission(simulator, staff):
     User.objects.update(is_superuser=False)
-    response = staff.delete(URL + "auth-files?all=1", headers={"X-Tollgate-Confirm": "delete all auth files"})
+    response = staff.delete(
+        URL + "auth-files?all=1", headers={"X-Tollgate-Confirm": "delete all auth files"}
+    )
     assert (response.status_code, error(response)["code"]) == (403, "AUTH_INSUFFICIENT_PERMISSIONS")
     assert asked(simulator) == 0
 
@@ -193,11 +227,19 @@ def test_patch_of_an_entry_passes(simulator, staff, without_funnel):
         assert staff.patch(URL + path, body, content_type="application/json").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["api-keys?value=a-key-without-a-telling-look", "claude-api-key?api-key=a-key-without-a-telling-look"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "api-keys?value=a-key-without-a-telling-look",
+        "claude-api-key?api-key=a-key-without-a-telling-look",
+    ],
+)
 def test_key_in_a_query_does_not_reach_the_trail(simulator, staff, path):
     staff.delete(URL + path)
     staff.delete(URL + path, headers={"X-CSRFToken": "x" * 32})
-    entries = list(AuditEntry.objects.filter(action="proxy.delete").values_list("outcome", "detail"))
+    entries = list(
+        AuditEntry.objects.filter(action="proxy.delete").values_list("outcome", "detail")
+    )
     assert len(entries) == 2
     assert "telling" not in str(list(AuditEntry.objects.values()))
     assert "look" in str(entries)
@@ -209,9 +251,29 @@ def test_body_over_its_budget_is_refused(simulator, staff):
     assert asked(simulator) == 0
 
 
-@pytest.mark.parametrize("path", ["api-keys", "claude-api-key", "openai-compatibility", "config", "config.yaml", "api-key-usage"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "api-keys",
+        "claude-api-key",
+        "openai-compatibility",
+        "config",
+        "config.yaml",
+        "api-key-usage",
+    ],
+)
 def test_no_key_reaches_a_browser(simulator, staff, path):
-    keys = [value for name in ("api-keys", "claude-api-key", "gemini-api-key", "codex-api-key", "openai-compatibility") for value in _keys(simulator, name)]
+    keys = [
+        value
+        for name in (
+            "api-keys",
+            "claude-api-key",
+            "gemini-api-key",
+            "codex-api-key",
+            "openai-compatibility",
+        )
+        for value in _keys(simulator, name)
+    ]
     assert len(keys) > 4
     masked = staff.get(URL + path)
     assert masked.status_code == 200
@@ -222,10 +284,16 @@ def test_no_key_reaches_a_browser(simulator, staff, path):
 
 
 def _keys(simulator, name: str) -> list[str]:
-    found = httpx.get(f"{simulator.management_url}/{name}", headers={"Authorization": f"Bearer {simulator.key}"}).json()[name]
+    found = httpx.get(
+        f"{simulator.management_url}/{name}", headers={"Authorization": f"Bearer {simulator.key}"}
+    ).json()[name]
     text = json.dumps(found)
-    entries = [e for one in found if isinstance(one, dict) for e in [one, *one.get("api-key-entries", [])]]
-    return [one for one in found if isinstance(one, str)] or [e["api-key"] for e in entries if e.get("api-key", "") and e["api-key"] in text]
+    entries = [
+        e for one in found if isinstance(one, dict) for e in [one, *one.get("api-key-entries", [])]
+    ]
+    return [one for one in found if isinstance(one, str)] or [
+        e["api-key"] for e in entries if e.get("api-key", "") and e["api-key"] in text
+    ]
 
 
 def test_rejected_key_stops_everybody_and_is_never_tried_again(simulator, staff):
@@ -241,7 +309,13 @@ def test_rejected_key_stops_everybody_and_is_never_tried_again(simulator, staff)
 
 
 def test_ban_tells_when_to_come_again(simulator, staff):
-    fault(simulator, "status", "debug", status=403, body='{"error":"IP banned due to too many failed attempts. Try again in 10m0s"}')
+    fault(
+        simulator,
+        "status",
+        "debug",
+        status=403,
+        body='{"error":"IP banned due to too many failed attempts. Try again in 10m0s"}',
+    )
     for _ in range(2):
         response = staff.get(URL + "debug")
         assert (response.status_code, error(response)["code"]) == (503, "UPSTREAM_BANNED")
@@ -254,7 +328,15 @@ def test_envelope_tells_everything(simulator, staff):
     response = staff.get(URL + "debug")
     told = error(response)
     assert response.status_code == 502
-    assert told.items() >= {"code": "UPSTREAM_UNAVAILABLE", "upstreamStatus": 503, "attempts": 1, "requestId": response["X-Request-Id"]}.items()
+    assert (
+        told.items()
+        >= {
+            "code": "UPSTREAM_UNAVAILABLE",
+            "upstreamStatus": 503,
+            "attempts": 1,
+            "requestId": response["X-Request-Id"],
+        }.items()
+    )
     assert told["runTimeMs"] >= 0
 
 
@@ -267,7 +349,12 @@ def test_envelope_tells_everything(simulator, staff):
         ("huge", {"bytes": 100_000}, 502, "ANSWER_TOO_LARGE"),
         ("status", {"status": 504}, 502, "UPSTREAM_UNAVAILABLE"),
         ("status", {"status": 302}, 502, "UPSTREAM_REDIRECTED"),
-        ("status", {"status": 403, "body": '{"error":"remote management disabled"}'}, 502, "UPSTREAM_REFUSED"),
+        (
+            "status",
+            {"status": 403, "body": '{"error":"remote management disabled"}'},
+            502,
+            "UPSTREAM_REFUSED",
+        ),
     ],
 )
 def test_faults_of_the_upstream_are_502(simulator, staff, kind, fields, status, code):
@@ -287,5 +374,9 @@ def test_garbage_where_secrets_are_masked_does_not_pass(simulator, staff):
 def test_unreachable_upstream_is_502(staff):
     make_upstream(management_url="http://127.0.0.1:9/v0/management")
     response = staff.get(URL + "debug")
-    assert (response.status_code, error(response)["code"], error(response)["attempts"]) == (502, "UPSTREAM_UNREACHABLE", 1)
+    assert (response.status_code, error(response)["code"], error(response)["attempts"]) == (
+        502,
+        "UPSTREAM_UNREACHABLE",
+        1,
+    )
     forget_everything()

@@ -54,7 +54,11 @@ def test_download_passes_byte_for_byte_also_in_parts(server, simulator):
     assert whole.content == content
     assert whole.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
     assert (whole.headers["Content-Length"], whole.headers["Accept-Ranges"]) == ("3000000", "bytes")
-    assert (part.status_code, part.content, part.headers["Content-Range"]) == (206, content[1000:2000], "bytes 1000-1999/3000000")
+    assert (part.status_code, part.content, part.headers["Content-Range"]) == (
+        206,
+        content[1000:2000],
+        "bytes 1000-1999/3000000",
+    )
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -75,7 +79,11 @@ def test_upload_passes_byte_for_byte(server, is_chunked):
 
     with scripted(script), browser(server) as staff:
         pieces = (content[at : at + 70_000] for at in range(0, len(content), 70_000))
-        answer = staff.post("auth-files?name=a.json", content=pieces if is_chunked else content, headers={"Content-Type": "multipart/form-data; boundary=x"})
+        answer = staff.post(
+            "auth-files?name=a.json",
+            content=pieces if is_chunked else content,
+            headers={"Content-Type": "multipart/form-data; boundary=x"},
+        )
     assert answer.json() == {"status": "ok"}
     digest, headers = seen[0]
     assert digest == hashlib.sha256(content).digest()
@@ -122,7 +130,10 @@ def test_download_that_breaks_midway_is_cut_and_the_reason_logged(server, simula
 
 def test_answer_over_its_budget_is_cut_while_it_comes(server):
     def script(told: Conversation) -> None:
-        told.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        told.send(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding:"
+            " chunked\r\n\r\n"
+        )
         for _ in range(70):
             told.send(b"100000\r\n" + b"z" * 0x100000 + b"\r\n")
         told.send("0\r\n\r\n")
@@ -159,7 +170,9 @@ def test_caller_who_leaves_ends_the_upstream_call(server, path, has_begun):
 def _ask_and_leave(staff: httpx.Client, path: str, asked: threading.Event) -> None:
     with socket.create_connection(("127.0.0.1", staff.base_url.port or 0)) as connection:
         cookies = "; ".join(f"{name}={value}" for name, value in staff.cookies.items())
-        connection.sendall(f"GET {URL}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n\r\n".encode())
+        connection.sendall(
+            f"GET {URL}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n\r\n".encode()
+        )
         assert asked.wait(20)
 
 
@@ -180,7 +193,9 @@ def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
 
     with scripted(script), browser(server) as staff:
         with pytest.raises(ZeroDivisionError):
-            staff.post("auth-files?name=a.json", content=pieces(), headers={"Content-Length": "1000000"})
+            staff.post(
+                "auth-files?name=a.json", content=pieces(), headers={"Content-Length": "1000000"}
+            )
         wait_until(lambda: ended)
         wait_until(lambda: AuditEntry.objects.get().outcome == "unknown")
     assert ended[0] < 1_000_000
@@ -189,11 +204,24 @@ def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
 def test_targets_are_read_as_they_stood_in_the_request_line(server):
     """Only the undecoded line tells an encoded separator from a plain one."""
     with scripted(lambda told: told.answer(b"{}")) as upstream, browser(server) as staff:
-        for target in ("auth-files%2fdownload", "routing%2Fstrategy", "%2e%2e/debug", "..%2fdebug", "debug%00", "de%62ug/", "debug%3fa=1"):
+        for target in (
+            "auth-files%2fdownload",
+            "routing%2Fstrategy",
+            "%2e%2e/debug",
+            "..%2fdebug",
+            "debug%00",
+            "de%62ug/",
+            "debug%3fa=1",
+        ):
             answer = staff.send(_request_of(staff, target))
-            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PATH_MALFORMED"), target
+            assert (answer.status_code, answer.json()["error"]["code"]) == (
+                400,
+                "PATH_MALFORMED",
+            ), target
         assert staff.send(_request_of(staff, "de%62ug")).status_code == 200
-    assert [line.split("\r\n")[0] for line in upstream.requests] == ["GET /v0/management/debug HTTP/1.1"]
+    assert [line.split("\r\n")[0] for line in upstream.requests] == [
+        "GET /v0/management/debug HTTP/1.1"
+    ]
 
 
 def _request_of(staff: httpx.Client, target: str) -> httpx.Request:

@@ -23,29 +23,55 @@ def upstream(monkeypatch):
 
 def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
     told = []
-    write_funnel.register(lambda *given: told.append(given) or ProxiedAnswer(200, b'{"status":"ok"}'))
+    write_funnel.register(
+        lambda *given: told.append(given) or ProxiedAnswer(200, b'{"status":"ok"}')
+    )
     staff = signed_in()
-    response = staff.put(URL + "api-keys", b'["sk-a"]', content_type="application/json", headers={"X-Tollgate-Reason": "new team"})
+    response = staff.put(
+        URL + "api-keys",
+        b'["sk-a"]',
+        content_type="application/json",
+        headers={"X-Tollgate-Reason": "new team"},
+    )
     assert (response.content, upstream.requests) == (b'{"status":"ok"}', [])
     (given,) = told
-    assert (given[0].name, given[1].get_username()[:4], given[2:]) == ("one", "user", ("PUT", "api-keys", (), b'["sk-a"]', "new team"))
+    assert (given[0].name, given[1].get_username()[:4], given[2:]) == (
+        "one",
+        "user",
+        ("PUT", "api-keys", (), b'["sk-a"]', "new team"),
+    )
     assert AuditEntry.objects.get().outcome == "succeeded"
 
 
 def test_refusal_of_the_handler_is_told_in_the_envelope(upstream):
-    write_funnel.register(lambda *_: FunnelRefusal(409, "CONFLICT", "Somebody was first.", retry_after=3, outcome_is_unknown=True))
+    write_funnel.register(
+        lambda *_: FunnelRefusal(
+            409, "CONFLICT", "Somebody was first.", retry_after=3, outcome_is_unknown=True
+        )
+    )
     response = signed_in().delete(URL + "api-keys?value=sk-a")
-    assert (response.status_code, response.json()["error"]["code"], response["Retry-After"]) == (409, "CONFLICT", "4")
+    assert (response.status_code, response.json()["error"]["code"], response["Retry-After"]) == (
+        409,
+        "CONFLICT",
+        "4",
+    )
     assert AuditEntry.objects.get().outcome == "unknown"
 
 
 def test_write_that_the_handler_leaves_to_us_is_sent(upstream):
     write_funnel.register(lambda *_: None)
-    assert signed_in().put(URL + "debug", {"value": True}, content_type="application/json").json() == {"status": "sent"}
+    assert signed_in().put(
+        URL + "debug", {"value": True}, content_type="application/json"
+    ).json() == {"status": "sent"}
 
 
 def test_reads_and_other_writes_never_go_there(upstream):
     write_funnel.register(lambda *_: FunnelRefusal(500, "NEVER", ""))
     staff = signed_in()
     assert staff.get(URL + "debug").status_code == 200
-    assert staff.post(URL + "reset-quota", {"auth_index": "x"}, content_type="application/json").status_code == 200
+    assert (
+        staff.post(
+            URL + "reset-quota", {"auth_index": "x"}, content_type="application/json"
+        ).status_code
+        == 200
+    )

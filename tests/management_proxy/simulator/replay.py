@@ -1,4 +1,5 @@
-"""Recorded exchanges, put to a simulator, and how its answers are compared with the recorded ones."""
+"""Recorded exchanges, put to a simulator, and how its answers are compared with the recorded
+ones."""
 
 import base64
 import json
@@ -98,8 +99,14 @@ def recorded_preset() -> Preset:
     return Preset(
         exchanges["read config.yaml"].body.decode(),
         (
-            ("claude-carol@example.com.json", auth_file("claude", "carol@example.com", disabled=True)),
-            ("codex-alice@example.com-plus.json", auth_file("codex", "alice@example.com", disabled=True)),
+            (
+                "claude-carol@example.com.json",
+                auth_file("claude", "carol@example.com", disabled=True),
+            ),
+            (
+                "codex-alice@example.com-plus.json",
+                auth_file("codex", "alice@example.com", disabled=True),
+            ),
             ("xai-dana@example.com.json", exchanges["auth file download"].body),
         ),
     )
@@ -107,7 +114,12 @@ def recorded_preset() -> Preset:
 
 def recorded_upstream(clock: FakeClock, **options: Any) -> SimulatedUpstream:
     """Return a simulator in the state in which the recordings began."""
-    defaults = {"key": RECORDED_KEY, "network": False, "preset": recorded_preset(), "sleep": clock.advance}
+    defaults = {
+        "key": RECORDED_KEY,
+        "network": False,
+        "preset": recorded_preset(),
+        "sleep": clock.advance,
+    }
     return SimulatedUpstream(Options(clock=clock, **{**defaults, **options}))
 
 
@@ -125,7 +137,9 @@ def ask(
             method=method,
             path=unquote(path),
             query=parse_qs(query, keep_blank_values=True),
-            headers=headers if headers is not None else {"authorization": f"Bearer {app.options.key}"},
+            headers=headers
+            if headers is not None
+            else {"authorization": f"Bearer {app.options.key}"},
             body=body.encode() if isinstance(body, str) else body,
             peer=peer,
             query_string=query,
@@ -158,7 +172,9 @@ def shape(value: Any) -> Any:
 
 
 def compared_headers(headers: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in sorted(headers.items()) if name.startswith(COMPARED_HEADERS)}
+    return {
+        name: value for name, value in sorted(headers.items()) if name.startswith(COMPARED_HEADERS)
+    }
 
 
 def headers_of(response: Response) -> dict[str, str]:

@@ -47,7 +47,9 @@ def test_clearing_makes_cursors_stale(app: SimulatedUpstream) -> None:
     assert _logs(app, f"?limit=1&cursor={cursor}")["cursor-reset"] is True
 
 
-def test_after_is_strict_and_counts_what_it_scanned(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_after_is_strict_and_counts_what_it_scanned(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     told = _logs(app, f"?after={int(clock()) - 3}")
     assert [line.rsplit(" ", 1)[1] for line in told["lines"]] == ["18", "19"]
     assert told["line-count"] == 20

@@ -1,8 +1,9 @@
 """Accounts in trouble look as recorded.
 
-Not replayed exchange by exchange: `cooling.jsonl` shows states that real AI traffic brought about between the requests, so
-its listings are compared by shape and its rules one by one. `cooling-clients-saw.jsonl` is what clients of the AI routes
-got, which the simulator does not serve.
+Not replayed exchange by exchange: `cooling.jsonl` shows states that real AI traffic brought about
+between the requests, so its listings are compared by shape and its rules one by one.
+`cooling-clients-saw.jsonl` is what clients of the AI routes got, which the simulator does not
+serve.
 """
 
 import json
@@ -23,7 +24,10 @@ from tests.management_proxy.simulator.replay import (
 
 EXCHANGES = by_name("cooling.jsonl")
 DANA, SPARE = "54a553a3cac73c26", "9650cb94234a6970"
-BROKEN = '{"error": {"message": "The server had an error while processing your request", "type": "server_error"}}'
+BROKEN = (
+    '{"error": {"message": "The server had an error while processing your request", "type":'
+    ' "server_error"}}'
+)
 
 
 @pytest.fixture
@@ -72,7 +76,9 @@ def test_a_leaving_client_says_nothing_about_the_account(app: SimulatedUpstream)
 
 
 @pytest.mark.parametrize(("status", "minutes"), [(401, 30), (403, 30), (404, 720), (503, 1)])
-def test_cooldown_lasts_as_long_as_the_status_says(app: SimulatedUpstream, clock: FakeClock, status: int, minutes: int) -> None:
+def test_cooldown_lasts_as_long_as_the_status_says(
+    app: SimulatedUpstream, clock: FakeClock, status: int, minutes: int
+) -> None:
     app.state.results.note(SPARE, "grok-4.6", status, "x")
     clock.advance(minutes * 60 - 1)
     assert _file(app, SPARE)["unavailable"] is True

@@ -25,7 +25,8 @@ from tests.management_proxy.simulator.replay import (
 EXCHANGES = recorded("management.jsonl")
 NAMES = [exchange.name for exchange in EXCHANGES]
 
-# Same status, headers and shape, but other values: times, counters of earlier traffic, random states, log lines.
+# Same status, headers and shape, but other values: times, counters of earlier traffic, random
+# states, log lines.
 SAME_SHAPE_ONLY = {
     "read auth-files",
     "read api-key-usage",
@@ -50,7 +51,8 @@ SAME_SHAPE_ONLY = {
     "reset quota",
     "api key usage",
 }
-# Compared in a test of its own: a save writes sections about clustering that the simulator does not have.
+# Compared in a test of its own: a save writes sections about clustering that the simulator does not
+# have.
 EXCLUDED = {"config yaml": "test_saved_file_means_the_same"}
 
 
@@ -96,7 +98,9 @@ def _drawn(exchange: Exchange, response: Response) -> dict[str, str]:
     if exchange.status != 200 or response.status != 200 or not exchange.body.startswith(b"{"):
         return {}
     theirs, ours = exchange.value, json.loads(response.body)
-    return {theirs[key]: ours[key] for key in ("state", "next-cursor") if key in theirs and key in ours}
+    return {
+        theirs[key]: ours[key] for key in ("state", "next-cursor") if key in theirs and key in ours
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +110,9 @@ def test_status_and_headers_are_the_recorded_ones(name: str, replayed: dict[str,
     assert headers_of(response) == compared_headers(exchange.response_headers)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in SAME_SHAPE_ONLY and name not in EXCLUDED])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in SAME_SHAPE_ONLY and name not in EXCLUDED]
+)
 def test_body_is_the_recorded_one(name: str, replayed: dict[str, Replayed]) -> None:
     exchange, response = replayed[name]
     is_json = exchange.response_headers.get("content-type", "").startswith("application/json")
@@ -128,5 +134,9 @@ def test_saved_file_means_the_same(name: str, replayed: dict[str, Replayed]) -> 
     theirs, ours = yaml.safe_load(exchange.body), yaml.safe_load(response.body)
     written_by_clustering = {"credential-concurrency", "credential-in-flight"}
     written_at_their_defaults = {"ws-auth", "oauth-model-alias"}
-    assert ours == {key: value for key, value in theirs.items() if key not in written_by_clustering | written_at_their_defaults}
+    assert ours == {
+        key: value
+        for key, value in theirs.items()
+        if key not in written_by_clustering | written_at_their_defaults
+    }
     assert response.body.startswith(b"# configuration of the recorded upstream\n")

@@ -21,7 +21,11 @@ from tests.management_proxy.simulator.replay import (
 )
 
 OLDER = ("6.10.8", "7.0.7", "7.1.40")
-QUEUES = ("usage-queue.jsonl", "usage-queue-hostile.jsonl", *(f"older/usage-queue-v{version}.jsonl" for version in OLDER))
+QUEUES = (
+    "usage-queue.jsonl",
+    "usage-queue-hostile.jsonl",
+    *(f"older/usage-queue-v{version}.jsonl" for version in OLDER),
+)
 # Sums that the upstream completes only where it has them; absent here says nothing about the shape.
 OPTIONAL_EVENT_KEYS = {"response_headers", "access_token_sha256", "response_service_tier"}
 
@@ -51,7 +55,9 @@ def test_exchanges_are_answered_as_recorded(file: str) -> None:
 
 def _compare_body(exchange: Exchange, body: bytes) -> None:
     if exchange.name == "auth files":
-        assert _without_accounts(shape(json.loads(body))) == _without_accounts(shape(exchange.value))
+        assert _without_accounts(shape(json.loads(body))) == _without_accounts(
+            shape(exchange.value)
+        )
     else:
         assert body == exchange.body
 
@@ -62,11 +68,18 @@ def _without_accounts(listing: dict) -> list[list[str]]:
 
 @pytest.mark.parametrize("version", OLDER)
 def test_old_files_have_the_recorded_index(version: str) -> None:
-    exchange = next(one for one in recorded(f"older/usage-queue-v{version}.jsonl") if one.name == "auth files")
+    exchange = next(
+        one for one in recorded(f"older/usage-queue-v{version}.jsonl") if one.name == "auth files"
+    )
     app = recorded_upstream(FakeClock(), profile=version)
     theirs = {file["name"]: file["auth_index"] for file in exchange.value["files"]}
-    ours = {file["name"]: file["auth_index"] for file in value_of(ask(app, "GET", "/v0/management/auth-files"))["files"]}
-    assert {name: ours[name] for name in theirs if name in ours} == {name: theirs[name] for name in theirs if name in ours}
+    ours = {
+        file["name"]: file["auth_index"]
+        for file in value_of(ask(app, "GET", "/v0/management/auth-files"))["files"]
+    }
+    assert {name: ours[name] for name in theirs if name in ours} == {
+        name: theirs[name] for name in theirs if name in ours
+    }
 
 
 @pytest.mark.parametrize("file", ["usage-queue.jsonl", *QUEUES[2:]])
@@ -93,5 +106,10 @@ def test_queue_is_empty_while_somebody_subscribes() -> None:
 def test_recorded_server_and_ours_name_credentials_alike() -> None:
     app = SimulatedUpstream(Options(key=RECORDED_KEY, preset=recorded_preset(), clock=FakeClock()))
     indexes = {key.index for key in app.state.keys}
-    assert {"98c72221108f2081", "bc69b6e83e511f5b", "dd0e9d0a9d213a0e", "4bca8d472178c994"} <= indexes
+    assert {
+        "98c72221108f2081",
+        "bc69b6e83e511f5b",
+        "dd0e9d0a9d213a0e",
+        "4bca8d472178c994",
+    } <= indexes
     assert isinstance(app.state.traffic, Traffic)

@@ -1,4 +1,5 @@
-"""Calls through a credential: what is refused and what is answered from the table (contract 8.8)."""
+"""Calls through a credential: what is refused and what is answered from the table (contract
+8.8)."""
 
 import json
 from typing import Any
@@ -24,7 +25,9 @@ def _index(app: SimulatedUpstream, name: str) -> str:
 
 
 def _call(app: SimulatedUpstream, **body: Any) -> tuple[int, Any]:
-    response = manage(app, "POST", "api-call", {"method": "GET", "url": URL, "header": BEARER, **body})
+    response = manage(
+        app, "POST", "api-call", {"method": "GET", "url": URL, "header": BEARER, **body}
+    )
     return response.status, value_of(response)
 
 
@@ -45,12 +48,20 @@ def test_bad_calls_are_refused(app: SimulatedUpstream, body: dict[str, Any], pro
 
 @pytest.mark.parametrize("spelling", ["auth_index", "authIndex", "AuthIndex"])
 def test_a_credential_without_a_token_is_refused(app: SimulatedUpstream, spelling: str) -> None:
-    assert _call(app, **{spelling: _index(app, "claude-b.json")}) == (400, {"error": "auth token not found"})
+    assert _call(app, **{spelling: _index(app, "claude-b.json")}) == (
+        400,
+        {"error": "auth token not found"},
+    )
 
 
 @pytest.mark.parametrize("name", ["claude-a.json", None])
 def test_a_call_is_answered_from_the_table(app: SimulatedUpstream, name: str | None) -> None:
-    control(app, "POST", "api-call", {"url": URL, "status": 429, "header": {"Retry-After": ["30"]}, "body": "slow down"})
+    control(
+        app,
+        "POST",
+        "api-call",
+        {"url": URL, "status": 429, "header": {"Retry-After": ["30"]}, "body": "slow down"},
+    )
     index = _index(app, name) if name else "0123456789abcdef"
     status, told = _call(app, auth_index=index, proxy_url="direct")
     assert (status, told["status_code"], told["body"]) == (200, 429, "slow down")

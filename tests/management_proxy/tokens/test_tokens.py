@@ -1,4 +1,5 @@
-"""Personal tokens: made by a person for a script, narrower than the person, and gone when revoked."""
+"""Personal tokens: made by a person for a script, narrower than the person, and gone when
+revoked."""
 
 from datetime import timedelta
 
@@ -76,7 +77,9 @@ def test_useless_token_is_refused_even_beside_a_session(client):
 
 def test_flood_of_useless_tokens_hears_429_while_a_good_one_passes(client):
     _, secret = create_token(make_user("ada"), "report", "read")
-    answers = [client.get(STATUS, headers=bearer(f"{MARK}guess{n}")) for n in range(MOST_A_MINUTE + 1)]
+    answers = [
+        client.get(STATUS, headers=bearer(f"{MARK}guess{n}")) for n in range(MOST_A_MINUTE + 1)
+    ]
     assert {a.status_code for a in answers[:-1]} == {401}
     assert (answers[-1].status_code, answers[-1].headers["Retry-After"]) == (429, "60")
     assert client.get(STATUS, headers=bearer(secret)).status_code == 200
@@ -88,13 +91,20 @@ def test_reading_token_changes_nothing(client):
     answer = client.post(COLLECT, headers=bearer(secret))
     assert answer.status_code == 403
     entry = AuditEntry.objects.get(action="api.refused")
-    assert (entry.actor, entry.via, entry.outcome, entry.target) == ("ada", "token", "refused", "POST /api/usage/collect")
+    assert (entry.actor, entry.via, entry.outcome, entry.target) == (
+        "ada",
+        "token",
+        "refused",
+        "POST /api/usage/collect",
+    )
 
 
 def test_writing_token_of_staff_collects_without_a_csrf_token(client):
     _, secret = create_token(make_user("ada", staff=True), "cron", "write")
     client.handler.enforce_csrf_checks = True
-    assert client.post(COLLECT, headers=bearer(secret)).status_code == 503  # no upstream, but allowed
+    assert (
+        client.post(COLLECT, headers=bearer(secret)).status_code == 503
+    )  # no upstream, but allowed
     assert AuditEntry.objects.get(action="collection.triggered").via == "token"
 
 
@@ -106,13 +116,22 @@ def test_token_never_grants_more_than_its_user_has_now(client):
 
 
 def test_token_of_one_upstream_enters_no_view_that_serves_all(client):
-    _, secret = create_token(make_user("ada", staff=True), "east only", "write", upstreams=[make_upstream()])
+    _, secret = create_token(
+        make_user("ada", staff=True), "east only", "write", upstreams=[make_upstream()]
+    )
     assert client.post(COLLECT, headers=bearer(secret)).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["history", "summary", "series", "breakdown", "events", "export"])
 @pytest.mark.parametrize(
-    ("asked", "allowed"), [("upstream=east", True), ("upstream=west", False), ("", False), ("upstream=", False), ("upstream=east&upstream=west", False)]
+    ("asked", "allowed"),
+    [
+        ("upstream=east", True),
+        ("upstream=west", False),
+        ("", False),
+        ("upstream=", False),
+        ("upstream=east&upstream=west", False),
+    ],
 )
 def test_token_of_one_upstream_reads_its_usage_only(client, path, asked, allowed):
     east, _ = make_upstream(name="east"), make_upstream(name="west")
@@ -141,7 +160,11 @@ def test_form_makes_a_token_and_shows_it_once(client):
     secret = answer.context["secret"]
     assert secret in answer.content.decode()
     assert secret not in client.get(PAGE).content.decode()
-    assert timezone.now() < PersonalToken.objects.get().expires_at < timezone.now() + timedelta(days=31)
+    assert (
+        timezone.now()
+        < PersonalToken.objects.get().expires_at
+        < timezone.now() + timedelta(days=31)
+    )
 
 
 def test_form_sent_twice_makes_one_token(client):
@@ -152,10 +175,25 @@ def test_form_sent_twice_makes_one_token(client):
     assert PersonalToken.objects.count() == 1
 
 
-@pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 61}, {"name": "a\x00b"}, {"scope": "everything"}, {"lifetime": "9999"}, {"upstreams": ["99"]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"name": "x" * 61},
+        {"name": "a\x00b"},
+        {"scope": "everything"},
+        {"lifetime": "9999"},
+        {"upstreams": ["99"]},
+    ],
+)
 def test_nonsense_makes_no_token(client, wrong):
     client.force_login(make_user("ada"))
-    assert client.post(PAGE, {"name": "report", "scope": "read", "lifetime": "30", **wrong}).status_code == 400
+    assert (
+        client.post(
+            PAGE, {"name": "report", "scope": "read", "lifetime": "30", **wrong}
+        ).status_code
+        == 400
+    )
     assert not PersonalToken.objects.exists()
 
 
@@ -173,14 +211,27 @@ def test_own_token_is_revoked_and_anothers_is_not_found(client):
     client.force_login(own.user)
     assert client.post(f"{PAGE}{own.pk}/revoke/").status_code == 302
     assert client.post(f"{PAGE}{other.pk}/revoke/").status_code == 404
-    assert {t.name: t.state for t in PersonalToken.objects.all()} == {"mine": "revoked", "his": "live"}
-    assert AuditEntry.objects.filter(action="personal_token.revoked", actor="ada", target="mine of ada").exists()
+    assert {t.name: t.state for t in PersonalToken.objects.all()} == {
+        "mine": "revoked",
+        "his": "live",
+    }
+    assert AuditEntry.objects.filter(
+        action="personal_token.revoked", actor="ada", target="mine of ada"
+    ).exists()
 
 
 def test_staff_revoke_anybodys_in_the_admin(client):
     token, _ = create_token(make_user("bob"), "his", "read")
     client.force_login(make_user("ada", staff=True))
-    client.post("/admin/management_proxy/personaltoken/", {"action": "revoke", "_selected_action": [token.pk]})
+    client.post(
+        "/admin/management_proxy/personaltoken/",
+        {"action": "revoke", "_selected_action": [token.pk]},
+    )
     token.refresh_from_db()
     assert token.state == "revoked"
-    assert "digest" not in client.get(f"/admin/management_proxy/personaltoken/{token.pk}/change/").content.decode()
+    assert (
+        "digest"
+        not in client.get(
+            f"/admin/management_proxy/personaltoken/{token.pk}/change/"
+        ).content.decode()
+    )

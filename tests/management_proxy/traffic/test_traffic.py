@@ -1,4 +1,5 @@
-"""Traffic of the proxy: counted by every process, added up in the database, told by route and phase."""
+"""Traffic of the proxy: counted by every process, added up in the database, told by route and
+phase."""
 
 import re
 import threading
@@ -28,8 +29,21 @@ HOUR = timedelta(hours=1)
 
 
 def a_call(route="debug", outcome="passed", status=200, **fields) -> Call:
-    times = {"connect_seconds": 0.001, "first_byte_seconds": 0.05, "body_seconds": 0.002, "total_seconds": 0.06}
-    call = Call(method="GET", request_id="r", route=route, upstream="east", attempts=1, bytes_in=10, bytes_out=100)
+    times = {
+        "connect_seconds": 0.001,
+        "first_byte_seconds": 0.05,
+        "body_seconds": 0.002,
+        "total_seconds": 0.06,
+    }
+    call = Call(
+        method="GET",
+        request_id="r",
+        route=route,
+        upstream="east",
+        attempts=1,
+        bytes_in=10,
+        bytes_out=100,
+    )
     for name, value in {**times, "outcome": outcome, "status": status, **fields}.items():
         setattr(call, name, value)
     return call
@@ -46,9 +60,21 @@ def test_report_adds_up_what_several_processes_stored():
     stored(*[a_call() for _ in range(9)], a_call(outcome="UPSTREAM_TIMEOUT", status=504))
     stored(a_call(), a_call("config"))
     found = report(HOUR)
-    assert (found.everything.calls, found.everything.failures, found.everything.attempts, found.everything.bytes_out) == (12, 1, 12, 1200)
+    assert (
+        found.everything.calls,
+        found.everything.failures,
+        found.everything.attempts,
+        found.everything.bytes_out,
+    ) == (12, 1, 12, 1200)
     assert [(line.route, line.calls) for line in found.lines] == [("debug", 11), ("config", 1)]
-    assert found.reasons == [{"reason": "UPSTREAM_TIMEOUT", "meaning": "a limit of ours passed", "count": 1, "share": 100.0}]
+    assert found.reasons == [
+        {
+            "reason": "UPSTREAM_TIMEOUT",
+            "meaning": "a limit of ours passed",
+            "count": 1,
+            "share": 100.0,
+        }
+    ]
     assert report(HOUR, "west").everything.calls == 0
 
 
@@ -60,7 +86,10 @@ def test_percentile_is_within_a_quarter(seconds):
 
 
 def test_percentiles_are_told_by_phase():
-    stored(*[a_call() for _ in range(90)], *[a_call(first_byte_seconds=5, total_seconds=5.1) for _ in range(10)])
+    stored(
+        *[a_call() for _ in range(90)],
+        *[a_call(first_byte_seconds=5, total_seconds=5.1) for _ in range(10)],
+    )
     (line,) = report(HOUR).lines
     assert line.total["p50"] == pytest.approx(60, rel=0.25)
     assert line.total["p95"] == pytest.approx(5100, rel=0.25)
@@ -132,12 +161,21 @@ def test_call_through_the_proxy_is_counted_in_all_its_phases():
         staff.put(URL + "debug", b"x" * 5000, content_type="application/json")
         forget_everything()
     assert counted("management_proxy_calls_total", route="debug") - before == 2
-    assert counted("management_proxy_phase_seconds_count", upstream="counted", phase="first_byte") >= 1
+    assert (
+        counted("management_proxy_phase_seconds_count", upstream="counted", phase="first_byte") >= 1
+    )
     assert counted("management_proxy_attempts_total", upstream="counted") >= 1
-    assert counted("management_proxy_bytes_total", upstream="counted", direction="out") >= len('{"debug":false}')
-    assert counted("management_proxy_rejections_total", upstream="counted", reason="BODY_TOO_LARGE") >= 1
+    assert counted("management_proxy_bytes_total", upstream="counted", direction="out") >= len(
+        '{"debug":false}'
+    )
+    assert (
+        counted("management_proxy_rejections_total", upstream="counted", reason="BODY_TOO_LARGE")
+        >= 1
+    )
     assert counted("management_proxy_in_flight", upstream="counted") == 0
-    assert 'management_proxy_breaker{state="closed",upstream="counted"} 1.0' in exposition().decode()
+    assert (
+        'management_proxy_breaker{state="closed",upstream="counted"} 1.0' in exposition().decode()
+    )
 
 
 def test_call_that_cannot_be_counted_passes(monkeypatch):
@@ -152,7 +190,10 @@ def test_time_in_the_funnel_is_not_ours(monkeypatch):
     make_upstream(name="east", management_url="http://127.0.0.1:9/v0/management")
     ended: list[Call] = []
     monkeypatch.setattr("management_proxy.proxy.calls._listeners", [ended.append])
-    monkeypatch.setattr("management_proxy.proxy.views.hand_over", lambda *_: time.sleep(0.05) or ProxiedAnswer(200, b"{}"))
+    monkeypatch.setattr(
+        "management_proxy.proxy.views.hand_over",
+        lambda *_: time.sleep(0.05) or ProxiedAnswer(200, b"{}"),
+    )
     signed_in().put(URL + "debug", {"value": True}, content_type="application/json")
     (call,) = ended
     assert metrics.phases_of(call)["waited"] >= 0.05
@@ -160,7 +201,12 @@ def test_time_in_the_funnel_is_not_ours(monkeypatch):
 
 
 def test_labels_stay_closed_whatever_is_asked(client):
-    for method, path in (("GET", "sk-secret-path"), ("BREW", "debug"), ("GET", "@sk-secret-upstream/debug"), ("GET", "debug?sk-secret=1")):
+    for method, path in (
+        ("GET", "sk-secret-path"),
+        ("BREW", "debug"),
+        ("GET", "@sk-secret-upstream/debug"),
+        ("GET", "debug?sk-secret=1"),
+    ):
         signed_in().generic(method, URL + path)
     told = exposition().decode()
     assert "sk-secret" not in told
@@ -172,8 +218,14 @@ def test_labels_stay_closed_whatever_is_asked(client):
 def test_every_code_of_the_envelope_is_explained():
     import management_proxy
 
-    sources = "".join(path.read_text() for folder in management_proxy.__path__ for path in __import__("pathlib").Path(folder).glob("*.py"))
-    codes = set(re.findall(r'Refusal\(\s*\d{3},\s*"([A-Z_]+)"', sources)) | set(re.findall(r'"(UPSTREAM_[A-Z_]+)"', sources))
+    sources = "".join(
+        path.read_text()
+        for folder in management_proxy.__path__
+        for path in __import__("pathlib").Path(folder).glob("*.py")
+    )
+    codes = set(re.findall(r'Refusal\(\s*\d{3},\s*"([A-Z_]+)"', sources)) | set(
+        re.findall(r'"(UPSTREAM_[A-Z_]+)"', sources)
+    )
     assert codes
     assert codes - set(REASONS) == set()
 
@@ -187,7 +239,9 @@ def test_pages_are_for_staff_and_show_what_there_is(client):
     page = client.get("/monitoring/proxy/").content.decode()
     for text in ("debug", "the breaker is open", "Where the p95 goes"):
         assert text in page
-    region = client.get("/monitoring/proxy/?window=24h", headers={"HX-Request": "true"}).content.decode()
+    region = client.get(
+        "/monitoring/proxy/?window=24h", headers={"HX-Request": "true"}
+    ).content.decode()
     assert "<html" not in region
     for query in ("window=1y", "upstream=nowhere"):
         assert client.get(f"/monitoring/proxy/?{query}").status_code == 400

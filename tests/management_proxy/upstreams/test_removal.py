@@ -9,7 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from management_proxy.client.errors import KeyRejected
 from management_proxy.models import ProxyTraffic, Upstream, UpstreamBreaker
 from management_proxy.upstreams import removal
-from management_proxy.upstreams.registry import NoSuchUpstream, client_for, ensure_environment_upstream, find_upstream
+from management_proxy.upstreams.registry import (
+    NoSuchUpstream,
+    client_for,
+    ensure_environment_upstream,
+    find_upstream,
+)
 from monitoring import health
 from monitoring.health import Level
 from monitoring.models import AuditEntry
@@ -44,11 +49,25 @@ def press(client, upstream: Upstream) -> str:
 
 def test_removed_upstream_is_listed_and_served_nowhere(staff):
     upstream = make_upstream(name="old", version="7.2.140")
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at="2026-11-24T00:00:00Z", status="failed")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at="2026-11-24T00:00:00Z",
+        status="failed",
+    )
     UpstreamBreaker.objects.create(upstream=upstream, state="open", until="2099-01-01T00:00:00Z")
     assert "The upstream old was removed" in press(staff, upstream)
     assert not any("old" in finding.subject for finding in health.findings())
-    for page in ("/", UPSTREAMS, "/monitoring/", "/monitoring/doctor/", "/providers/keys/", "/tokens/"):
+    for page in (
+        "/",
+        UPSTREAMS,
+        "/monitoring/",
+        "/monitoring/doctor/",
+        "/providers/keys/",
+        "/tokens/",
+    ):
         assert ">old<" not in staff.get(page, follow=True).content.decode()
     with pytest.raises(NoSuchUpstream):
         find_upstream("old")
@@ -60,7 +79,11 @@ def test_removed_upstream_is_listed_and_served_nowhere(staff):
 def test_name_is_free_again_and_again():
     for _ in range(3):
         remove(make_upstream(name="relay"))
-    assert sorted(Upstream.with_removed.values_list("name", flat=True)) == ["relay (removed 2)", "relay (removed 3)", "relay (removed)"]
+    assert sorted(Upstream.with_removed.values_list("name", flat=True)) == [
+        "relay (removed 2)",
+        "relay (removed 3)",
+        "relay (removed)",
+    ]
 
 
 def test_key_and_whatever_holds_keys_is_erased():
@@ -93,7 +116,10 @@ def test_usage_stays_under_a_name_of_its_own(staff):
     remove(upstream)
     store(make_upstream(name="relay"), make_event(request_id="another"))
     times = {"from": "2026-01-01", "to": "2026-12-31"}
-    answers = {name: staff.get("/api/usage/summary", {**times, "upstream": name}).json() for name in ("relay", "relay (removed)")}
+    answers = {
+        name: staff.get("/api/usage/summary", {**times, "upstream": name}).json()
+        for name in ("relay", "relay (removed)")
+    }
     assert [answer["data"]["totals"]["attempts"] for answer in answers.values()] == [1, 1], answers
     assert "relay (removed)" in staff.get("/usage/").content.decode()
 
@@ -101,7 +127,15 @@ def test_usage_stays_under_a_name_of_its_own(staff):
 def test_traffic_of_the_proxy_goes_with_it():
     zeros = dict.fromkeys(("calls", "attempts", "bytes_in", "bytes_out"), 0)
     ProxyTraffic.objects.create(
-        started_at="2026-11-24T00:00:00Z", upstream="relay", route="r", method="GET", outcome="o", reason="", bins=[], counts=[], **zeros
+        started_at="2026-11-24T00:00:00Z",
+        upstream="relay",
+        route="r",
+        method="GET",
+        outcome="o",
+        reason="",
+        bins=[],
+        counts=[],
+        **zeros,
     )
     remove(make_upstream(name="relay"))
     assert ProxyTraffic.objects.get().upstream == "relay (removed)"
@@ -110,7 +144,10 @@ def test_traffic_of_the_proxy_goes_with_it():
 def test_upstream_that_the_environment_names_is_not_removed(staff, settings):
     settings.CLIPROXYAPI_MANAGEMENT_URL = "http://127.0.0.1:1/v0/management"
     upstream = ensure_environment_upstream()
-    assert "take CLIPROXYAPI_MANAGEMENT_URL away" in staff.get(f"{UPSTREAMS}{upstream.pk}/delete/").content.decode()
+    assert (
+        "take CLIPROXYAPI_MANAGEMENT_URL away"
+        in staff.get(f"{UPSTREAMS}{upstream.pk}/delete/").content.decode()
+    )
     assert "was not removed" in press(staff, upstream)
     assert Upstream.objects.get().name == upstream.name
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
@@ -133,7 +170,10 @@ def test_popped_page_that_is_not_stored_stands_against_it():
     with spool.new_file(upstream.pk, 1) as file:
         file.write(b"[]")
         file.complete()
-    assert remove(upstream) == ["1 popped page waits in the spool of this host: start a collector here, which stores it within seconds."]
+    assert remove(upstream) == [
+        "1 popped page waits in the spool of this host: start a collector here, which stores it"
+        " within seconds."
+    ]
 
 
 def popped_page(upstream: Upstream) -> None:
@@ -149,7 +189,9 @@ def test_page_of_a_collector_that_died_before_the_removal_is_told_and_stored():
     remove(upstream)
     popped_page(upstream)
     told = [finding for finding in check_spool() if finding.level == Level.WARNING]
-    assert [(finding.subject, finding.summary) for finding in told] == [("relay (removed)", "1 popped page waits in the spool of this host.")]
+    assert [(finding.subject, finding.summary) for finding in told] == [
+        ("relay (removed)", "1 popped page waits in the spool of this host.")
+    ]
     CollectorLoop(threading.Event(), 1.0).adjust()
     assert UsageEvent.objects.get().series.upstream_id == upstream.pk
     assert CollectorRun.objects.get().stored == 1
@@ -174,10 +216,23 @@ def test_page_of_an_upstream_that_the_database_does_not_know_is_told_with_its_fo
 def test_removed_upstream_can_still_be_filtered_by_in_the_administration(staff):
     upstream = make_upstream(name="relay")
     store(upstream, make_event())
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at="2026-11-24T00:00:00Z", status="running")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at="2026-11-24T00:00:00Z",
+        status="running",
+    )
     remove(upstream)
     make_upstream()
-    for path in ("usage/collectorrun", "usage/deadletter", "providers/clientkey", "providers/credential", "providers/intent"):
+    for path in (
+        "usage/collectorrun",
+        "usage/deadletter",
+        "providers/clientkey",
+        "providers/credential",
+        "providers/intent",
+    ):
         page = staff.get(f"/admin/{path}/?upstream__id__exact={upstream.pk}")
         assert page.status_code == 200
         assert "relay (removed)" in page.content.decode(), path
@@ -219,7 +274,11 @@ def test_removals_and_refusals_are_audited(staff, settings):
     submit(second, add_key(second, "sk-new-key-000000001"))
     press(staff, first)
     press(staff, second)
-    entries = AuditEntry.objects.filter(action="upstream.removed").order_by("pk").values_list("actor", "upstream", "outcome")
+    entries = (
+        AuditEntry.objects.filter(action="upstream.removed")
+        .order_by("pk")
+        .values_list("actor", "upstream", "outcome")
+    )
     assert list(entries) == [("ada", "first", "succeeded"), ("ada", "second", "refused")]
 
 
@@ -228,7 +287,12 @@ def test_action_of_the_list_leads_to_the_question(staff):
     asked = staff.post(UPSTREAMS, {"action": "remove", "_selected_action": [one.pk]})
     assert asked.url == f"{UPSTREAMS}{one.pk}/delete/"
     assert "Yes, remove" in staff.get(asked.url).content.decode()
-    assert "one at a time" in staff.post(UPSTREAMS, {"action": "remove", "_selected_action": [one.pk, two.pk]}, follow=True).content.decode()
+    assert (
+        "one at a time"
+        in staff.post(
+            UPSTREAMS, {"action": "remove", "_selected_action": [one.pk, two.pk]}, follow=True
+        ).content.decode()
+    )
 
 
 def test_who_may_not_delete_may_not_remove(client):

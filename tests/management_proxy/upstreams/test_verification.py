@@ -15,7 +15,13 @@ from management_proxy.models import Access, Upstream
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams import verification
 from management_proxy.upstreams.blocks import allow_access
-from management_proxy.upstreams.registry import client_for, ensure_environment_upstream, find_upstream, key_of, subscription_to
+from management_proxy.upstreams.registry import (
+    client_for,
+    ensure_environment_upstream,
+    find_upstream,
+    key_of,
+    subscription_to,
+)
 from management_proxy.upstreams.verification import KeyOnTrial, is_verified
 from tests.factories import make_upstream, make_user
 from tests.management_proxy.proxied import asked, browser, fault, forget_everything, signed_in
@@ -28,7 +34,10 @@ CALLERS = 16
 
 @pytest.fixture(scope="module")
 def server(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[WebServer]:
-    with django_db_blocker.unblock(), web_server(tmp_path_factory.mktemp("web"), WEB_WORKERS="2") as server:
+    with (
+        django_db_blocker.unblock(),
+        web_server(tmp_path_factory.mktemp("web"), WEB_WORKERS="2") as server,
+    ):
         yield server
 
 
@@ -64,7 +73,8 @@ def outcome(act: Callable[[], object]) -> str:
 
 
 def call_at_once(server: WebServer, upstream: Upstream) -> list[object]:
-    """What half of the callers get through the proxy of two processes, and the others in this one: with our client, and one over RESP."""
+    """What half of the callers get through the proxy of two processes, and the others in this one:
+    with our client, and one over RESP."""
     together = threading.Barrier(CALLERS)
 
     def through_proxy() -> object:
@@ -108,8 +118,17 @@ def test_key_changed_in_the_admin_is_verified_anew(simulator):
     client_for(upstream).usage_settings()
     admin = Client()
     admin.force_login(make_user(staff=True))
-    form = {"name": "default", "management_url": upstream.management_url, "is_enabled": "on", "collection_mode": "pull", "management_key": "another"}
-    assert admin.post(f"/admin/management_proxy/upstream/{upstream.pk}/change/", form).status_code == 302
+    form = {
+        "name": "default",
+        "management_url": upstream.management_url,
+        "is_enabled": "on",
+        "collection_mode": "pull",
+        "management_key": "another",
+    }
+    assert (
+        admin.post(f"/admin/management_proxy/upstream/{upstream.pk}/change/", form).status_code
+        == 302
+    )
     changed = find_upstream()
     assert not is_verified(changed, key_of(changed))
     assert outcome(lambda: client_for(changed).usage_settings()) == "KeyRejected"
@@ -117,7 +136,10 @@ def test_key_changed_in_the_admin_is_verified_anew(simulator):
 
 
 def test_environments_key_is_verified_and_so_is_a_new_one(simulator, settings):
-    settings.CLIPROXYAPI_MANAGEMENT_URL, settings.MANAGEMENT_API_KEY = simulator.management_url, simulator.key
+    settings.CLIPROXYAPI_MANAGEMENT_URL, settings.MANAGEMENT_API_KEY = (
+        simulator.management_url,
+        simulator.key,
+    )
     upstream = ensure_environment_upstream()
     client_for(upstream).usage_settings()
     client_for(upstream).usage_settings()
@@ -158,7 +180,10 @@ def test_callers_wait_no_longer_than_their_patience(simulator, monkeypatch):
     with pytest.raises(KeyOnTrial):
         client_for(upstream).usage_settings()
     response = signed_in().get("/api/management/debug")
-    assert (response.status_code, response.json()["error"]["code"]) == (503, "UPSTREAM_KEY_ON_TRIAL")
+    assert (response.status_code, response.json()["error"]["code"]) == (
+        503,
+        "UPSTREAM_KEY_ON_TRIAL",
+    )
     assert response["Retry-After"]
     assert asked(simulator) == 0
 
@@ -177,9 +202,16 @@ def test_trial_that_brings_nothing_leaves_the_key_unverified_and_the_claim_free(
     with pytest.raises(NotReached):
         client_for(upstream).usage_settings()
     response = signed_in().get("/api/management/debug")
-    assert (response.status_code, response.json()["error"]["code"]) == (502, "UPSTREAM_KEY_UNVERIFIED")
+    assert (response.status_code, response.json()["error"]["code"]) == (
+        502,
+        "UPSTREAM_KEY_UNVERIFIED",
+    )
     upstream.refresh_from_db()
-    assert (upstream.access, upstream.key_on_trial_until, bytes(upstream.key_verified_digest)) == (Access.OPEN, None, b"")
+    assert (upstream.access, upstream.key_on_trial_until, bytes(upstream.key_verified_digest)) == (
+        Access.OPEN,
+        None,
+        b"",
+    )
 
 
 def test_trials_that_fail_open_the_breaker(simulator):

@@ -1,4 +1,5 @@
-"""The audit trail as staff see it: filtered, paged, exported; and what the admin and the login add to it."""
+"""The audit trail as staff see it: filtered, paged, exported; and what the admin and the login add
+to it."""
 
 import csv
 import json
@@ -24,7 +25,9 @@ def staff(client):
 
 
 def an_entry(action="client_key.revoked", target="laptop", **fields):
-    return audit.record(None, action, target, **{"outcome": "succeeded", "actor_name": "carol", **fields})
+    return audit.record(
+        None, action, target, **{"outcome": "succeeded", "actor_name": "carol", **fields}
+    )
 
 
 def shown(client, query=""):
@@ -33,7 +36,9 @@ def shown(client, query=""):
     return [entry.target for entry in answer.context["page"].entries]
 
 
-@pytest.mark.parametrize("path", [TRAIL, f"{TRAIL}1/", f"{TRAIL}export.csv", f"{TRAIL}export.jsonl"])
+@pytest.mark.parametrize(
+    "path", [TRAIL, f"{TRAIL}1/", f"{TRAIL}export.csv", f"{TRAIL}export.jsonl"]
+)
 def test_trail_is_for_staff(client, path):
     assert client.get(path).status_code == 302
     client.force_login(make_user("bob"))
@@ -43,17 +48,36 @@ def test_trail_is_for_staff(client, path):
 @pytest.mark.parametrize(
     "query",
     [
-        "actor=dave", "action=upstream.paused", "action=upstream.", "upstream=east", "outcome=failed", "q=WANT", "q=needle", "q=10.9.9.9",
-        "first=2000-01-01&actor=dave", "last=2099-01-01&actor=dave",
+        "actor=dave",
+        "action=upstream.paused",
+        "action=upstream.",
+        "upstream=east",
+        "outcome=failed",
+        "q=WANT",
+        "q=needle",
+        "q=10.9.9.9",
+        "first=2000-01-01&actor=dave",
+        "last=2099-01-01&actor=dave",
     ],
-)  # fmt: skip
+)
 def test_filter_lets_through_what_was_asked_for(staff, query):
     an_entry()
-    an_entry("upstream.paused", "wanted", actor_name="dave", upstream="east", outcome="failed", detail={"note": "a needle"}, source_ip="10.9.9.9")
+    an_entry(
+        "upstream.paused",
+        "wanted",
+        actor_name="dave",
+        upstream="east",
+        outcome="failed",
+        detail={"note": "a needle"},
+        source_ip="10.9.9.9",
+    )
     assert shown(staff, query) == ["wanted"]
 
 
-@pytest.mark.parametrize("query", ["first=2099-01-01", "last=2000-01-01", "actor=nobody", "q=%00", "q=%25", "action=client_key"])
+@pytest.mark.parametrize(
+    "query",
+    ["first=2099-01-01", "last=2000-01-01", "actor=nobody", "q=%00", "q=%25", "action=client_key"],
+)
 def test_filter_that_fits_nothing_says_so(staff, query):
     an_entry()
     assert shown(staff, query.replace("%00", "x%25y")) == []
@@ -61,7 +85,15 @@ def test_filter_that_fits_nothing_says_so(staff, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["before=x", "before=0", "before=99999999999999999999", "outcome=perhaps", "first=yesterday", "first=2026-02-02&last=2026-02-01"]
+    "query",
+    [
+        "before=x",
+        "before=0",
+        "before=99999999999999999999",
+        "outcome=perhaps",
+        "first=yesterday",
+        "first=2026-02-02&last=2026-02-01",
+    ],
 )
 def test_nonsense_is_named(staff, query):
     answer = staff.get(f"{TRAIL}?{query}")
@@ -120,14 +152,32 @@ def test_entry_is_shown_with_its_detail_and_stays_text(staff):
 def test_acts_in_the_admin_are_written_down(staff):
     upstream = make_upstream(name="east", access=Access.KEY_REJECTED)
     for action in ("pause", "resume", "let_callers_in"):
-        staff.post("/admin/management_proxy/upstream/", {"action": action, "_selected_action": [upstream.pk]})
-    form = {"name": "east", "management_url": upstream.management_url, "is_enabled": "on", "management_key": "a-new-secret-key"}
+        staff.post(
+            "/admin/management_proxy/upstream/",
+            {"action": action, "_selected_action": [upstream.pk]},
+        )
+    form = {
+        "name": "east",
+        "management_url": upstream.management_url,
+        "is_enabled": "on",
+        "management_key": "a-new-secret-key",
+    }
     staff.post(f"/admin/management_proxy/upstream/{upstream.pk}/change/", form)
     staff.post("/admin/management_proxy/upstream/add/", {**form, "name": "west"})
     leases.acquire("collect:1", 30)
-    staff.post("/admin/monitoring/lease/", {"action": "release_by_force", "_selected_action": ["collect:1"], "confirmed": "yes"})
+    staff.post(
+        "/admin/monitoring/lease/",
+        {"action": "release_by_force", "_selected_action": ["collect:1"], "confirmed": "yes"},
+    )
     written = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
-    expected = ["upstream.paused", "upstream.resumed", "upstream.callers_let_in", "admin.upstream.changed", "admin.upstream.added", "admin.lease.changed"]
+    expected = [
+        "upstream.paused",
+        "upstream.resumed",
+        "upstream.callers_let_in",
+        "admin.upstream.changed",
+        "admin.upstream.added",
+        "admin.lease.changed",
+    ]
     assert written == expected
     assert set(AuditEntry.objects.values_list("actor", "via")) == {("ada", "session")}
     assert "a-new-secret-key" not in str(list(AuditEntry.objects.values()))

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.django_db
 
 
 def an_entry(**fields):
-    return audit.record(fields.pop("actor", None), "client_key.revoked", "Bob's laptop", **{"outcome": audit.Outcome.SUCCEEDED, **fields})
+    return audit.record(
+        fields.pop("actor", None),
+        "client_key.revoked",
+        "Bob's laptop",
+        **{"outcome": audit.Outcome.SUCCEEDED, **fields},
+    )
 
 
 def refused_by_the_database(act):
@@ -37,8 +42,12 @@ def test_entry_survives_the_deletion_of_its_user():
 
 def test_entry_is_neither_changed_nor_deleted():
     entry = an_entry()
-    refused_by_the_database(lambda: AuditEntry.objects.filter(pk=entry.pk).update(actor="somebody else"))
-    refused_by_the_database(lambda: AuditEntry.objects.filter(pk=entry.pk).update(user=None, outcome="failed"))
+    refused_by_the_database(
+        lambda: AuditEntry.objects.filter(pk=entry.pk).update(actor="somebody else")
+    )
+    refused_by_the_database(
+        lambda: AuditEntry.objects.filter(pk=entry.pk).update(user=None, outcome="failed")
+    )
     refused_by_the_database(lambda: AuditEntry.objects.filter(pk=entry.pk).delete())
     assert AuditEntry.objects.count() == 1
 
@@ -52,7 +61,14 @@ def test_pending_entry_gets_its_outcome_once():
 
 
 def test_pruning_takes_the_old_and_leaves_the_rest_protected():
-    AuditEntry.objects.create(at="2020-01-01T00:00:00Z", actor="ada", via="command", action="x", target="y", outcome="succeeded")
+    AuditEntry.objects.create(
+        at="2020-01-01T00:00:00Z",
+        actor="ada",
+        via="command",
+        action="x",
+        target="y",
+        outcome="succeeded",
+    )
     young = an_entry()
     assert audit.prune(timedelta(days=365)) == 1
     refused_by_the_database(lambda: young.delete())
@@ -62,7 +78,13 @@ def test_unknown_outcome_is_refused_by_the_schema():
     refused_by_the_database(lambda: an_entry(outcome="perhaps"))
 
 
-SECRETS = ("sk-ant-api03-abcdefghijkl", "AIzaSyA1234567890abcdef", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln", "plain-old-password", "4/0AbCdEf")
+SECRETS = (
+    "sk-ant-api03-abcdefghijkl",
+    "AIzaSyA1234567890abcdef",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln",
+    "plain-old-password",
+    "4/0AbCdEf",
+)
 
 
 def test_no_secret_reaches_an_entry(settings):
@@ -83,21 +105,38 @@ def test_no_secret_reaches_an_entry(settings):
 
 
 def test_what_only_tells_of_a_secret_is_kept():
-    plain = {"key_id": 7, "token_prefix": "tg_abcd", "api_key": last4("sk-ant-1234567890"), "keys_before": 3, "debug": True}
+    plain = {
+        "key_id": 7,
+        "token_prefix": "tg_abcd",
+        "api_key": last4("sk-ant-1234567890"),
+        "keys_before": 3,
+        "debug": True,
+    }
     assert masked(plain) == {**plain, "token_prefix": masked("tg_abcd")}
 
 
 def test_detail_of_any_size_and_form_is_kept_small():
     endless: dict = {}
     endless["self"] = endless
-    kept = masked({"text": "x" * 10_000, "many": list(range(5000)), "bytes": b"\x00\xff", "nan": float("nan"), "deep": endless, "nul": "a\x00b"})
+    kept = masked(
+        {
+            "text": "x" * 10_000,
+            "many": list(range(5000)),
+            "bytes": b"\x00\xff",
+            "nan": float("nan"),
+            "deep": endless,
+            "nul": "a\x00b",
+        }
+    )
     assert len(str(kept)) < 2000
     an_entry(detail=kept)
 
 
 def test_address_of_the_client_is_believed_only_from_trusted_proxies(settings):
     def address(forwarded):
-        return client_address(RequestFactory().get("/", REMOTE_ADDR="10.0.0.2", HTTP_X_FORWARDED_FOR=forwarded))
+        return client_address(
+            RequestFactory().get("/", REMOTE_ADDR="10.0.0.2", HTTP_X_FORWARDED_FOR=forwarded)
+        )
 
     assert address("6.6.6.6, 203.0.113.9, 10.0.0.1") == "10.0.0.2"
     settings.TRUSTED_PROXIES = ["10.0.0.0/24"]
@@ -106,7 +145,10 @@ def test_address_of_the_client_is_believed_only_from_trusted_proxies(settings):
 
 
 def test_every_answer_names_its_request_and_so_does_the_log(client):
-    first, second = (client.get("/login/", headers={"X-Request-Id": "chosen-by-me"}).headers["X-Request-Id"] for _ in range(2))
+    first, second = (
+        client.get("/login/", headers={"X-Request-Id": "chosen-by-me"}).headers["X-Request-Id"]
+        for _ in range(2)
+    )
     assert len({first, second, "chosen-by-me"}) == 3
     line = logging.makeLogRecord({})
     assert RequestIdFilter().filter(line)
@@ -120,7 +162,10 @@ def test_entry_made_outside_of_a_request_came_by_a_command():
 def test_trail_is_walked_by_indexes():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN SELECT * FROM monitoring_auditentry WHERE actor = 'a' ORDER BY id DESC LIMIT 50")
+        cursor.execute(
+            "EXPLAIN SELECT * FROM monitoring_auditentry WHERE actor = 'a' ORDER BY id DESC"
+            " LIMIT 50"
+        )
         assert "audit_actor" in str(cursor.fetchall())
 
 
@@ -133,7 +178,14 @@ def test_act_without_an_outcome_is_found(monkeypatch):
 
 
 def test_command_that_prunes_leaves_word_of_it(capsys):
-    AuditEntry.objects.create(at="2020-01-01T00:00:00Z", actor="ada", via="command", action="x", target="y", outcome="succeeded")
+    AuditEntry.objects.create(
+        at="2020-01-01T00:00:00Z",
+        actor="ada",
+        via="command",
+        action="x",
+        target="y",
+        outcome="succeeded",
+    )
     call_command("prune_audit", "--older-than-days", "365")
     assert [entry.action for entry in AuditEntry.objects.all()] == ["audit.pruned"]
     with pytest.raises(CommandError):

@@ -1,4 +1,5 @@
-"""Metrics: who may read them, that several processes add up, and that dead ones are not forgotten."""
+"""Metrics: who may read them, that several processes add up, and that dead ones are not
+forgotten."""
 
 import os
 import subprocess
@@ -26,7 +27,15 @@ print(os.getpid())
 
 def counting_process(folder: Path, count: int) -> int:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    return int(subprocess.run([sys.executable, "-c", COUNT, str(count)], env=environment, capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", COUNT, str(count)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x"])
@@ -55,7 +64,11 @@ def test_database_gauges_tell_of_leases_findings_and_collection():
     store(upstream, make_event(), "no object")
     leases.acquire(upstream.collect_lease, 30)
     told = metrics.exposition().decode()
-    for line in (f'monitoring_lease_held{{lease="{upstream.collect_lease}"}} 1.0', "usage_dead_letters_pending 1.0", 'monitoring_findings{level="error"}'):
+    for line in (
+        f'monitoring_lease_held{{lease="{upstream.collect_lease}"}} 1.0',
+        "usage_dead_letters_pending 1.0",
+        'monitoring_findings{level="error"}',
+    ):
         assert line in told
     assert 'monitoring_source_failed{source="leases"} 0.0' in told
 
@@ -105,5 +118,11 @@ def test_no_secret_is_a_label(client, settings):
     client.get("/usage/?tz=sk-in-a-query-secret")
     client.get("/sk-in-a-path-secret/")
     told = metrics.exposition().decode()
-    for secret in ("very-secret", "in-a-query", "in-a-path", "management-key-of-tests", "alice@example.com"):
+    for secret in (
+        "very-secret",
+        "in-a-query",
+        "in-a-path",
+        "management-key-of-tests",
+        "alice@example.com",
+    ):
         assert secret not in told

@@ -1,4 +1,5 @@
-"""OAuth accounts through the pages: seeing, changing, uploading, deleting, for owners, staff and strangers."""
+"""OAuth accounts through the pages: seeing, changing, uploading, deleting, for owners, staff and
+strangers."""
 
 import json
 from urllib.parse import quote
@@ -49,7 +50,9 @@ def client_class():
 
 
 def own(upstream, user, name=FILE):
-    return Account.objects.create(upstream=upstream, name=name, provider="claude", owner=user, origin="login")
+    return Account.objects.create(
+        upstream=upstream, name=name, provider="claude", owner=user, origin="login"
+    )
 
 
 def post(browser, action, name=FILE, **fields):
@@ -62,11 +65,21 @@ def listed(client, name=FILE):
 
 
 def account_file(**fields):
-    return json.dumps({"type": "codex", "email": "new@example.com", "refresh_token": "r-1", "access_token": "secret-token", **fields}).encode()
+    return json.dumps(
+        {
+            "type": "codex",
+            "email": "new@example.com",
+            "refresh_token": "r-1",
+            "access_token": "secret-token",
+            **fields,
+        }
+    ).encode()
 
 
 def send_file(browser, name, content, **fields):
-    return browser.post(f"{LIST}upload/", {"file": SimpleUploadedFile(name, content), **fields}, follow=True).content.decode()
+    return browser.post(
+        f"{LIST}upload/", {"file": SimpleUploadedFile(name, content), **fields}, follow=True
+    ).content.decode()
 
 
 def test_staff_see_all_accounts_and_others_their_own(upstream, as_user, ada, bob):
@@ -80,10 +93,15 @@ def test_staff_see_all_accounts_and_others_their_own(upstream, as_user, ada, bob
 @pytest.mark.parametrize(
     ("query", "shown", "hidden"),
     [
-        ("provider=codex", "alice@", "carol@"), ("q=CAROL", "carol@", "alice@"), ("owner=bob", "carol@", "alice@"), ("owner=-", "alice@", "carol@"),
-        ("health=active", "alice@", "no such"), ("health=disabled", "No account fits", "alice@"), ("provider=nonsense", "No account fits", "alice@"),
+        ("provider=codex", "alice@", "carol@"),
+        ("q=CAROL", "carol@", "alice@"),
+        ("owner=bob", "carol@", "alice@"),
+        ("owner=-", "alice@", "carol@"),
+        ("health=active", "alice@", "no such"),
+        ("health=disabled", "No account fits", "alice@"),
+        ("provider=nonsense", "No account fits", "alice@"),
     ],
-)  # fmt: skip
+)
 def test_filters_narrow_the_list(upstream, as_user, ada, bob, query, shown, hidden):
     own(upstream, bob)
     page = as_user(ada).get(f"{LIST}?{query}").content.decode()
@@ -92,13 +110,21 @@ def test_filters_narrow_the_list(upstream, as_user, ada, bob, query, shown, hidd
 
 
 def test_unreachable_upstream_is_told_on_the_page(upstream, as_user, ada, simulator):
-    httpx.post(f"{simulator.url}/__control/faults", json={"kind": "status", "status": 503, "path": "*auth-files"}).raise_for_status()
+    httpx.post(
+        f"{simulator.url}/__control/faults",
+        json={"kind": "status", "status": 503, "path": "*auth-files"},
+    ).raise_for_status()
     assert "cannot be asked" in as_user(ada).get(LIST).content.decode()
 
 
 def test_cooling_account_says_why_and_until_when(upstream, client, as_user, ada, simulator):
     index = listed(client).auth_index
-    fault = {"auth_index": index, "model": "claude-opus-4-5", "status": 401, "body": '{"error":{"message":"token sk-ant-api03-verysecret revoked"}}'}
+    fault = {
+        "auth_index": index,
+        "model": "claude-opus-4-5",
+        "status": 401,
+        "body": '{"error":{"message":"token sk-ant-api03-verysecret revoked"}}',
+    }
     httpx.post(f"{simulator.url}/__control/results", json=fault).raise_for_status()
     page = as_user(ada).get(f"{LIST}?q=carol").content.decode()
     assert "unauthorized" in page or "revoked" in page
@@ -111,7 +137,9 @@ def test_owner_switches_and_edits_the_account(upstream, client, as_user, bob):
     assert "is disabled" in post(browser, "switch", disabled="true")
     assert listed(client).health(None) == Health.DISABLED
     assert "is enabled" in post(browser, "switch", disabled="false")
-    page = browser.post(PAGE, {"note": "spare", "priority": "5", "weight": "", "prefix": "team"}, follow=True).content.decode()
+    page = browser.post(
+        PAGE, {"note": "spare", "priority": "5", "weight": "", "prefix": "team"}, follow=True
+    ).content.decode()
     assert "Saved." in page
     assert 'value="spare"' in page
     content = auth_file_client.auth_file_content(client, FILE)
@@ -121,10 +149,21 @@ def test_owner_switches_and_edits_the_account(upstream, client, as_user, bob):
     assert not auth_file_client.auth_file_content(client, FILE).get("note")
 
 
-@pytest.mark.parametrize(("field", "value"), [("prefix", "a/b"), ("note", "x" * 501), ("weight", "2000000"), ("priority", "high"), ("note", "a\x07b")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prefix", "a/b"),
+        ("note", "x" * 501),
+        ("weight", "2000000"),
+        ("priority", "high"),
+        ("note", "a\x07b"),
+    ],
+)
 def test_bad_field_is_named_and_nothing_is_sent(upstream, client, as_user, bob, field, value):
     own(upstream, bob)
-    answer = as_user(bob).post(PAGE, {"note": "", "priority": "", "weight": "", "prefix": "", field: value})
+    answer = as_user(bob).post(
+        PAGE, {"note": "", "priority": "", "weight": "", "prefix": "", field: value}
+    )
     assert answer.status_code == 400
     assert "field-error" in answer.content.decode()
     assert not Intent.objects.exists()
@@ -154,12 +193,22 @@ def test_uploaded_account_belongs_to_its_uploader(upstream, client, as_user, bob
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.json", b"not json", "no JSON"), ("a.json", b"[1]", "must be an object"), ("a.json", b'"x"', "must be an object"), ("a.json", b"\xff\xfe", "no UTF-8"),
-        ("a.json", b"[" * 100_000, "no JSON"), ("a.json", account_file(pad="x" * 5_000_000), "larger than"), ("a.txt", account_file(), "must end in .json"),
-        ("../a.json", account_file(), "no path"), ("a\\b.json", account_file(), "no path"), (".json", account_file(), "must end in"), ("x" * 300 + ".json", account_file(), "at most"),
-        ("a.json", account_file(type="gmail"), "must be one of"), ("a.json", b'{"type": 1}', "must be one of"), ("a.json", b'{"type": "claude"}', "none of"),
+        ("a.json", b"not json", "no JSON"),
+        ("a.json", b"[1]", "must be an object"),
+        ("a.json", b'"x"', "must be an object"),
+        ("a.json", b"\xff\xfe", "no UTF-8"),
+        ("a.json", b"[" * 100_000, "no JSON"),
+        ("a.json", account_file(pad="x" * 5_000_000), "larger than"),
+        ("a.txt", account_file(), "must end in .json"),
+        ("../a.json", account_file(), "no path"),
+        ("a\\b.json", account_file(), "no path"),
+        (".json", account_file(), "must end in"),
+        ("x" * 300 + ".json", account_file(), "at most"),
+        ("a.json", account_file(type="gmail"), "must be one of"),
+        ("a.json", b'{"type": 1}', "must be one of"),
+        ("a.json", b'{"type": "claude"}', "none of"),
     ],
-)  # fmt: skip
+)
 def test_useless_file_is_refused_with_its_reason(name, content, told):
     with pytest.raises(ChangeRefused, match=told) as caught:
         checked_upload(name, content)
@@ -177,9 +226,15 @@ def test_upload_never_replaces_a_file(upstream, client, as_user, bob):
 def test_file_that_appeared_meanwhile_is_not_replaced(upstream, client, monkeypatch, bob):
     from providers.accounts import actions as account_actions
 
-    auth_file_client.upload_auth_file(client, "codex-new.json", account_file(email="first@example.com"))
+    auth_file_client.upload_auth_file(
+        client, "codex-new.json", account_file(email="first@example.com")
+    )
     present = auth_file_client.list_auth_files
-    monkeypatch.setattr(account_actions.auth_file_client, "list_auth_files", lambda c, name="": present(c, name) if name else [])
+    monkeypatch.setattr(
+        account_actions.auth_file_client,
+        "list_auth_files",
+        lambda c, name="": present(c, name) if name else [],
+    )
     intent = account_actions.upload(upstream, bob, "codex-new.json", account_file())
     assert intent.state == Intent.State.FAILED
     assert listed(client, "codex-new.json").email == "first@example.com"
@@ -219,7 +274,9 @@ def test_download_is_for_staff_and_audited(upstream, as_user, ada):
 
 def test_staff_grant_an_account_and_end_what_was_unclear(upstream, as_user, ada, bob):
     login = begin(upstream, bob, "s", "anthropic")
-    AccountLogin.objects.filter(pk=login.pk).update(status="unclear", account_name=FILE, settled_at=login.started_at)
+    AccountLogin.objects.filter(pk=login.pk).update(
+        status="unclear", account_name=FILE, settled_at=login.started_at
+    )
     assert "belongs to bob" in post(as_user(ada), "grant", owner=bob.pk)
     login.refresh_from_db()
     assert (Account.objects.get().owner, login.status) == (bob, "connected")
@@ -250,7 +307,11 @@ def test_bad_paste_is_told_on_the_login_page(upstream, as_user, bob):
     path = browser.post(f"{LIST}connect/", {"flow": "codex"}).url
     assert (
         "belongs to another login"
-        in browser.post(f"{path}deliver/", {"callback": "http://localhost:1455/auth/callback?code=a&state=b"}, follow=True).content.decode()
+        in browser.post(
+            f"{path}deliver/",
+            {"callback": "http://localhost:1455/auth/callback?code=a&state=b"},
+            follow=True,
+        ).content.decode()
     )
 
 
@@ -271,11 +332,19 @@ def test_list_asks_the_database_little(upstream, as_user, ada, django_assert_max
         browser.get(LIST)
 
 
-RECORDED = [x for x in recordings_in("management.jsonl")["management.jsonl"] if x.path.split("?")[0].endswith("/auth-files") and x.method == "GET"]
+RECORDED = [
+    x
+    for x in recordings_in("management.jsonl")["management.jsonl"]
+    if x.path.split("?")[0].endswith("/auth-files") and x.method == "GET"
+]
 
 
 def test_recorded_entries_are_read_whole():
-    files = [auth_file_of(entry) for exchange in RECORDED for entry in json.loads(exchange.body).get("files", [])]
+    files = [
+        auth_file_of(entry)
+        for exchange in RECORDED
+        for entry in json.loads(exchange.body).get("files", [])
+    ]
     assert files
     for file in files:
         assert file.name
@@ -286,7 +355,17 @@ def test_recorded_entries_are_read_whole():
 
 @pytest.mark.parametrize(
     "entry",
-    [{}, {"name": 1, "recent_requests": "x", "success": "3", "id_token": [], "next_retry_after": "soon"}, {"recent_requests": [1, {}], "priority": True}],
+    [
+        {},
+        {
+            "name": 1,
+            "recent_requests": "x",
+            "success": "3",
+            "id_token": [],
+            "next_retry_after": "soon",
+        },
+        {"recent_requests": [1, {}], "priority": True},
+    ],
 )
 def test_strange_entry_is_read_without_breaking(entry):
     assert auth_file_of(entry).success == 0

@@ -28,7 +28,13 @@ class Api:
             self.browser.force_login(user)
 
     def __call__(self, method, path, body=None):
-        answer = self.browser.generic(method, path, json.dumps(body) if body is not None else "", "application/json", headers=self.headers)
+        answer = self.browser.generic(
+            method,
+            path,
+            json.dumps(body) if body is not None else "",
+            "application/json",
+            headers=self.headers,
+        )
         return answer.status_code, json.loads(answer.content)
 
 
@@ -43,7 +49,9 @@ def bob():
 
 
 def own(upstream, user):
-    Account.objects.create(upstream=upstream, name=FILE, provider="claude", owner=user, origin="login")
+    Account.objects.create(
+        upstream=upstream, name=FILE, provider="claude", owner=user, origin="login"
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +77,12 @@ def test_accounts_are_listed_for_whom_they_concern(upstream, ada, bob):
     _, mine = Api(bob)("GET", "/api/providers/oauth")
     assert len(everything["data"]["accounts"]) == 11
     (account,) = mine["data"]["accounts"]
-    assert (account["accountName"], account["isOwn"], account["ownerUsername"], account["health"]) == (FILE, True, "bob", "active")
+    assert (
+        account["accountName"],
+        account["isOwn"],
+        account["ownerUsername"],
+        account["health"],
+    ) == (FILE, True, "bob", "active")
     assert Api(bob)("GET", "/api/providers/oauth?health=nonsense")[0] == 400
 
 
@@ -80,7 +93,11 @@ def test_account_is_read_changed_and_deleted(upstream, client, bob):
     status, body = api("PATCH", ACCOUNT, {"note": "spare", "priority": 3})
     assert (status, body["data"]["change"]["state"]) == (200, "verified")
     _, body = api("GET", ACCOUNT)
-    assert (body["data"]["note"], body["data"]["priority"], body["data"]["disabled"]) == ("spare", 3, True)
+    assert (body["data"]["note"], body["data"]["priority"], body["data"]["disabled"]) == (
+        "spare",
+        3,
+        True,
+    )
     assert "token" not in json.dumps(body)
     assert api("DELETE", ACCOUNT)[0] == 200
     assert api("GET", ACCOUNT)[0] == 404
@@ -118,13 +135,27 @@ def test_import_and_claim(upstream, client, ada, bob):
     assert Api(bob)("POST", "/api/providers/oauth/import", sent)[0] == 201
     status, answer = Api(bob)("POST", "/api/providers/oauth/import", sent)
     assert (status, answer["error"]["code"]) == (409, "ALREADY_EXISTS")
-    status, answer = Api(bob)("POST", "/api/providers/oauth/import", {**sent, "fileName": "other.json"})
+    status, answer = Api(bob)(
+        "POST", "/api/providers/oauth/import", {**sent, "fileName": "other.json"}
+    )
     assert (status, answer["error"]["code"]) == (409, "DUPLICATE_ACCOUNT")
-    for wrong in ({"fileName": "../x.json"}, {"fileContent": "nope"}, {"fileContent": 3}, {"provider": "kimi"}, {"provider": "x"}, {"fileName": ""}):
+    for wrong in (
+        {"fileName": "../x.json"},
+        {"fileContent": "nope"},
+        {"fileContent": 3},
+        {"provider": "kimi"},
+        {"provider": "x"},
+        {"fileName": ""},
+    ):
         assert Api(bob)("POST", "/api/providers/oauth/import", {**sent, **wrong})[0] == 400
-    status, answer = Api(ada)("POST", "/api/providers/oauth/claim", {"accountName": FILE, "owner": "bob"})
+    status, answer = Api(ada)(
+        "POST", "/api/providers/oauth/claim", {"accountName": FILE, "owner": "bob"}
+    )
     assert (status, answer["data"]["provider"]) == (201, "claude")
-    assert set(Account.objects.filter(owner=bob).values_list("name", flat=True)) == {"codex-new.json", FILE}
+    assert set(Account.objects.filter(owner=bob).values_list("name", flat=True)) == {
+        "codex-new.json",
+        FILE,
+    }
 
 
 def test_login_by_session(upstream, simulator, monkeypatch, bob):
@@ -134,9 +165,21 @@ def test_login_by_session(upstream, simulator, monkeypatch, bob):
     status, begun = api("POST", "/api/providers/oauth/logins", {"flow": "codex"})
     path = f"/api/providers/oauth/logins/{begun['data']['id']}"
     assert (status, begun["data"]["status"]) == (201, "waiting")
-    assert api("POST", f"{path}/callback", {"callbackUrl": "http://localhost:1455/?code=a&state=other"})[0] == 400
+    assert (
+        api(
+            "POST", f"{path}/callback", {"callbackUrl": "http://localhost:1455/?code=a&state=other"}
+        )[0]
+        == 400
+    )
     state = AccountLogin.objects.get().state
-    assert api("POST", f"{path}/callback", {"callbackUrl": f"http://localhost:1455/auth/callback?code=good&state={state}"})[0] == 202
+    assert (
+        api(
+            "POST",
+            f"{path}/callback",
+            {"callbackUrl": f"http://localhost:1455/auth/callback?code=good&state={state}"},
+        )[0]
+        == 202
+    )
     answers = [api("GET", path)[1]["data"]["status"] for _ in range(3)]
     assert answers[-1] == "connected"
     assert Api(bob)("GET", path)[0] == 404
@@ -155,7 +198,9 @@ def test_login_by_token_belongs_to_the_token(upstream, bob):
 def test_custom_provider_and_group(upstream, client, ada, monkeypatch):
     from management_proxy.client import addresses
 
-    monkeypatch.setattr(addresses, "_is_public", lambda address: str(address).startswith("203.0.113."))
+    monkeypatch.setattr(
+        addresses, "_is_public", lambda address: str(address).startswith("203.0.113.")
+    )
     api = Api(ada)
     sent = {
         "name": "mine",
@@ -173,12 +218,20 @@ def test_custom_provider_and_group(upstream, client, ada, monkeypatch):
     assert "0123456789ab" not in json.dumps(body)
     status, group = api("POST", "/api/provider-groups", {"name": "relays", "color": "blue"})
     assert api("PATCH", path, {"groupId": group["data"]["id"], "prefix": "m"})[0] == 200
-    assert api("PATCH", f"/api/provider-groups/{group['data']['id']}", {"isActive": False})[0] == 200
-    entry = next(entry for entry in list_client.read_entries(client, "openai-compatibility") if entry["name"] == "mine")
+    assert (
+        api("PATCH", f"/api/provider-groups/{group['data']['id']}", {"isActive": False})[0] == 200
+    )
+    entry = next(
+        entry
+        for entry in list_client.read_entries(client, "openai-compatibility")
+        if entry["name"] == "mine"
+    )
     assert (entry["disabled"], entry["prefix"]) == (True, "m")
     _, listed = api("GET", "/api/provider-groups")
     assert (listed["data"]["groups"][0]["isActive"], len(listed["data"]["ungrouped"])) == (False, 2)
-    assert api("PUT", "/api/custom-providers/reorder", {"providerIds": [made["data"]["id"]]})[0] == 200
+    assert (
+        api("PUT", "/api/custom-providers/reorder", {"providerIds": [made["data"]["id"]]})[0] == 200
+    )
     assert list_client.read_entries(client, "openai-compatibility")[0]["name"] == "mine"
     assert api("PATCH", path, {"baseUrl": "https://203.0.113.8/v1"})[0] == 400
     assert api("DELETE", path)[0] == 200
@@ -187,15 +240,25 @@ def test_custom_provider_and_group(upstream, client, ada, monkeypatch):
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "custom-providers", {"name": "x", "baseUrl": "http://127.0.0.1/"}), ("POST", "custom-providers", {"name": 3}), ("POST", "custom-providers", {"entry": []}),
-        ("POST", "custom-providers", {"name": "x", "baseUrl": "https://a", "models": [3]}), ("PUT", "custom-providers/reorder", {"providerIds": [1]}),
-        ("POST", "custom-providers/fetch-models", {"baseUrl": "http://127.0.0.1:1/"}), ("POST", "custom-providers/fetch-models", {"headers": 3}),
-        ("POST", "provider-groups", {"name": "", "color": "red"}), ("POST", "provider-groups", {"name": "x", "color": "#fff"}), ("PATCH", "custom-providers/abc", {}),
-        ("PATCH", "provider-groups/999", {"name": "x"}), ("POST", "providers/oauth/logins", []), ("PUT", "providers/configuration", {"text": 3}),
-        ("PUT", "providers/configuration", {"text": "x", "opened": 99}), ("PATCH", "providers/configuration/settings", {"values": {"nope": 1}}),
-        ("PATCH", "providers/configuration/settings", {"values": {"debug": "yes"}}), ("POST", "providers/configuration/versions/99/roll-back", {"opened": "x"}),
+        ("POST", "custom-providers", {"name": "x", "baseUrl": "http://127.0.0.1/"}),
+        ("POST", "custom-providers", {"name": 3}),
+        ("POST", "custom-providers", {"entry": []}),
+        ("POST", "custom-providers", {"name": "x", "baseUrl": "https://a", "models": [3]}),
+        ("PUT", "custom-providers/reorder", {"providerIds": [1]}),
+        ("POST", "custom-providers/fetch-models", {"baseUrl": "http://127.0.0.1:1/"}),
+        ("POST", "custom-providers/fetch-models", {"headers": 3}),
+        ("POST", "provider-groups", {"name": "", "color": "red"}),
+        ("POST", "provider-groups", {"name": "x", "color": "#fff"}),
+        ("PATCH", "custom-providers/abc", {}),
+        ("PATCH", "provider-groups/999", {"name": "x"}),
+        ("POST", "providers/oauth/logins", []),
+        ("PUT", "providers/configuration", {"text": 3}),
+        ("PUT", "providers/configuration", {"text": "x", "opened": 99}),
+        ("PATCH", "providers/configuration/settings", {"values": {"nope": 1}}),
+        ("PATCH", "providers/configuration/settings", {"values": {"debug": "yes"}}),
+        ("POST", "providers/configuration/versions/99/roll-back", {"opened": "x"}),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_a_clear_refusal(upstream, client, ada, method, path, body):
     before = config_client.read_configuration(client)
     status, answer = Api(ada)(method, f"/api/{path}", body)
@@ -208,7 +271,11 @@ def test_configuration_is_saved_compared_and_rolled_back(upstream, client, ada):
     api = Api(ada)
     _, opened = api("GET", "/api/providers/configuration")
     text = opened["data"]["text"]
-    sent = {"text": text.replace("debug: false", "debug: true"), "opened": opened["data"]["version"], "reason": "look"}
+    sent = {
+        "text": text.replace("debug: false", "debug: true"),
+        "opened": opened["data"]["version"],
+        "reason": "look",
+    }
     assert api("PUT", "/api/providers/configuration", sent)[0] == 200
     status, answer = api("PUT", "/api/providers/configuration", {**sent, "text": text + "# late\n"})
     assert (status, answer["error"]["code"]) == (409, "CONFLICT")
@@ -226,11 +293,17 @@ def test_settings_are_set_each_by_its_own_way(upstream, client, ada):
     status, body = api(
         "PATCH",
         "/api/providers/configuration/settings",
-        {"values": {"debug": True, "redis-usage-queue-retention-seconds": 700}, "opened": before["data"]["settings"]},
+        {
+            "values": {"debug": True, "redis-usage-queue-retention-seconds": 700},
+            "opened": before["data"]["settings"],
+        },
     )
     assert (status, len(body["data"]["changes"])) == (200, 2)
     _, after = api("GET", "/api/providers/configuration/settings")
-    assert (after["data"]["settings"]["debug"], after["data"]["settings"]["redis-usage-queue-retention-seconds"]) == (True, 700)
+    assert (
+        after["data"]["settings"]["debug"],
+        after["data"]["settings"]["redis-usage-queue-retention-seconds"],
+    ) == (True, 700)
 
 
 def test_configuration_is_for_staff(upstream, bob):
@@ -247,10 +320,15 @@ def test_configuration_is_for_staff(upstream, bob):
 
 
 def test_unreachable_upstream_is_502(upstream, simulator, ada):
-    httpx.post(f"{simulator.url}/__control/faults", json={"kind": "status", "status": 500, "path": "*auth-files"}).raise_for_status()
+    httpx.post(
+        f"{simulator.url}/__control/faults",
+        json={"kind": "status", "status": 500, "path": "*auth-files"},
+    ).raise_for_status()
     assert Api(ada)("GET", "/api/providers/oauth")[0] == 502
 
 
 def test_download_of_tokens_is_no_part_of_the_api(upstream, client, ada):
     token = auth_file_client.auth_file_content(client, FILE)["access_token"]
-    assert token not in json.dumps([Api(ada)("GET", path)[1] for path in ("/api/providers/oauth", ACCOUNT)])
+    assert token not in json.dumps(
+        [Api(ada)("GET", path)[1] for path in ("/api/providers/oauth", ACCOUNT)]
+    )

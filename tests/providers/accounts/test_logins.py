@@ -38,7 +38,9 @@ def address(login, code="good", state=""):
 
 
 def approve(simulator, login, outcome="ok"):
-    httpx.post(f"{simulator.url}/__control/oauth", json={"state": login.state, "outcome": outcome}).raise_for_status()
+    httpx.post(
+        f"{simulator.url}/__control/oauth", json={"state": login.state, "outcome": outcome}
+    ).raise_for_status()
 
 
 def settled(login, looks=5):
@@ -57,7 +59,11 @@ def test_pasted_address_connects_the_account(upstream, flow):
     login = settled(logins.deliver(login, address(login)))
     assert login.status == Status.CONNECTED
     account = Account.objects.get()
-    assert (account.owner, account.name, account.origin) == (ada, login.account_name, Account.Origin.LOGIN)
+    assert (account.owner, account.name, account.origin) == (
+        ada,
+        login.account_name,
+        Account.Origin.LOGIN,
+    )
     assert login.url == ""
 
 
@@ -92,7 +98,9 @@ def test_two_people_connecting_at_once_each_get_their_own(upstream):
 
 @pytest.mark.django_db(transaction=True)
 def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream):
-    begun = [begin(upstream, make_user(name), session=name) for name in ("ada", "bob", "eve", "dan")]
+    begun = [
+        begin(upstream, make_user(name), session=name) for name in ("ada", "bob", "eve", "dan")
+    ]
     barrier, told = threading.Barrier(len(begun)), []
 
     def complete(login):
@@ -116,21 +124,33 @@ def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream)
     assert set(told) <= {"BUSY"}
     finished = AccountLogin.objects.filter(status=Status.CONNECTED)
     assert finished.count() == len(begun)
-    assert {(a.owner_id, a.name) for a in Account.objects.all()} == {(login.user_id, login.account_name) for login in finished}
+    assert {(a.owner_id, a.name) for a in Account.objects.all()} == {
+        (login.user_id, login.account_name) for login in finished
+    }
 
 
 def test_two_device_logins_done_one_after_the_other_are_told_apart(upstream, simulator):
-    first, second = begin(upstream, make_user("ada"), "xai", "a"), begin(upstream, make_user("bob"), "xai", "b")
+    first, second = (
+        begin(upstream, make_user("ada"), "xai", "a"),
+        begin(upstream, make_user("bob"), "xai", "b"),
+    )
     approve(simulator, second)
     assert settled(second).status == Status.CONNECTED
     assert logins.look(first).status == Status.WAITING
     approve(simulator, first)
     assert settled(first).status == Status.CONNECTED
-    assert {(a.owner_id, a.name) for a in Account.objects.all()} == {(login.user_id, login.account_name) for login in AccountLogin.objects.all()}
+    assert {(a.owner_id, a.name) for a in Account.objects.all()} == {
+        (login.user_id, login.account_name) for login in AccountLogin.objects.all()
+    }
 
 
-def test_two_device_logins_done_at_the_same_moment_give_nobody_the_other_s_account(upstream, simulator):
-    first, second = begin(upstream, make_user("ada"), "xai", "a"), begin(upstream, make_user("bob"), "xai", "b")
+def test_two_device_logins_done_at_the_same_moment_give_nobody_the_other_s_account(
+    upstream, simulator
+):
+    first, second = (
+        begin(upstream, make_user("ada"), "xai", "a"),
+        begin(upstream, make_user("bob"), "xai", "b"),
+    )
     approve(simulator, first)
     approve(simulator, second)
     assert {settled(first).status, settled(second).status} == {Status.UNCLEAR}
@@ -138,7 +158,10 @@ def test_two_device_logins_done_at_the_same_moment_give_nobody_the_other_s_accou
 
 
 def test_address_of_another_login_is_refused(upstream):
-    first, second = begin(upstream, make_user("ada"), session="a"), begin(upstream, make_user("bob"), session="b")
+    first, second = (
+        begin(upstream, make_user("ada"), session="a"),
+        begin(upstream, make_user("bob"), session="b"),
+    )
     with pytest.raises(ChangeRefused) as caught:
         logins.deliver(first, address(second))
     assert (caught.value.code, caught.value.field) == ("STATE_MISMATCH", "callback")
@@ -146,7 +169,16 @@ def test_address_of_another_login_is_refused(upstream):
 
 @pytest.mark.parametrize(
     "pasted",
-    ["", "   ", "http://localhost:1455/auth/callback", "http://localhost:1455/?code=x", "x" * 9000, "a\x00b", "code-without-state", "http://[/?code=x&state=y"],
+    [
+        "",
+        "   ",
+        "http://localhost:1455/auth/callback",
+        "http://localhost:1455/?code=x",
+        "x" * 9000,
+        "a\x00b",
+        "code-without-state",
+        "http://[/?code=x&state=y",
+    ],
 )
 def test_useless_paste_is_refused_and_the_login_goes_on(upstream, pasted):
     login = begin(upstream, make_user())
@@ -158,7 +190,9 @@ def test_useless_paste_is_refused_and_the_login_goes_on(upstream, pasted):
 
 def test_denial_at_the_provider_is_told(upstream):
     login = begin(upstream, make_user(), "anthropic")
-    login = logins.deliver(login, f"http://localhost:54545/callback?error=access_denied&state={login.state}")
+    login = logins.deliver(
+        login, f"http://localhost:54545/callback?error=access_denied&state={login.state}"
+    )
     assert (settled(login).status, login.detail) == (Status.FAILED, "Bad request")
 
 
@@ -177,7 +211,9 @@ def test_signing_in_again_keeps_the_owner_and_the_file(upstream, client):
     # What the provider's second answer does: the same file, written anew.
     logins.deliver(again, address(again, code="bad"))
     content = auth_file_client.download_auth_file(client, first.account_name)
-    AccountLogin.objects.filter(pk=again.pk).update(status=Status.FINISHED, finished_at=timezone.now())
+    AccountLogin.objects.filter(pk=again.pk).update(
+        status=Status.FINISHED, finished_at=timezone.now()
+    )
     auth_file_client.upload_auth_file(client, first.account_name, content)
     again.refresh_from_db()
     assert settled(again).status == Status.CONNECTED
@@ -189,10 +225,16 @@ def test_account_of_somebody_else_stays_theirs(upstream, client):
     first = begin(upstream, ada)
     first = settled(logins.deliver(first, address(first)))
     second = begin(upstream, bob, session="b")
-    AccountLogin.objects.filter(pk=second.pk).update(status=Status.FINISHED, finished_at=timezone.now())
-    auth_file_client.upload_auth_file(client, first.account_name, auth_file_client.download_auth_file(client, first.account_name))
+    AccountLogin.objects.filter(pk=second.pk).update(
+        status=Status.FINISHED, finished_at=timezone.now()
+    )
+    auth_file_client.upload_auth_file(
+        client, first.account_name, auth_file_client.download_auth_file(client, first.account_name)
+    )
     # Otherwise its file would count as another login's.
-    AccountLogin.objects.filter(pk=first.pk).update(settled_at=second.started_at - timedelta(seconds=1))
+    AccountLogin.objects.filter(pk=first.pk).update(
+        settled_at=second.started_at - timedelta(seconds=1)
+    )
     second.refresh_from_db()
     second = settled(second)
     assert second.status == Status.UNCLEAR
@@ -204,7 +246,8 @@ def test_trouble_on_the_way_does_not_end_a_login(upstream, simulator):
     login = begin(upstream, make_user(), "xai")
     for kind in ("reset", "status", "garbage"):
         httpx.post(
-            f"{simulator.url}/__control/faults", json={"kind": kind, "status": 503, "body": "x", "path": "*get-auth-status", "count": 1}
+            f"{simulator.url}/__control/faults",
+            json={"kind": kind, "status": 503, "body": "x", "path": "*get-auth-status", "count": 1},
         ).raise_for_status()
         login = logins.look(login)
         assert (login.status, bool(login.trouble)) == (Status.WAITING, True)
@@ -215,7 +258,10 @@ def test_trouble_on_the_way_does_not_end_a_login(upstream, simulator):
 
 def test_answer_lost_while_handing_over_the_code_is_no_end(upstream, simulator):
     login = begin(upstream, make_user())
-    httpx.post(f"{simulator.url}/__control/faults", json={"kind": "cut", "path": "*oauth-callback", "count": 1}).raise_for_status()
+    httpx.post(
+        f"{simulator.url}/__control/faults",
+        json={"kind": "cut", "path": "*oauth-callback", "count": 1},
+    ).raise_for_status()
     login = logins.deliver(login, address(login))
     assert login.trouble
     assert settled(login).status == Status.CONNECTED
@@ -224,7 +270,11 @@ def test_answer_lost_while_handing_over_the_code_is_no_end(upstream, simulator):
 def test_code_that_could_not_be_sent_may_be_sent_again(upstream, monkeypatch):
     login = begin(upstream, make_user())
     with monkeypatch.context() as patch:
-        patch.setattr(oauth_client, "deliver_code", lambda *args: (_ for _ in ()).throw(NotReached("cannot connect")))
+        patch.setattr(
+            oauth_client,
+            "deliver_code",
+            lambda *args: (_ for _ in ()).throw(NotReached("cannot connect")),
+        )
         with pytest.raises(NotReached):
             logins.deliver(login, address(login))
     login.refresh_from_db()
@@ -235,7 +285,11 @@ def test_code_that_could_not_be_sent_may_be_sent_again(upstream, monkeypatch):
 def test_code_that_never_arrived_may_be_sent_again(upstream, monkeypatch):
     login = begin(upstream, make_user())
     with monkeypatch.context() as patch:
-        patch.setattr(oauth_client, "deliver_code", lambda *args: (_ for _ in ()).throw(AnswerTimeout("no answer")))
+        patch.setattr(
+            oauth_client,
+            "deliver_code",
+            lambda *args: (_ for _ in ()).throw(AnswerTimeout("no answer")),
+        )
         login = logins.deliver(login, address(login))
     assert logins.look(login).status == Status.DELIVERED
     AccountLogin.objects.update(delivered_at=timezone.now() - logins.ARRIVAL_PATIENCE)
@@ -266,7 +320,9 @@ def test_restarted_upstream_ends_it_with_a_reason(upstream, simulator):
     assert "Start again" in login.detail
 
 
-def test_state_that_a_restarted_upstream_hands_out_again_names_the_newer_login(upstream, monkeypatch):
+def test_state_that_a_restarted_upstream_hands_out_again_names_the_newer_login(
+    upstream, monkeypatch
+):
     first = begin(upstream, make_user("ada"), session="a")
     again = oauth_client.StartedLogin(first.state, first.url, "", None)
     monkeypatch.setattr(oauth_client, "start_login", lambda *args, **kwargs: again)
@@ -310,4 +366,6 @@ def test_beginning_and_end_are_in_the_audit_trail_without_the_state(upstream):
     settled(logins.deliver(login, address(login)))
     entries = AuditEntry.objects.values_list("action", flat=True)
     assert set(entries) == {"account.login_started", "account.login_connected"}
-    assert not any(login.state in str(entry.detail) + entry.target for entry in AuditEntry.objects.all())
+    assert not any(
+        login.state in str(entry.detail) + entry.target for entry in AuditEntry.objects.all()
+    )

@@ -1,4 +1,5 @@
-"""`/api/client-keys`: made and shown once, named, bound, rotated, revoked; adopted where somebody else made them."""
+"""`/api/client-keys`: made and shown once, named, bound, rotated, revoked; adopted where somebody
+else made them."""
 
 from datetime import timedelta
 
@@ -36,8 +37,15 @@ def test_a_key_is_made_and_told_once(api, client):
     assert answer.status_code == 201
     key = answer.json()["data"]["key"]
     assert keys_of(client)[-1] == key
-    (listed,) = [shown for shown in api("GET", URL).json()["data"]["keys"] if shown["state"] != "seen"]
-    assert (listed["name"], listed["state"], listed["listed"], listed["ownerUsername"]) == ("Team A", "active", True, "ada")
+    (listed,) = [
+        shown for shown in api("GET", URL).json()["data"]["keys"] if shown["state"] != "seen"
+    ]
+    assert (listed["name"], listed["state"], listed["listed"], listed["ownerUsername"]) == (
+        "Team A",
+        "active",
+        True,
+        "ada",
+    )
     assert key not in str(listed) + api("GET", "/api/providers/changes").content.decode()
 
 
@@ -62,7 +70,11 @@ def test_rotation_lets_both_live_for_the_overlap(api, client):
     new = api("POST", f"{URL}/{old['id']}/rotate", {"overlapHours": 2}).json()["data"]
     assert {old["key"], new["key"]} <= set(keys_of(client))
     assert timedelta(hours=1.9) < row(old["key"]).expires_at - timezone.now() <= timedelta(hours=2)
-    assert (row(new["key"]).name, row(new["key"]).monthly_tokens, row(new["key"]).replaces_id) == ("Team A", 1000, old["id"])
+    assert (row(new["key"]).name, row(new["key"]).monthly_tokens, row(new["key"]).replaces_id) == (
+        "Team A",
+        1000,
+        old["id"],
+    )
 
 
 def test_rotation_without_overlap_ends_the_old_one_at_once(api, client):
@@ -77,14 +89,22 @@ def test_an_expired_key_is_removed(api, upstream, client):
     assert remove_due(upstream) == []
     ClientKey.objects.filter(pk=made["id"]).update(expires_at=timezone.now() - timedelta(seconds=1))
     (intent,) = remove_due(upstream)
-    assert (intent.state, intent.reason, intent.actor_name) == ("verified", "its time is over", "Tollgate")
+    assert (intent.state, intent.reason, intent.actor_name) == (
+        "verified",
+        "its time is over",
+        "Tollgate",
+    )
     assert made["key"] not in keys_of(client)
 
 
 @pytest.mark.parametrize(("removes", "expected"), [(True, "revoked"), (False, "active")])
-def test_a_soft_limit_warns_and_removes_only_where_asked(api, upstream, monkeypatch, removes, expected):
+def test_a_soft_limit_warns_and_removes_only_where_asked(
+    api, upstream, monkeypatch, removes, expected
+):
     made = make(api, monthlyRequests=10, removesAtLimit=removes)
-    monkeypatch.setattr(consumption, "_sources", [lambda ids: {made["id"]: Consumption(requests=10)}])
+    monkeypatch.setattr(
+        consumption, "_sources", [lambda ids: {made["id"]: Consumption(requests=10)}]
+    )
     assert api("GET", f"{URL}/{made['id']}").json()["data"]["standing"] == "over"
     remove_due(upstream)
     assert row(made["key"]).state == expected
@@ -101,16 +121,26 @@ def test_use_of_the_month_and_the_last_use_come_from_usage(api, upstream):
 def test_a_key_that_somebody_else_made_is_adopted_with_name_and_owner(api, upstream, simulator):
     make_user("bob")
     foreign(simulator, api_keys=["sk-made-by-hand-0001"])
-    adopted = ClientKey.objects.create(upstream=upstream, digest=client_key_digest("sk-made-by-hand-0001"), last_four="0001")
+    adopted = ClientKey.objects.create(
+        upstream=upstream, digest=client_key_digest("sk-made-by-hand-0001"), last_four="0001"
+    )
     answer = api("PATCH", f"{URL}/{adopted.pk}", {"name": "By hand", "owner": "bob"})
-    assert (answer.json()["data"]["state"], answer.json()["data"]["ownerUsername"]) == ("active", "bob")
+    assert (answer.json()["data"]["state"], answer.json()["data"]["ownerUsername"]) == (
+        "active",
+        "bob",
+    )
 
 
 def test_a_foreign_key_is_never_dropped(api, client, simulator):
     foreign(simulator, api_keys=["sk-made-by-hand-0001", "sk-made-by-hand-0002"])
     made = [make(api, name=f"Team {n}") for n in range(3)]
     api("DELETE", f"{URL}/{made[1]['id']}")
-    assert keys_of(client) == ["sk-made-by-hand-0001", "sk-made-by-hand-0002", made[0]["key"], made[2]["key"]]
+    assert keys_of(client) == [
+        "sk-made-by-hand-0001",
+        "sk-made-by-hand-0002",
+        made[0]["key"],
+        made[2]["key"],
+    ]
 
 
 def test_people_see_and_manage_their_own_only(api, upstream):

@@ -77,16 +77,29 @@ def test_no_page_shows_a_secret(upstream, client, staff):
         assert [secret for secret in secrets if secret in page] == []
 
 
-def test_changed_settings_go_their_own_ways_and_nothing_else_is_sent(upstream, client, staff, simulator):
+def test_changed_settings_go_their_own_ways_and_nothing_else_is_sent(
+    upstream, client, staff, simulator
+):
     fields = form_of(staff.get(ROOT).content.decode())
     before = config_client.read_configuration(client)
     fields |= {"debug": "on", "request-retry": "3", "redis-usage-queue-retention-seconds": "600"}
     page = staff.post(ROOT, fields, follow=True).content.decode()
     assert page.count("done.") == 3
     after = config_client.read_configuration(client)
-    assert (value_at(after, ("debug",)), value_at(after, ("request-retry",)), value_at(after, ("redis-usage-queue-retention-seconds",))) == ("true", "3", "600")
-    assert set(before.splitlines()) - set(after.splitlines()) <= {"debug: false", "redis-usage-queue-retention-seconds: 3600"}
-    assert sorted(Intent.objects.values_list("resource", flat=True)) == ["config.yaml", "switch:debug", "switch:request-retry"]
+    assert (
+        value_at(after, ("debug",)),
+        value_at(after, ("request-retry",)),
+        value_at(after, ("redis-usage-queue-retention-seconds",)),
+    ) == ("true", "3", "600")
+    assert set(before.splitlines()) - set(after.splitlines()) <= {
+        "debug: false",
+        "redis-usage-queue-retention-seconds: 3600",
+    }
+    assert sorted(Intent.objects.values_list("resource", flat=True)) == [
+        "config.yaml",
+        "switch:debug",
+        "switch:request-retry",
+    ]
 
 
 def test_untouched_form_sends_nothing(upstream, staff):
@@ -104,7 +117,13 @@ def test_setting_that_somebody_changed_meanwhile_is_left_alone(upstream, client,
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("request-retry", "-1"), ("request-retry", "many"), ("redis-usage-queue-retention-seconds", "9999"), ("routing/strategy", "chaos")]
+    ("name", "value"),
+    [
+        ("request-retry", "-1"),
+        ("request-retry", "many"),
+        ("redis-usage-queue-retention-seconds", "9999"),
+        ("routing/strategy", "chaos"),
+    ],
 )
 def test_bad_setting_is_named_and_nothing_is_sent(upstream, staff, name, value):
     fields = form_of(staff.get(ROOT).content.decode())
@@ -116,8 +135,16 @@ def test_bad_setting_is_named_and_nothing_is_sent(upstream, staff, name, value):
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS.values() if s.route], ids=lambda s: s.name)
 def test_every_setting_with_a_route_is_set_by_it(upstream, client, setting):
-    other = setting.choices[1][0] if setting.choices else not setting.default if isinstance(setting.default, bool) else setting.default + 1
-    assert perform(upstream, SetSwitch(path=setting.route, value=other)).state == Intent.State.VERIFIED
+    other = (
+        setting.choices[1][0]
+        if setting.choices
+        else not setting.default
+        if isinstance(setting.default, bool)
+        else setting.default + 1
+    )
+    assert (
+        perform(upstream, SetSwitch(path=setting.route, value=other)).state == Intent.State.VERIFIED
+    )
     assert config_client.read_switch(client, setting.route) == other
 
 
@@ -128,12 +155,22 @@ def test_edited_file_is_reviewed_then_saved_with_its_secrets(upstream, client, s
     review = staff.post(f"{ROOT}file/", {**edit, "step": "review"}).content.decode()
     assert "debug: true # while we look" in review
     assert not Intent.objects.exists()
-    assert "is saved" in staff.post(f"{ROOT}file/", {**edit, "step": "save", "reason": "ticket 12"}, follow=True).content.decode()
+    assert (
+        "is saved"
+        in staff.post(
+            f"{ROOT}file/", {**edit, "step": "save", "reason": "ticket 12"}, follow=True
+        ).content.decode()
+    )
     text = config_client.read_configuration(client)
     assert "debug: true # while we look" in text
     assert secrets_of(client) == secrets
     newest = ConfigurationVersion.objects.first()
-    assert (newest.text, newest.origin, newest.actor_name, newest.reason) == (text, "saved", "ada", "ticket 12")
+    assert (newest.text, newest.origin, newest.actor_name, newest.reason) == (
+        text,
+        "saved",
+        "ada",
+        "ticket 12",
+    )
 
 
 def test_lines_of_a_browser_end_as_the_file_s_do(upstream, client, staff):
@@ -161,11 +198,14 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
         (lambda text: text + "\nx: [", "no valid YAML"),
         (lambda text: text + "\nx: " + "[" * 100_000, "nested deeper"),
         (lambda text: text + "\nhost: hidden-1…\n", "twice"),
-        (lambda text: re.sub(r"(?m)^api-keys:\n(?:- .*\n)+", "api-keys: []\n", text), "api-keys is empty"),
+        (
+            lambda text: re.sub(r"(?m)^api-keys:\n(?:- .*\n)+", "api-keys: []\n", text),
+            "api-keys is empty",
+        ),
         (lambda text: text.replace("hidden-2", "hidden-999"), "stands for nothing"),
         (lambda text: text + "\nlabel: hidden-2…\n", "hidden values stand"),
     ],
-)  # fmt: skip
+)
 def test_bad_text_is_refused_before_anything_is_sent(upstream, client, staff, change, told):
     before = config_client.read_configuration(client)
     edit = opened(staff.get(f"{ROOT}file/").content.decode())
@@ -193,7 +233,10 @@ def test_rolling_back_takes_two_clicks(upstream, client, staff):
     page = staff.get(f"{ROOT}versions/{old.pk}/").content.decode()
     assert "debug: true" in page
     form = {"opened": re.search(r'name="opened" value="(\d+)"', page)[1]}
-    assert "is back" in staff.post(f"{ROOT}versions/{old.pk}/roll-back/", form, follow=True).content.decode()
+    assert (
+        "is back"
+        in staff.post(f"{ROOT}versions/{old.pk}/roll-back/", form, follow=True).content.decode()
+    )
     assert config_client.read_configuration(client) == first
     assert ConfigurationVersion.objects.first().origin == "rolled_back"
 
@@ -203,7 +246,9 @@ def test_roll_back_over_a_newer_change_is_refused(upstream, client, staff):
     config_client.write_switch(client, "debug", True)
     seen = configuration.opened_version(upstream)
     config_client.write_switch(client, "request-retry", 9)
-    page = staff.post(f"{ROOT}versions/{old.pk}/roll-back/", {"opened": seen.pk}, follow=True).content.decode()
+    page = staff.post(
+        f"{ROOT}versions/{old.pk}/roll-back/", {"opened": seen.pk}, follow=True
+    ).content.decode()
     assert "changed meanwhile" in page
     assert config_client.read_switch(client, "request-retry") == 9
 
@@ -216,14 +261,21 @@ def test_versions_are_kept_once_encrypted_and_bounded(upstream, client, monkeypa
         configuration.opened_version(upstream)
     kept = ConfigurationVersion.objects.filter(upstream=upstream)
     assert kept.count() == 3
-    assert not any(secret.encode() in bytes(version.text_encrypted) for version in kept for secret in secrets_of(client))
+    assert not any(
+        secret.encode() in bytes(version.text_encrypted)
+        for version in kept
+        for secret in secrets_of(client)
+    )
 
 
 def test_difference_shows_that_a_secret_changed_but_not_the_secret(upstream, client):
     before = config_client.read_configuration(client)
     secret = secrets_of(client)[0]
     lines = configuration.compared(before, before.replace(secret, "sk-another-secret-value-9999"))
-    assert [line.kind for line in lines if line.kind != "same" and line.kind != "gap"] == ["removed", "added"]
+    assert [line.kind for line in lines if line.kind != "same" and line.kind != "gap"] == [
+        "removed",
+        "added",
+    ]
     assert not any(secret in line.text or "another" in line.text for line in lines)
 
 
@@ -235,7 +287,10 @@ def test_text_caught_while_it_is_written_is_no_version(upstream, simulator):
     assert not ConfigurationVersion.objects.exists()
 
 
-@pytest.mark.parametrize(("path", "body"), [("*config.yaml", "host: " + "[" * 100_000), ("*config", '{"host": ' + "[" * 100_000)])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("*config.yaml", "host: " + "[" * 100_000), ("*config", '{"host": ' + "[" * 100_000)],
+)
 def test_deeply_nested_answer_is_an_error_and_not_the_end(upstream, staff, simulator, path, body):
     fault = {"kind": "garbage", "body": body, "path": path, "count": None}
     httpx.post(f"{simulator.url}/__control/faults", json=fault).raise_for_status()

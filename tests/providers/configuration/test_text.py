@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.configuration.text import InvalidText, check_replacement, hidden, restored, scalars, set_value, value_at
+from providers.configuration.text import (
+    InvalidText,
+    check_replacement,
+    hidden,
+    restored,
+    scalars,
+    set_value,
+    value_at,
+)
 from tests.factories import recordings_in
 
 TEXT = """# configuration — äöü 😀
@@ -30,14 +38,33 @@ openai-compatibility:
         secret
 debug: false
 """
-SECRETS = ["$2a$10$abc", "alpha-5f2c", "beta-77d0", "old-commented", "oldsecret", "user:pw", "sk-or-v1", "top\n"]
-RECORDED = [x.body.decode() for x in recordings_in("management.jsonl")["management.jsonl"] if x.path.endswith("/config.yaml") and x.method == "GET"]
+SECRETS = [
+    "$2a$10$abc",
+    "alpha-5f2c",
+    "beta-77d0",
+    "old-commented",
+    "oldsecret",
+    "user:pw",
+    "sk-or-v1",
+    "top\n",
+]
+RECORDED = [
+    x.body.decode()
+    for x in recordings_in("management.jsonl")["management.jsonl"]
+    if x.path.endswith("/config.yaml") and x.method == "GET"
+]
 
 
 def test_no_secret_is_visible_and_everything_else_is():
     shown = hidden(TEXT)
     assert [secret for secret in SECRETS if secret in shown] == []
-    for kept in ("# configuration — äöü 😀", "/etc/tls/key.pem", "name: relay # stays", "http://relay.example.com", "# the key"):
+    for kept in (
+        "# configuration — äöü 😀",
+        "/etc/tls/key.pem",
+        "name: relay # stays",
+        "http://relay.example.com",
+        "# the key",
+    ):
         assert kept in shown
 
 
@@ -69,7 +96,14 @@ def test_placeholder_where_its_secret_would_show_is_refused(old, new):
         restored(hidden(TEXT).replace(old, new), TEXT)
 
 
-@pytest.mark.parametrize(("old", "new"), [("hidden-2…91aa", "hidden-2…91aaX"), ("hidden-2…91aa", "hidden-99…91aa"), ("hidden-2…91aa", "hidden-0…")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("hidden-2…91aa", "hidden-2…91aaX"),
+        ("hidden-2…91aa", "hidden-99…91aa"),
+        ("hidden-2…91aa", "hidden-0…"),
+    ],
+)
 def test_changed_placeholder_is_refused_with_its_line(old, new):
     with pytest.raises(InvalidText) as caught:
         restored(hidden(TEXT).replace(old, new), TEXT)
@@ -90,7 +124,9 @@ def test_one_value_is_set_and_the_rest_stays(path, value, line):
     text = set_value(TEXT, path, value)
     assert line in text.splitlines()
     assert value_at(text, path) == (value if isinstance(value, str) else str(value).lower())
-    assert set(TEXT.splitlines()) - set(text.splitlines()) <= {line for line in TEXT.splitlines() if path[-1] in line}
+    assert set(TEXT.splitlines()) - set(text.splitlines()) <= {
+        line for line in TEXT.splitlines() if path[-1] in line
+    }
 
 
 def test_value_of_an_empty_name_is_set():
@@ -100,14 +136,29 @@ def test_value_of_an_empty_name_is_set():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "empty"), ("# nothing\n", "secret-key is missing"), ("- a\n", "mapping"), ("just text", "mapping"),
-        ("a: [1\n", "no valid YAML"), ("a: 1\na: 2\n", "twice"),
-        ("a: 1\n---\nb: 2\n", "one document"), ("? [x]\n: 1\n", "plain text"), ("a: " + "[" * 60, "deeper"), ("a: \x07", "control"),
-        (TEXT.replace('secret-key: "$2a$10$abcdefghijklmnopqrstuv"', 'secret-key: ""'), "secret-key"),
-        (TEXT.replace('  - "sk-team-alpha-5f2c91aa"\n  - sk-team-beta-77d0e3b1\n', "  []\n"), "api-keys is empty"),
-        (TEXT + "# " + "x" * 1_100_000, "larger"), (TEXT + "# \ud800", "control"), ("a: \t- x: y\n\t", "no valid YAML"),
+        ("", "empty"),
+        ("# nothing\n", "secret-key is missing"),
+        ("- a\n", "mapping"),
+        ("just text", "mapping"),
+        ("a: [1\n", "no valid YAML"),
+        ("a: 1\na: 2\n", "twice"),
+        ("a: 1\n---\nb: 2\n", "one document"),
+        ("? [x]\n: 1\n", "plain text"),
+        ("a: " + "[" * 60, "deeper"),
+        ("a: \x07", "control"),
+        (
+            TEXT.replace('secret-key: "$2a$10$abcdefghijklmnopqrstuv"', 'secret-key: ""'),
+            "secret-key",
+        ),
+        (
+            TEXT.replace('  - "sk-team-alpha-5f2c91aa"\n  - sk-team-beta-77d0e3b1\n', "  []\n"),
+            "api-keys is empty",
+        ),
+        (TEXT + "# " + "x" * 1_100_000, "larger"),
+        (TEXT + "# \ud800", "control"),
+        ("a: \t- x: y\n\t", "no valid YAML"),
     ],
-)  # fmt: skip
+)
 def test_text_that_everybody_would_regret_is_refused(text, told):
     with pytest.raises(InvalidText, match=told):
         check_replacement(text, TEXT)
@@ -130,7 +181,13 @@ def test_any_text_is_read_or_refused_never_more(text):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\u2028\u2029\ufeff\x85"), min_size=1, max_size=30),
+    st.text(
+        st.characters(
+            blacklist_categories=["Cs", "Cc"], blacklist_characters="\u2028\u2029\ufeff\x85"
+        ),
+        min_size=1,
+        max_size=30,
+    ),
     st.sampled_from(["debug", "proxy-url", "new-name"]),
 )
 def test_any_text_can_be_set_as_a_value(value, name):

@@ -32,14 +32,26 @@ def ada():
 @pytest.fixture(autouse=True)
 def bare(simulator):
     families = ("claude", "gemini", "codex", "xai", "vertex", "interactions")
-    foreign(simulator, api_keys=["sk-first-of-the-simulator"], openai_compatibility=[], **{f"{name}_api_key": [] for name in families})
+    foreign(
+        simulator,
+        api_keys=["sk-first-of-the-simulator"],
+        openai_compatibility=[],
+        **{f"{name}_api_key": [] for name in families},
+    )
 
 
 @pytest.fixture
 def managed(upstream, ada, bare):
     """One client key and one provider key of ours; the key that was there is adopted."""
     made = create(upstream, ada, owner=ada, name="Team A")
-    add(upstream, family_of("claude"), {"api-key": KEY, "prefix": "team"}, ada, owner=ada, name="Claude A")
+    add(
+        upstream,
+        family_of("claude"),
+        {"api-key": KEY, "prefix": "team"},
+        ada,
+        owner=ada,
+        name="Claude A",
+    )
     reconcile(upstream, direction="there")
     return made
 
@@ -58,25 +70,37 @@ def test_what_is_managed_and_listed_is_no_drift(upstream, client, managed):
 
 
 def test_what_others_changed_is_told_apart(upstream, client, simulator, managed):
-    foreign(simulator, api_keys=["sk-first-of-the-simulator", "sk-made-by-somebody-else"], claude_api_key=[{"api-key": KEY, "prefix": "other"}])
+    foreign(
+        simulator,
+        api_keys=["sk-first-of-the-simulator", "sk-made-by-somebody-else"],
+        claude_api_key=[{"api-key": KEY, "prefix": "other"}],
+    )
     assert kinds(upstream, client) == {
-        ("only here", "client key", "Team A"), ("only there", "client key", "…else"), ("different", "provider key", "Claude A"),
-    }  # fmt: skip
+        ("only here", "client key", "Team A"),
+        ("only there", "client key", "…else"),
+        ("different", "provider key", "Claude A"),
+    }
 
 
-def test_a_lost_client_key_is_put_back_while_it_is_remembered(upstream, client, simulator, managed, ada):
+def test_a_lost_client_key_is_put_back_while_it_is_remembered(
+    upstream, client, simulator, managed, ada
+):
     foreign(simulator, api_keys=["sk-first-of-the-simulator"])
     assert mend(upstream, only(upstream, client), "here", ada).state == "verified"
     assert managed.key in keys_of(client)
 
 
-def test_a_lost_client_key_that_is_forgotten_is_reported_as_such(upstream, client, simulator, managed):
+def test_a_lost_client_key_that_is_forgotten_is_reported_as_such(
+    upstream, client, simulator, managed
+):
     Intent.objects.update(settled_at=timezone.now() - timedelta(days=2))
     assert forget_changes()
     foreign(simulator, api_keys=["sk-first-of-the-simulator"])
     difference = only(upstream, client)
     assert (difference.can_restore, "make another" in difference.detail) == (False, True)
-    assert managed.key.encode() not in b"".join(bytes(i.change_encrypted) for i in Intent.objects.all())
+    assert managed.key.encode() not in b"".join(
+        bytes(i.change_encrypted) for i in Intent.objects.all()
+    )
 
 
 def test_a_lost_client_key_can_be_given_up(upstream, client, simulator, managed, ada):
@@ -92,7 +116,9 @@ def test_a_revoked_key_that_is_listed_again_is_told(upstream, client, managed):
 
 
 @pytest.mark.parametrize(("direction", "expected"), [("here", "team"), ("there", "other")])
-def test_a_changed_provider_key_is_mended_in_the_chosen_direction(upstream, client, simulator, managed, ada, direction, expected):
+def test_a_changed_provider_key_is_mended_in_the_chosen_direction(
+    upstream, client, simulator, managed, ada, direction, expected
+):
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "other"}])
     mend(upstream, only(upstream, client), direction, ada)
     assert read_entries(client, "claude-api-key")[0]["prefix"] == expected
@@ -108,7 +134,14 @@ def test_a_lost_provider_key_is_put_back_whole(upstream, client, simulator, mana
 
 
 def test_strangers_are_removed_or_adopted(upstream, client, simulator, managed, ada):
-    foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "team"}, {"api-key": "sk-ant-stranger-one"}, {"api-key": "sk-ant-stranger-two"}])
+    foreign(
+        simulator,
+        claude_api_key=[
+            {"api-key": KEY, "prefix": "team"},
+            {"api-key": "sk-ant-stranger-one"},
+            {"api-key": "sk-ant-stranger-two"},
+        ],
+    )
     one, two = compare(upstream, client)
     mend(upstream, one, "here", ada)
     mend(upstream, two, "there", ada)
@@ -116,8 +149,14 @@ def test_strangers_are_removed_or_adopted(upstream, client, simulator, managed, 
     assert compare(upstream, client) == []
 
 
-def test_reconcile_puts_back_losses_and_leaves_strangers_alone(upstream, client, simulator, managed):
-    foreign(simulator, api_keys=["sk-first-of-the-simulator", "sk-made-by-somebody-else"], claude_api_key=[])
+def test_reconcile_puts_back_losses_and_leaves_strangers_alone(
+    upstream, client, simulator, managed
+):
+    foreign(
+        simulator,
+        api_keys=["sk-first-of-the-simulator", "sk-made-by-somebody-else"],
+        claude_api_key=[],
+    )
     outcome = reconcile(upstream)
     assert {d.kind for d in outcome.mended} == {"only here"}
     assert [d.label for d in outcome.left] == ["…else"]
@@ -129,7 +168,10 @@ def test_the_command_reports_without_apply_and_mends_with_it(upstream, simulator
     said = StringIO()
     with pytest.raises(SystemExit) as end:
         call_command("reconcile_providers", stdout=said)
-    assert (end.value.code, "only here\tprovider key\tClaude A\tada" in said.getvalue()) == (3, True)
+    assert (end.value.code, "only here\tprovider key\tClaude A\tada" in said.getvalue()) == (
+        3,
+        True,
+    )
     call_command("reconcile_providers", "--apply", stdout=said)
     assert "1 mended, 0 left" in said.getvalue()
 
@@ -160,9 +202,24 @@ def test_the_api_tells_and_mends_for_staff_only(upstream, client, simulator, man
     assert Caller(make_user("bob"))("GET", "/api/providers/drift").status_code == 403
     staff = Caller(ada)
     (difference,) = staff("GET", "/api/providers/drift").json()["data"]["differences"]
-    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "up"}).status_code == 400
-    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}).status_code == 200
-    assert staff("POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}).status_code == 409
+    assert (
+        staff(
+            "POST", "/api/providers/drift", {"difference": difference["id"], "direction": "up"}
+        ).status_code
+        == 400
+    )
+    assert (
+        staff(
+            "POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}
+        ).status_code
+        == 200
+    )
+    assert (
+        staff(
+            "POST", "/api/providers/drift", {"difference": difference["id"], "direction": "here"}
+        ).status_code
+        == 409
+    )
     assert compare(upstream, client) == []
 
 
@@ -170,6 +227,10 @@ def test_gauges_tell_of_drift_and_of_what_waits(upstream, simulator, managed):
     foreign(simulator, claude_api_key=[])
     check_drift(upstream)
     submit(upstream, add_key(upstream, "sk-waits-for-its-turn-1"))
-    samples = {(s.name, *s.labels.values()): s.value for metric in (*change_gauges(), *drift_gauges()) for s in metric.samples}
+    samples = {
+        (s.name, *s.labels.values()): s.value
+        for metric in (*change_gauges(), *drift_gauges())
+        for s in metric.samples
+    }
     assert samples["providers_drift_differences", upstream.name, "only_here"] == 1
     assert samples["providers_changes_unsettled", upstream.name, "requested"] == 1

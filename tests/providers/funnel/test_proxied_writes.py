@@ -1,4 +1,5 @@
-"""Writes through the management proxy go through the funnel: same effect, read back, recorded, and nothing lost or masked."""
+"""Writes through the management proxy go through the funnel: same effect, read back, recorded, and
+nothing lost or masked."""
 
 import json
 
@@ -20,7 +21,11 @@ KEY = "sk-made-by-a-script-0001"
 
 @pytest.fixture
 def ask(upstream, simulator):
-    foreign(simulator, api_keys=["sk-first-one-of-all", "sk-second-one-of-all"], claude_api_key=[{"api-key": "sk-ant-one-0000001", "cloak": {"mode": "x"}}])
+    foreign(
+        simulator,
+        api_keys=["sk-first-one-of-all", "sk-second-one-of-all"],
+        claude_api_key=[{"api-key": "sk-ant-one-0000001", "cloak": {"mode": "x"}}],
+    )
     actor = make_user("ada", staff=True)
 
     def asked(method, path, sent=None, **query):
@@ -34,9 +39,17 @@ def test_a_proxied_write_is_carried_out_by_the_funnel(upstream, ask, client):
     _, token = create_token(make_user("eve", staff=True), "script", "write")
 
     headers = {"Authorization": f"Bearer {token}"}
-    answer = Client().patch("/api/management/api-keys", {"old": "absent", "new": KEY}, content_type="application/json", headers=headers)
+    answer = Client().patch(
+        "/api/management/api-keys",
+        {"old": "absent", "new": KEY},
+        content_type="application/json",
+        headers=headers,
+    )
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    assert int(answer.headers["X-Tollgate-Change"]) == Intent.objects.get(state="verified", actor_name="eve").pk
+    assert (
+        int(answer.headers["X-Tollgate-Change"])
+        == Intent.objects.get(state="verified", actor_name="eve").pk
+    )
     assert keys_of(client)[-1] == KEY
 
 
@@ -59,17 +72,40 @@ def test_a_repeated_append_does_not_double_the_key(ask, client):
     assert keys_of(client).count(KEY) == 1
 
 
-@pytest.mark.parametrize(("path", "value"), [("api-keys", ["…0001", "sk-second-one-of-all"]), ("claude-api-key", [{"api-key": "…0001"}])])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("api-keys", ["…0001", "sk-second-one-of-all"]), ("claude-api-key", [{"api-key": "…0001"}])],
+)
 def test_a_masked_list_is_not_put_back(ask, client, path, value):
     answer = ask("PUT", path, value)
-    assert (answer.status, "control characters or letters that no key has" in answer.message) == (400, True)
+    assert (answer.status, "control characters or letters that no key has" in answer.message) == (
+        400,
+        True,
+    )
     assert len(keys_of(client)) == 2
 
 
 def test_whole_lists_entries_and_indexes(ask, client):
-    ask("PUT", "claude-api-key", [{"api-key": "sk-ant-one-0000001", "cloak": {"mode": "x"}}, {"api-key": "sk-ant-two-0000002"}])
-    assert ask("PATCH", "claude-api-key", {"match": "sk-ant-two-0000002", "value": {"prefix": "two", "priority": 3}}).status == 200
-    assert [entry.get("prefix") for entry in read_entries(client, "claude-api-key")] == [None, "two"]
+    ask(
+        "PUT",
+        "claude-api-key",
+        [
+            {"api-key": "sk-ant-one-0000001", "cloak": {"mode": "x"}},
+            {"api-key": "sk-ant-two-0000002"},
+        ],
+    )
+    assert (
+        ask(
+            "PATCH",
+            "claude-api-key",
+            {"match": "sk-ant-two-0000002", "value": {"prefix": "two", "priority": 3}},
+        ).status
+        == 200
+    )
+    assert [entry.get("prefix") for entry in read_entries(client, "claude-api-key")] == [
+        None,
+        "two",
+    ]
     ask("DELETE", "claude-api-key", index="1")
     (entry,) = read_entries(client, "claude-api-key")
     assert (entry["api-key"], entry["cloak"]) == ("sk-ant-one-0000001", {"mode": "x"})
@@ -78,7 +114,13 @@ def test_whole_lists_entries_and_indexes(ask, client):
 @pytest.mark.parametrize(
     ("method", "path", "value", "query", "status"),
     [
-        ("PUT", "codex-api-key", [{"api-key": "sk-codex-000001"}, {"api-key": "k", "base-url": "https://x"}], {}, 400),
+        (
+            "PUT",
+            "codex-api-key",
+            [{"api-key": "sk-codex-000001"}, {"api-key": "k", "base-url": "https://x"}],
+            {},
+            400,
+        ),
         ("PUT", "claude-api-key", [{"api-key": "sk-ant-x-000001"}] * 2, {}, 400),
         ("PUT", "claude-api-key", {"wrong": 1}, {}, 400),
         ("DELETE", "claude-api-key", None, {"api-key": "sk-ant-nobody-000"}, 404),
@@ -87,16 +129,26 @@ def test_whole_lists_entries_and_indexes(ask, client):
         ("PATCH", "claude-api-key", {"match": "sk-ant-nobody-000", "value": {}}, {}, 404),
     ],
 )
-def test_what_the_upstream_would_drop_or_misread_is_refused(ask, client, method, path, value, query, status):
+def test_what_the_upstream_would_drop_or_misread_is_refused(
+    ask, client, method, path, value, query, status
+):
     assert ask(method, path, value, **query).status == status
     assert len(read_entries(client, "claude-api-key")) == 1
 
 
 def test_maps_and_switches(ask, client):
-    assert ask("PATCH", "oauth-excluded-models", {"provider": "codex", "models": ["gpt-5*"]}).status == 200
-    assert ask("PATCH", "oauth-excluded-models", {"provider": "claude", "models": ["opus"]}).status == 200
+    assert (
+        ask("PATCH", "oauth-excluded-models", {"provider": "codex", "models": ["gpt-5*"]}).status
+        == 200
+    )
+    assert (
+        ask("PATCH", "oauth-excluded-models", {"provider": "claude", "models": ["opus"]}).status
+        == 200
+    )
     assert ask("DELETE", "oauth-excluded-models", provider="codex").status == 200
-    assert json.loads(client.call("GET", "oauth-excluded-models", LIMITS).body)["oauth-excluded-models"] == {"claude": ["opus"]}
+    assert json.loads(client.call("GET", "oauth-excluded-models", LIMITS).body)[
+        "oauth-excluded-models"
+    ] == {"claude": ["opus"]}
     assert ask("PUT", "routing/strategy", {"value": "ff"}).status == 200
     assert ask("PATCH", "debug", {"value": True}).status == 200
 

@@ -1,8 +1,10 @@
 """Accounts and configuration against a real CLIProxyAPI; only where `CLIPROXYAPI_BINARY` names one.
 
-Of 7.2.140 or newer: older ones do not know every setting and field that is tried here, which the funnel says.
+Of 7.2.140 or newer: older ones do not know every setting and field that is tried here, which the
+funnel says.
 
-unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest tests/providers/funnel/test_real_upstream.py'
+unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest
+tests/providers/funnel/test_real_upstream.py'
 """
 
 import json
@@ -33,7 +35,10 @@ from providers.models import Account, AccountLogin, Intent
 from tests.factories import make_upstream, make_user
 
 BINARY = os.environ.get("CLIPROXYAPI_BINARY", "")
-pytestmark = [pytest.mark.django_db, pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
+]
 KEY = "real-management-key"
 CONFIGURATION = """# of the test
 host: "127.0.0.1"
@@ -56,7 +61,15 @@ openai-compatibility:
       - name: glm-4.7
         alias: glm
 """
-FILE = json.dumps({"type": "codex", "email": "eve@example.com", "access_token": "a-1", "refresh_token": "r-1", "expired": "2036-01-01T00:00:00Z"}).encode()
+FILE = json.dumps(
+    {
+        "type": "codex",
+        "email": "eve@example.com",
+        "access_token": "a-1",
+        "refresh_token": "r-1",
+        "expired": "2036-01-01T00:00:00Z",
+    }
+).encode()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +81,13 @@ def address(tmp_path_factory):
     (home / "auths").mkdir()
     (home / "config.yaml").write_text(CONFIGURATION.format(port=port, home=home))
     environment = {**os.environ, "MANAGEMENT_PASSWORD": KEY, "HOME": str(home)}
-    server = subprocess.Popen([BINARY, "-config", "config.yaml"], cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [BINARY, "-config", "config.yaml"],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     url = f"http://127.0.0.1:{port}"
     for _ in range(100):
         try:
@@ -115,10 +134,24 @@ def test_account_from_upload_to_deletion(upstream, client):
     done(account_actions.switch(upstream, ada, name, disabled=True))
     assert listed(client, name).health(None) == Health.DISABLED
     done(account_actions.switch(upstream, ada, name, disabled=False))
-    done(account_actions.edit(upstream, ada, name, {"note": "spare", "priority": 5, "weight": 3, "prefix": "/team/"}))
+    done(
+        account_actions.edit(
+            upstream, ada, name, {"note": "spare", "priority": 5, "weight": 3, "prefix": "/team/"}
+        )
+    )
     file, content = listed(client, name), auth_file_client.auth_file_content(client, name)
-    assert (file.note, file.priority, file.weight, content["prefix"], content["refresh_token"]) == ("spare", 5, 3, "team", "r-1")
-    done(account_actions.edit(upstream, ada, name, {"note": None, "priority": None, "weight": None, "prefix": None}))
+    assert (file.note, file.priority, file.weight, content["prefix"], content["refresh_token"]) == (
+        "spare",
+        5,
+        3,
+        "team",
+        "r-1",
+    )
+    done(
+        account_actions.edit(
+            upstream, ada, name, {"note": None, "priority": None, "weight": None, "prefix": None}
+        )
+    )
     file = listed(client, name)
     assert (file.note, file.priority or 0, file.weight) == ("", 0, None)
     assert auth_file_client.auth_file_models(client, name)
@@ -130,7 +163,13 @@ def test_account_from_upload_to_deletion(upstream, client):
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS.values() if s.route], ids=lambda s: s.name)
 def test_setting_by_its_route(upstream, client, setting):
-    other = setting.choices[1][0] if setting.choices else not setting.default if isinstance(setting.default, bool) else setting.default + 1
+    other = (
+        setting.choices[1][0]
+        if setting.choices
+        else not setting.default
+        if isinstance(setting.default, bool)
+        else setting.default + 1
+    )
     done(perform(upstream, SetSwitch(path=setting.route, value=other)))
     assert configuration.present_values(upstream)[setting.name] == other
     done(perform(upstream, SetSwitch(path=setting.route, value=setting.default, opened=other)))
@@ -138,7 +177,12 @@ def test_setting_by_its_route(upstream, client, setting):
 
 def test_settings_in_the_file_are_in_force_and_comments_stay(upstream, client):
     staff = make_user(staff=True)
-    values = {"redis-usage-queue-retention-seconds": 600, "passthrough-headers": True, "disable-cooling": True, "transient-error-cooldown-seconds": 7}
+    values = {
+        "redis-usage-queue-retention-seconds": 600,
+        "passthrough-headers": True,
+        "disable-cooling": True,
+        "transient-error-cooldown-seconds": 7,
+    }
     present = configuration.present_values(upstream)
     for intent in configuration.change_settings(upstream, staff, values, present):
         done(intent)
@@ -150,9 +194,15 @@ def test_settings_in_the_file_are_in_force_and_comments_stay(upstream, client):
 def test_file_is_saved_with_its_secrets_and_rolled_back(upstream, client):
     staff = make_user(staff=True)
     before = configuration.opened_version(upstream)
-    edited = configuration.hidden_text(before.text).replace("debug: false", "debug: true # while we look")
+    edited = configuration.hidden_text(before.text).replace(
+        "debug: false", "debug: true # while we look"
+    )
     assert "sk-relay" not in edited
-    done(configuration.save(upstream, staff, before, configuration.edited_text(before, edited), "a look"))
+    done(
+        configuration.save(
+            upstream, staff, before, configuration.edited_text(before, edited), "a look"
+        )
+    )
     text = config_client.read_configuration(client)
     assert value_at(text, ("debug",)) == "true"
     assert "sk-relay-0123456789abcdef" in text
@@ -166,11 +216,17 @@ def test_file_is_saved_with_its_secrets_and_rolled_back(upstream, client):
     assert config_client.read_switch(client, "debug") is False
 
 
-@pytest.mark.parametrize(("line", "told"), [("debug: [1]", "cannot unmarshal"), ("request-retry: many", "cannot unmarshal")])
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("debug: [1]", "cannot unmarshal"), ("request-retry: many", "cannot unmarshal")],
+)
 def test_refusal_of_a_file_tells_why(upstream, line, told):
     before = configuration.opened_version(upstream)
     name = line.split(":")[0]
-    text = "\n".join(row for row in before.text.splitlines() if not row.startswith(f"{name}:")) + f"\n{line}\n"
+    text = (
+        "\n".join(row for row in before.text.splitlines() if not row.startswith(f"{name}:"))
+        + f"\n{line}\n"
+    )
     intent = configuration.save(upstream, make_user(staff=True), before, text)
     assert intent.state == Intent.State.FAILED
     assert told in intent.error
@@ -180,18 +236,42 @@ def test_custom_provider_from_adding_to_removal(upstream, client, settings):
     settings.PRIVATE_PROVIDER_NETWORKS = ["127.0.0.1"]
     ada = make_user(staff=True)
     fields = {
-        "name": "mine", "base-url": "http://127.0.0.1:9/v1", "api-key-entries": [{"api-key": "sk-mine-0123456789", "weight": 2}, {"api-key": "sk-mine-abcdefghij"}],
-        "models": [{"name": "m-1", "alias": "one"}], "headers": {"X-Team": "blue"}, "prefix": "team",
-    }  # fmt: skip
+        "name": "mine",
+        "base-url": "http://127.0.0.1:9/v1",
+        "api-key-entries": [
+            {"api-key": "sk-mine-0123456789", "weight": 2},
+            {"api-key": "sk-mine-abcdefghij"},
+        ],
+        "models": [{"name": "m-1", "alias": "one"}],
+        "headers": {"X-Team": "blue"},
+        "prefix": "team",
+    }
     done(custom_actions.create(upstream, ada, fields))
     row = find_custom(upstream, ada, "mine")
     assert row.listed.is_loaded
-    done(custom_actions.edit(upstream, ada, row, {"prefix": None, "models": [{"name": "m-1", "alias": "uno"}, {"name": "m-2"}], "priority": 4}))
+    done(
+        custom_actions.edit(
+            upstream,
+            ada,
+            row,
+            {
+                "prefix": None,
+                "models": [{"name": "m-1", "alias": "uno"}, {"name": "m-2"}],
+                "priority": 4,
+            },
+        )
+    )
     row = find_custom(upstream, ada, "mine")
-    assert (row.models[0]["alias"], row.listed.entry["priority"], row.listed.entry["headers"]) == ("uno", 4, {"X-Team": "blue"})
+    assert (row.models[0]["alias"], row.listed.entry["priority"], row.listed.entry["headers"]) == (
+        "uno",
+        4,
+        {"X-Team": "blue"},
+    )
     group = custom_actions.save_group(upstream, ada, "both", "blue")
     for name in ("mine", "relay"):
-        custom_actions.place_provider(upstream, ada, find_custom(upstream, ada, name), Place(group=group, group_given=True))
+        custom_actions.place_provider(
+            upstream, ada, find_custom(upstream, ada, name), Place(group=group, group_given=True)
+        )
     for disabled in (True, False):
         done(custom_actions.switch_group(upstream, ada, group, disabled=disabled))
         assert {row.listed.is_disabled for row in custom_rows(upstream, ada)} == {disabled}
@@ -226,7 +306,9 @@ def test_code_that_cannot_be_exchanged_ends_with_the_reason(upstream, monkeypatc
 def test_denial_is_told(upstream, monkeypatch):
     monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
     login = logins.begin(upstream, make_user(), "session", "codex")
-    login = logins.deliver(login, f"http://localhost:1455/auth/callback?error=access_denied&state={login.state}")
+    login = logins.deliver(
+        login, f"http://localhost:1455/auth/callback?error=access_denied&state={login.state}"
+    )
     for _ in range(50):
         login = logins.look(login)
         if not login.is_open:

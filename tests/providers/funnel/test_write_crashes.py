@@ -20,7 +20,10 @@ from tests.providers.processes import World, environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 STEPS = ("applied", "upstream write", "read back", "outcome", "write lease release")
-FAILPOINTS = ["write lease taken", *(f"{when} {step}" for step in STEPS for when in ("before", "after"))]
+FAILPOINTS = [
+    "write lease taken",
+    *(f"{when} {step}" for step in STEPS for when in ("before", "after")),
+]
 QUICK = ("after applied", "after upstream write", "after outcome")
 
 
@@ -51,18 +54,27 @@ def cases() -> Iterator:
 @pytest.mark.parametrize(("action", "failpoint"), list(cases()))
 def test_a_killed_change_is_finished_or_undone(world: World, action: str, failpoint: str):
     assert world.run("client_keys", "create", "Before") == 0
-    arguments = ("create", "Killed") if action == "create" else ("revoke", str(ClientKey.objects.get().pk))
+    arguments = (
+        ("create", "Killed") if action == "create" else ("revoke", str(ClientKey.objects.get().pk))
+    )
     assert world.run("client_keys", *arguments, at=failpoint) == -signal.SIGKILL
-    assert world.run("reconcile_providers", "--apply") in (0, 3)  # 3: the simulator's own two keys are strangers
+    assert world.run("reconcile_providers", "--apply") in (
+        0,
+        3,
+    )  # 3: the simulator's own two keys are strangers
     world.assert_agreement(strangers=2)
     assert ClientKey.objects.filter(state="active").count() == (2 if action == "create" else 0)
 
 
 def test_a_frozen_holder_neither_records_nor_blocks(world: World):
-    frozen = world.start("client_keys", "create", "Frozen", at="before applied", signal=signal.SIGSTOP)
+    frozen = world.start(
+        "client_keys", "create", "Frozen", at="before applied", signal=signal.SIGSTOP
+    )
     eventually(lambda: psutil.Process(frozen).status() == psutil.STATUS_STOPPED)
     assert world.run("client_keys", "create", "Second") == 0
-    assert Intent.objects.filter(state="verified").count() == 2, "the second one carries out the first, too"
+    assert Intent.objects.filter(state="verified").count() == 2, (
+        "the second one carries out the first, too"
+    )
     os.kill(frozen, signal.SIGCONT)
     assert world.nursery.wait(frozen) == 0
     world.assert_agreement(strangers=2)

@@ -1,4 +1,5 @@
-"""Several processes change one upstream at the same moment: all changes are kept, none doubled, also beside a foreign writer."""
+"""Several processes change one upstream at the same moment: all changes are kept, none doubled,
+also beside a foreign writer."""
 
 import random
 import threading
@@ -35,12 +36,17 @@ def in_threads(work, count: int) -> None:
 
 def change_at_once(world: World, live_server) -> None:  # noqa: F811
     """Four keys each from two commands, eight from the web."""
-    commands = [world.start("client_keys", "create", *(f"c{number}-{n}" for n in range(4))) for number in range(2)]
+    commands = [
+        world.start("client_keys", "create", *(f"c{number}-{n}" for n in range(4)))
+        for number in range(2)
+    ]
     browser = Client()
     browser.force_login(make_user("ada", staff=True))
 
     def ask(number: int) -> None:
-        answer = browser.post("/api/client-keys", {"name": f"w-{number}"}, content_type="application/json")
+        answer = browser.post(
+            "/api/client-keys", {"name": f"w-{number}"}, content_type="application/json"
+        )
         assert answer.status_code in (201, 202), answer.content
 
     in_threads(ask, 8)
@@ -88,7 +94,9 @@ def test_parallel_additions_never_exceed_the_limit(world: World, live_server, se
 
     def ask(number: int) -> None:
         body = {"provider": "claude", "apiKey": f"sk-ant-of-bob-{number:010d}"}
-        codes.append(browser.post("/api/providers/keys", body, content_type="application/json").status_code)
+        codes.append(
+            browser.post("/api/providers/keys", body, content_type="application/json").status_code
+        )
 
     in_threads(ask, 6)
     assert sorted(codes) == [201, 201, 403, 403, 403, 403]

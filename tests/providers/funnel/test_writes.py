@@ -1,4 +1,5 @@
-"""One change from request to outcome: verified on what was read back, refused with a reason, or honestly unknown."""
+"""One change from request to outcome: verified on what was read back, refused with a reason, or
+honestly unknown."""
 
 import threading
 from datetime import timedelta
@@ -46,12 +47,19 @@ def test_before_and_after_are_kept_without_the_secret(upstream):
 def test_the_audit_trail_tells_who_what_and_how_it_ended(upstream):
     perform(upstream, add_key(upstream, KEY), make_user("alice", staff=True), "new team")
     entry = AuditEntry.objects.get(action="client_key.added")
-    assert (entry.actor, entry.outcome, entry.upstream, entry.detail["reason"]) == ("alice", "succeeded", upstream.name, "new team")
+    assert (entry.actor, entry.outcome, entry.upstream, entry.detail["reason"]) == (
+        "alice",
+        "succeeded",
+        upstream.name,
+        "new team",
+    )
 
 
 def test_what_cannot_be_made_is_refused_and_leaves_no_row(upstream, client):
     perform(upstream, add_key(upstream, KEY))
-    second = ClientKey.objects.create(upstream=upstream, digest=b"x", state=ClientKey.State.REQUESTED)
+    second = ClientKey.objects.create(
+        upstream=upstream, digest=b"x", state=ClientKey.State.REQUESTED
+    )
     intent = perform(upstream, AddClientKey(client_key_id=second.pk, key=KEY))
     assert (intent.state, intent.error_field, intent.attempts) == ("failed", "key", 0)
     assert keys_of(client).count(KEY) == 1
@@ -71,7 +79,12 @@ def test_intents_of_one_list_share_a_write(upstream, client, monkeypatch):
     writes = []
     real = ManagementClient.call
     monkeypatch.setattr(
-        ManagementClient, "call", lambda self, method, *rest, **more: (method != "GET" and writes.append(method), real(self, method, *rest, **more))[1]
+        ManagementClient,
+        "call",
+        lambda self, method, *rest, **more: (
+            method != "GET" and writes.append(method),
+            real(self, method, *rest, **more),
+        )[1],
     )
     intents = [submit(upstream, add_key(upstream, f"sk-team-{n:020d}")) for n in range(20)]
     carry_out(intents[-1])
@@ -81,7 +94,11 @@ def test_intents_of_one_list_share_a_write(upstream, client, monkeypatch):
 
 
 def test_adding_and_removing_the_same_key_keep_their_order(upstream, client):
-    intents = [submit(upstream, add_key(upstream, KEY)), submit(upstream, remove_key(upstream, KEY)), submit(upstream, add_key(upstream, KEY))]
+    intents = [
+        submit(upstream, add_key(upstream, KEY)),
+        submit(upstream, remove_key(upstream, KEY)),
+        submit(upstream, add_key(upstream, KEY)),
+    ]
     carry_out(intents[-1])
     assert list(Intent.objects.order_by("pk").values_list("state", flat=True)) == ["verified"] * 3
     assert keys_of(client).count(KEY) == 1
@@ -101,7 +118,11 @@ def test_what_the_reload_of_a_foreign_write_swallows_is_sent_again(upstream, cli
     finally:
         stop.set()
         thread.join()
-    lost = [intent for intent in intents if intent.state == "verified" and intent.change.key not in keys_of(client)]
+    lost = [
+        intent
+        for intent in intents
+        if intent.state == "verified" and intent.change.key not in keys_of(client)
+    ]
     assert not lost
     assert {intent.state for intent in intents} <= {"verified", "unknown"}
 
@@ -119,7 +140,9 @@ def test_a_write_without_an_answer_that_is_not_found_is_unknown(upstream, client
     assert "without an answer" in intent.error
 
 
-def test_a_write_that_the_upstream_could_not_save_is_unknown_and_saved_again(upstream, client, simulator):
+def test_a_write_that_the_upstream_could_not_save_is_unknown_and_saved_again(
+    upstream, client, simulator
+):
     fault(simulator, kind="status", status=500, when="after", path="*api-keys", method="PATCH")
     intent = perform(upstream, add_key(upstream, KEY))
     assert (intent.state, intent.must_save) == ("unknown", True)
@@ -132,7 +155,9 @@ def test_a_write_that_the_upstream_could_not_save_is_unknown_and_saved_again(ups
 
 def test_an_unknown_outcome_is_healed_by_the_next_turn(upstream, client, monkeypatch):
     intent = perform(upstream, add_key(upstream, KEY))
-    Intent.objects.filter(pk=intent.pk).update(state="unknown", settled_at=None, applied_at=timezone.now() - timedelta(minutes=1))
+    Intent.objects.filter(pk=intent.pk).update(
+        state="unknown", settled_at=None, applied_at=timezone.now() - timedelta(minutes=1)
+    )
     assert finish_waiting(upstream)
     intent.refresh_from_db()
     assert (intent.state, intent.attempts) == ("verified", 1)
@@ -141,7 +166,9 @@ def test_an_unknown_outcome_is_healed_by_the_next_turn(upstream, client, monkeyp
 
 def test_an_unknown_change_that_is_not_there_is_sent_again(upstream, client):
     intent = submit(upstream, add_key(upstream, KEY))
-    Intent.objects.filter(pk=intent.pk).update(state="unknown", attempts=1, applied_at=timezone.now() - timedelta(minutes=1))
+    Intent.objects.filter(pk=intent.pk).update(
+        state="unknown", attempts=1, applied_at=timezone.now() - timedelta(minutes=1)
+    )
     finish_waiting(upstream)
     intent.refresh_from_db()
     assert (intent.state, intent.attempts) == ("verified", 2)
@@ -151,7 +178,9 @@ def test_an_unknown_change_that_is_not_there_is_sent_again(upstream, client):
 def test_an_unknown_change_that_nobody_expects_any_more_is_undone(upstream, client):
     intent = submit(upstream, add_key(upstream, KEY))
     long_ago = timezone.now() - timedelta(hours=1)
-    Intent.objects.filter(pk=intent.pk).update(state="unknown", attempts=1, applied_at=long_ago, requested_at=long_ago)
+    Intent.objects.filter(pk=intent.pk).update(
+        state="unknown", attempts=1, applied_at=long_ago, requested_at=long_ago
+    )
     finish_waiting(upstream)
     intent.refresh_from_db()
     assert intent.state == "compensated"
@@ -207,7 +236,11 @@ def test_a_refusal_of_several_is_found_out_one_by_one(upstream, client, simulato
 def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatch):
     seen = []
     real = ManagementClient._exchange
-    monkeypatch.setattr(ManagementClient, "_exchange", lambda *arguments: (seen.append(connection.in_atomic_block), real(*arguments))[1])
+    monkeypatch.setattr(
+        ManagementClient,
+        "_exchange",
+        lambda *arguments: (seen.append(connection.in_atomic_block), real(*arguments))[1],
+    )
     perform(upstream, add_key(upstream, KEY))
     assert seen
     assert not any(seen)
@@ -216,13 +249,23 @@ def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatc
 def test_nobody_is_overtaken_by_more_than_two(upstream):
     """Lists take turns by age; those that share a write jump the queue by two places at most."""
     lists = "KPKKKKPKPPKKKKKK"
-    intents = [submit(upstream, add_key(upstream, f"sk-team-{n:020d}") if kind == "K" else add_entry(f"sk-ant-{n:020d}")) for n, kind in enumerate(lists)]
+    intents = [
+        submit(
+            upstream,
+            add_key(upstream, f"sk-team-{n:020d}")
+            if kind == "K"
+            else add_entry(f"sk-ant-{n:020d}"),
+        )
+        for n, kind in enumerate(lists)
+    ]
     for intent in intents:
         carry_out(intent)
     settled = list(Intent.objects.order_by("settled_at").values_list("pk", flat=True))
     overtaken = [sum(other > pk for other in settled[: settled.index(pk)]) for pk in settled]
     assert max(overtaken) <= 2
-    assert len(set(Intent.objects.values_list("applied_at", flat=True))) < len(lists), "some shared a write"
+    assert len(set(Intent.objects.values_list("applied_at", flat=True))) < len(lists), (
+        "some shared a write"
+    )
 
 
 def test_a_broken_change_holds_up_no_neighbour(upstream, client, monkeypatch):
@@ -236,7 +279,11 @@ def test_a_broken_change_holds_up_no_neighbour(upstream, client, monkeypatch):
 
     monkeypatch.setattr(AddClientKey, "confirmed", confirmed)
     carry_out(intents[0])
-    assert list(Intent.objects.order_by("pk").values_list("state", flat=True)) == ["verified", "unknown", "verified"]
+    assert list(Intent.objects.order_by("pk").values_list("state", flat=True)) == [
+        "verified",
+        "unknown",
+        "verified",
+    ]
     assert len(keys_of(client)) == 5
 
 

@@ -1,4 +1,5 @@
-"""`/api/providers/keys`: what is asked reaches the upstream whole, or is refused with the field's name and changes nothing."""
+"""`/api/providers/keys`: what is asked reaches the upstream whole, or is refused with the field's
+name and changes nothing."""
 
 import json
 
@@ -18,7 +19,11 @@ from tests.providers.conftest import foreign
 pytestmark = pytest.mark.django_db
 URL = "/api/providers/keys"
 KEY = "sk-ant-0123456789abcdef"
-BASE = {"codex": "https://codex.example.com", "xai": "https://xai.example.com", "openai-compatibility": "https://compat.example.com/v1"}
+BASE = {
+    "codex": "https://codex.example.com",
+    "xai": "https://xai.example.com",
+    "openai-compatibility": "https://compat.example.com/v1",
+}
 
 
 @pytest.fixture
@@ -35,15 +40,28 @@ class Caller:
         self.http.force_login(user)
 
     def __call__(self, method, path, body=None):
-        return self.http.generic(method, path, data=b"" if body is None else json.dumps(body), content_type="application/json")
+        return self.http.generic(
+            method,
+            path,
+            data=b"" if body is None else json.dumps(body),
+            content_type="application/json",
+        )
 
     def listed(self, query=""):
         return self("GET", URL + query).json()["data"]["keys"]
 
 
 def body_for(family):
-    entry = {"name": "relay", "api-key-entries": [{"api-key": KEY}]} if family == "openai-compatibility" else {"api-key": KEY}
-    return {"provider": family, "entry": {**entry, **({"base-url": BASE[family]} if family in BASE else {})}, "name": "Team"}
+    entry = (
+        {"name": "relay", "api-key-entries": [{"api-key": KEY}]}
+        if family == "openai-compatibility"
+        else {"api-key": KEY}
+    )
+    return {
+        "provider": family,
+        "entry": {**entry, **({"base-url": BASE[family]} if family in BASE else {})},
+        "name": "Team",
+    }
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -51,19 +69,37 @@ def test_a_key_of_every_family_is_added_edited_disabled_enabled_and_removed(api,
     answer = api("POST", URL, body_for(family))
     assert answer.status_code == 201, answer.content
     key_id = answer.json()["data"]["keyHash"]
-    for change in ({"entry": {"prefix": "team"}}, {"disabled": True}, {"disabled": False}, {"entry": {"priority": 3}}):
+    for change in (
+        {"entry": {"prefix": "team"}},
+        {"disabled": True},
+        {"disabled": False},
+        {"entry": {"priority": 3}},
+    ):
         assert api("PATCH", f"{URL}/{key_id}", change).status_code == 200, change
     (entry,) = read_entries(client, FAMILIES[family].route)
     assert (entry["prefix"], entry["priority"]) == ("team", 3)
     (key,) = api.listed()
-    assert (key["provider"], key["disabled"], key["ownerUsername"], key["name"]) == (family, False, "ada", "Team")
+    assert (key["provider"], key["disabled"], key["ownerUsername"], key["name"]) == (
+        family,
+        False,
+        "ada",
+        "Team",
+    )
     assert api("DELETE", f"{URL}/{key_id}").json()["success"] is True
     assert read_entries(client, FAMILIES[family].route) == []
     assert not ProviderKey.objects.exists()
 
 
 def test_no_secret_is_told(api, client):
-    api("POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"headers": {"X-Secret": "very-secret-value"}}})
+    api(
+        "POST",
+        URL,
+        {
+            "provider": "claude",
+            "apiKey": KEY,
+            "entry": {"headers": {"X-Secret": "very-secret-value"}},
+        },
+    )
     text = api("GET", URL).content.decode() + api("GET", "/api/providers/changes").content.decode()
     assert KEY not in text
     assert "very-secret-value" not in text
@@ -71,7 +107,11 @@ def test_no_secret_is_told(api, client):
 
 
 def test_disabling_leaves_other_exclusions_alone(api, client):
-    key_id = api("POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"excluded-models": ["claude-3-*"]}}).json()["data"]["keyHash"]
+    key_id = api(
+        "POST",
+        URL,
+        {"provider": "claude", "apiKey": KEY, "entry": {"excluded-models": ["claude-3-*"]}},
+    ).json()["data"]["keyHash"]
     api("PATCH", f"{URL}/{key_id}", {"disabled": True})
     assert read_entries(client, "claude-api-key")[0]["excluded-models"] == ["claude-3-*", "*"]
     api("PATCH", f"{URL}/{key_id}", {"disabled": False})
@@ -79,7 +119,13 @@ def test_disabling_leaves_other_exclusions_alone(api, client):
 
 
 def test_fields_that_are_not_ours_survive_an_edit_that_needs_the_whole_list(api, client, simulator):
-    foreign(simulator, claude_api_key=[{"api-key": KEY, "cloak": {"mode": "always"}, "weight": 7}, {"api-key": "sk-other-key-000001", "request-retry": 2}])
+    foreign(
+        simulator,
+        claude_api_key=[
+            {"api-key": KEY, "cloak": {"mode": "always"}, "weight": 7},
+            {"api-key": "sk-other-key-000001", "request-retry": 2},
+        ],
+    )
     (first, _) = api.listed("?provider=claude")
     assert api("PATCH", f"{URL}/{first['keyHash']}", {"entry": {"priority": 5}}).status_code == 200
     entries = read_entries(client, "claude-api-key")
@@ -102,8 +148,13 @@ def test_staff_see_who_owns_what(api, upstream):
 
 
 def test_nobody_but_staff_names_another_owner(api, upstream):
-    answer = Caller(make_user("bob"))("POST", URL, {"provider": "claude", "apiKey": KEY, "owner": "ada"})
-    assert (answer.status_code, answer.json()["error"]["details"]["fields"]) == (403, {"owner": "only staff may name another owner"})
+    answer = Caller(make_user("bob"))(
+        "POST", URL, {"provider": "claude", "apiKey": KEY, "owner": "ada"}
+    )
+    assert (answer.status_code, answer.json()["error"]["details"]["fields"]) == (
+        403,
+        {"owner": "only staff may name another owner"},
+    )
 
 
 def test_the_limit_of_a_user_holds(api, upstream, settings):
@@ -144,8 +195,16 @@ BAD = [
     ({"provider": "claude", "apiKey": "k" * 5000}, "api-key", 400),
     ({"provider": "claude", "apiKey": ["sk"]}, "api-key", 400),
     ({"provider": "codex", "apiKey": KEY}, "base-url", 400),
-    ({"provider": "codex", "apiKey": KEY, "baseUrl": "https://user:pw@codex.example.com"}, "base-url", 400),
-    ({"provider": "codex", "apiKey": KEY, "baseUrl": "http://169.254.169.254/latest"}, "base-url", 400),
+    (
+        {"provider": "codex", "apiKey": KEY, "baseUrl": "https://user:pw@codex.example.com"},
+        "base-url",
+        400,
+    ),
+    (
+        {"provider": "codex", "apiKey": KEY, "baseUrl": "http://169.254.169.254/latest"},
+        "base-url",
+        400,
+    ),
     ({"provider": "codex", "apiKey": KEY, "baseUrl": "http://10.1.2.3/"}, "base-url", 400),
     ({"provider": "codex", "apiKey": KEY, "baseUrl": "file:///etc/passwd"}, "base-url", 400),
     ({"provider": "claude", "apiKey": KEY, "entry": {"prefix": "a/b"}}, "prefix", 400),
@@ -153,31 +212,57 @@ BAD = [
     ({"provider": "claude", "apiKey": KEY, "entry": {"weight": "3"}}, "weight", 400),
     ({"provider": "claude", "apiKey": KEY, "entry": {"headers": {"X Y": "z"}}}, "headers", 400),
     ({"provider": "claude", "apiKey": KEY, "entry": {"headers": {"X-Y": ""}}}, "headers", 400),
-    ({"provider": "claude", "apiKey": KEY, "entry": {"headers": {"X-Y": "a\r\nEvil: 1"}}}, "headers", 400),
-    ({"provider": "vertex", "apiKey": KEY, "entry": {"models": [{"name": "gemini"}]}}, "models", 400),
+    (
+        {"provider": "claude", "apiKey": KEY, "entry": {"headers": {"X-Y": "a\r\nEvil: 1"}}},
+        "headers",
+        400,
+    ),
+    (
+        {"provider": "vertex", "apiKey": KEY, "entry": {"models": [{"name": "gemini"}]}},
+        "models",
+        400,
+    ),
     ({"provider": "claude", "apiKey": KEY, "entry": {"models": [{"alias": "x"}]}}, "models", 400),
     ({"provider": "claude", "apiKey": KEY, "entry": {"models": "all"}}, "models", 400),
     ({"provider": "gemini", "apiKey": KEY, "entry": {"cloak": {}}}, "cloak", 400),
-    ({"provider": "claude", "apiKey": KEY, "entry": {"excluded-models": [""]}}, "excluded-models", 400),
+    (
+        {"provider": "claude", "apiKey": KEY, "entry": {"excluded-models": [""]}},
+        "excluded-models",
+        400,
+    ),
     ({"provider": "claude", "apiKey": KEY, "entry": {"proxy-url": "ftp://x"}}, "proxy-url", 400),
     ({"provider": "claude", "apiKey": KEY, "entry": []}, "entry", 400),
     ({"provider": "claude", "apiKey": KEY, "colour": "red"}, "colour", 400),
-    ({"provider": "openai-compatibility", "entry": {"base-url": "https://c.example.com"}}, "name", 400),
+    (
+        {"provider": "openai-compatibility", "entry": {"base-url": "https://c.example.com"}},
+        "name",
+        400,
+    ),
     ({"provider": "nobody", "apiKey": KEY}, "provider", 400),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("body", "field", "status"), BAD, ids=lambda value: str(value)[:60] if isinstance(value, dict) else None)
+@pytest.mark.parametrize(
+    ("body", "field", "status"),
+    BAD,
+    ids=lambda value: str(value)[:60] if isinstance(value, dict) else None,
+)
 def test_bad_input_is_refused_with_the_fields_name_and_changes_nothing(api, body, field, status):
     answer = api("POST", URL, body)
-    assert (answer.status_code, list(answer.json()["error"]["details"]["fields"])) == (status, [field])
+    assert (answer.status_code, list(answer.json()["error"]["details"]["fields"])) == (
+        status,
+        [field],
+    )
     assert not ProviderKey.objects.exists()
     assert not Intent.objects.exists()
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'"text"', b"\xff"])
 def test_a_body_that_is_no_object_is_refused(api, content):
-    assert api.http.generic("POST", URL, data=content, content_type="application/json").status_code == 400
+    assert (
+        api.http.generic("POST", URL, data=content, content_type="application/json").status_code
+        == 400
+    )
 
 
 def test_strangers_are_told_to_sign_in():
@@ -187,18 +272,28 @@ def test_strangers_are_told_to_sign_in():
 def test_an_upstream_that_is_down_is_said_to_be(api, upstream):
     upstream.management_url = "http://127.0.0.1:9/v0/management"
     upstream.save()
-    assert (api("GET", URL).status_code, api("GET", URL).json()["error"]["code"]) == (503, "UPSTREAM_ERROR")
+    assert (api("GET", URL).status_code, api("GET", URL).json()["error"]["code"]) == (
+        503,
+        "UPSTREAM_ERROR",
+    )
 
 
 def test_a_key_is_tried_through_the_upstream(api, simulator):
     simulator.control("api-call", {"url": "https://api.anthropic.com", "status": 401, "body": "{}"})
     key_id = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
-    assert api("POST", f"{URL}/{key_id}/test").json()["data"] == {"ok": False, "status": 401, "message": "the provider rejects the key"}
+    assert api("POST", f"{URL}/{key_id}/test").json()["data"] == {
+        "ok": False,
+        "status": 401,
+        "message": "the provider rejects the key",
+    }
 
 
 def test_a_duplicate_of_somebody_elses_key_leaves_his_row_and_key(api, client, upstream):
     api("POST", URL, {"provider": "claude", "apiKey": KEY})
-    assert Caller(make_user("bob"))("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 409
+    assert (
+        Caller(make_user("bob"))("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code
+        == 409
+    )
     assert ProviderKey.objects.get().owner.username == "ada"
     assert len(read_entries(client, "claude-api-key")) == 1
 
@@ -211,7 +306,10 @@ def test_a_key_whose_row_is_gone_is_removed_all_the_same(api, client):
 
 
 def test_an_answer_without_the_list_is_an_error_of_the_upstream(api, simulator):
-    simulator.control("faults", {"kind": "garbage", "path": "*claude-api-key", "body": '{"claude-api-key": 7}', "count": 2})
+    simulator.control(
+        "faults",
+        {"kind": "garbage", "path": "*claude-api-key", "body": '{"claude-api-key": 7}', "count": 2},
+    )
     assert api("GET", URL).status_code == 502
     assert api("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 502
     assert not ProviderKey.objects.exists()
@@ -225,10 +323,20 @@ def test_a_deleted_user_leaves_a_key_that_staff_still_see(api, client, upstream)
     assert (key["ownerUsername"], ProviderKey.objects.get().owner) == (None, None)
 
 
-def test_what_an_old_upstream_discards_is_told_and_is_no_drift(api, client, upstream, simulator, monkeypatch):
+def test_what_an_old_upstream_discards_is_told_and_is_no_drift(
+    api, client, upstream, simulator, monkeypatch
+):
     real = key_lists.read_entry
-    monkeypatch.setattr("management_proxy.simulator.keys.lists.read_entry", lambda *given: {k: v for k, v in real(*given).items() if k != "weight"})
-    answer = api("POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"weight": 5, "prefix": "team"}})
-    assert (answer.status_code, answer.json()["data"]["change"]["error"]) == (201, "the upstream does not keep weight")
+    monkeypatch.setattr(
+        "management_proxy.simulator.keys.lists.read_entry",
+        lambda *given: {k: v for k, v in real(*given).items() if k != "weight"},
+    )
+    answer = api(
+        "POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"weight": 5, "prefix": "team"}}
+    )
+    assert (answer.status_code, answer.json()["data"]["change"]["error"]) == (
+        201,
+        "the upstream does not keep weight",
+    )
     assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
     assert [d for d in compare(upstream, client) if d.kind == "different"] == []

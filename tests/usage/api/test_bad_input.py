@@ -1,4 +1,5 @@
-"""Malformed queue elements cost at most themselves: stored clean or dead-lettered with a reason, neighbours stored."""
+"""Malformed queue elements cost at most themselves: stored clean or dead-lettered with a reason,
+neighbours stored."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -81,16 +82,31 @@ STORED = {
     "empty model": changed(model=""),
     "missing model": without("model"),
     "missing key": without("api_key"),
-    "NUL everywhere": changed(model="a\x00b", alias="\x00", user_agent="x\x00", api_key="sk\x00key", source="\x00", failed=True, fail={"status_code": 400, "body": "a\x00b"}),
+    "NUL everywhere": changed(
+        model="a\x00b",
+        alias="\x00",
+        user_agent="x\x00",
+        api_key="sk\x00key",
+        source="\x00",
+        failed=True,
+        fail={"status_code": 400, "body": "a\x00b"},
+    ),
     "5 MB body": changed(failed=True, fail={"status_code": 500, "body": "x" * 5_000_000}),
-    "endless names": changed(model="m" * 5000, alias="a" * 5000, endpoint="e" * 5000, provider="p" * 5000, request_id="r" * 500, auth_index="i" * 500),
+    "endless names": changed(
+        model="m" * 5000,
+        alias="a" * 5000,
+        endpoint="e" * 5000,
+        provider="p" * 5000,
+        request_id="r" * 500,
+        auth_index="i" * 500,
+    ),
     "negative reported": with_tokens(input_tokens=-5),
     "failed with status 200": changed(failed=True, fail={"status_code": 200, "body": ""}),
     "unknown keys": changed(something_new={"deep": [1, 2]}),
     "lone surrogate escaped": changed(user_agent="\u2028 🚀"),
     "9 digits": changed(timestamp="2026-11-20T10:00:00.123456789+08:00"),
     "negative ttft": changed(ttft_ms=-3),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -129,7 +145,12 @@ def test_same_event_of_another_upstream_is_another():
 
 def test_events_that_differ_in_a_nanosecond_are_two():
     event = make_event(timestamp="2026-11-20T10:00:00.000000001Z")
-    assert store(make_upstream(), event, {**event, "timestamp": "2026-11-20T10:00:00.000000002Z"}).stored == 2
+    assert (
+        store(
+            make_upstream(), event, {**event, "timestamp": "2026-11-20T10:00:00.000000002Z"}
+        ).stored
+        == 2
+    )
 
 
 def test_element_that_the_database_refuses_stands_alone(monkeypatch):
@@ -140,7 +161,12 @@ def test_element_that_the_database_refuses_stands_alone(monkeypatch):
         return (*row[:3], 2**70, *row[4:]) if record.model == "poison" else row
 
     monkeypatch.setattr(queue_entry, "_columns", columns)
-    result = store(make_upstream(), *[make_event() for _ in range(4)], make_event(model="poison"), *[make_event() for _ in range(4)])
+    result = store(
+        make_upstream(),
+        *[make_event() for _ in range(4)],
+        make_event(model="poison"),
+        *[make_event() for _ in range(4)],
+    )
     assert (result.stored, result.dead_lettered) == (8, 1)
     assert DeadLetter.objects.get().reason == Reason.NOT_STORABLE
 
@@ -158,7 +184,9 @@ def test_page_cut_short_gives_the_elements_that_arrived_whole(cut):
     assert all(json.loads(element)["request_id"] for element in whole)
 
 
-@pytest.mark.parametrize("page", [b'{"error":"x"}', b"<html>", b"\xff\xfe", b"null", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "page", [b'{"error":"x"}', b"<html>", b"\xff\xfe", b"null", b"[" * 100_000]
+)
 def test_answer_that_is_no_page_is_one_dead_letter(page):
     upstream = make_upstream()
     result = ingest(page, "odd", upstream, Attribution(upstream))
@@ -167,15 +195,24 @@ def test_answer_that_is_no_page_is_one_dead_letter(page):
 
 
 def test_secrets_are_masked_wherever_they_are_kept():
-    body = '{"error":"bad key sk-or-v1-EXAMPLEKEY for sk-client-team-secret and Bearer abcdefghijkl"}'
+    body = (
+        '{"error":"bad key sk-or-v1-EXAMPLEKEY for sk-client-team-secret and Bearer abcdefghijkl"}'
+    )
     event = make_event(
-        api_key="sk-client-team-secret", source="plain-provider-key-0815", auth_type="apikey", failed=True, fail={"status_code": 401, "body": body},
-        user_agent="tool/plain-provider-key-0815", response_headers={"Set-Cookie": ["s=1"], "X-Request-Id": ["req_sk-client-team-secret"]},
-    )  # fmt: skip
+        api_key="sk-client-team-secret",
+        source="plain-provider-key-0815",
+        auth_type="apikey",
+        failed=True,
+        fail={"status_code": 401, "body": body},
+        user_agent="tool/plain-provider-key-0815",
+        response_headers={"Set-Cookie": ["s=1"], "X-Request-Id": ["req_sk-client-team-secret"]},
+    )
     upstream = make_upstream()
     store(upstream, event)
     kept = (
-        json.dumps([UsageEvent.objects.get().fail_body, UsageEvent.objects.get().details]) + str(upstream.credentials.get()) + str(upstream.client_keys.get())
+        json.dumps([UsageEvent.objects.get().fail_body, UsageEvent.objects.get().details])
+        + str(upstream.credentials.get())
+        + str(upstream.client_keys.get())
     )
     for secret in ("EXAMPLEKEY", "team-secret", "abcdefghijkl", "provider-key", "s=1"):
         assert secret not in kept

@@ -47,32 +47,89 @@ def test_history_keeps_the_contract(staff):
         "failureCount",
         "models",
     } <= key.keys()
-    assert key["models"]["gpt-5.4"].items() >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40}.items()
     assert (
-        data["totals"].items() >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40, "successCount": 1, "failureCount": 1}.items()
+        key["models"]["gpt-5.4"].items()
+        >= {"totalRequests": 2, "totalTokens": 240, "inputTokens": 200, "outputTokens": 40}.items()
+    )
+    assert (
+        data["totals"].items()
+        >= {
+            "totalRequests": 2,
+            "totalTokens": 240,
+            "inputTokens": 200,
+            "outputTokens": 40,
+            "successCount": 1,
+            "failureCount": 1,
+        }.items()
     )
     assert [d["date"] for d in data["dailyBreakdown"]] == ["2026-11-18", "2026-11-19", "2026-11-20"]
-    assert data["dailyBreakdown"][2].items() >= {"requests": 2, "tokens": 240, "inputTokens": 200, "outputTokens": 40, "success": 1, "failure": 1}.items()
-    assert data["modelBreakdown"][0].items() >= {"model": "gpt-5.4", "requests": 2, "tokens": 240}.items()
-    assert {"timestamp", "keyName", "model", "latencyMs", "totalTokens", "inputTokens", "outputTokens", "failed"} <= data["requestEvents"][0].keys()
-    assert {"timestamp", "keyName", "model", "latencyMs", "failed"} <= data["latencySeries"][0].keys()
-    assert data["latencySummary"].items() >= {"sampleCount": 2, "averageMs": 1500, "maxMs": 1500}.items()
+    assert (
+        data["dailyBreakdown"][2].items()
+        >= {
+            "requests": 2,
+            "tokens": 240,
+            "inputTokens": 200,
+            "outputTokens": 40,
+            "success": 1,
+            "failure": 1,
+        }.items()
+    )
+    assert (
+        data["modelBreakdown"][0].items()
+        >= {"model": "gpt-5.4", "requests": 2, "tokens": 240}.items()
+    )
+    assert {
+        "timestamp",
+        "keyName",
+        "model",
+        "latencyMs",
+        "totalTokens",
+        "inputTokens",
+        "outputTokens",
+        "failed",
+    } <= data["requestEvents"][0].keys()
+    assert {"timestamp", "keyName", "model", "latencyMs", "failed"} <= data["latencySeries"][
+        0
+    ].keys()
+    assert (
+        data["latencySummary"].items()
+        >= {"sampleCount": 2, "averageMs": 1500, "maxMs": 1500}.items()
+    )
     assert data["latencySummary"]["p95Ms"] == pytest.approx(1500, rel=0.02)
-    assert data["period"].items() >= {"from": "2026-11-18T00:00:00.000Z", "to": "2026-11-21T00:00:00.000Z"}.items()
+    assert (
+        data["period"].items()
+        >= {"from": "2026-11-18T00:00:00.000Z", "to": "2026-11-21T00:00:00.000Z"}.items()
+    )
     assert data["collectorStatus"] == {"lastCollectedAt": "", "lastStatus": "unknown"}
     assert data["truncated"] is False
     assert "sk-client" not in str(body)
 
 
 BAD = {
-    "from": [{"to": "2026-11-20"}, {"from": "2026-13-01", "to": "2026-11-20"}, {"from": "20261120", "to": "2026-11-20"}, {"from": "2026-11-21", "to": "2026-11-20"},
-             {"from": "2020-01-01", "to": "2026-11-20"}, {"from": "0001-01-01", "to": "2026-11-20"}, {"from": "2026-11-20\x00", "to": "2026-11-20"}],
-    "to": [{"from": "2026-11-20"}, {"from": "2026-11-20", "to": "2026-02-30"}, {"from": "2026-11-20", "to": "now"}],
-    "tz": [{"from": "2026-11-20", "to": "2026-11-20", "tz": "Mars/Base"}, {"from": "2026-11-20", "to": "2026-11-20", "tz": "../etc/passwd"}],
-}  # fmt: skip
+    "from": [
+        {"to": "2026-11-20"},
+        {"from": "2026-13-01", "to": "2026-11-20"},
+        {"from": "20261120", "to": "2026-11-20"},
+        {"from": "2026-11-21", "to": "2026-11-20"},
+        {"from": "2020-01-01", "to": "2026-11-20"},
+        {"from": "0001-01-01", "to": "2026-11-20"},
+        {"from": "2026-11-20\x00", "to": "2026-11-20"},
+    ],
+    "to": [
+        {"from": "2026-11-20"},
+        {"from": "2026-11-20", "to": "2026-02-30"},
+        {"from": "2026-11-20", "to": "now"},
+    ],
+    "tz": [
+        {"from": "2026-11-20", "to": "2026-11-20", "tz": "Mars/Base"},
+        {"from": "2026-11-20", "to": "2026-11-20", "tz": "../etc/passwd"},
+    ],
+}
 
 
-@pytest.mark.parametrize(("field", "query"), [(field, query) for field, queries in BAD.items() for query in queries])
+@pytest.mark.parametrize(
+    ("field", "query"), [(field, query) for field, queries in BAD.items() for query in queries]
+)
 def test_bad_query_is_a_400_that_names_the_field(staff, field, query):
     answer = staff.get(HISTORY, query)
     assert answer.status_code == 400
@@ -89,19 +146,35 @@ def test_strangers_get_401_in_json(client):
 
 
 def test_collection_status_tells_that_nothing_ran_yet(staff):
-    assert staff.get("/api/usage/collection-status").json().items() >= {
-        "success": True, "lastCollectedAt": None, "lastStatus": "idle", "errorMessage": None, "recordsStored": 0, "isHealthy": False, "consecutiveFailures": 0,
-    }.items()  # fmt: skip
+    assert (
+        staff.get("/api/usage/collection-status").json().items()
+        >= {
+            "success": True,
+            "lastCollectedAt": None,
+            "lastStatus": "idle",
+            "errorMessage": None,
+            "recordsStored": 0,
+            "isHealthy": False,
+            "consecutiveFailures": 0,
+        }.items()
+    )
 
 
-@pytest.mark.parametrize(("header", "status"), [("Bearer wrong", 401), ("Bearer collector-key-for-tests", 503), ("Bearer ", 401)])
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("Bearer wrong", 401), ("Bearer collector-key-for-tests", 503), ("Bearer ", 401)],
+)
 def test_collect_with_a_bearer_key(client, header, status):
-    assert client.post("/api/usage/collect", headers={"Authorization": header}).status_code == status
+    assert (
+        client.post("/api/usage/collect", headers={"Authorization": header}).status_code == status
+    )
 
 
 def test_no_configured_collector_key_admits_nobody(client, settings):
     settings.COLLECTOR_API_KEY = ""
-    assert client.post("/api/usage/collect", headers={"Authorization": "Bearer "}).status_code == 401
+    assert (
+        client.post("/api/usage/collect", headers={"Authorization": "Bearer "}).status_code == 401
+    )
 
 
 def test_collect_with_a_session_needs_staff_and_csrf():
@@ -120,7 +193,10 @@ def test_collect_in_progress_is_a_202_with_the_runs_id(staff, monkeypatch):
     monkeypatch.setattr(api, "collect_once", lambda *_: RunInProgress(None, "host:1:a", 2.5))
     answer = staff.post("/api/usage/collect")
     assert answer.status_code == 202
-    assert answer.json().items() >= {"success": False, "runId": None, "holder": "host:1:a", "ageSeconds": 2.5}.items()
+    assert (
+        answer.json().items()
+        >= {"success": False, "runId": None, "holder": "host:1:a", "ageSeconds": 2.5}.items()
+    )
 
 
 def test_collect_is_post_only(staff):

@@ -20,18 +20,42 @@ def staff(client):
 
 def some_events(count=5, **fields):
     now = datetime.now(UTC)
-    store(make_upstream(), *[make_event(timestamp=now - timedelta(minutes=n), **fields) for n in range(count)])
+    store(
+        make_upstream(),
+        *[make_event(timestamp=now - timedelta(minutes=n), **fields) for n in range(count)],
+    )
 
 
 def test_an_event_has_its_public_fields(staff):
-    store(make_upstream(name="east"), make_event(failed=True, timestamp=datetime.now(UTC), service_tier="priority"))
+    store(
+        make_upstream(name="east"),
+        make_event(failed=True, timestamp=datetime.now(UTC), service_tier="priority"),
+    )
     body = staff.get(EVENTS).json()
     (event,) = body["events"]
-    assert event.items() >= {
-        "upstream": "east", "keyName": "…am-a", "username": None, "model": "gpt-5.4", "provider": "codex", "credential": "alice@example.com",
-        "endpoint": "POST /v1/responses", "serviceTier": "priority", "failed": True, "failureClass": "upstream_error", "failStatus": 500,
-        "latencyMs": 1500, "ttftMs": 300, "totalTokens": 120, "inputTokens": 100, "outputTokens": 20, "cacheReadTokens": 40, "isFirstAttempt": True,
-    }.items()  # fmt: skip
+    assert (
+        event.items()
+        >= {
+            "upstream": "east",
+            "keyName": "…am-a",
+            "username": None,
+            "model": "gpt-5.4",
+            "provider": "codex",
+            "credential": "alice@example.com",
+            "endpoint": "POST /v1/responses",
+            "serviceTier": "priority",
+            "failed": True,
+            "failureClass": "upstream_error",
+            "failStatus": 500,
+            "latencyMs": 1500,
+            "ttftMs": 300,
+            "totalTokens": 120,
+            "inputTokens": 100,
+            "outputTokens": 20,
+            "cacheReadTokens": 40,
+            "isFirstAttempt": True,
+        }.items()
+    )
     assert body["next"] is body["previous"] is None
     assert body["asOf"].endswith("Z")
     assert body["lagSeconds"] is None
@@ -50,17 +74,32 @@ def test_links_lead_through_the_whole_list_and_back(staff):
             break
         answer = staff.get(following["next"])
     assert seen == [str(e.id) for e in UsageEvent.objects.order_by("-timestamp", "-id")]
-    assert [e["id"] for e in staff.get(staff.get(following["prev"]).json() and following["prev"]).json()["events"]] == seen[2:4]
+    assert [
+        e["id"]
+        for e in staff.get(staff.get(following["prev"]).json() and following["prev"]).json()[
+            "events"
+        ]
+    ] == seen[2:4]
     assert "prev" not in first.headers["Link"]
 
 
 WRONG = {
-    "limit": ["0", "501", "many", "-1"], "cursor": ["x", "AAAA"], "from": ["yesterday", "2019-01-01"], "tz": ["Mars/Base"], "request_id": ["a" * 65],
-    "outcome": ["maybe"], "failure_class": ["bad luck"], "key": ["x", "-1"], "model": ["a\nb"], "user": ["me"],
-}  # fmt: skip
+    "limit": ["0", "501", "many", "-1"],
+    "cursor": ["x", "AAAA"],
+    "from": ["yesterday", "2019-01-01"],
+    "tz": ["Mars/Base"],
+    "request_id": ["a" * 65],
+    "outcome": ["maybe"],
+    "failure_class": ["bad luck"],
+    "key": ["x", "-1"],
+    "model": ["a\nb"],
+    "user": ["me"],
+}
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in WRONG.items() for value in values]
+)
 def test_bad_query_is_a_400_that_names_the_field(staff, field, value):
     answer = staff.get(EVENTS, {field: value})
     assert answer.status_code == 400
@@ -69,7 +108,10 @@ def test_bad_query_is_a_400_that_names_the_field(staff, field, value):
 
 
 def test_too_long_a_window_is_refused(staff):
-    assert "from: expected at most 366 days" in staff.get(EVENTS, {"from": "2024-01-01", "to": "2026-01-01"}).json()["error"]["message"]
+    assert (
+        "from: expected at most 366 days"
+        in staff.get(EVENTS, {"from": "2024-01-01", "to": "2026-01-01"}).json()["error"]["message"]
+    )
 
 
 def test_unchanged_events_are_not_sent_again(staff):
@@ -85,14 +127,29 @@ def test_unchanged_events_are_not_sent_again(staff):
 def test_one_event_with_all_that_is_known_of_it(staff):
     store(
         make_upstream(),
-        *[make_event(request_id="7f3a91c2", latency_ms=n, failed=n == 1, response_headers={"Retry-After": ["7"], "Set-Cookie": ["a=b"]}) for n in (1, 2)],
+        *[
+            make_event(
+                request_id="7f3a91c2",
+                latency_ms=n,
+                failed=n == 1,
+                response_headers={"Retry-After": ["7"], "Set-Cookie": ["a=b"]},
+            )
+            for n in (1, 2)
+        ],
     )
-    store(make_upstream(), make_event(request_id="7f3a91c2", api_key="sk-another-key-0001", latency_ms=3))
+    store(
+        make_upstream(),
+        make_event(request_id="7f3a91c2", api_key="sk-another-key-0001", latency_ms=3),
+    )
     failed = UsageEvent.objects.get(latency_ms=1)
     body = staff.get(f"{EVENTS}/{failed.id}").json()
     assert body["event"]["failBody"] == "upstream failed"
     assert body["event"]["reportedCachedTokens"] == 40
-    assert body["event"]["details"] == {"client_ip": "10.0.0.12", "user_agent": "curl/8", "headers": {"Retry-After": "7"}}
+    assert body["event"]["details"] == {
+        "client_ip": "10.0.0.12",
+        "user_agent": "curl/8",
+        "headers": {"Retry-After": "7"},
+    }
     assert [attempt["latencyMs"] for attempt in body["attempts"]] == [2, 1]
     assert staff.get(f"{EVENTS}/999999").status_code == 404
 
@@ -100,7 +157,11 @@ def test_one_event_with_all_that_is_known_of_it(staff):
 def test_user_sees_own_events_without_the_account_that_served_them(client):
     upstream, owner = make_upstream(), make_user()
     make_client_key(upstream, "sk-mine-0001", owner=owner)
-    store(upstream, make_event(api_key="sk-mine-0001", response_headers={"Retry-After": ["7"]}), make_event(api_key="sk-others-0002"))
+    store(
+        upstream,
+        make_event(api_key="sk-mine-0001", response_headers={"Retry-After": ["7"]}),
+        make_event(api_key="sk-others-0002"),
+    )
     client.force_login(owner)
     (mine,) = client.get(EVENTS).json()["events"]
     assert not {"credential", "credentialId", "username"} & mine.keys()

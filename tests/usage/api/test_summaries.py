@@ -25,13 +25,32 @@ def staff(client):
 
 @pytest.fixture
 def owner(db):
-    """Who owns key `0001` of four events: three of model a, of which one failed, and one of model b by nobody's key."""
+    """Who owns key `0001` of four events: three of model a, of which one failed, and one of model b
+    by nobody's key."""
     user, upstream = make_user("ann"), make_upstream(name="main")
     store(
         upstream,
-        make_event(timestamp="2026-11-19T23:30:00Z", model="a", api_key="sk-anns-key-0001", latency_ms=1000, ttft_ms=100),
-        make_event(timestamp="2026-11-20T10:00:00Z", model="a", api_key="sk-anns-key-0001", latency_ms=3000, ttft_ms=200),
-        make_event(timestamp="2026-11-20T11:00:00Z", model="a", api_key="sk-anns-key-0001", failed=True, latency_ms=9000),
+        make_event(
+            timestamp="2026-11-19T23:30:00Z",
+            model="a",
+            api_key="sk-anns-key-0001",
+            latency_ms=1000,
+            ttft_ms=100,
+        ),
+        make_event(
+            timestamp="2026-11-20T10:00:00Z",
+            model="a",
+            api_key="sk-anns-key-0001",
+            latency_ms=3000,
+            ttft_ms=200,
+        ),
+        make_event(
+            timestamp="2026-11-20T11:00:00Z",
+            model="a",
+            api_key="sk-anns-key-0001",
+            failed=True,
+            latency_ms=9000,
+        ),
         make_event(timestamp="2026-11-20T12:00:00Z", model="b", api_key="sk-else-key-0002"),
     )
     ClientKey.objects.filter(last_four="0001").update(owner=user, name="laptop")
@@ -46,7 +65,13 @@ def ask(client, name: str, **query):
 
 def test_summary_tells_totals_speed_and_percentiles(staff, owner):
     totals = ask(staff, "summary", model="a")["totals"]
-    assert (totals["attempts"], totals["succeeded"], totals["failed"], totals["totalTokens"], totals["outputTokens"]) == (3, 2, 1, 360, 60)
+    assert (
+        totals["attempts"],
+        totals["succeeded"],
+        totals["failed"],
+        totals["totalTokens"],
+        totals["outputTokens"],
+    ) == (3, 2, 1, 360, 60)
     assert totals["tokensPerSecond"] == 10.0  # 40 tokens in the 4 seconds of the two successes
     assert (totals["latency"]["sampleCount"], totals["latency"]["maxMs"]) == (3, 9000)
     assert totals["latency"]["p50Ms"] == pytest.approx(3000, rel=0.02)
@@ -79,15 +104,27 @@ def test_breakdown_by_two_dimensions_names_values_as_filters_want_them(staff, ow
     data = ask(staff, "breakdown", group_by="user,key")
     first, second = data["groups"]
     key = ClientKey.objects.get(name="laptop")
-    assert (first["user"], first["key"]) == ({"value": str(owner.pk), "label": "ann"}, {"value": str(key.pk), "label": "laptop"})
+    assert (first["user"], first["key"]) == (
+        {"value": str(owner.pk), "label": "ann"},
+        {"value": str(key.pk), "label": "laptop"},
+    )
     assert second["user"] == {"value": "unattributed", "label": "Nobody"}
     assert data["totals"]["attempts"] == first["attempts"] + second["attempts"] == 4
-    assert ask(staff, "summary", key=first["key"]["value"])["totals"]["attempts"] == first["attempts"]
+    assert (
+        ask(staff, "summary", key=first["key"]["value"])["totals"]["attempts"] == first["attempts"]
+    )
 
 
 def test_breakdown_sums_the_rest_exactly_and_says_of_how_many_groups(staff, owner):
-    data = ask(staff, "breakdown", group_by="key", top="1", order_by="failed", percentiles="latency,ttft")
-    assert (data["rest"]["groups"], data["rest"]["attempts"], data["top"], data["orderBy"]) == (1, 1, 1, "failed")
+    data = ask(
+        staff, "breakdown", group_by="key", top="1", order_by="failed", percentiles="latency,ttft"
+    )
+    assert (data["rest"]["groups"], data["rest"]["attempts"], data["top"], data["orderBy"]) == (
+        1,
+        1,
+        1,
+        "failed",
+    )
     assert data["rest"]["latency"]["p99Ms"] == pytest.approx(1500, rel=0.02)
     assert ask(staff, "breakdown", group_by="key")["rest"] is None
 
@@ -96,7 +133,10 @@ def test_breakdown_names_outcomes_classes_upstreams_and_what_was_not_reported(st
     def told(dimension: str) -> list[dict]:
         return [group[dimension] for group in ask(staff, "breakdown", group_by=dimension)["groups"]]
 
-    assert told("outcome") == [{"value": "succeeded", "label": "Succeeded"}, {"value": "failed", "label": "Failed"}]
+    assert told("outcome") == [
+        {"value": "succeeded", "label": "Succeeded"},
+        {"value": "failed", "label": "Failed"},
+    ]
     assert told("failure_class")[1] == {"value": "upstream_error", "label": "provider error"}
     assert told("upstream") == [{"value": "main", "label": "main"}]
     assert told("reasoning_effort") == [{"value": "(empty)", "label": "Not reported"}]
@@ -118,7 +158,11 @@ def test_a_new_installation_answers_in_a_transaction_that_may_not_write(staff, n
 def test_users_see_what_their_own_keys_used(client, owner, name):
     client.force_login(owner)
     data = ask(client, name, **({} if name == "summary" else {"group_by": "key"}))
-    told = data["totals"]["attempts"] if name == "summary" else [group["key"]["label"] for group in data["groups"]]
+    told = (
+        data["totals"]["attempts"]
+        if name == "summary"
+        else [group["key"]["label"] for group in data["groups"]]
+    )
     assert told in (3, ["laptop"])
 
 
@@ -161,9 +205,21 @@ def test_wrong_questions_are_refused_by_the_name_of_their_field(staff, name, que
 
 def test_history_accepts_filters(staff, owner):
     data = ask(staff, "history", outcome="failed")
-    assert (data["totals"]["totalRequests"], [event["failed"] for event in data["requestEvents"]]) == (1, [True])
-    assert sum(day["requests"] for day in data["dailyBreakdown"]) == sum(model["requests"] for model in data["modelBreakdown"]) == 1
-    assert staff.get("/api/usage/history", {"from": "2026-11-19", "to": "2026-11-20", "key": "x"}).status_code == 400
+    assert (
+        data["totals"]["totalRequests"],
+        [event["failed"] for event in data["requestEvents"]],
+    ) == (1, [True])
+    assert (
+        sum(day["requests"] for day in data["dailyBreakdown"])
+        == sum(model["requests"] for model in data["modelBreakdown"])
+        == 1
+    )
+    assert (
+        staff.get(
+            "/api/usage/history", {"from": "2026-11-19", "to": "2026-11-20", "key": "x"}
+        ).status_code
+        == 400
+    )
 
 
 def prune(month: date) -> None:
@@ -174,8 +230,16 @@ def prune(month: date) -> None:
 
 def test_rollups_answer_as_before_when_events_were_pruned(owner):
     RollupCalendar.objects.update_or_create(pk=1, defaults={"zone": "UTC"})
-    days = [Interval(datetime(2026, 11, day, tzinfo=UTC), datetime(2026, 11, day + 1, tzinfo=UTC)) for day in (19, 20)]
-    questions = [Question(days, EVERYTHING, groups=(one, other)) for one in Dimension for other in Dimension if one is not other]
+    days = [
+        Interval(datetime(2026, 11, day, tzinfo=UTC), datetime(2026, 11, day + 1, tzinfo=UTC))
+        for day in (19, 20)
+    ]
+    questions = [
+        Question(days, EVERYTHING, groups=(one, other))
+        for one in Dimension
+        for other in Dimension
+        if one is not other
+    ]
     before = [question.sums() for question in questions]
     prune(date(2026, 11, 1))
     assert [question.sums() for question in questions] == before
@@ -183,7 +247,10 @@ def test_rollups_answer_as_before_when_events_were_pruned(owner):
 
 def test_what_only_pruned_events_could_answer_is_refused(owner, staff):
     prune(date(2026, 11, 1))
-    response = staff.get("/api/usage/breakdown", {"from": "2026-11-19T10:10:00Z", "to": "2026-11-21", "group_by": "credential"})
+    response = staff.get(
+        "/api/usage/breakdown",
+        {"from": "2026-11-19T10:10:00Z", "to": "2026-11-21", "group_by": "credential"},
+    )
     assert response.status_code == 400
     assert "2026-12-01T00:00Z" in response.json()["error"]["details"]["fields"]["from"]
 

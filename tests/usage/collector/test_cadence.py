@@ -2,7 +2,13 @@
 
 import pytest
 
-from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS, PATIENCE, Cadence, longest_wait
+from usage.collector.cadence import (
+    LONGEST_BACKOFF_SECONDS,
+    LONGEST_IDLE_SECONDS,
+    PATIENCE,
+    Cadence,
+    longest_wait,
+)
 
 
 def test_full_page_is_followed_at_once():
@@ -35,6 +41,8 @@ def test_failures_back_off_and_a_success_forgives():
 def test_no_wait_is_longer_than_a_third_of_the_retention(retention):
     cadence = Cadence(45.0, retention)
     waits = (
-        [cadence.after_success(0, more_waiting=False) for _ in range(40)] + [cadence.after_failure() for _ in range(12)] + [cadence.while_another_collects()]
+        [cadence.after_success(0, more_waiting=False) for _ in range(40)]
+        + [cadence.after_failure() for _ in range(12)]
+        + [cadence.while_another_collects()]
     )
     assert max(waits) <= longest_wait(retention) == (retention or 60) / 3

@@ -1,7 +1,8 @@
-"""Collectors that are killed at every step: what had reached the host is stored once, and nothing else.
+"""Collectors that are killed at every step: what had reached the host is stored once, and nothing
+else.
 
-`make crash-matrix` walks every failpoint; the suite a few that stand for the others. The truth is what the simulated
-upstream handed out.
+`make crash-matrix` walks every failpoint; the suite a few that stand for the others. The truth is
+what the simulated upstream handed out.
 """
 
 import signal
@@ -18,8 +19,19 @@ from usage.models import CollectorRun, UsageEvent
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 PAGES = 4
 STEPS = (
-    "run start", "lease renewal", "pop", "spool write", "spool sync", "parse", "copy", "insert", "rollups", "commit", "spool removal", "run end",
-)  # fmt: skip
+    "run start",
+    "lease renewal",
+    "pop",
+    "spool write",
+    "spool sync",
+    "parse",
+    "copy",
+    "insert",
+    "rollups",
+    "commit",
+    "spool removal",
+    "run end",
+)
 # Within short transactions.
 WRITTEN = ("run start written", "attribution written", "run end written")
 FAILPOINTS = [*(f"{when} {step}" for step in STEPS for when in ("before", "after")), *WRITTEN]
@@ -43,10 +55,15 @@ def matrix() -> Iterator:
 
 
 def what_became_of_the_popped(world: World) -> tuple[list[bytes], list[bytes]]:
-    """All that was handed out, and what of it did not reach us: nothing, or the page on its way between the upstream's memory and ours."""
+    """All that was handed out, and what of it did not reach us: nothing, or the page on its way
+    between the upstream's memory and ours."""
     popped, reached = world.handed_out(), set(UsageEvent.objects.values_list("digest", flat=True))
     reached |= set(world.identities(world.spooled()))
-    lost = [element for element in popped if element != BAD and identity(element, world.upstream.pk) not in reached]
+    lost = [
+        element
+        for element in popped
+        if element != BAD and identity(element, world.upstream.pk) not in reached
+    ]
     assert set(lost) <= set(popped[-PAGE:])
     return popped, lost
 
@@ -82,9 +99,13 @@ def test_every_failpoint_is_passed_and_walked(world: World, tmp_path: Path):
         pytest.param("before run end", 2, marks=pytest.mark.matrix),
     ],
 )
-def test_killed_loop_loses_and_doubles_nothing_and_is_called_abandoned(world: World, failpoint: str, occurrence: int):
+def test_killed_loop_loses_and_doubles_nothing_and_is_called_abandoned(
+    world: World, failpoint: str, occurrence: int
+):
     settings = {"COLLECTOR_INTERVAL_SECONDS": 0.1, "COLLECTOR_LEASE_TTL_SECONDS": 3.0}
-    loop = world.start("collect_usage", "--loop", at=failpoint, occurrence=occurrence, settings=settings)
+    loop = world.start(
+        "collect_usage", "--loop", at=failpoint, occurrence=occurrence, settings=settings
+    )
     eventually(lambda: CollectorRun.objects.filter(status="succeeded").exists(), 30)
     world.offer(PAGES)
     assert world.nursery.wait(loop) == -signal.SIGKILL

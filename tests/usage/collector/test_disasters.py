@@ -1,4 +1,5 @@
-"""Collectors on full disks, with clocks that disagree, frozen, cut off, and without their database."""
+"""Collectors on full disks, with clocks that disagree, frozen, cut off, and without their
+database."""
 
 import os
 import signal
@@ -31,11 +32,21 @@ def is_stopped(pid: int) -> bool:
     return psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
 
-@pytest.mark.parametrize("failpoint", ["after pop", "before commit", pytest.param("before spool removal", marks=pytest.mark.matrix)])
-def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_state(world: World, failpoint: str):
+@pytest.mark.parametrize(
+    "failpoint",
+    ["after pop", "before commit", pytest.param("before spool removal", marks=pytest.mark.matrix)],
+)
+def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_state(
+    world: World, failpoint: str
+):
     """Also with a transaction open: its locks must not hold up the successor beyond the TTL."""
     world.offer(4)
-    frozen = world.start(at=failpoint, occurrence=2, signal=signal.SIGSTOP, settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL})
+    frozen = world.start(
+        at=failpoint,
+        occurrence=2,
+        signal=signal.SIGSTOP,
+        settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL},
+    )
     eventually(lambda: is_stopped(frozen))
     had = world.handed_out()
     eventually(lambda: world.run(settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}) == 0, seconds=60)
@@ -50,9 +61,16 @@ def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_s
 
 
 @pytest.mark.parametrize(
-    "failpoint", [pytest.param("run start written", marks=pytest.mark.matrix), "attribution written", pytest.param("run end written", marks=pytest.mark.matrix)]
+    "failpoint",
+    [
+        pytest.param("run start written", marks=pytest.mark.matrix),
+        "attribution written",
+        pytest.param("run end written", marks=pytest.mark.matrix),
+    ],
 )
-def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(world: World, failpoint: str):
+def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(
+    world: World, failpoint: str
+):
     """Its locks are those of the lease's row, or of rows that its successor makes too."""
     settings = {"COLLECTOR_LEASE_TTL_SECONDS": TTL}
     world.offer(2)
@@ -62,7 +80,8 @@ def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(
     eventually(lambda: world.run(settings=settings) == 0, seconds=50)
     os.kill(frozen, signal.SIGCONT)
     assert world.nursery.wait(frozen) == 1
-    # On a busy machine a successor may lose so short a lease before one succeeds; the frozen one's run is the abandoned.
+    # On a busy machine a successor may lose so short a lease before one succeeds; the frozen one's
+    # run is the abandoned.
     assert world.statuses() - {"lease_lost"} == {"abandoned", "succeeded"}
     world.finish()
     world.assert_stored_exactly(world.handed_out())
@@ -107,12 +126,17 @@ def test_answer_cut_off_after_the_pop_leaves_what_arrived(world: World, cut: int
 
 def test_collectors_whose_clocks_disagree_take_turns(world: World):
     settings = {"COLLECTOR_INTERVAL_SECONDS": 0.1}
-    loops = [world.start("collect_usage", "--loop", clock_ahead=ahead, settings=settings) for ahead in (7200.0, -7200.0)]
+    loops = [
+        world.start("collect_usage", "--loop", clock_ahead=ahead, settings=settings)
+        for ahead in (7200.0, -7200.0)
+    ]
     for turn, loop in enumerate(loops, 1):
         for _ in range(4):
             world.offer(2)
             time.sleep(0.2)
-        eventually(lambda pages=8 * turn: UsageEvent.objects.count() == pages * (PAGE - 1), seconds=60)
+        eventually(
+            lambda pages=8 * turn: UsageEvent.objects.count() == pages * (PAGE - 1), seconds=60
+        )
         os.kill(loop, signal.SIGTERM)
         assert world.nursery.wait(loop) == 0
     assert world.statuses() == {"succeeded"}
@@ -122,14 +146,19 @@ def test_collectors_whose_clocks_disagree_take_turns(world: World):
 def test_collector_with_a_slow_clock_follows_one_that_died_on_a_fast_host(world: World):
     world.offer(3)
     assert world.run(at="after pop", clock_ahead=7200.0) == -signal.SIGKILL
-    eventually(lambda: world.run(clock_ahead=-7200.0, settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}) in (0, 3))
+    eventually(
+        lambda: (
+            world.run(clock_ahead=-7200.0, settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}) in (0, 3)
+        )
+    )
     world.finish()
     assert world.statuses() == {"abandoned", "succeeded"}
     world.assert_stored_exactly(world.handed_out())
 
 
 def test_rebuilding_while_collecting_leaves_every_sum_right(world: World):
-    """The rollups are recomputed again and again, by another process, under the feet of the ingest."""
+    """The rollups are recomputed again and again, by another process, under the feet of the
+    ingest."""
     loop = world.start("collect_usage", "--loop", settings={"COLLECTOR_INTERVAL_SECONDS": 0.1})
     days = [f"{datetime.now(UTC) + timedelta(days=ahead):%Y-%m-%d}" for ahead in (-1, 0)]
     for _ in range(5):
@@ -145,17 +174,26 @@ def test_rebuilding_while_collecting_leaves_every_sum_right(world: World):
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGQUIT], ids=["orderly", "at once"])
 def test_database_stopped_and_started_in_the_middle_costs_nothing(tmp_path: Path, blow: int):
-    """A server of its own; the collector goes on by itself, and what it popped meanwhile lies in the spool."""
+    """A server of its own; the collector goes on by itself, and what it popped meanwhile lies in
+    the spool."""
     home = tmp_path / "var"
     embedded_postgres.ensure_running(home)
     host = embedded_postgres.connection_settings(home)["HOST"]
     with (
-        running_simulator(key=KEY, retention=3600, statistics=True, record_handed_out=True) as simulator,
-        nursery(environment(f"postgresql://postgres@:5432/{host}/tollgate"), tmp_path / "log") as workers,
+        running_simulator(
+            key=KEY, retention=3600, statistics=True, record_handed_out=True
+        ) as simulator,
+        nursery(
+            environment(f"postgresql://postgres@:5432/{host}/tollgate"), tmp_path / "log"
+        ) as workers,
     ):
         queue = simulator.app.state.queue
         assert workers.run("migrate") == 0
-        address = {"CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url, "MANAGEMENT_API_KEY": KEY, "SPOOL_DIR": str(tmp_path / "spool")}
+        address = {
+            "CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url,
+            "MANAGEMENT_API_KEY": KEY,
+            "SPOOL_DIR": str(tmp_path / "spool"),
+        }
         # The lease that could not be released is waited for each time.
         settings = {**address, "COLLECTOR_PAGE_SIZE": 50, "COLLECTOR_LEASE_TTL_SECONDS": TTL}
         loop = workers.start("collect_usage", "--loop", "--interval", "0.1", settings=settings)
@@ -166,9 +204,19 @@ def test_database_stopped_and_started_in_the_middle_costs_nothing(tmp_path: Path
                 os.kill(embedded_postgres.server_pid(home), blow)
                 eventually(lambda: embedded_postgres.server_pid(home) is None)
                 embedded_postgres.ensure_running(home)
-            with psycopg.connect(host=host, user="postgres", dbname="tollgate", autocommit=True) as database:
-                eventually(lambda: database.execute("SELECT count(*) FROM usage_event").fetchone() == (6000,), seconds=60)
-                sums = [database.execute(f"SELECT sum(attempts) FROM {granularity.table}").fetchone() for granularity in GRANULARITIES]
+            with psycopg.connect(
+                host=host, user="postgres", dbname="tollgate", autocommit=True
+            ) as database:
+                eventually(
+                    lambda: (
+                        database.execute("SELECT count(*) FROM usage_event").fetchone() == (6000,)
+                    ),
+                    seconds=60,
+                )
+                sums = [
+                    database.execute(f"SELECT sum(attempts) FROM {granularity.table}").fetchone()
+                    for granularity in GRANULARITIES
+                ]
             assert sums == [(6000,)] * len(GRANULARITIES)
             assert len(queue.handed_out_log) == 6000
         finally:

@@ -1,4 +1,5 @@
-"""`collect_usage --loop` as a real process over several upstreams, changed from outside while it runs."""
+"""`collect_usage --loop` as a real process over several upstreams, changed from outside while it
+runs."""
 
 import os
 import signal
@@ -30,22 +31,42 @@ UPSTREAMS = "/admin/management_proxy/upstream/"
 @pytest.fixture
 def simulators() -> Iterator[list]:
     with ExitStack() as stack:
-        yield [stack.enter_context(running_simulator(key=f"management-key-{n}", retention=3600, statistics=True)) for n in range(2)]
+        yield [
+            stack.enter_context(
+                running_simulator(key=f"management-key-{n}", retention=3600, statistics=True)
+            )
+            for n in range(2)
+        ]
 
 
 @pytest.fixture
 def loop(settings, tmp_path) -> Iterator["subprocess.Popen[str]"]:
     """The collector, with what is in the database when the test asks for it."""
     database = connection.settings_dict
-    at = f"{database['HOST']}:{database['PORT']}/" if not database["HOST"].startswith("/") else f":{database['PORT']}/{database['HOST']}/"
+    at = (
+        f"{database['HOST']}:{database['PORT']}/"
+        if not database["HOST"].startswith("/")
+        else f":{database['PORT']}/{database['HOST']}/"
+    )
     environment = {
-        **os.environ, "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}", "SECRET_KEY": "s" * 50,
-        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
-        "SPOOL_DIR": str(settings.SPOOL_DIR), "VAR_DIR": str(tmp_path / "var"), "PYTHONWARNINGS": "default", "CLIPROXYAPI_MANAGEMENT_URL": "",
-    }  # fmt: skip
+        **os.environ,
+        "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}",
+        "SECRET_KEY": "s" * 50,
+        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
+        "SPOOL_DIR": str(settings.SPOOL_DIR),
+        "VAR_DIR": str(tmp_path / "var"),
+        "PYTHONWARNINGS": "default",
+        "CLIPROXYAPI_MANAGEMENT_URL": "",
+    }
     with (tmp_path / "loop.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "collect_usage", "--loop", "--interval", "0.2"], cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
+            [sys.executable, "manage.py", "collect_usage", "--loop", "--interval", "0.2"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            text=True,
         )
         try:
             yield process
@@ -70,8 +91,14 @@ def stored_of(upstream: Upstream) -> int:
 
 
 def test_upstream_that_hangs_delays_no_other(simulators, loop):
-    hanging, quick = (upstream_of(simulator, name) for simulator, name in zip(simulators, ("hanging", "quick"), strict=True))
-    simulators[0].control("faults", {"kind": "hang_before_headers", "path": "*usage-queue", "count": None, "seconds": 60})
+    hanging, quick = (
+        upstream_of(simulator, name)
+        for simulator, name in zip(simulators, ("hanging", "quick"), strict=True)
+    )
+    simulators[0].control(
+        "faults",
+        {"kind": "hang_before_headers", "path": "*usage-queue", "count": None, "seconds": 60},
+    )
     eventually(lambda: CollectorRun.objects.filter(upstream=hanging, status="running").exists(), 30)
     for number in range(1, 4):
         simulators[1].app.generate(10, 0.0, None)
@@ -81,7 +108,9 @@ def test_upstream_that_hangs_delays_no_other(simulators, loop):
     loop.send_signal(signal.SIGTERM)
 
 
-def test_upstream_added_paused_resumed_and_removed_in_the_admin_takes_effect_without_a_restart(simulators, loop, client):
+def test_upstream_added_paused_resumed_and_removed_in_the_admin_takes_effect_without_a_restart(
+    simulators, loop, client
+):
     first = upstream_of(simulators[0], "first")
     client.force_login(make_user("ada", staff=True))
     simulators[0].app.generate(5, 0.0, None)
@@ -142,12 +171,19 @@ def test_subscription_that_is_cut_off_falls_back_to_pulling(simulators, loop):
     # One message found no room; everything else was buffered, or is queued again and pulled.
     eventually(lambda: stored_of(upstream) >= 2999, 40)
     assert CollectorRun.objects.filter(upstream=upstream, trigger="push", status="failed").exists()
-    eventually(lambda: CollectorRun.objects.filter(upstream=upstream, trigger="loop", status="succeeded").exists(), 30)
+    eventually(
+        lambda: CollectorRun.objects.filter(
+            upstream=upstream, trigger="loop", status="succeeded"
+        ).exists(),
+        30,
+    )
 
 
 def test_looking_for_upstreams_costs_one_statement(settings):
     settings.CLIPROXYAPI_MANAGEMENT_URL = "http://127.0.0.1:1/v0/management"
-    make_upstream(from_environment=True, management_url=settings.CLIPROXYAPI_MANAGEMENT_URL, is_enabled=False)
+    make_upstream(
+        from_environment=True, management_url=settings.CLIPROXYAPI_MANAGEMENT_URL, is_enabled=False
+    )
     loop = CollectorLoop(threading.Event(), 1.0)
     with CaptureQueriesContext(connection) as queries:
         loop.adjust()

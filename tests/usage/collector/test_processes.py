@@ -1,4 +1,5 @@
-"""The collector as real processes against a real simulated upstream: single flight, kill -9, SIGTERM."""
+"""The collector as real processes against a real simulated upstream: single flight, kill -9,
+SIGTERM."""
 
 import json
 import os
@@ -29,7 +30,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def simulator(settings) -> Iterator:
-    with running_simulator(key="management-key-for-tests", retention=3600, statistics=True) as simulator:
+    with running_simulator(
+        key="management-key-for-tests", retention=3600, statistics=True
+    ) as simulator:
         settings.CLIPROXYAPI_MANAGEMENT_URL = simulator.management_url
         settings.MANAGEMENT_API_KEY = simulator.key
         yield simulator
@@ -38,17 +41,30 @@ def simulator(settings) -> Iterator:
 @pytest.fixture
 def environment(simulator, settings, tmp_path) -> dict[str, str]:
     database = connection.settings_dict
-    at = f"{database['HOST']}:{database['PORT']}/" if not database["HOST"].startswith("/") else f":{database['PORT']}/{database['HOST']}/"
+    at = (
+        f"{database['HOST']}:{database['PORT']}/"
+        if not database["HOST"].startswith("/")
+        else f":{database['PORT']}/{database['HOST']}/"
+    )
     url = f"postgresql://{database['USER']}@{at}{database['NAME']}"
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("COV_")},
-        "DATABASE_URL": url, "SECRET_KEY": "s" * 50, "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
-        "CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url, "MANAGEMENT_API_KEY": simulator.key, "SPOOL_DIR": str(settings.SPOOL_DIR),
-        "COLLECTOR_LEASE_TTL_SECONDS": "3", "VAR_DIR": str(tmp_path / "var"), "PYTHONWARNINGS": "default",
-    }  # fmt: skip
+        "DATABASE_URL": url,
+        "SECRET_KEY": "s" * 50,
+        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
+        "CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url,
+        "MANAGEMENT_API_KEY": simulator.key,
+        "SPOOL_DIR": str(settings.SPOOL_DIR),
+        "COLLECTOR_LEASE_TTL_SECONDS": "3",
+        "VAR_DIR": str(tmp_path / "var"),
+        "PYTHONWARNINGS": "default",
+    }
 
 
-def command(environment: dict[str, str], *arguments: str, **changed: str) -> "subprocess.Popen[str]":
+def command(
+    environment: dict[str, str], *arguments: str, **changed: str
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "collect_usage", *arguments],
         cwd=ROOT,
@@ -105,17 +121,25 @@ def test_sixteen_triggers_from_processes_and_http_give_one_run(simulator, enviro
     # The winner cannot store before all the others were told.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE usage_event IN ACCESS EXCLUSIVE MODE")
-        processes = [command(environment, "--json", COLLECTOR_LEASE_TTL_SECONDS="30") for _ in range(6)]
+        processes = [
+            command(environment, "--json", COLLECTOR_LEASE_TTL_SECONDS="30") for _ in range(6)
+        ]
         for thread in threads:
             thread.start()
-        wait_until(lambda: len(answers) + sum(process.poll() is not None for process in processes) >= 15)
+        wait_until(
+            lambda: len(answers) + sum(process.poll() is not None for process in processes) >= 15
+        )
     for thread in threads:
         thread.join()
     outcomes = [(process.communicate(timeout=60), process.returncode) for process in processes]
-    codes = [{0: 200, 3: 202}.get(code, code) for _, code in outcomes] + [status for status, _ in answers]
+    codes = [{0: 200, 3: 202}.get(code, code) for _, code in outcomes] + [
+        status for status, _ in answers
+    ]
     assert sorted(codes) == [200] + [202] * 15, [out for out, _ in outcomes]
     run = CollectorRun.objects.get()
-    told = {body["runId"] for status, body in answers} | {json.loads(out[0])["runId"] for out, _ in outcomes}
+    told = {body["runId"] for status, body in answers} | {
+        json.loads(out[0])["runId"] for out, _ in outcomes
+    }
     assert told - {None} == {str(run.id)}
     assert (run.status, stored()) == (CollectorRun.Status.SUCCEEDED, 20)
 
@@ -150,10 +174,13 @@ def test_loop_collects_until_sigterm_and_ends_cleanly(simulator, environment):
 
 
 def test_frozen_holder_neither_writes_state_nor_pops_again(simulator, environment):
-    """SIGSTOP past the TTL: the next one takes over; resumed, the first stores what it had and nothing more."""
+    """SIGSTOP past the TTL: the next one takes over; resumed, the first stores what it had and
+    nothing more."""
     ensure_environment_upstream()
     control(simulator, "generate", {"events": 200})
-    control(simulator, "faults", {"kind": "hang_before_headers", "path": "*usage-queue", "seconds": 2})
+    control(
+        simulator, "faults", {"kind": "hang_before_headers", "path": "*usage-queue", "seconds": 2}
+    )
     frozen = command(environment, COLLECTOR_PAGE_SIZE="50")
     wait_until(lambda: CollectorRun.objects.filter(status="running").exists())
     os.kill(frozen.pid, signal.SIGSTOP)

@@ -1,4 +1,5 @@
-"""Push mode against a simulated upstream: nothing lost or doubled by subscribing, leaving, being cut off, or losing the database."""
+"""Push mode against a simulated upstream: nothing lost or doubled by subscribing, leaving, being
+cut off, or losing the database."""
 
 import json
 import threading
@@ -29,7 +30,9 @@ def simulator():
 
 @pytest.fixture
 def upstream(simulator):
-    upstream = make_upstream(management_url=simulator.management_url, collection_mode=CollectionMode.PUSH)
+    upstream = make_upstream(
+        management_url=simulator.management_url, collection_mode=CollectionMode.PUSH
+    )
     give_key(upstream, simulator.key)
     upstream.save()
     return upstream
@@ -108,7 +111,9 @@ def test_being_cut_off_ends_the_session_and_stores_what_came(simulator, upstream
     assert list(spool.directory_of(upstream.pk).iterdir()) == []
 
 
-def test_database_outage_loses_nothing_of_what_is_pushed_meanwhile(simulator, upstream, monkeypatch):
+def test_database_outage_loses_nothing_of_what_is_pushed_meanwhile(
+    simulator, upstream, monkeypatch
+):
     monkeypatch.setattr(push, "DATABASE_RETRY_SECONDS", 0.05)
     is_away = threading.Event()
     original = push.ingest
@@ -131,7 +136,9 @@ def test_database_outage_loses_nothing_of_what_is_pushed_meanwhile(simulator, up
     assert session.stop().status == "succeeded"
 
 
-def test_full_spool_ends_the_subscription_and_stores_the_batch_in_hand(simulator, upstream, monkeypatch):
+def test_full_spool_ends_the_subscription_and_stores_the_batch_in_hand(
+    simulator, upstream, monkeypatch
+):
     session = Pushed(upstream)
     eventually(subscribed(simulator))
 

@@ -1,6 +1,7 @@
 """Collection against a real CLIProxyAPI; only where `CLIPROXYAPI_BINARY` names one.
 
-unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest tests/usage/collector/test_real_upstream.py'
+unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -m pytest
+tests/usage/collector/test_real_upstream.py'
 """
 
 import json
@@ -29,7 +30,11 @@ from usage.models import UsageEvent
 from usage.models.completeness import CompletenessInterval, CounterSample
 
 BINARY = os.environ.get("CLIPROXYAPI_BINARY", "")
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
+    pytest.mark.timeout(180),
+]
 KEY = "real-management-key"
 CLIENT = {"Authorization": "Bearer sk-client-one-0123456789"}
 CONFIGURATION = """
@@ -53,8 +58,21 @@ class Provider(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         usage = {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}
-        choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
-        body = json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "glm-4.7", "choices": [choice], "usage": usage}).encode()
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": "ok"},
+            "finish_reason": "stop",
+        }
+        body = json.dumps(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "glm-4.7",
+                "choices": [choice],
+                "usage": usage,
+            }
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -80,7 +98,13 @@ class Server:
     def start(self) -> None:
         environment = {**os.environ, "MANAGEMENT_PASSWORD": KEY, "HOME": str(self.home)}
         arguments = [BINARY, "-config", "config.yaml", "-local-model"]
-        self.process = subprocess.Popen(arguments, cwd=self.home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            arguments,
+            cwd=self.home,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         eventually(self._answers)
 
     def _answers(self) -> bool:
@@ -96,7 +120,12 @@ class Server:
 
     def chat(self, times: int) -> None:
         for _ in range(times):
-            httpx.post(f"{self.url}/v1/chat/completions", headers=CLIENT, json={"model": "glm", "messages": [{"role": "user", "content": "x"}]}, timeout=30)
+            httpx.post(
+                f"{self.url}/v1/chat/completions",
+                headers=CLIENT,
+                json={"model": "glm", "messages": [{"role": "user", "content": "x"}]},
+                timeout=30,
+            )
 
 
 @pytest.fixture
@@ -151,12 +180,17 @@ def test_subscriber_that_does_not_read_is_found(server, upstream):
     server.chat(5)
     eventually(lambda: UsageEvent.objects.count() == 5)
     with socket.create_connection(("127.0.0.1", server.port)) as mute:
-        mute.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n" % (len(KEY), KEY.encode()))
+        mute.sendall(
+            b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n"
+            % (len(KEY), KEY.encode())
+        )
         time.sleep(0.5)
         if b"unknown command" in mute.recv(1000):
             pytest.skip("this version has no subscribers")
         server.chat(60)
-        eventually(lambda: CompletenessInterval.objects.filter(cause="another_consumer").exists(), 30)
+        eventually(
+            lambda: CompletenessInterval.objects.filter(cause="another_consumer").exists(), 30
+        )
 
 
 @pytest.mark.usefixtures("collecting")
@@ -176,9 +210,15 @@ def test_pushed_and_pulled_in_turn_with_a_restart_in_between(server, upstream):
 @pytest.mark.usefixtures("collecting")
 def test_statistics_that_are_off_are_told_and_switched_on_by_the_button(server, upstream, client):
     def told() -> list[str]:
-        return [f.action.url for f in findings() if "switched off upstream" in f.summary and f.action]
+        return [
+            f.action.url for f in findings() if "switched off upstream" in f.summary and f.action
+        ]
 
-    httpx.put(f"{server.url}/v0/management/usage-statistics-enabled", headers={"X-Management-Key": KEY}, json={"value": False}).raise_for_status()
+    httpx.put(
+        f"{server.url}/v0/management/usage-statistics-enabled",
+        headers={"X-Management-Key": KEY},
+        json={"value": False},
+    ).raise_for_status()
     time.sleep(2)  # the server reads its file again within a second, and nothing says when
     server.chat(3)
     assert examine(upstream)

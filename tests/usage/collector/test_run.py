@@ -19,7 +19,8 @@ Trigger = CollectorRun.Trigger
 
 
 class Upstream(httpx.BaseTransport):
-    """A queue that answers pops with the given pages, then with none; an exception among them is raised."""
+    """A queue that answers pops with the given pages, then with none; an exception among them is
+    raised."""
 
     def __init__(self, *pages) -> None:
         self.pages = list(pages)
@@ -27,7 +28,9 @@ class Upstream(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/config"):
-            return httpx.Response(200, stream=httpx.ByteStream(b'{"usage-statistics-enabled":true}'))
+            return httpx.Response(
+                200, stream=httpx.ByteStream(b'{"usage-statistics-enabled":true}')
+            )
         if not request.url.path.endswith("/usage-queue"):
             return httpx.Response(404, stream=httpx.ByteStream(b""))
         self.pops += 1
@@ -36,7 +39,9 @@ class Upstream(httpx.BaseTransport):
             raise page
         if isinstance(page, httpx.Response):
             return page
-        return httpx.Response(200, stream=page if isinstance(page, httpx.SyncByteStream) else httpx.ByteStream(page))
+        return httpx.Response(
+            200, stream=page if isinstance(page, httpx.SyncByteStream) else httpx.ByteStream(page)
+        )
 
 
 class CutStream(httpx.SyncByteStream):
@@ -51,7 +56,9 @@ class CutStream(httpx.SyncByteStream):
 @pytest.fixture
 def serve(monkeypatch):
     def use(transport: httpx.BaseTransport):
-        monkeypatch.setattr("management_proxy.client.client._shared_http", lambda: httpx.Client(transport=transport))
+        monkeypatch.setattr(
+            "management_proxy.client.client._shared_http", lambda: httpx.Client(transport=transport)
+        )
         return transport
 
     return use
@@ -69,7 +76,13 @@ def test_drains_until_a_short_page(serve, settings):
     settings.COLLECTOR_PAGE_SIZE = 3
     transport, upstream = serve(Upstream(page_of(3), page_of(3), page_of(1))), make_upstream()
     run = collect(upstream, Trigger.COMMAND)
-    assert (run.status, run.popped, run.stored, run.pages, transport.pops) == (Status.SUCCEEDED, 7, 7, 3, 3)
+    assert (run.status, run.popped, run.stored, run.pages, transport.pops) == (
+        Status.SUCCEEDED,
+        7,
+        7,
+        3,
+        3,
+    )
     assert run.ended_at
     assert spooled(upstream) == []
 
@@ -109,7 +122,9 @@ def test_connection_cut_after_the_pop_keeps_what_arrived(serve):
         (httpx.Response(404, stream=httpx.ByteStream(b"")), "upstream_error"),
     ],
 )
-def test_broken_upstream_ends_the_run_with_its_class_and_frees_the_lease(serve, answer, failure_class):
+def test_broken_upstream_ends_the_run_with_its_class_and_frees_the_lease(
+    serve, answer, failure_class
+):
     upstream = make_upstream()
     serve(Upstream(answer))
     run = collect(upstream, Trigger.COMMAND)
@@ -129,7 +144,10 @@ def test_rejected_key_stops_every_caller_until_an_operator_acts(serve):
 
 def test_ban_is_parsed_and_waited_out(serve):
     body = b'{"error":"IP banned due to too many failed attempts. Try again in 29m58s"}'
-    transport, upstream = serve(Upstream(httpx.Response(403, stream=httpx.ByteStream(body)))), make_upstream()
+    transport, upstream = (
+        serve(Upstream(httpx.Response(403, stream=httpx.ByteStream(body)))),
+        make_upstream(),
+    )
     collect(upstream, Trigger.COMMAND)
     collect(upstream, Trigger.COMMAND)
     assert transport.pops == 1
@@ -170,7 +188,9 @@ def test_unwritable_spool_is_told_and_nothing_is_popped(serve, settings, tmp_pat
     assert "spool" in run.error
 
 
-def test_holder_that_lost_its_lease_stores_what_it_popped_but_neither_pops_nor_records(serve, settings):
+def test_holder_that_lost_its_lease_stores_what_it_popped_but_neither_pops_nor_records(
+    serve, settings
+):
     settings.COLLECTOR_PAGE_SIZE = 2
     upstream = make_upstream()
 
@@ -191,7 +211,13 @@ def test_holder_that_lost_its_lease_stores_what_it_popped_but_neither_pops_nor_r
 def test_run_of_a_dead_process_is_called_abandoned_by_the_next(serve):
     upstream = make_upstream()
     serve(Upstream())
-    dead = CollectorRun.objects.create(upstream=upstream, trigger=Trigger.LOOP, holder="gone:1:0", token=1, started_at=collector.timezone.now())
+    dead = CollectorRun.objects.create(
+        upstream=upstream,
+        trigger=Trigger.LOOP,
+        holder="gone:1:0",
+        token=1,
+        started_at=collector.timezone.now(),
+    )
     assert collect(upstream, Trigger.LOOP).status == Status.SUCCEEDED
     dead.refresh_from_db()
     assert dead.status == Status.ABANDONED

@@ -1,4 +1,5 @@
-"""The loop's watch over a queue: what an empty look costs, what is kept of it, and that nobody looks or records without the lease."""
+"""The loop's watch over a queue: what an empty look costs, what is kept of it, and that nobody
+looks or records without the lease."""
 
 from datetime import timedelta
 
@@ -39,7 +40,9 @@ def look(watch: Watch) -> int | None:
 
 
 def rows() -> list[tuple[str, int, int]]:
-    return list(CollectorRun.objects.order_by("started_at").values_list("status", "looks", "popped"))
+    return list(
+        CollectorRun.objects.order_by("started_at").values_list("status", "looks", "popped")
+    )
 
 
 def test_empty_look_costs_one_statement(watch):
@@ -154,7 +157,13 @@ def test_upstream_is_read_anew_by_every_look(watch):
 
 def test_row_of_a_dead_process_is_called_abandoned_by_the_watch_that_follows(transport):
     upstream = make_upstream()
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="gone:1:0", token=1, started_at="2026-11-24T00:00:00Z")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="gone:1:0",
+        token=1,
+        started_at="2026-11-24T00:00:00Z",
+    )
     look(Watch(upstream))
     assert rows() == [("abandoned", 1, 0), ("succeeded", 1, 0)]
 

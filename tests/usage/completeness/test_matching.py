@@ -9,12 +9,21 @@ from usage.completeness.matching import Line, counted_between, looks_stolen, rec
 
 def lines(**accounts: tuple[int, int]) -> dict[str, Line]:
     """Account -> (counted successes, stored successes)."""
-    return {account: Line(counted_success=counted, stored_success=stored) for account, (counted, stored) in accounts.items()}
+    return {
+        account: Line(counted_success=counted, stored_success=stored)
+        for account, (counted, stored) in accounts.items()
+    }
 
 
 def match(counted: dict[str, int], stored: dict[str, int], before=None, carried=None, reset=()):
     as_counted = {a: Line(counted_success=n) for a, n in counted.items()}
-    return reconcile(as_counted, {a: Line(stored_success=n) for a, n in stored.items()}, before or {}, carried or {}, reset)
+    return reconcile(
+        as_counted,
+        {a: Line(stored_success=n) for a, n in stored.items()},
+        before or {},
+        carried or {},
+        reset,
+    )
 
 
 def test_what_was_counted_and_is_not_stored_is_missing():
@@ -49,7 +58,9 @@ def test_steady_flow_of_events_counted_one_interval_late_is_no_loss():
 
 
 def test_counters_that_all_fell_mean_a_restart():
-    counted = counted_between({"a": [10, 1], "b": [5, 0], "idle": [0, 0]}, {"a": [2, 0], "b": [0, 0], "idle": [0, 0]})
+    counted = counted_between(
+        {"a": [10, 1], "b": [5, 0], "idle": [0, 0]}, {"a": [2, 0], "b": [0, 0], "idle": [0, 0]}
+    )
     assert counted.restarted
     assert counted.lines == {"a": Line(counted_success=2)}
 
@@ -77,8 +88,15 @@ def test_account_without_events_after_a_reset_is_missing_what_it_counted_since()
         (4, 0, 0, False),
     ],
 )
-def test_another_consumer_is_told_from_attempts_without_an_event(counted, stored, may_count_tokens, stolen):
-    line = Line(counted_success=counted, stored_success=stored, missing=counted - stored, may_count_tokens=may_count_tokens)
+def test_another_consumer_is_told_from_attempts_without_an_event(
+    counted, stored, may_count_tokens, stolen
+):
+    line = Line(
+        counted_success=counted,
+        stored_success=stored,
+        missing=counted - stored,
+        may_count_tokens=may_count_tokens,
+    )
     assert looks_stolen({"a": line}, {}) is stolen
 
 

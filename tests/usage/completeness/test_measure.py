@@ -1,4 +1,5 @@
-"""Measured completeness against a simulated upstream: every way to lose an event is seen, and named for what it is."""
+"""Measured completeness against a simulated upstream: every way to lose an event is seen, and named
+for what it is."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,8 @@ class World:
         return self.started + self.ahead
 
     def serve(self, count: int) -> None:
-        """Let clients be served: long sessions ended some minutes ago, and all of it is over for more than a minute."""
+        """Let clients be served: long sessions ended some minutes ago, and all of it is over for
+        more than a minute."""
         self.ahead += 300
         self.simulator.app.generate(count, 0.0, None)
         self.ahead += 70
@@ -144,7 +146,9 @@ def test_page_that_was_stored_late_heals_its_interval(world):
     world.look()
     world.looks()
     [missed] = world.intervals(Cause.ANOTHER_CONSUMER)
-    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(page)
+    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(
+        page
+    )
     world.looks(1)
     missed.refresh_from_db()
     assert (missed.missing, missed.cause, missed.stored) == (0, Cause.NONE, missed.counted)
@@ -157,7 +161,9 @@ def test_verdict_is_taken_back_when_most_of_it_turns_up(world):
     world.look()
     world.looks()
     [stolen] = world.intervals(Cause.ANOTHER_CONSUMER)
-    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(page)
+    (spool.directory_of(world.upstream.pk) / "20261120T100000.000000-aaaaaaaa.page").write_bytes(
+        page
+    )
     world.looks(1)
     stolen.refresh_from_db()
     assert not stolen.is_loss
@@ -191,7 +197,9 @@ def test_nothing_is_written_under_a_lost_lease(world, monkeypatch):
 
 
 def test_counters_that_cannot_be_read_cost_no_run(world):
-    world.simulator.control("faults", {"kind": "status", "status": 500, "path": "*api-key-usage", "count": 1})
+    world.simulator.control(
+        "faults", {"kind": "status", "status": 500, "path": "*api-key-usage", "count": 1}
+    )
     world.ahead += 60
     world.look()
     world.look()
@@ -212,8 +220,13 @@ def test_loss_is_told_by_doctor_page_json_and_gauge(world, client, monkeypatch):
     [told] = client.get("/api/usage/collection-status").json()["completeness"]
     assert told["lost"] == told["intervals"][0]["missing"] >= 20
     assert 0.4 < told["collectedShare"] < 0.9
-    assert (told["intervals"][0]["cause"], told["intervals"][0]["isLoss"]) == ("another_consumer", True)
-    share = next(s for m in completeness_gauges() for s in m.samples if s.name == "usage_collected_ratio")
+    assert (told["intervals"][0]["cause"], told["intervals"][0]["isLoss"]) == (
+        "another_consumer",
+        True,
+    )
+    share = next(
+        s for m in completeness_gauges() for s in m.samples if s.name == "usage_collected_ratio"
+    )
     assert share.value == pytest.approx(told["collectedShare"], abs=1e-6)
 
 
@@ -224,4 +237,8 @@ def test_ordinary_user_is_told_nothing_of_other_peoples_events(world, client):
 
 
 def test_share_is_never_rounded_up_to_all(db):
-    assert (collected_share(0.99999), collected_share(1.0), collected_share(None)) == ("99.99 %", "100 %", "–")
+    assert (collected_share(0.99999), collected_share(1.0), collected_share(None)) == (
+        "99.99 %",
+        "100 %",
+        "–",
+    )

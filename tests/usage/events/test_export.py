@@ -1,4 +1,5 @@
-"""Export: every event once, harmless to spreadsheets, flat in memory, and never complete when it is not."""
+"""Export: every event once, harmless to spreadsheets, flat in memory, and never complete when it is
+not."""
 
 import csv
 import io
@@ -33,7 +34,10 @@ def staff(client, db):
 
 def some_events(count=5, **fields):
     now = datetime.now(UTC)
-    store(make_upstream(), *[make_event(timestamp=now - timedelta(minutes=n), **fields) for n in range(count)])
+    store(
+        make_upstream(),
+        *[make_event(timestamp=now - timedelta(minutes=n), **fields) for n in range(count)],
+    )
 
 
 def rows(answer):
@@ -46,20 +50,34 @@ def test_csv_holds_every_event_oldest_first(staff):
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="usage-')
     found = rows(answer)
-    assert [row["id"] for row in found] == [str(e.id) for e in UsageEvent.objects.order_by("timestamp", "id")]
-    assert found[0].items() >= {"model": "gpt-5.4", "inputTokens": "100", "failed": "f", "credential": "alice@example.com"}.items()
+    assert [row["id"] for row in found] == [
+        str(e.id) for e in UsageEvent.objects.order_by("timestamp", "id")
+    ]
+    assert (
+        found[0].items()
+        >= {
+            "model": "gpt-5.4",
+            "inputTokens": "100",
+            "failed": "f",
+            "credential": "alice@example.com",
+        }.items()
+    )
 
 
 def test_json_lines_are_the_events_of_the_list(staff):
     some_events(3, model='quoted "name" \\ 和')
-    lines = [json.loads(line) for line in b"".join(staff.get(EXPORT, {"format": "jsonl"})).splitlines()]
+    lines = [
+        json.loads(line) for line in b"".join(staff.get(EXPORT, {"format": "jsonl"})).splitlines()
+    ]
     assert lines == staff.get("/api/usage/events").json()["events"][::-1]
 
 
 def test_filters_and_window_apply(staff):
     some_events(3)
     some_events(2, model="another")
-    assert [row["model"] for row in rows(staff.get(EXPORT, {"model": "another"}))] == ["another"] * 2
+    assert [row["model"] for row in rows(staff.get(EXPORT, {"model": "another"}))] == [
+        "another"
+    ] * 2
     assert rows(staff.get(EXPORT, {"from": "2024-01-01", "to": "2024-01-31"})) == []
 
 
@@ -76,14 +94,20 @@ def test_user_exports_own_events_only(client, db):
     upstream, owner = make_upstream(), make_user()
     make_client_key(upstream, "sk-mine-0001", owner=owner)
     now = datetime.now(UTC)
-    store(upstream, make_event(timestamp=now, api_key="sk-mine-0001"), make_event(timestamp=now, api_key="sk-others-0002"))
+    store(
+        upstream,
+        make_event(timestamp=now, api_key="sk-mine-0001"),
+        make_event(timestamp=now, api_key="sk-others-0002"),
+    )
     client.force_login(owner)
     (mine,) = rows(client.get(EXPORT))
     assert mine["keyName"] == "…0001"
     assert not {"credential", "username"} & mine.keys()
 
 
-@pytest.mark.parametrize(("field", "value"), [("format", "xlsx"), ("from", "x"), ("outcome", "maybe")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("format", "xlsx"), ("from", "x"), ("outcome", "maybe")]
+)
 def test_bad_query_is_a_400_that_names_the_field(staff, field, value):
     assert f"{field}: expected" in staff.get(EXPORT, {field: value}).json()["error"]["message"]
 
@@ -107,18 +131,26 @@ def test_only_so_many_are_written_at_once(client):
 
 def many_events():
     store(make_upstream(), make_event(timestamp=datetime.now(UTC)))
-    columns = [f.column for f in UsageEvent._meta.concrete_fields if f.column not in ("id", "digest", "timestamp")]
+    columns = [
+        f.column
+        for f in UsageEvent._meta.concrete_fields
+        if f.column not in ("id", "digest", "timestamp")
+    ]
     with connection.cursor() as cursor:
         names = ", ".join(columns)
         cursor.execute(
-            f'INSERT INTO usage_event (digest, "timestamp", {names}) SELECT gen_random_uuid(), e."timestamp" - n * interval \'1 microsecond\', {names} '
-            f"FROM usage_event AS e, generate_series(1, {MANY}) AS n"
+            f'INSERT INTO usage_event (digest, "timestamp", {names}) SELECT gen_random_uuid(),'
+            f" e.\"timestamp\" - n * interval '1 microsecond', {names} FROM usage_event AS e,"
+            f" generate_series(1, {MANY}) AS n"
         )
 
 
 def running_exports():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE '%%usage.events.export%%' AND state = 'active' AND pid <> pg_backend_pid()")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%usage.events.export%%' AND state"
+            " = 'active' AND pid <> pg_backend_pid()"
+        )
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -129,7 +161,8 @@ def end_backend(pid):
 
 @contextmanager
 def web_server():
-    """A real gunicorn on this test's database; yields its URL and the cookies of a member of staff."""
+    """A real gunicorn on this test's database; yields its URL and the cookies of a member of
+    staff."""
     client = Client()
     client.force_login(make_user(staff=True))
     database = connection.settings_dict
@@ -137,10 +170,25 @@ def web_server():
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
-        "DATABASE_URL": f"postgresql://{database['USER']}@:{database['PORT']}/{database['HOST']}/{database['NAME']}",
-        "SECRET_KEY": settings.SECRET_KEY, "USAGE_HASH_KEY": settings.USAGE_HASH_KEY, "ENCRYPTION_KEYS": settings.ENCRYPTION_KEYS[0],
-    }  # fmt: skip
-    with python("-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4", **environment):
+        "DATABASE_URL": (
+            f"postgresql://{database['USER']}@:{database['PORT']}/{database['HOST']}/{database['NAME']}"
+        ),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
+        "ENCRYPTION_KEYS": settings.ENCRYPTION_KEYS[0],
+    }
+    with python(
+        "-m",
+        "gunicorn",
+        "config.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "4",
+        **environment,
+    ):
         eventually(lambda: reachable(port), 30)
         yield f"http://127.0.0.1:{port}", {"sessionid": client.cookies["sessionid"].value}
 
@@ -153,7 +201,10 @@ def reachable(port):
 @pytest.mark.django_db(transaction=True)
 def test_a_broken_export_looks_broken_and_a_left_one_ends():
     many_events()
-    with web_server() as (url, cookies), httpx.Client(base_url=url, cookies=cookies, timeout=30) as http:
+    with (
+        web_server() as (url, cookies),
+        httpx.Client(base_url=url, cookies=cookies, timeout=30) as http,
+    ):
         with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
             chunks = answer.iter_raw()
             next(chunks)
@@ -171,7 +222,12 @@ def test_a_broken_export_looks_broken_and_a_left_one_ends():
 @pytest.mark.django_db(transaction=True)
 def test_abandoned_export_gives_back_its_slot():
     many_events()
-    asked = EventQuestion(datetime.now(UTC) - timedelta(days=1), datetime.now(UTC), Scope(None, sees_everything=True), Filters())
+    asked = EventQuestion(
+        datetime.now(UTC) - timedelta(days=1),
+        datetime.now(UTC),
+        Scope(None, sees_everything=True),
+        Filters(),
+    )
     for _ in range(MOST_AT_ONCE + 1):
         chunks = export(asked, Format.CSV)
         assert chunks is not None

@@ -1,4 +1,5 @@
-"""Pages of events: every event once, in order, in both directions, whatever the filter and what arrives meanwhile."""
+"""Pages of events: every event once, in order, in both directions, whatever the filter and what
+arrives meanwhile."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,24 @@ from usage.models import UsageEvent
 EVERYTHING = Scope(None, sees_everything=True)
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)
 FILTERS = (
-    "", "outcome=failed", "outcome=succeeded", "failure_class=rate_limited", "model=a", "model=a&model=b", "model=nothing", "key=unattributed",
-    "user=unattributed", "reasoning_effort=%28empty%29", "upstream=east&outcome=failed", "model=c&outcome=failed", "provider=codex",
-    "key=unattributed&model=c", "key=unattributed&model=a&outcome=failed", "key=unattributed&model=nothing", "user=unattributed&reasoning_effort=high",
-)  # fmt: skip
+    "",
+    "outcome=failed",
+    "outcome=succeeded",
+    "failure_class=rate_limited",
+    "model=a",
+    "model=a&model=b",
+    "model=nothing",
+    "key=unattributed",
+    "user=unattributed",
+    "reasoning_effort=%28empty%29",
+    "upstream=east&outcome=failed",
+    "model=c&outcome=failed",
+    "provider=codex",
+    "key=unattributed&model=c",
+    "key=unattributed&model=a&outcome=failed",
+    "key=unattributed&model=nothing",
+    "user=unattributed&reasoning_effort=high",
+)
 
 
 def question(query="", scope=EVERYTHING, **fields):
@@ -49,13 +64,17 @@ def events(db):
             upstream,
             *[
                 make_event(
-                    timestamp=START + timedelta(hours=chance.randrange(-24, 24 * 21)), failed=(failed := chance.random() < 0.15), model=chance.choice("aaabc"),
-                    api_key=chance.choice(["sk-key-one-1111", "sk-key-two-2222", ""]), auth_index=chance.choice(["one", "two"]),
-                    reasoning_effort=chance.choice(["", "high"]), fail={"status_code": chance.choice([429, 500]) if failed else 200, "body": ""},
+                    timestamp=START + timedelta(hours=chance.randrange(-24, 24 * 21)),
+                    failed=(failed := chance.random() < 0.15),
+                    model=chance.choice("aaabc"),
+                    api_key=chance.choice(["sk-key-one-1111", "sk-key-two-2222", ""]),
+                    auth_index=chance.choice(["one", "two"]),
+                    reasoning_effort=chance.choice(["", "high"]),
+                    fail={"status_code": chance.choice([429, 500]) if failed else 200, "body": ""},
                 )
                 for _ in range(150)
             ],
-        )  # fmt: skip
+        )
 
 
 def accepted(asked):
@@ -68,12 +87,19 @@ def accepted(asked):
         return [row[0] for row in cursor.fetchall()]
 
 
-@pytest.mark.parametrize(("walk", "few", "many"), [(1, 0, 1), (10, 0, 3), (3000, 100, 3), (10, 100, 100_000)])
+@pytest.mark.parametrize(
+    ("walk", "few", "many"), [(1, 0, 1), (10, 0, 3), (3000, 100, 3), (10, 100, 100_000)]
+)
 def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk, few, many):
     for name, value in (("WALK", walk), ("_FEW", few), ("_MANY", many)):
         monkeypatch.setattr(event_search, name, value)
     credentials = [f"credential={credential.pk}" for credential in Credential.objects.all()]
-    for query in (*FILTERS, *credentials, f"{credentials[0]}&key=unattributed", f"{credentials[1]}&model=c&outcome=failed"):
+    for query in (
+        *FILTERS,
+        *credentials,
+        f"{credentials[0]}&key=unattributed",
+        f"{credentials[1]}&model=c&outcome=failed",
+    ):
         asked = question(query)
         found = pages(asked, 40)
         assert [event for page in found for event in page] == accepted(asked), query
@@ -87,13 +113,21 @@ def test_pages_lead_back_the_same_way(events, monkeypatch, walk):
         asked = question(query)
         oldest = page_of_events(asked, Cursor(START, 0, is_newer=True), 20)
         back = pages(asked, 20, oldest.previous, "previous") if oldest.previous else []
-        assert [event for page in [*back[::-1], [row["id"] for row in oldest.rows]] for event in page] == accepted(asked), query
+        assert [
+            event for page in [*back[::-1], [row["id"] for row in oldest.rows]] for event in page
+        ] == accepted(asked), query
 
 
 def test_user_pages_through_own_events_only(events):
     owner, upstream = make_user(), make_upstream()
     make_client_key(upstream, "sk-mine-0001", owner=owner)
-    store(upstream, *[make_event(timestamp=START + timedelta(days=n), api_key="sk-mine-0001") for n in range(5)])
+    store(
+        upstream,
+        *[
+            make_event(timestamp=START + timedelta(days=n), api_key="sk-mine-0001")
+            for n in range(5)
+        ],
+    )
     mine = page_of_events(question(scope=Scope.of(owner)), None, 50).rows
     assert [row["keyName"] for row in mine] == ["…0001"] * 5
     assert not {"credential", "username"} & mine[0].keys()
@@ -104,7 +138,13 @@ def test_user_pages_through_own_events_only(events):
 def test_days_of_another_calendar_hold_the_same_events(db, settings, zone):
     settings.TIME_ZONE = zone
     at = [START + timedelta(hours=7 * n) for n in range(60)]
-    store(make_upstream(), *[make_event(timestamp=instant, api_key=f"sk-key-{n % 3}-1111", model="ab"[n % 2]) for n, instant in enumerate(at)])
+    store(
+        make_upstream(),
+        *[
+            make_event(timestamp=instant, api_key=f"sk-key-{n % 3}-1111", model="ab"[n % 2])
+            for n, instant in enumerate(at)
+        ],
+    )
     key = ClientKey.objects.order_by("pk").last()
     asked = question(f"key={key.pk}&model=a")
     assert [event for page in pages(asked, 2) for event in page] == accepted(asked) != []
@@ -121,7 +161,10 @@ def test_events_that_arrive_meanwhile_move_nothing(events):
     before = accepted(asked)
     first = page_of_events(asked, None, 20)
     times = list(UsageEvent.objects.order_by("timestamp").values_list("timestamp", flat=True))
-    store(make_upstream(), *[make_event(model="a", timestamp=at) for at in [END - timedelta(seconds=1), *times[::9]]])
+    store(
+        make_upstream(),
+        *[make_event(model="a", timestamp=at) for at in [END - timedelta(seconds=1), *times[::9]]],
+    )
     rest = pages(asked, 20, first.next)
     seen = [row["id"] for row in first.rows] + [event for page in rest for event in page]
     assert [event for event in seen if event in set(before)] == before
@@ -129,7 +172,10 @@ def test_events_that_arrive_meanwhile_move_nothing(events):
 
 
 def test_of_one_request(events):
-    store(make_upstream(), *[make_event(request_id="7f3a91c2", timestamp=START + timedelta(days=n)) for n in (1, 2)])
+    store(
+        make_upstream(),
+        *[make_event(request_id="7f3a91c2", timestamp=START + timedelta(days=n)) for n in (1, 2)],
+    )
     assert len(page_of_events(question(request_id="7f3a91c2"), None, 50).rows) == 2
 
 
@@ -138,7 +184,19 @@ def test_cursor_is_read_as_it_was_written():
         assert Cursor.parse(str(cursor)) == cursor
 
 
-@pytest.mark.parametrize("text", ["", "x", "AAAA", "é" * 24, "A" * 200, str(Cursor(START, 1)) + "=", str(Cursor(START, 1))[:-1], "_" * 23])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "AAAA",
+        "é" * 24,
+        "A" * 200,
+        str(Cursor(START, 1)) + "=",
+        str(Cursor(START, 1))[:-1],
+        "_" * 23,
+    ],
+)
 def test_no_other_text_is_a_cursor(text):
     with pytest.raises(ValueError, match="expected a cursor"):
         Cursor.parse(text)

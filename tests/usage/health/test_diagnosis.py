@@ -34,7 +34,15 @@ def well(**fields) -> Upstream:
         "clock_ahead_most": 0.5,
     }
     upstream = make_upstream(**{**learnt, **fields})
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=1, started_at=now, ended_at=now, status="succeeded")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at=now,
+        ended_at=now,
+        status="succeeded",
+    )
     return upstream
 
 
@@ -47,10 +55,26 @@ def test_nothing_is_wrong_with_a_well_upstream():
     ("fields", "level", "words"),
     [
         ({"statistics_enabled": False}, Level.ERROR, "switched off upstream"),
-        ({"access": Access.KEY_REJECTED, "access_detail": "invalid management key"}, Level.ERROR, "refused the management key"),
-        ({"access": Access.BANNED, "blocked_until": timezone.now() + timedelta(minutes=20)}, Level.ERROR, "bans this address"),
-        ({"usage_interface": UsageInterface.AGGREGATES, "version": "6.8.0"}, Level.ERROR, "CLIProxyAPI 6.8.0 is too old"),
-        ({"usage_interface": UsageInterface.RESP_ONLY, "version": "6.10.2"}, Level.ERROR, "no HTTP route"),
+        (
+            {"access": Access.KEY_REJECTED, "access_detail": "invalid management key"},
+            Level.ERROR,
+            "refused the management key",
+        ),
+        (
+            {"access": Access.BANNED, "blocked_until": timezone.now() + timedelta(minutes=20)},
+            Level.ERROR,
+            "bans this address",
+        ),
+        (
+            {"usage_interface": UsageInterface.AGGREGATES, "version": "6.8.0"},
+            Level.ERROR,
+            "CLIProxyAPI 6.8.0 is too old",
+        ),
+        (
+            {"usage_interface": UsageInterface.RESP_ONLY, "version": "6.10.2"},
+            Level.ERROR,
+            "no HTTP route",
+        ),
         ({"retention_seconds": 3}, Level.WARNING, "more than a third"),
         ({"retention_seconds": 60}, Level.NOTICE, "forgets events after 60 s"),
         ({"clock_ahead_least": 90.0, "clock_ahead_most": 91.0}, Level.WARNING, "ahead of ours"),
@@ -60,7 +84,9 @@ def test_nothing_is_wrong_with_a_well_upstream():
 )
 def test_trouble_is_named(fields, level, words):
     upstream = well(**fields)
-    Upstream.objects.filter(pk=upstream.pk).update(**{k: v for k, v in fields.items() if k == "key_encrypted"})
+    Upstream.objects.filter(pk=upstream.pk).update(
+        **{k: v for k, v in fields.items() if k == "key_encrypted"}
+    )
     assert words in summaries(level)
 
 
@@ -70,17 +96,33 @@ def test_first_run_is_told_until_it_has_ended():
     leases.acquire(upstream.collect_lease, 30)
     assert "The first run is in progress" in summaries(Level.NOTICE)
     CollectorRun.objects.update(status="succeeded", ended_at=timezone.now())
-    CollectorRun.objects.create(upstream=upstream, trigger="loop", holder="h", token=2, started_at=timezone.now(), status="running")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=2,
+        started_at=timezone.now(),
+        status="running",
+    )
     assert health.troubles(health.findings()) == []
 
 
 def test_missing_collector_and_failed_run_are_told():
     upstream = well()
-    CollectorRun.objects.update(started_at=timezone.now() - timedelta(hours=2), ended_at=timezone.now() - timedelta(hours=2))
+    CollectorRun.objects.update(
+        started_at=timezone.now() - timedelta(hours=2), ended_at=timezone.now() - timedelta(hours=2)
+    )
     assert "No collector has looked" in summaries(Level.ERROR)
     now = timezone.now()
     CollectorRun.objects.create(
-        upstream=upstream, trigger="loop", holder="h", token=2, started_at=now, ended_at=now, status="failed", error="cannot connect: refused"
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=2,
+        started_at=now,
+        ended_at=now,
+        status="failed",
+        error="cannot connect: refused",
     )
     assert "cannot connect: refused" in summaries(Level.ERROR)
     assert "No collector" not in summaries(Level.ERROR)
@@ -91,10 +133,25 @@ def test_push_that_has_fallen_back_to_pulling_is_told():
     now = timezone.now()
     CollectorRun.objects.update(started_at=now - timedelta(seconds=1))
     CollectorRun.objects.create(
-        upstream=upstream, trigger="push", holder="h", token=2, started_at=now - timedelta(seconds=9), ended_at=now, status="failed", error="cut off"
+        upstream=upstream,
+        trigger="push",
+        holder="h",
+        token=2,
+        started_at=now - timedelta(seconds=9),
+        ended_at=now,
+        status="failed",
+        error="cut off",
     )
     assert "pulled for now: cut off" in summaries(Level.NOTICE)
-    CollectorRun.objects.create(upstream=upstream, trigger="push", holder="h", token=3, started_at=now, ended_at=now, status="succeeded")
+    CollectorRun.objects.create(
+        upstream=upstream,
+        trigger="push",
+        holder="h",
+        token=3,
+        started_at=now,
+        ended_at=now,
+        status="succeeded",
+    )
     assert "Events are pushed" in summaries(Level.OK)
 
 
@@ -121,7 +178,9 @@ def test_no_upstream_is_told():
 
 @pytest.fixture
 def simulated():
-    with running_simulator(key="the-right-management-key", retention=3600, statistics=False) as simulator:
+    with running_simulator(
+        key="the-right-management-key", retention=3600, statistics=False
+    ) as simulator:
         upstream = make_upstream(management_url=simulator.management_url, usage_interface="")
         give_key(upstream, simulator.key)
         upstream.save()
@@ -156,7 +215,11 @@ def test_button_switches_statistics_on_and_is_audited(simulated, client):
     upstream.refresh_from_db()
     assert upstream.statistics_enabled
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.outcome) == ("ada", "configuration.switched", "succeeded")
+    assert (entry.actor, entry.action, entry.outcome) == (
+        "ada",
+        "configuration.switched",
+        "succeeded",
+    )
 
 
 def test_buttons_are_for_staff(simulated, client):
@@ -170,7 +233,11 @@ def test_mended_key_is_tried_once_when_callers_are_let_in(simulated, client):
     upstream.access = Access.KEY_REJECTED
     upstream.save()
     client.force_login(make_user("ada", staff=True))
-    page = client.post(f"/monitoring/upstreams/{upstream.pk}/let-in/", {"next": "https://elsewhere.test/"}, follow=True)
+    page = client.post(
+        f"/monitoring/upstreams/{upstream.pk}/let-in/",
+        {"next": "https://elsewhere.test/"},
+        follow=True,
+    )
     assert page.redirect_chain[0][0] == "/monitoring/doctor/"
     assert "collection goes on" in page.content.decode()
 
@@ -187,7 +254,10 @@ def test_address_of_something_else_is_recognised(settings, live_server):
     ("fields", "words"),
     [
         ({"statistics_enabled": False}, "Switch statistics on"),
-        ({"access": Access.KEY_REJECTED, "access_detail": "invalid management key"}, "Let callers in again"),
+        (
+            {"access": Access.KEY_REJECTED, "access_detail": "invalid management key"},
+            "Let callers in again",
+        ),
     ],
 )
 def test_operator_is_told_on_the_page_he_is_looking_at(client, path, fields, words):
@@ -209,7 +279,10 @@ def test_usage_page_with_figures_also_tells_of_errors(client):
 
 def test_report_can_be_copied_without_secrets(client, settings):
     settings.MANAGEMENT_API_KEY = "very-secret-management-key"
-    well(examination_error="401 for very-secret-management-key", examined_at=timezone.now() + timedelta(seconds=5))
+    well(
+        examination_error="401 for very-secret-management-key",
+        examined_at=timezone.now() + timedelta(seconds=5),
+    )
     client.force_login(make_user("ada", staff=True))
     page = client.get("/monitoring/doctor/").content.decode()
     report = page.split('id="report"')[1].split("</pre>")[0]

@@ -97,7 +97,12 @@ def test_unreachable_cache_is_no_cache(monkeypatch):
 
 @pytest.mark.django_db
 def test_answer_is_remembered_in_the_database_too(settings):
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "tollgate_cache"}}
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "tollgate_cache",
+        }
+    }
     from usage.apps import make_cache_table
 
     make_cache_table(using="default")
@@ -170,7 +175,13 @@ def test_history_says_how_fresh_it_is_and_is_not_sent_twice(client):
     store(upstream, make_event())
     now = datetime.now(UTC)
     CollectorRun.objects.create(
-        upstream=upstream, trigger="loop", holder="h", token=1, started_at=now, ended_at=now - timedelta(seconds=-1), status="succeeded"
+        upstream=upstream,
+        trigger="loop",
+        holder="h",
+        token=1,
+        started_at=now,
+        ended_at=now - timedelta(seconds=-1),
+        status="succeeded",
     )
     answer = client.get(HISTORY)
     assert answer.json()["lagSeconds"] == 0
@@ -193,7 +204,10 @@ def test_new_installation_can_be_read_before_anything_is_written(client, address
 @pytest.mark.django_db
 def test_only_staff_may_ask_afresh(client, monkeypatch):
     seen = []
-    monkeypatch.setattr("usage.api.conditional.remembered", lambda *args, afresh: seen.append(afresh) or remembered(*args, afresh=afresh))
+    monkeypatch.setattr(
+        "usage.api.conditional.remembered",
+        lambda *args, afresh: seen.append(afresh) or remembered(*args, afresh=afresh),
+    )
     owner = make_user()
     make_client_key(make_upstream(), "sk-mine-0001", owner=owner)
     for user in (owner, make_user(staff=True)):

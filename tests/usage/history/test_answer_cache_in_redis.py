@@ -1,4 +1,5 @@
-"""Answers that several processes share in a real Redis; skipped where there is no `redis-server`."""
+"""Answers that several processes share in a real Redis; skipped where there is no
+`redis-server`."""
 
 import os
 import shutil
@@ -25,7 +26,10 @@ PROGRAM = shutil.which("redis-server")
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not PROGRAM and not os.environ.get("TOLLGATE_REQUIRE_REDIS"), reason="redis-server is not installed: apt-get install redis-server"),
+    pytest.mark.skipif(
+        not PROGRAM and not os.environ.get("TOLLGATE_REQUIRE_REDIS"),
+        reason="redis-server is not installed: apt-get install redis-server",
+    ),
 ]
 
 
@@ -41,7 +45,9 @@ def redis(tmp_path: Path) -> Iterator[RunningRedis]:
     port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
     server = subprocess.Popen([PROGRAM or "redis-server", *options], stdout=subprocess.DEVNULL)
-    with Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200), retry_on_error=[NotReached]) as probe:
+    with Redis(
+        port=port, retry=Retry(ConstantBackoff(0.05), 200), retry_on_error=[NotReached]
+    ) as probe:
         probe.ping()
     yield RunningRedis(server, f"redis://127.0.0.1:{port}/0")
     server.kill()
@@ -53,12 +59,18 @@ def askers(redis, tmp_path, client) -> Iterator[list[httpx.Client]]:
     """A member of staff at two web servers that share the database and the Redis."""
     store(make_upstream(), make_event(timestamp="2026-11-19T10:00:00Z"))
     client.force_login(make_user(staff=True))
-    cookies = {django_settings.SESSION_COOKIE_NAME: client.cookies[django_settings.SESSION_COOKIE_NAME].value}
+    cookies = {
+        django_settings.SESSION_COOKIE_NAME: client.cookies[
+            django_settings.SESSION_COOKIE_NAME
+        ].value
+    }
     with ExitStack() as stack:
         askers = []
         for name in ("one", "two"):
             (folder := tmp_path / name).mkdir()
-            server = stack.enter_context(web_server(folder, CACHE_URL=redis.url, HISTORY_CACHE_SECONDS="120"))
+            server = stack.enter_context(
+                web_server(folder, CACHE_URL=redis.url, HISTORY_CACHE_SECONDS="120")
+            )
             askers.append(stack.enter_context(httpx.Client(base_url=server.url, cookies=cookies)))
         yield askers
 
@@ -69,7 +81,9 @@ def told(asker: httpx.Client) -> tuple[str, int]:
     return answer["asOf"], answer["data"]["totals"]["totalRequests"]
 
 
-def test_processes_share_answers_until_there_is_news_and_do_without_when_redis_is_gone(askers, redis):
+def test_processes_share_answers_until_there_is_news_and_do_without_when_redis_is_gone(
+    askers, redis
+):
     with ThreadPoolExecutor(8) as threads:
         first = set(threads.map(told, askers * 4))
     assert len(first) <= len(askers)  # each process asked once at most

@@ -26,14 +26,22 @@ from usage.reference.seeding import seed, seeded_upstream
 EVERYTHING = Scope(None, sees_everything=True)
 WINDOW = Window(date(2026, 10, 22), date(2026, 11, 20), ZoneInfo("UTC"))
 ASKED = Asked(WINDOW.period, EVERYTHING)
-IN_KOLKATA = Asked(Window(WINDOW.first, WINDOW.last, ZoneInfo("Asia/Kolkata")).period, EVERYTHING, groups=(Dimension.KEY,))
+IN_KOLKATA = Asked(
+    Window(WINDOW.first, WINDOW.last, ZoneInfo("Asia/Kolkata")).period,
+    EVERYTHING,
+    groups=(Dimension.KEY,),
+)
 EVENTS_SEEDED, DAYS_SEEDED = 20_000, 30
 HOT = {
     "history": lambda: history(WINDOW, EVERYTHING),
     "history of one user": lambda: history(WINDOW, Scope(1, sees_everything=False)),
     "summary": lambda: summary(ASKED),
-    "summary of a key": lambda: summary(Asked(WINDOW.period, EVERYTHING, Filters({Dimension.KEY: (1,)}))),
-    "percentiles by model": lambda: breakdown(Asked(WINDOW.period, EVERYTHING, groups=(Dimension.MODEL,), percentiles=("latency",))),
+    "summary of a key": lambda: summary(
+        Asked(WINDOW.period, EVERYTHING, Filters({Dimension.KEY: (1,)}))
+    ),
+    "percentiles by model": lambda: breakdown(
+        Asked(WINDOW.period, EVERYTHING, groups=(Dimension.MODEL,), percentiles=("latency",))
+    ),
     "half hours of events": lambda: series(IN_KOLKATA),
 }
 
@@ -51,23 +59,48 @@ def statements(ask) -> list[str]:
 @pytest.fixture
 def reference(db):
     """Enough of the reference dataset that the planner has something to decide, known to it."""
-    seed(Shape(EVENTS_SEEDED, DAYS_SEEDED, SEED, datetime(2026, 11, 21, tzinfo=UTC)), seeded_upstream())
+    seed(
+        Shape(EVENTS_SEEDED, DAYS_SEEDED, SEED, datetime(2026, 11, 21, tzinfo=UTC)),
+        seeded_upstream(),
+    )
 
 
 def pages_of_events(key: int, credential: int) -> dict[str, Callable[[], object]]:
     """A page in the middle of the list, by all that decides how it is found."""
     filters = (
-        "", "outcome=failed", "failure_class=auth", "model=model-03", "reasoning_effort=low", f"key={key}", f"credential={credential}", "key=unattributed",
-        f"key={key}&model=model-03", f"key={key}&outcome=failed", f"key={key}&endpoint=POST+/v1/messages", f"credential={credential}&model=model-03",
-    )  # fmt: skip
-    questions = {query: EventQuestion(WINDOW.start, WINDOW.end, EVERYTHING, Filters.from_query(QueryDict(query))) for query in filters}
-    questions["of one user"] = EventQuestion(WINDOW.start, WINDOW.end, Scope(1, sees_everything=False), Filters())
+        "",
+        "outcome=failed",
+        "failure_class=auth",
+        "model=model-03",
+        "reasoning_effort=low",
+        f"key={key}",
+        f"credential={credential}",
+        "key=unattributed",
+        f"key={key}&model=model-03",
+        f"key={key}&outcome=failed",
+        f"key={key}&endpoint=POST+/v1/messages",
+        f"credential={credential}&model=model-03",
+    )
+    questions = {
+        query: EventQuestion(
+            WINDOW.start, WINDOW.end, EVERYTHING, Filters.from_query(QueryDict(query))
+        )
+        for query in filters
+    }
+    questions["of one user"] = EventQuestion(
+        WINDOW.start, WINDOW.end, Scope(1, sees_everything=False), Filters()
+    )
     middle = Cursor(WINDOW.start + timedelta(days=20), 1)
-    return {f"page of events {name}": partial(page_of_events, question, middle, 50) for name, question in questions.items()}
+    return {
+        f"page of events {name}": partial(page_of_events, question, middle, 50)
+        for name, question in questions.items()
+    }
 
 
 def test_no_hot_question_scans_the_events(reference):
-    asked = HOT | pages_of_events(ClientKey.objects.latest("pk").pk, Credential.objects.latest("pk").pk)
+    asked = HOT | pages_of_events(
+        ClientKey.objects.latest("pk").pk, Credential.objects.latest("pk").pk
+    )
     scanned = {}
     for name, ask in asked.items():
         for sql in statements(ask):
@@ -88,19 +121,30 @@ def test_history_and_summary_take_few_statements(django_assert_max_num_queries):
         summary(ASKED)
 
 
-def planned(period: Period, *dimensions: Dimension, bucket: Bucket | None = None, calendar: str = "UTC") -> dict[str, int]:
+def planned(
+    period: Period, *dimensions: Dimension, bucket: Bucket | None = None, calendar: str = "UTC"
+) -> dict[str, int]:
     intervals = list(bucket.cut(period)) if bucket else [period]
-    return {source.name: len(pieces) for source, pieces in plan(intervals, frozenset(dimensions), ZoneInfo(calendar)).items()}
+    return {
+        source.name: len(pieces)
+        for source, pieces in plan(intervals, frozenset(dimensions), ZoneInfo(calendar)).items()
+    }
 
 
 @pytest.mark.parametrize(
     ("dimensions", "source"),
     [
-        ((), "daily_overall"), ((Dimension.OUTCOME, Dimension.UPSTREAM), "daily_overall"), ((Dimension.USER,), "daily_by_key"),
-        ((Dimension.MODEL,), "daily_by_model"), ((Dimension.KEY, Dimension.MODEL), "daily_by_key_and_model"), ((Dimension.CREDENTIAL,), "daily_by_credential"),
-        ((Dimension.KEY, Dimension.CREDENTIAL), "daily"), ((Dimension.MODEL, Dimension.OUTCOME), "daily"), ((Dimension.ENDPOINT,), "daily"),
+        ((), "daily_overall"),
+        ((Dimension.OUTCOME, Dimension.UPSTREAM), "daily_overall"),
+        ((Dimension.USER,), "daily_by_key"),
+        ((Dimension.MODEL,), "daily_by_model"),
+        ((Dimension.KEY, Dimension.MODEL), "daily_by_key_and_model"),
+        ((Dimension.CREDENTIAL,), "daily_by_credential"),
+        ((Dimension.KEY, Dimension.CREDENTIAL), "daily"),
+        ((Dimension.MODEL, Dimension.OUTCOME), "daily"),
+        ((Dimension.ENDPOINT,), "daily"),
     ],
-)  # fmt: skip
+)
 def test_days_of_the_calendar_come_from_the_narrowest_daily_rollup(dimensions, source):
     assert planned(WINDOW.period, *dimensions) == {source: 1}
 
@@ -115,15 +159,26 @@ def test_other_days_come_from_hours_or_quarters():
 
 
 def test_ragged_ends_come_from_ever_finer_sources():
-    period = Period(datetime(2026, 11, 1, 22, 50, tzinfo=UTC), datetime(2026, 11, 4, 2, 20, tzinfo=UTC), ZoneInfo("UTC"))
+    period = Period(
+        datetime(2026, 11, 1, 22, 50, tzinfo=UTC),
+        datetime(2026, 11, 4, 2, 20, tzinfo=UTC),
+        ZoneInfo("UTC"),
+    )
     assert planned(period, Dimension.KEY) == {"events": 2, "hourly_by_key": 2, "daily_by_key": 1}
     assert planned(period) == {"events": 2, "quarter_hourly": 2, "daily_overall": 1}
 
 
 def test_pieces_are_the_interval_without_gap_or_overlap():
-    start, end = datetime(2026, 10, 24, 3, 7, tzinfo=UTC), datetime(2026, 10, 27, 19, 44, 1, tzinfo=UTC)
+    start, end = (
+        datetime(2026, 10, 24, 3, 7, tzinfo=UTC),
+        datetime(2026, 10, 27, 19, 44, 1, tzinfo=UTC),
+    )
     pieces = sorted(
-        (piece.start, piece.end) for found in plan([Interval(start, end)], frozenset({Dimension.MODEL}), ZoneInfo("Europe/Berlin")).values() for piece in found
+        (piece.start, piece.end)
+        for found in plan(
+            [Interval(start, end)], frozenset({Dimension.MODEL}), ZoneInfo("Europe/Berlin")
+        ).values()
+        for piece in found
     )
     edges = [edge for piece in pieces for edge in piece]
     assert (edges[0], edges[-1]) == (start, end)
@@ -132,5 +187,7 @@ def test_pieces_are_the_interval_without_gap_or_overlap():
 
 @pytest.mark.django_db
 def test_sources_hold_the_rows_that_their_names_say():
-    assert {source.granularity.table for source in SOURCES} <= set(connection.introspection.table_names())
+    assert {source.granularity.table for source in SOURCES} <= set(
+        connection.introspection.table_names()
+    )
     assert EVENTS.dimensions == frozenset(Dimension)

@@ -1,4 +1,5 @@
-"""Any question is answered as plain SQL over the events answers it; `make prove-history` asks a million."""
+"""Any question is answered as plain SQL over the events answers it; `make prove-history` asks a
+million."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,13 @@ def test_random_questions_are_answered_as_the_events_answer_them(seed):
     known = fill(seed)
 
     # Numbers instead of drawn parts: Hypothesis likes the first of every choice too much.
-    @settings(max_examples=120, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=120,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.integers(0, 2**64))
     def ask(number):
         ask_at_random(random.Random(number).choice, known)
@@ -40,23 +47,39 @@ def test_buckets_are_those_that_the_database_would_make(zone, bucket):
     inside = [b.start + (b.end - b.start) * chance.random() for b in buckets]
     edges = [b.start for b in buckets] + [b.end - timedelta(microseconds=1) for b in buckets]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT date_trunc(%s, instant AT TIME ZONE %s) FROM unnest(%s::timestamptz[]) AS instant", [bucket.value, zone, edges + inside])
+        cursor.execute(
+            "SELECT date_trunc(%s, instant AT TIME ZONE %s) FROM unnest(%s::timestamptz[]) AS"
+            " instant",
+            [bucket.value, zone, edges + inside],
+        )
         labels = [row[0] for row in cursor.fetchall()]
     count = len(buckets)
-    # Every instant of a bucket has one label, and only an hour in which clocks are turned back may share it.
+    # Every instant of a bucket has one label, and only an hour in which clocks are turned back may
+    # share it.
     assert labels[:count] == labels[count : 2 * count] == labels[2 * count :]
     assert count - len(set(labels[:count])) <= (2 if bucket is Bucket.HOUR else 0)
 
 
 def test_an_hour_in_which_clocks_change_within_is_cut_there():
     # Lord Howe turned its clocks forward by half an hour at 2026-10-03T15:30Z, from 02:00 to 02:30.
-    period = Period(datetime(2026, 10, 3, 14, 30, tzinfo=UTC), datetime(2026, 10, 3, 17, tzinfo=UTC), ZoneInfo("Australia/Lord_Howe"))
+    period = Period(
+        datetime(2026, 10, 3, 14, 30, tzinfo=UTC),
+        datetime(2026, 10, 3, 17, tzinfo=UTC),
+        ZoneInfo("Australia/Lord_Howe"),
+    )
     assert [b.end.strftime("%H:%M") for b in Bucket.HOUR.cut(period)] == ["15:30", "16:00", "17:00"]
 
 
 def test_the_previous_period_has_as_many_days_or_is_as_long():
     berlin = ZoneInfo("Europe/Berlin")
     week = Period.of_days(datetime(2026, 10, 26).date(), datetime(2026, 11, 1).date(), berlin)
-    assert week.previous == Period.of_days(datetime(2026, 10, 19).date(), datetime(2026, 10, 25).date(), berlin)
-    part = Period(datetime(2026, 10, 26, 5, 7, tzinfo=UTC), datetime(2026, 10, 26, 8, tzinfo=UTC), berlin)
-    assert (part.previous.start, part.previous.end) == (datetime(2026, 10, 26, 2, 14, tzinfo=UTC), part.start)
+    assert week.previous == Period.of_days(
+        datetime(2026, 10, 19).date(), datetime(2026, 10, 25).date(), berlin
+    )
+    part = Period(
+        datetime(2026, 10, 26, 5, 7, tzinfo=UTC), datetime(2026, 10, 26, 8, tzinfo=UTC), berlin
+    )
+    assert (part.previous.start, part.previous.end) == (
+        datetime(2026, 10, 26, 2, 14, tzinfo=UTC),
+        part.start,
+    )

@@ -1,4 +1,5 @@
-"""Reading from a real streaming replica: fresh data from it, from the primary when it lags, hangs or is gone."""
+"""Reading from a real streaming replica: fresh data from it, from the primary when it lags, hangs
+or is gone."""
 
 import os
 import signal
@@ -28,7 +29,18 @@ class Pair:
         owner = embedded_postgres._owner(self.primary / "postgres")
         embedded_postgres._make_private(self.standby / "postgres", owner)
         socket = str(embedded_postgres.socket_directory(self.primary))
-        arguments = ["-h", socket, "-U", "postgres", "-D", str(self.standby / "postgres"), "-R", "-c", "fast", "--no-sync"]
+        arguments = [
+            "-h",
+            socket,
+            "-U",
+            "postgres",
+            "-D",
+            str(self.standby / "postgres"),
+            "-R",
+            "-c",
+            "fast",
+            "--no-sync",
+        ]
         embedded_postgres._run("pg_basebackup", *arguments, user=owner)
         self.start()
 
@@ -57,7 +69,9 @@ class Pair:
     @staticmethod
     def _run(var_dir: Path, statement: str) -> None:
         at = embedded_postgres.connection_settings(var_dir)
-        with psycopg.connect(host=at["HOST"], port=at["PORT"], user=at["USER"], dbname=at["NAME"], autocommit=True) as connection:
+        with psycopg.connect(
+            host=at["HOST"], port=at["PORT"], user=at["USER"], dbname=at["NAME"], autocommit=True
+        ) as connection:
             connection.execute(statement)
 
 
@@ -74,7 +88,10 @@ def reading(pair: Pair, monkeypatch, settings, django_db_blocker) -> Iterator[No
     pair.start()
     pair.resume()
     for alias, var_dir in (("pair_primary", pair.primary), ("pair_standby", pair.standby)):
-        options = {**connections.databases["default"], **embedded_postgres.connection_settings(var_dir)}
+        options = {
+            **connections.databases["default"],
+            **embedded_postgres.connection_settings(var_dir),
+        }
         monkeypatch.setitem(connections.databases, alias, options)
     monkeypatch.setattr(replica, "PRIMARY", "pair_primary")
     monkeypatch.setattr(replica, "REPLICA", "pair_standby")
@@ -157,7 +174,9 @@ def test_killed_replica_is_replaced_by_the_primary_in_the_middle_of_a_question(p
 
 
 def test_another_primary_is_no_replica(pair, monkeypatch):
-    monkeypatch.setitem(connections.databases, "pair_standby", connections.databases["pair_primary"])
+    monkeypatch.setitem(
+        connections.databases, "pair_standby", connections.databases["pair_primary"]
+    )
     assert alias_read() == "pair_primary"
 
 

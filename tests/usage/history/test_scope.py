@@ -1,4 +1,5 @@
-"""Who sees whose usage: every usage endpoint with every role, walked from the URL conf so that none can be forgotten."""
+"""Who sees whose usage: every usage endpoint with every role, walked from the URL conf so that none
+can be forgotten."""
 
 from datetime import UTC, datetime
 
@@ -13,25 +14,55 @@ from usage.web import urls
 pytestmark = pytest.mark.django_db
 
 # What tells of somebody else's usage, whatever field it stands in.
-OTHERS = ("others-laptop", "othersname", "others-model", "others-account@example.com", "others-address", "sk-others", "…0002")
+OTHERS = (
+    "others-laptop",
+    "othersname",
+    "others-model",
+    "others-account@example.com",
+    "others-address",
+    "sk-others",
+    "…0002",
+)
 # Only triggers, or tells the state of collection: nobody's usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
 # Beside `from` and `to`.
-QUERIES = {"usage-api:breakdown": {"group_by": ["key", "model"]}, "usage-api:series": {"group_by": "key,user"}}
-ROUTES = [(f"{conf.app_name}:{pattern.name}", pattern) for conf in (api_urls, urls) for pattern in conf.urlpatterns]
+QUERIES = {
+    "usage-api:breakdown": {"group_by": ["key", "model"]},
+    "usage-api:series": {"group_by": "key,user"},
+}
+ROUTES = [
+    (f"{conf.app_name}:{pattern.name}", pattern)
+    for conf in (api_urls, urls)
+    for pattern in conf.urlpatterns
+]
 
 
 @pytest.fixture
 def everybody():
-    """A user whose key was used, one without keys, a member of staff; and somebody else whose usage is nobody's business."""
+    """A user whose key was used, one without keys, a member of staff; and somebody else whose usage
+    is nobody's business."""
     upstream, mine, other = make_upstream(), make_user("minename"), make_user("othersname")
     make_client_key(upstream, "sk-mine-0001", owner=mine, name="my-laptop")
     make_client_key(upstream, "sk-others-0002", owner=other, name="others-laptop")
     now = datetime.now(UTC)
-    store(upstream, make_event(timestamp=now, api_key="sk-mine-0001", model="my-model", source="others-account@example.com"))
     store(
         upstream,
-        make_event(timestamp=now, api_key="sk-others-0002", model="others-model", source="others-account@example.com", client_ip="others-address"),
+        make_event(
+            timestamp=now,
+            api_key="sk-mine-0001",
+            model="my-model",
+            source="others-account@example.com",
+        ),
+    )
+    store(
+        upstream,
+        make_event(
+            timestamp=now,
+            api_key="sk-others-0002",
+            model="others-model",
+            source="others-account@example.com",
+            client_ip="others-address",
+        ),
     )
     return {"owner": mine, "stranger": make_user("nokeys"), "staff": make_user("ada", staff=True)}
 
@@ -41,15 +72,23 @@ def texts(client, name, pattern):
     day = str(datetime.now(UTC).date())
     query = {"from": day, "to": day, "range": "custom", **QUERIES.get(name, {})}
     converters = pattern.pattern.converters
-    events = UsageEvent.objects.order_by("id").values_list("id", flat=True) if "event_id" in converters else [None]
-    assert not converters.keys() - {"event_id"}, f"{name} takes arguments that this test cannot give"
+    events = (
+        UsageEvent.objects.order_by("id").values_list("id", flat=True)
+        if "event_id" in converters
+        else [None]
+    )
+    assert not converters.keys() - {"event_id"}, (
+        f"{name} takes arguments that this test cannot give"
+    )
     for event in events:
         answer = client.get(reverse(name, args=[] if event is None else [event]), query)
         yield answer.status_code, b"".join(answer).decode()
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern"), [route for route in ROUTES if route[0] not in WITHOUT_USAGE], ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "pattern"),
+    [route for route in ROUTES if route[0] not in WITHOUT_USAGE],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_everybody_sees_what_they_may_and_no_more(client, everybody, name, pattern):
     for status, text in texts(client, name, pattern):

@@ -1,4 +1,5 @@
-"""Dead letters: shown without secrets, replayed exactly once and into the rollups, discarded with a reason."""
+"""Dead letters: shown without secrets, replayed exactly once and into the rollups, discarded with a
+reason."""
 
 import json
 import threading
@@ -20,7 +21,8 @@ NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
 def strict_until_fixed(monkeypatch):
-    """An ingest that refuses every event, as an older release would a newer field; returns what mends it."""
+    """An ingest that refuses every event, as an older release would a newer field; returns what
+    mends it."""
     original = queue_entry.parse_timestamp
     monkeypatch.setattr(queue_entry, "parse_timestamp", lambda text: None)
     return lambda: monkeypatch.setattr(queue_entry, "parse_timestamp", original)
@@ -40,8 +42,14 @@ def test_replay_after_a_fix_stores_once_and_into_the_rollups(monkeypatch):
     fix()
     assert replay(letters) == Replayed(stored=3)
     assert replay(letters) == Replayed()
-    assert UsageEvent.objects.count() == sum(UsageHourly.objects.values_list("attempts", flat=True)) == 3
-    assert set(DeadLetter.objects.values_list("state", "resolution")) == {("replayed", "replayed by a command")}
+    assert (
+        UsageEvent.objects.count()
+        == sum(UsageHourly.objects.values_list("attempts", flat=True))
+        == 3
+    )
+    assert set(DeadLetter.objects.values_list("state", "resolution")) == {
+        ("replayed", "replayed by a command")
+    }
 
 
 def test_event_that_came_again_by_itself_is_not_doubled(monkeypatch):
@@ -71,7 +79,11 @@ def test_replays_at_the_same_time_store_once(monkeypatch):
     for thread in threads:
         thread.join()
     assert sum(results, Replayed()) == Replayed(stored=4)
-    assert UsageEvent.objects.count() == sum(UsageHourly.objects.values_list("attempts", flat=True)) == 4
+    assert (
+        UsageEvent.objects.count()
+        == sum(UsageHourly.objects.values_list("attempts", flat=True))
+        == 4
+    )
 
 
 def test_what_the_database_still_refuses_stays_dead(monkeypatch):
@@ -83,7 +95,11 @@ def test_what_the_database_still_refuses_stays_dead(monkeypatch):
 
 
 def test_payload_is_shown_without_secrets(monkeypatch):
-    secrets = {"api_key": "plain-client-key", "source": "AIzaSecretSecretSecret", "response_headers": {"Set-Cookie": ["session=abc"]}}
+    secrets = {
+        "api_key": "plain-client-key",
+        "source": "AIzaSecretSecretSecret",
+        "response_headers": {"Set-Cookie": ["session=abc"]},
+    }
     _, [letter] = dead_letters(monkeypatch, **secrets, user_agent="Bearer sk-ant-api03-abcdefgh")
     text = shown(letter)
     assert '"model":"gpt-5.4"' in text.replace(" ", "")
@@ -97,7 +113,12 @@ def test_payload_cut_in_the_middle_of_a_key_is_masked_as_well():
     from usage.ingest.attribution import Attribution
     from usage.ingest.store import ingest
 
-    ingest(b'[{"timestamp":"2026-11-20T10:00:00Z","api_key":"plain-client-k', "cut", upstream, Attribution(upstream))
+    ingest(
+        b'[{"timestamp":"2026-11-20T10:00:00Z","api_key":"plain-client-k',
+        "cut",
+        upstream,
+        Attribution(upstream),
+    )
     [letter] = DeadLetter.objects.all()
     assert "plain-client" not in shown(letter)
 
@@ -133,14 +154,19 @@ def test_admin_filters_shows_replays_and_discards(monkeypatch, client):
     client.post(LIST, {**chosen, "reason": "of no use"})
     fix()
     client.post(LIST, {"action": "replay", "_selected_action": [letters[1].pk]})
-    assert list(DeadLetter.objects.order_by("pk").values_list("state", flat=True)) == ["discarded", "replayed"]
+    assert list(DeadLetter.objects.order_by("pk").values_list("state", flat=True)) == [
+        "discarded",
+        "replayed",
+    ]
     assert UsageEvent.objects.count() == 1
 
 
 def test_command_lists_replays_and_discards(monkeypatch, capsys):
     fix, letters = dead_letters(monkeypatch, 3)
     call_command("replay_dead_letters", "--list")
-    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [letter.pk for letter in letters]
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [
+        letter.pk for letter in letters
+    ]
     with pytest.raises(SystemExit) as still_dead:
         call_command("replay_dead_letters")
     assert still_dead.value.code == 1

@@ -1,4 +1,5 @@
-"""The reference dataset: the same by the fast path as by the real ingest, deterministic, kept apart from real events."""
+"""The reference dataset: the same by the fast path as by the real ingest, deterministic, kept apart
+from real events."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -26,7 +27,9 @@ def stored_rows() -> list[list[tuple]]:
     with connection.cursor() as cursor:
         rollups = []
         for granularity in GRANULARITIES:
-            cursor.execute(f"SELECT * FROM {granularity.table} ORDER BY {', '.join(granularity.key)}")
+            cursor.execute(
+                f"SELECT * FROM {granularity.table} ORDER BY {', '.join(granularity.key)}"
+            )
             rollups.append(cursor.fetchall())
             cursor.execute(f"DELETE FROM {granularity.table}")
         cursor.execute("DELETE FROM usage_event")
@@ -64,11 +67,21 @@ def test_its_distributions_are_those_of_the_field():
     for dimension, distinct in (("key", 50), ("model", 50), ("credential", 500)):
         assert len({getattr(e.combination, dimension) for e in events}) == distinct
     by_key = Counter(e.combination.key for e in events)
-    tiers = [sum(by_key[k] for k in keys) / len(events) for keys in (range(15), range(15, 40), range(40, 50))]
+    tiers = [
+        sum(by_key[k] for k in keys) / len(events)
+        for keys in (range(15), range(15, 40), range(40, 50))
+    ]
     assert tiers == pytest.approx([0.6401, 0.3176, 0.0423], abs=0.01)
-    assert sum(e.combination.failure is not None for e in events) / len(events) == pytest.approx(0.01, abs=0.002)
+    assert sum(e.combination.failure is not None for e in events) / len(events) == pytest.approx(
+        0.01, abs=0.002
+    )
     assert all(earlier.at < later.at for earlier, later in pairwise(events))
-    assert all(e.reasoning <= e.output and e.cache_read + e.cache_write <= e.input and 50 <= e.ttft_ms < 50 + min(e.latency_ms, 8000) for e in events)
+    assert all(
+        e.reasoning <= e.output
+        and e.cache_read + e.cache_write <= e.input
+        and 50 <= e.ttft_ms < 50 + min(e.latency_ms, 8000)
+        for e in events
+    )
 
 
 def test_the_same_shape_gives_the_same_events():
@@ -84,13 +97,18 @@ def test_command_refuses_to_mix_with_real_events_unless_told():
         call_command("seed_usage", events=10, days=1)
     with pytest.raises(CommandError, match="'real' is a real one"):
         call_command("seed_usage", events=10, days=1, into="real")
-    call_command("seed_usage", events=10, days=1, into="made-up", stdout=StringIO(), stderr=StringIO())
+    call_command(
+        "seed_usage", events=10, days=1, into="made-up", stdout=StringIO(), stderr=StringIO()
+    )
     upstream = UsageSeries.objects.exclude(upstream=real).first().upstream
     assert (upstream.name, upstream.is_simulated, upstream.is_enabled) == ("made-up", True, False)
     assert UsageEvent.objects.count() == 11
 
 
-@pytest.mark.parametrize("argument", ["--events=0", "--events=many", "--days=0", "--until=yesterday", "--until=2999-01-01"])
+@pytest.mark.parametrize(
+    "argument",
+    ["--events=0", "--events=many", "--days=0", "--until=yesterday", "--until=2999-01-01"],
+)
 def test_command_refuses_senseless_arguments(argument):
     with pytest.raises(CommandError, match="expected"):
         call_command("seed_usage", argument)

@@ -25,7 +25,8 @@ def rows_of(granularity: Granularity) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(params=["UTC", "Asia/Kolkata", "Europe/Berlin"])
 def filled(request) -> None:
-    """Three pages whose rollups were added to again and again, in calendars whose days begin within hours and outside."""
+    """Three pages whose rollups were added to again and again, in calendars whose days begin within
+    hours and outside."""
     RollupCalendar.objects.update_or_create(pk=1, defaults={"zone": request.param})
     upstream = make_upstream()
     for seed in range(3):
@@ -41,7 +42,12 @@ def test_rebuild_changes_nothing_that_was_right(filled):
 
 
 @pytest.mark.parametrize(
-    "damage", ["DELETE FROM {}", "UPDATE {} SET total_tokens = total_tokens + 1", "UPDATE {} SET latency_counts = '{{7}}', latency_bins = '{{1}}'"]
+    "damage",
+    [
+        "DELETE FROM {}",
+        "UPDATE {} SET total_tokens = total_tokens + 1",
+        "UPDATE {} SET latency_counts = '{{7}}', latency_bins = '{{1}}'",
+    ],
 )
 def test_damage_of_any_rollup_is_found_and_mended(damage):
     store(make_upstream(), make_event(timestamp="2026-10-20T10:20:30Z"))
@@ -56,16 +62,27 @@ def test_damage_of_any_rollup_is_found_and_mended(damage):
 
 
 def test_many_pages_add_up_to_what_one_rebuild_says():
-    """Every way of merging histograms: an empty one, one bin that is known or new at either end, many."""
+    """Every way of merging histograms: an empty one, one bin that is known or new at either end,
+    many."""
     upstream, chance = make_upstream(), random.Random(5)
     for _ in range(40):
-        latencies = [chance.choice([0, 1, 2, 50, 51, 900, 10**6]) for _ in range(chance.choice([1, 1, 1, 4]))]
-        store(upstream, *(make_event(timestamp="2026-10-20T10:20:30Z", latency_ms=latency) for latency in latencies))
+        latencies = [
+            chance.choice([0, 1, 2, 50, 51, 900, 10**6]) for _ in range(chance.choice([1, 1, 1, 4]))
+        ]
+        store(
+            upstream,
+            *(
+                make_event(timestamp="2026-10-20T10:20:30Z", latency_ms=latency)
+                for latency in latencies
+            ),
+        )
     assert differences(datetime(2026, 10, 20, tzinfo=UTC), datetime(2026, 10, 21, tzinfo=UTC)) == []
 
 
 def test_range_whose_events_were_pruned_is_refused_and_kept(filled):
-    PrunedMonth.objects.create(month=datetime(2026, 10, 1, tzinfo=UTC).date(), events=5, pruned_at=LAST)
+    PrunedMonth.objects.create(
+        month=datetime(2026, 10, 1, tzinfo=UTC).date(), events=5, pruned_at=LAST
+    )
     before = [rows_of(granularity) for granularity in GRANULARITIES]
     with pytest.raises(EventsPruned, match="2026-11-02"):
         rebuild(FIRST, LAST)

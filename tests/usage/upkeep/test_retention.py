@@ -1,4 +1,5 @@
-"""Months of events are dropped when their time is over; sums stay, and nothing pretends that the events were there."""
+"""Months of events are dropped when their time is over; sums stay, and nothing pretends that the
+events were there."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,15 @@ from tests.factories import make_event, make_upstream, store
 from tests.usage.upkeep.test_rebuild import rows_of
 from usage.history.snapshot import one_instant, rows
 from usage.models import PrunedMonth, UsageEvent
-from usage.rollups.partitions import ensure_partitions_ahead, events_since, existing_partitions, month_of, months_before, start_of, this_month
+from usage.rollups.partitions import (
+    ensure_partitions_ahead,
+    events_since,
+    existing_partitions,
+    month_of,
+    months_before,
+    start_of,
+    this_month,
+)
 from usage.rollups.tables import GRANULARITIES
 from usage.upkeep import retention
 from usage.upkeep.rebuild import rebuildable_since
@@ -33,7 +42,10 @@ def upstream(settings):
     upstream = make_upstream()
     for ago in range(1, 5):
         store(upstream, *(make_event(timestamp=middle_of(ago)) for _ in range(3)))
-    store(upstream, *(make_event(timestamp=datetime.now(UTC) - timedelta(minutes=1)) for _ in range(3)))
+    store(
+        upstream,
+        *(make_event(timestamp=datetime.now(UTC) - timedelta(minutes=1)) for _ in range(3)),
+    )
     return upstream
 
 
@@ -54,7 +66,9 @@ def test_old_months_are_dropped_and_every_rollup_stays(upstream):
 
 def test_dry_run_shows_what_would_go_and_drops_nothing(upstream):
     shown = prune("--dry-run").splitlines()
-    assert [line.split(":")[0] for line in shown] == [f"would drop {months_before(this_month(), ago):%Y-%m}" for ago in (4, 3)]
+    assert [line.split(":")[0] for line in shown] == [
+        f"would drop {months_before(this_month(), ago):%Y-%m}" for ago in (4, 3)
+    ]
     assert UsageEvent.objects.count() == 15
 
 
@@ -82,7 +96,10 @@ def test_late_event_of_a_dropped_month_is_stored_and_dropped_by_the_next_pruning
 
 def test_month_whose_rollups_are_wrong_is_kept_and_told(upstream):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE usage_usagedaily SET total_tokens = total_tokens + 1 WHERE bucket < %s", [months_before(this_month(), 3)])
+        cursor.execute(
+            "UPDATE usage_usagedaily SET total_tokens = total_tokens + 1 WHERE bucket < %s",
+            [months_before(this_month(), 3)],
+        )
     with pytest.raises(CommandError, match="rebuild_rollups --from"):
         prune()
     assert UsageEvent.objects.count() == 15
@@ -121,11 +138,15 @@ def test_answer_that_has_not_read_events_yet_keeps_them(upstream, monkeypatch):
             connection.close()
 
     with ThreadPoolExecutor(1) as pool, one_instant():
-        assert rows("first_read", "SELECT count(*) AS days FROM usage_usagedailyoverall", {}) == [{"days": 5}]
+        assert rows("first_read", "SELECT count(*) AS days FROM usage_usagedailyoverall", {}) == [
+            {"days": 5}
+        ]
         assert "in use" in pool.submit(prune_meanwhile).result(30)
         assert UsageEvent.objects.count() == 15
 
 
 def test_partitions_are_made_before_their_month_comes():
     ensure_partitions_ahead()
-    assert {months_before(this_month(), -ahead) for ahead in (0, 1, 2)} <= set(existing_partitions().values())
+    assert {months_before(this_month(), -ahead) for ahead in (0, 1, 2)} <= set(
+        existing_partitions().values()
+    )

@@ -35,12 +35,22 @@ def _seconds(text: str) -> float:
 class Command(BaseCommand):
     """Exit codes: 0 success, 1 failure, 3 a run is already in progress."""
 
-    help = "Move usage events from the upstream's queue into the database. Exit codes: 0 success, 1 failure, 3 a run is in progress."
+    help = (
+        "Move usage events from the upstream's queue into the database. Exit codes: 0 success, 1"
+        " failure, 3 a run is in progress."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loop", action="store_true", help="go on until SIGTERM or Ctrl-C")
-        parser.add_argument("--interval", type=_seconds, metavar="S", help="seconds between two looks at an idle queue, with --loop")
-        parser.add_argument("--upstream", metavar="NAME", help="only this upstream; all enabled ones if not given")
+        parser.add_argument(
+            "--interval",
+            type=_seconds,
+            metavar="S",
+            help="seconds between two looks at an idle queue, with --loop",
+        )
+        parser.add_argument(
+            "--upstream", metavar="NAME", help="only this upstream; all enabled ones if not given"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object a run")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +67,10 @@ class Command(BaseCommand):
                 outcome = collect(upstream, CollectorRun.Trigger.COMMAND)
             except DatabaseError as error:
                 reason = str(error).split("\n")[0]
-                raise CommandError(f"the database is out of reach; what was popped waits in the spool: {reason}", returncode=EXIT_FAILED) from error
+                raise CommandError(
+                    f"the database is out of reach; what was popped waits in the spool: {reason}",
+                    returncode=EXIT_FAILED,
+                ) from error
             self._print(outcome, upstream, options["json"])
             if isinstance(outcome, RunInProgress):
                 code = max(code, EXIT_IN_PROGRESS)
@@ -79,17 +92,32 @@ class Command(BaseCommand):
         interval = options["interval"] or settings.COLLECTOR_INTERVAL_SECONDS
         CollectorLoop(stop, interval, only=options["upstream"]).run()
 
-    def _print(self, outcome: CollectorRun | RunInProgress, upstream: Upstream, as_json: bool) -> None:
+    def _print(
+        self, outcome: CollectorRun | RunInProgress, upstream: Upstream, as_json: bool
+    ) -> None:
         summary = {"upstream": upstream.name, **run_summary(outcome)}
         if as_json:
             self.stdout.write(json.dumps(summary))
         else:
-            self.stdout.write(" ".join(f"{name}={value}" for name, value in summary.items() if value not in (None, "")))
+            self.stdout.write(
+                " ".join(
+                    f"{name}={value}" for name, value in summary.items() if value not in (None, "")
+                )
+            )
 
 
 def _upstreams(name: str | None) -> list[Upstream]:
-    chosen = Upstream.objects.filter(name=name) if name else Upstream.objects.filter(is_enabled=True)
+    chosen = (
+        Upstream.objects.filter(name=name) if name else Upstream.objects.filter(is_enabled=True)
+    )
     if not chosen:
         known = ", ".join(Upstream.objects.values_list("name", flat=True)) or "none"
-        raise CommandError(f"no upstream named {name!r}; known are: {known}" if name else "no upstream is configured or enabled", returncode=EXIT_FAILED)
+        raise CommandError(
+            (
+                f"no upstream named {name!r}; known are: {known}"
+                if name
+                else "no upstream is configured or enabled"
+            ),
+            returncode=EXIT_FAILED,
+        )
     return list(chosen)

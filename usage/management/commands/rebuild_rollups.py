@@ -29,9 +29,20 @@ class Command(BaseCommand):
     help = "Recompute every rollup from the events of a range of days, while collection goes on."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--from", dest="first", type=_day, required=True, metavar="DAY", help="first day, in the installation's zone")
-        parser.add_argument("--to", dest="last", type=_day, required=True, metavar="DAY", help="last day, included")
-        parser.add_argument("--check", action="store_true", help="only compare, and say what differs")
+        parser.add_argument(
+            "--from",
+            dest="first",
+            type=_day,
+            required=True,
+            metavar="DAY",
+            help="first day, in the installation's zone",
+        )
+        parser.add_argument(
+            "--to", dest="last", type=_day, required=True, metavar="DAY", help="last day, included"
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="only compare, and say what differs"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["last"] < options["first"]:

@@ -16,15 +16,24 @@ EXIT_STILL_DEAD = 1
 class Command(BaseCommand):
     """Replay pending dead letters; those that still cannot be stored stay."""
 
-    help = "Replay pending dead letters after a fix, all or chosen ones. Exit code 1 if some still cannot be stored."
+    help = (
+        "Replay pending dead letters after a fix, all or chosen ones. Exit code 1 if some still"
+        " cannot be stored."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
         parser.add_argument("--id", type=int, nargs="+", metavar="ID", help="only these")
-        parser.add_argument("--reason", choices=DeadLetter.Reason.values, help="only those that could not be stored for this reason")
+        parser.add_argument(
+            "--reason",
+            choices=DeadLetter.Reason.values,
+            help="only those that could not be stored for this reason",
+        )
         parser.add_argument("--upstream", metavar="NAME", help="only those of this upstream")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--list", action="store_true", help="list them as JSON lines and change nothing")
+        what.add_argument(
+            "--list", action="store_true", help="list them as JSON lines and change nothing"
+        )
         what.add_argument("--discard", metavar="WHY", help="give them up for this reason instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,7 +57,11 @@ class Command(BaseCommand):
 
 
 def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
-    letters = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).select_related("upstream").order_by("pk")
+    letters = (
+        DeadLetter.objects.filter(state=DeadLetter.State.PENDING)
+        .select_related("upstream")
+        .order_by("pk")
+    )
     if options["id"]:
         letters = letters.filter(pk__in=options["id"])
     if options["reason"]:
@@ -60,6 +73,12 @@ def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
 
 def _line(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.pk, "upstream": letter.upstream.name, "reason": letter.reason, "detail": letter.detail,
-        "bytes": letter.payload_bytes, "batch": letter.batch, "position": letter.position, "createdAt": letter.created_at.isoformat(),
-    }  # fmt: skip
+        "id": letter.pk,
+        "upstream": letter.upstream.name,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "bytes": letter.payload_bytes,
+        "batch": letter.batch,
+        "position": letter.position,
+        "createdAt": letter.created_at.isoformat(),
+    }

@@ -9,13 +9,28 @@ from django.db import connection
 
 from management_proxy.models import Upstream, UpstreamBreaker
 from management_proxy.proxy.limits import breaker_rows
-from management_proxy.proxy.limits.breaker import FEWEST_ATTEMPTS, FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, WINDOW_SECONDS, Circuit, State, Window
+from management_proxy.proxy.limits.breaker import (
+    FEWEST_ATTEMPTS,
+    FIRST_OPEN_SECONDS,
+    LONGEST_OPEN_SECONDS,
+    WINDOW_SECONDS,
+    Circuit,
+    State,
+    Window,
+)
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams.registry import find_upstream
 from monitoring import health
 from monitoring.models import AuditEntry
 from tests.factories import make_upstream
-from tests.management_proxy.proxied import URL, asked, fault, forget_everything, signed_in, upstream_of
+from tests.management_proxy.proxied import (
+    URL,
+    asked,
+    fault,
+    forget_everything,
+    signed_in,
+    upstream_of,
+)
 
 
 def trips(outcomes: list[tuple[float, bool]]) -> bool:
@@ -87,14 +102,21 @@ def test_it_opens_tries_and_closes(simulator):
 
 @pytest.mark.django_db
 def test_refusal_tells_when_to_come_again(simulator):
-    UpstreamBreaker.objects.create(upstream=Upstream.objects.get(), state=State.OPEN, until=datetime.now(UTC) + timedelta(seconds=30))
+    UpstreamBreaker.objects.create(
+        upstream=Upstream.objects.get(),
+        state=State.OPEN,
+        until=datetime.now(UTC) + timedelta(seconds=30),
+    )
     response = signed_in().get(URL + "ws-auth")
     assert (response.status_code, response.json()["error"]["attempts"]) == (503, 0)
     assert 29 <= int(response["Retry-After"]) <= 31
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("kind", "fields"), [("status", {"status": 500}), ("status", {"status": 429}), ("huge", {"bytes": 100_000})])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("status", {"status": 500}), ("status", {"status": 429}), ("huge", {"bytes": 100_000})],
+)
 def test_answers_that_prove_the_upstream_alive_do_not_open_it(simulator, kind, fields):
     fault(simulator, kind, "ws-auth", count=None, **fields)
     staff = signed_in()
@@ -139,14 +161,21 @@ def test_of_many_callers_one_wins_the_trial():
 @pytest.mark.django_db
 def test_trial_that_tells_nothing_lets_the_next_one_try(simulator):
     upstream = Upstream.objects.get()
-    UpstreamBreaker.objects.create(upstream=upstream, state=State.OPEN, until=datetime.now(UTC), strikes=1)
+    UpstreamBreaker.objects.create(
+        upstream=upstream, state=State.OPEN, until=datetime.now(UTC), strikes=1
+    )
     breaker_rows.report(breaker_rows.admit(find_upstream()), None)
     assert breaker_rows.admit(find_upstream()).trial is not None
 
 
 @pytest.mark.django_db
 def test_open_breaker_is_a_finding_shown_and_closed_by_staff(simulator):
-    UpstreamBreaker.objects.create(upstream=Upstream.objects.get(), state=State.OPEN, until=datetime.now(UTC) + timedelta(seconds=30), reason="status 503")
+    UpstreamBreaker.objects.create(
+        upstream=Upstream.objects.get(),
+        state=State.OPEN,
+        until=datetime.now(UTC) + timedelta(seconds=30),
+        reason="status 503",
+    )
     (finding,) = [found for found in health.findings() if found.check == "breaker"]
     assert "status 503" in finding.why
     staff = signed_in()
@@ -154,4 +183,9 @@ def test_open_breaker_is_a_finding_shown_and_closed_by_staff(simulator):
     staff.post(f"/monitoring/breakers/{Upstream.objects.get().pk}/close/")
     assert ask(staff) == ["passed"]
     assert AuditEntry.objects.get().action == "breaker.closed"
-    assert signed_in(staff=False).post(f"/monitoring/breakers/{Upstream.objects.get().pk}/close/").status_code == 403
+    assert (
+        signed_in(staff=False)
+        .post(f"/monitoring/breakers/{Upstream.objects.get().pk}/close/")
+        .status_code
+        == 403
+    )

@@ -25,7 +25,9 @@ def fill(bulkhead: Bulkhead, upstream: int) -> int:
         return taken
 
 
-@pytest.mark.parametrize(("threads", "one", "all_together"), [(1, 1, 1), (2, 1, 1), (4, 2, 3), (8, 4, 6), (16, 8, 12)])
+@pytest.mark.parametrize(
+    ("threads", "one", "all_together"), [(1, 1, 1), (2, 1, 1), (4, 2, 3), (8, 4, 6), (16, 8, 12)]
+)
 def test_one_upstream_gets_half_and_all_together_leave_a_quarter(threads, one, all_together):
     bulkhead = Bulkhead(threads)
     assert fill(bulkhead, 1) == one
@@ -65,7 +67,11 @@ def test_fifty_hanging_calls_leave_the_pages_alone(server):
         release.wait(30)
         told.answer(b'{"debug":false}')
 
-    with scripted_upstream(script) as upstream, browser(server) as staff, ThreadPoolExecutor(50) as callers:
+    with (
+        scripted_upstream(script) as upstream,
+        browser(server) as staff,
+        ThreadPoolExecutor(50) as callers,
+    ):
         make_upstream(management_url=upstream.management_url)
         answers = [callers.submit(staff.get, "debug", timeout=60) for _ in range(50)]
         for _ in range(8):
@@ -76,4 +82,7 @@ def test_fifty_hanging_calls_leave_the_pages_alone(server):
         statuses = [answer.result().status_code for answer in answers]
     assert (statuses.count(200), statuses.count(503), len(upstream.requests)) == (8, 42, 8)
     refused = next(answer.result() for answer in answers if answer.result().status_code == 503)
-    assert (refused.json()["error"]["code"], refused.headers["Retry-After"]) == ("BULKHEAD_FULL", "2")
+    assert (refused.json()["error"]["code"], refused.headers["Retry-After"]) == (
+        "BULKHEAD_FULL",
+        "2",
+    )

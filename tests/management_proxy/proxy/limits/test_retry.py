@@ -10,7 +10,14 @@ from management_proxy.proxy.limits import retry
 from management_proxy.proxy.limits.retry import Outcome, RetryBudget, pause_before_next
 from management_proxy.proxy.rules.policies import Policy, rows_for_path
 from management_proxy.simulator import running_simulator
-from tests.management_proxy.proxied import URL, asked, fault, forget_everything, signed_in, upstream_of
+from tests.management_proxy.proxied import (
+    URL,
+    asked,
+    fault,
+    forget_everything,
+    signed_in,
+    upstream_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +26,19 @@ def policy(path: str = "debug", method: str = "GET") -> Policy:
     return next(row for row in rows_for_path(path) if method in row.methods)
 
 
-REPEATABLE = [Outcome(error=Unreachable()), Outcome(error=Broken()), Outcome(error=TookTooLong("connect")), *(Outcome(status=s) for s in (502, 503, 504))]
+REPEATABLE = [
+    Outcome(error=Unreachable()),
+    Outcome(error=Broken()),
+    Outcome(error=TookTooLong("connect")),
+    *(Outcome(status=s) for s in (502, 503, 504)),
+]
 FINAL = [
-    Outcome(error=TookTooLong("first_byte")), Outcome(error=TookTooLong("idle")), Outcome(error=TookTooLong("total")), Outcome(error=AnswerTooBig()),
+    Outcome(error=TookTooLong("first_byte")),
+    Outcome(error=TookTooLong("idle")),
+    Outcome(error=TookTooLong("total")),
+    Outcome(error=AnswerTooBig()),
     *(Outcome(status=status) for status in (200, 400, 401, 403, 404, 408, 409, 429, 500, 501)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("outcome", REPEATABLE)
@@ -41,9 +56,19 @@ def test_everything_else_is_not_repeated(outcome):
     assert pause_before_next(policy(), outcome, 1, 10) is None
 
 
-@pytest.mark.parametrize(("path", "method"), [("debug", "PUT"), ("codex-auth-url", "GET"), ("auth-files", "DELETE"), ("reset-quota", "POST")])
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("debug", "PUT"),
+        ("codex-auth-url", "GET"),
+        ("auth-files", "DELETE"),
+        ("reset-quota", "POST"),
+    ],
+)
 def test_writes_and_starts_are_never_repeated(path, method):
-    assert [pause_before_next(policy(path, method), outcome, 1, 10) for outcome in REPEATABLE] == [None] * len(REPEATABLE)
+    assert [pause_before_next(policy(path, method), outcome, 1, 10) for outcome in REPEATABLE] == [
+        None
+    ] * len(REPEATABLE)
 
 
 def test_retry_after_is_honoured_or_ends_it():

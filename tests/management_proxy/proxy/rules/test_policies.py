@@ -5,10 +5,25 @@ from collections.abc import Callable
 
 import pytest
 
-from management_proxy.proxy.rules.policies import NEVER, POLICIES, READ_SECRETS, BodyRule, Effect, Form, Mask, Policy, Role, rows_for_path
+from management_proxy.proxy.rules.policies import (
+    NEVER,
+    POLICIES,
+    READ_SECRETS,
+    BodyRule,
+    Effect,
+    Form,
+    Mask,
+    Policy,
+    Role,
+    rows_for_path,
+)
 from tests.management_proxy.contract_routes import ROUTES, Route
 
-REFUSED = [route for route in ROUTES if any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", never), str(route)) for never in NEVER)]
+REFUSED = [
+    route
+    for route in ROUTES
+    if any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", never), str(route)) for never in NEVER)
+]
 PASSED = [route for route in ROUTES if route not in REFUSED]
 # Personal data, or what belongs to who asked for it; no secrets of the upstream.
 NOT_MASKED = {"auth-files", "request-error-logs/{log}", "request-log-by-id/{id}"}
@@ -16,7 +31,11 @@ NOT_MASKED = {"auth-files", "request-error-logs/{log}", "request-log-by-id/{id}"
 
 def rows_of(route: Route) -> list[Policy]:
     """The plain rows of a route."""
-    return [row for row in rows_for_path(route.path) if route.method in row.methods and row.form is Form.PLAIN]
+    return [
+        row
+        for row in rows_for_path(route.path)
+        if route.method in row.methods and row.form is Form.PLAIN
+    ]
 
 
 def wrong(claim: Callable[[Route, Policy], bool], routes: list[Route] = PASSED) -> list[str]:
@@ -41,7 +60,12 @@ def test_every_other_route_of_the_contract_has_one_plain_row():
 
 def test_every_row_is_a_route_of_the_contract():
     offered = {(route.method, row) for route in PASSED for row in rows_for_path(route.path)}
-    assert [str(policy) for policy in POLICIES for method in policy.methods if (method, policy) not in offered] == []
+    assert [
+        str(policy)
+        for policy in POLICIES
+        for method in policy.methods
+        if (method, policy) not in offered
+    ] == []
 
 
 def test_limits_are_those_that_the_contract_suggests():
@@ -49,34 +73,68 @@ def test_limits_are_those_that_the_contract_suggests():
 
 
 def test_only_reads_that_may_be_repeated_are_retried():
-    assert wrong(lambda route, row: row.retries == (route.repeatable and row.effect is Effect.READ)) == []
+    assert (
+        wrong(lambda route, row: row.retries == (route.repeatable and row.effect is Effect.READ))
+        == []
+    )
 
 
 def test_what_rewrites_the_configuration_goes_through_the_funnel():
     rewriting = [route for route in PASSED if route.rewrites]
-    assert wrong(lambda route, row: row.writes_through_funnel or route.path.startswith("plugins/"), rewriting) == []
+    assert (
+        wrong(
+            lambda route, row: row.writes_through_funnel or route.path.startswith("plugins/"),
+            rewriting,
+        )
+        == []
+    )
 
 
 def test_whatever_is_no_get_is_a_write_audited_and_never_retried():
     writes = [policy for policy in POLICIES if policy.methods != ("GET",)]
-    assert [str(p) for p in writes if p.effect is not Effect.WRITE or not p.audited or p.retries] == []
+    assert [
+        str(p) for p in writes if p.effect is not Effect.WRITE or not p.audited or p.retries
+    ] == []
 
 
 def test_secrets_are_masked_or_need_a_permission():
     secret = [route for route in PASSED if route.secret and route.method == "GET"]
-    assert wrong(lambda _, row: bool(row.masks or row.permission == READ_SECRETS or row.effect is Effect.START or row.path in NOT_MASKED), secret) == []
+    assert (
+        wrong(
+            lambda _, row: bool(
+                row.masks
+                or row.permission == READ_SECRETS
+                or row.effect is Effect.START
+                or row.path in NOT_MASKED
+            ),
+            secret,
+        )
+        == []
+    )
 
 
 def test_every_destructive_form_needs_a_permission_and_a_confirmation():
-    forms = {(policy.path, policy.form) for policy in POLICIES if policy.form and policy.permission and policy.confirmation}
-    lists = [policy.path for policy in POLICIES if policy.body is BodyRule.KEY_LIST and not policy.form]
-    maps = [policy.path for policy in POLICIES if policy.body is BodyRule.PROVIDER_MAP and not policy.form]
+    forms = {
+        (policy.path, policy.form)
+        for policy in POLICIES
+        if policy.form and policy.permission and policy.confirmation
+    }
+    lists = [
+        policy.path for policy in POLICIES if policy.body is BodyRule.KEY_LIST and not policy.form
+    ]
+    maps = [
+        policy.path
+        for policy in POLICIES
+        if policy.body is BodyRule.PROVIDER_MAP and not policy.form
+    ]
     emptied = {(path, Form.EMPTY) for path in (*lists, *maps)}
     assert (len(lists), len(maps)) == (8, 3)
     assert (
         forms
         == {(p.path, p.form) for p in POLICIES if p.form}
-        == {("auth-files", Form.ALL), ("config.yaml", Form.EMPTY)} | emptied | {(path, Form.INDEX) for path in lists}
+        == {("auth-files", Form.ALL), ("config.yaml", Form.EMPTY)}
+        | emptied
+        | {(path, Form.INDEX) for path in lists}
     )
 
 
@@ -91,7 +149,19 @@ def test_only_logins_are_open_to_others_than_staff():
 
 
 @pytest.mark.parametrize(
-    "path", ["usage", "usage/export", "x", "config/", "CONFIG", "api-keys/0", "auth-url", "-auth-url", "plugins/a/b/config", "request-log-by-id/a.b"]
+    "path",
+    [
+        "usage",
+        "usage/export",
+        "x",
+        "config/",
+        "CONFIG",
+        "api-keys/0",
+        "auth-url",
+        "-auth-url",
+        "plugins/a/b/config",
+        "request-log-by-id/a.b",
+    ],
 )
 def test_unlisted_paths_have_no_row(path):
     assert not rows_for_path(path)

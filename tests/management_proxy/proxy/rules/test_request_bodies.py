@@ -24,7 +24,14 @@ def test_list_that_ends_up_empty_is_known(path, body, form):
 
 
 @pytest.mark.parametrize(
-    "body", ['{"index":0,"value":{"api-key":"","base-url":"https://x"}}', '{"index":0,"value":{"priority":1}}', '{"value":null}', "[]", "5"]
+    "body",
+    [
+        '{"index":0,"value":{"api-key":"","base-url":"https://x"}}',
+        '{"index":0,"value":{"priority":1}}',
+        '{"value":null}',
+        "[]",
+        "5",
+    ],
 )
 def test_patch_that_leaves_the_entry_passes(body):
     assert form_of_body(BodyRule.KEY_PATCH, "claude-api-key", body.encode()) is Form.PLAIN

@@ -18,7 +18,10 @@ def masked(mask: Mask, document: object) -> object:
     [
         ({"api-keys": ["sk-long-client-key", "short"]}, {"api-keys": ["…-key", "…"]}),
         ({"api-keys": None}, {"api-keys": None}),
-        ({"x": [{"api-key": "sk-ant-000011112222", "base-url": "http://h/v1"}]}, {"x": [{"api-key": "…2222", "base-url": "http://h/v1"}]}),
+        (
+            {"x": [{"api-key": "sk-ant-000011112222", "base-url": "http://h/v1"}]},
+            {"x": [{"api-key": "…2222", "base-url": "http://h/v1"}]},
+        ),
         ({"headers": {"X-Whatever": "anything at all"}}, {"headers": {"X-Whatever": "… all"}}),
         ({"proxy-url": "socks5://user:pass@host:1"}, {"proxy-url": "socks5://…@host:1"}),
         ({"max-retry-credentials": 3, "token": ""}, {"max-retry-credentials": 3, "token": ""}),
@@ -29,29 +32,54 @@ def test_named_secrets_are_masked(before, after):
 
 
 def test_keys_in_names_are_masked_and_stay_apart():
-    before = {"claude": {"http://h|sk-ant-aaaaaaaa1111": {"success": 1}, "http://h|sk-ant-bbbbbbbb1111": {"success": 2}}}
-    assert masked(Mask.KEYS_IN_NAMES, before) == {"claude": {"http://h|…1111": {"success": 1}, "http://h|…1111 (2)": {"success": 2}}}
+    before = {
+        "claude": {
+            "http://h|sk-ant-aaaaaaaa1111": {"success": 1},
+            "http://h|sk-ant-bbbbbbbb1111": {"success": 2},
+        }
+    }
+    assert masked(Mask.KEYS_IN_NAMES, before) == {
+        "claude": {"http://h|…1111": {"success": 1}, "http://h|…1111 (2)": {"success": 2}}
+    }
 
 
 @pytest.mark.parametrize("mask", [Mask.NAMED, Mask.CLIENT_KEYS, Mask.KEYS_IN_NAMES, Mask.LOG_LINES])
 def test_secret_where_the_contract_has_none_is_masked_too(mask):
-    assert masked(mask, {"api-keys": ["sk-client-key-0001"], "lines": []}) == {"api-keys": ["…0001"], "lines": []}
+    assert masked(mask, {"api-keys": ["sk-client-key-0001"], "lines": []}) == {
+        "api-keys": ["…0001"],
+        "lines": [],
+    }
 
 
 def test_values_in_log_lines_are_masked():
-    before = {"lines": ['200 | DELETE "/v0/management/api-keys?value=sk-client-secret-1"', "GET /x?a=1"], "line-count": 2}
-    after = {"lines": ['200 | DELETE "/v0/management/api-keys?value=…et-1"', "GET /x?a=1"], "line-count": 2}
+    before = {
+        "lines": ['200 | DELETE "/v0/management/api-keys?value=sk-client-secret-1"', "GET /x?a=1"],
+        "line-count": 2,
+    }
+    after = {
+        "lines": ['200 | DELETE "/v0/management/api-keys?value=…et-1"', "GET /x?a=1"],
+        "line-count": 2,
+    }
     assert masked(Mask.LOG_LINES, before) == after
 
 
 def test_yaml_keeps_its_meaning_without_secrets_and_comments():
-    text = b"# old: sk-commented-out-key\napi-keys:\n  - sk-client-key-aaaa\nport: 8317\nclaude-api-key:\n  - api-key: sk-ant-key-bbbb\n    weight: 2\n"
+    text = (
+        b"# old: sk-commented-out-key\napi-keys:\n  - sk-client-key-aaaa\nport:"
+        b" 8317\nclaude-api-key:\n  - api-key: sk-ant-key-bbbb\n    weight: 2\n"
+    )
     after = masked_answer(Mask.YAML, text)
-    assert yaml.safe_load(after) == {"api-keys": ["…aaaa"], "port": 8317, "claude-api-key": [{"api-key": "…bbbb", "weight": 2}]}
+    assert yaml.safe_load(after) == {
+        "api-keys": ["…aaaa"],
+        "port": 8317,
+        "claude-api-key": [{"api-key": "…bbbb", "weight": 2}],
+    }
     assert b"commented" not in after
 
 
-@pytest.mark.parametrize("mask", [Mask.NAMED, Mask.CLIENT_KEYS, Mask.KEYS_IN_NAMES, Mask.LOG_LINES, Mask.YAML])
+@pytest.mark.parametrize(
+    "mask", [Mask.NAMED, Mask.CLIENT_KEYS, Mask.KEYS_IN_NAMES, Mask.LOG_LINES, Mask.YAML]
+)
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[" * 100_000, b"\x00: ["])
 def test_what_cannot_be_read_does_not_pass(mask, body):
     with pytest.raises(Unmaskable):
@@ -59,6 +87,8 @@ def test_what_cannot_be_read_does_not_pass(mask, body):
 
 
 def test_yaml_that_names_itself_a_billion_times_does_not_pass():
-    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    lines = ["a0: &a0 [x]"] + [
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)
+    ]
     with pytest.raises(Unmaskable):
         masked_answer(Mask.YAML, "\n".join(lines).encode())

@@ -32,14 +32,25 @@ def test_all_wins_over_names_and_erases_everything(app: SimulatedUpstream) -> No
 
 def test_filters_are_anded(app: SimulatedUpstream) -> None:
     index = value_of(manage(app, "GET", f"auth-files?name={NAME}"))["files"][0]["auth_index"]
-    assert len(value_of(manage(app, "GET", f"auth-files?name={NAME}&auth_index={index}"))["files"]) == 1
-    assert value_of(manage(app, "GET", f"auth-files?name=other.json&auth_index={index}")) == {"files": []}
+    assert (
+        len(value_of(manage(app, "GET", f"auth-files?name={NAME}&auth_index={index}"))["files"])
+        == 1
+    )
+    assert value_of(manage(app, "GET", f"auth-files?name=other.json&auth_index={index}")) == {
+        "files": []
+    }
 
 
 def test_hyphenated_and_nested_fields(app: SimulatedUpstream) -> None:
-    assert _patch(app, **{"proxy-url": "direct", "a.b": 1, "headers": {"X": "1", "Y": ""}}) == {"status": "ok"}
+    assert _patch(app, **{"proxy-url": "direct", "a.b": 1, "headers": {"X": "1", "Y": ""}}) == {
+        "status": "ok"
+    }
     content = _content(app)
-    assert (content["proxy_url"], content["a"], content["headers"]) == ("direct", {"b": 1}, {"X": "1"})
+    assert (content["proxy_url"], content["a"], content["headers"]) == (
+        "direct",
+        {"b": 1},
+        {"X": "1"},
+    )
 
 
 def test_the_canonical_spelling_wins_and_equal_rank_is_refused(app: SimulatedUpstream) -> None:
@@ -86,24 +97,39 @@ def test_counters_survive_changes_but_not_a_new_life(app: SimulatedUpstream) -> 
     assert app.state.results.total(index) == (0, 0)
 
 
-def test_a_key_of_the_configuration_is_disabled_by_excluding_all_models(app: SimulatedUpstream) -> None:
+def test_a_key_of_the_configuration_is_disabled_by_excluding_all_models(
+    app: SimulatedUpstream,
+) -> None:
     from management_proxy.simulator.keys.families import FAMILIES
     from management_proxy.simulator.keys.lists import credential_id
 
     entry = app.state.store.memory["claude-api-key"][0]
     name = credential_id(FAMILIES["claude-api-key"], entry)
     told = value_of(manage(app, "PATCH", "auth-files/status", {"name": name, "disabled": True}))
-    assert told == {"disabled": True, "excluded_pattern": "*", "status": "ok", "via": "config:excluded-models"}
+    assert told == {
+        "disabled": True,
+        "excluded_pattern": "*",
+        "status": "ok",
+        "via": "config:excluded-models",
+    }
     shown = value_of(manage(app, "GET", "claude-api-key"))["claude-api-key"][0]
     assert shown["excluded-models"] == ["*"]
     manage(app, "PATCH", "auth-files/status", {"name": name, "disabled": False})
-    assert "excluded-models" not in value_of(manage(app, "GET", "claude-api-key"))["claude-api-key"][0]
+    assert (
+        "excluded-models" not in value_of(manage(app, "GET", "claude-api-key"))["claude-api-key"][0]
+    )
 
 
 def test_vertex_import(app: SimulatedUpstream) -> None:
     account = json.dumps({"project_id": "p", "client_email": "s@p.example.com", "private_key": "x"})
-    form = f'--b\r\nContent-Disposition: form-data; name="file"; filename="s.json"\r\n\r\n{account}\r\n--b--\r\n'
-    headers = {"authorization": f"Bearer {app.options.key}", "content-type": "multipart/form-data; boundary=b"}
+    form = (
+        '--b\r\nContent-Disposition: form-data; name="file";'
+        f' filename="s.json"\r\n\r\n{account}\r\n--b--\r\n'
+    )
+    headers = {
+        "authorization": f"Bearer {app.options.key}",
+        "content-type": "multipart/form-data; boundary=b",
+    }
     told = value_of(ask(app, "POST", "/v0/management/vertex/import", form, headers))
     assert told["auth-file"] == "/CLIProxyAPI/auths/vertex-p.json"
     assert (told["location"], told["project_id"]) == ("us-central1", "p")

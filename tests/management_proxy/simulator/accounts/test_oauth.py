@@ -37,7 +37,10 @@ def test_a_login_waits_succeeds_and_is_forgotten(app: SimulatedUpstream, clock: 
     clock.advance(1)
     assert _poll(app, state) == {"status": "ok"}
     assert len(_emails(app) - before) == 1
-    assert _deliver(app, state=state, code="c") == {"error": "oauth flow is already completed", "status": "error"}
+    assert _deliver(app, state=state, code="c") == {
+        "error": "oauth flow is already completed",
+        "status": "error",
+    }
     clock.advance(61)
     assert _poll(app, state) == {"error": "unknown or expired state", "status": "error"}
 

@@ -56,7 +56,9 @@ def test_a_cut_in_the_body_is_noticed(sim: RunningSimulator, client: httpx.Clien
 
 
 @pytest.mark.parametrize("kind", ["hang_before_headers", "hang_after_headers"])
-def test_a_hang_is_ended_by_the_client_and_has_popped(sim: RunningSimulator, client: httpx.Client, kind: str) -> None:
+def test_a_hang_is_ended_by_the_client_and_has_popped(
+    sim: RunningSimulator, client: httpx.Client, kind: str
+) -> None:
     _order(sim, client, kind=kind)
     with pytest.raises(httpx.ReadTimeout):
         _pop(sim, client, timeout=0.2)
@@ -77,7 +79,9 @@ def test_a_reset_may_come_after_the_pop(sim: RunningSimulator, client: httpx.Cli
     assert _pop(sim, client).json() == []
 
 
-def test_a_status_is_answered_so_many_times_and_only_where_ordered(sim: RunningSimulator, client: httpx.Client) -> None:
+def test_a_status_is_answered_so_many_times_and_only_where_ordered(
+    sim: RunningSimulator, client: httpx.Client
+) -> None:
     _order(sim, client, kind="status", status=502, body="<html>", path="*/usage-queue", count=2)
     assert client.get(f"{sim.management_url}/debug").status_code == 200
     assert [_pop(sim, client).status_code for _ in range(3)] == [502, 502, 200]
@@ -102,9 +106,13 @@ def test_an_unknown_fault_is_refused(sim: RunningSimulator, client: httpx.Client
     assert client.post(f"{sim.url}/__control/faults", json={"kind": "wish"}).status_code == 400
 
 
-def test_every_hostile_element_is_valid_json_over_http(sim: RunningSimulator, client: httpx.Client) -> None:
+def test_every_hostile_element_is_valid_json_over_http(
+    sim: RunningSimulator, client: httpx.Client
+) -> None:
     kinds = [*(kind for kind in MAKERS if kind != "deep"), "duplicate"]
-    client.post(f"{sim.url}/__control/hostile", json={"kinds": kinds, "bytes": 5000}).raise_for_status()
+    client.post(
+        f"{sim.url}/__control/hostile", json={"kinds": kinds, "bytes": 5000}
+    ).raise_for_status()
     page = client.get(f"{sim.management_url}/usage-queue?count=100")
     elements = page.json()
     assert len(elements) == len(kinds)
@@ -122,11 +130,16 @@ def test_a_five_megabyte_event(sim: RunningSimulator, client: httpx.Client) -> N
     assert len(_pop(sim, client).content) > 5_000_000
 
 
-def test_state_counts_attempts_by_route_and_status(sim: RunningSimulator, client: httpx.Client) -> None:
+def test_state_counts_attempts_by_route_and_status(
+    sim: RunningSimulator, client: httpx.Client
+) -> None:
     _pop(sim, client)
     httpx.get(f"{sim.management_url}/debug", trust_env=False)
     state = client.get(f"{sim.url}/__control/state").json()
-    assert state["requests"] == {"GET /v0/management/debug 401": 1, "GET /v0/management/usage-queue 200": 1}
+    assert state["requests"] == {
+        "GET /v0/management/debug 401": 1,
+        "GET /v0/management/usage-queue 200": 1,
+    }
     assert state["failed_logins"] == 1
 
 
@@ -138,7 +151,9 @@ def test_sums_of_what_was_handed_out(sim: RunningSimulator, client: httpx.Client
     assert told["sums"]["total_tokens"] == sum(event["tokens"]["total_tokens"] for event in events)
 
 
-def test_a_restart_loses_queue_counters_and_bans(sim: RunningSimulator, client: httpx.Client) -> None:
+def test_a_restart_loses_queue_counters_and_bans(
+    sim: RunningSimulator, client: httpx.Client
+) -> None:
     sim.app.generate(20)
     for _ in range(5):
         httpx.get(f"{sim.management_url}/debug", headers={"Authorization": "no"}, trust_env=False)
@@ -149,15 +164,27 @@ def test_a_restart_loses_queue_counters_and_bans(sim: RunningSimulator, client: 
 
 
 def test_settings(sim: RunningSimulator, client: httpx.Client) -> None:
-    settings = {"retention": 120, "statistics": False, "rate": 0, "latency": 0, "reload_window": 0.5, "failure_rate": 0.5}
+    settings = {
+        "retention": 120,
+        "statistics": False,
+        "rate": 0,
+        "latency": 0,
+        "reload_window": 0.5,
+        "failure_rate": 0.5,
+    }
     client.post(f"{sim.url}/__control/settings", json=settings).raise_for_status()
     config = client.get(f"{sim.management_url}/config").json()
-    assert (config["redis-usage-queue-retention-seconds"], config["usage-statistics-enabled"]) == (120, False)
+    assert (config["redis-usage-queue-retention-seconds"], config["usage-statistics-enabled"]) == (
+        120,
+        False,
+    )
     assert client.post(f"{sim.url}/__control/settings", json={"nonsense": 1}).status_code == 400
 
 
 def test_control_is_for_loopback_and_its_key() -> None:
     with running_simulator(control_key="c") as sim:
         assert httpx.get(f"{sim.url}/__control/state", trust_env=False).status_code == 401
-        with_key = httpx.get(f"{sim.url}/__control/state", headers={"X-Control-Key": "c"}, trust_env=False)
+        with_key = httpx.get(
+            f"{sim.url}/__control/state", headers={"X-Control-Key": "c"}, trust_env=False
+        )
         assert with_key.status_code == 200

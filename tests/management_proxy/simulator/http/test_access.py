@@ -36,7 +36,9 @@ def test_every_form_of_the_key_opens(app: SimulatedUpstream, headers: dict[str, 
 
 
 def test_basic_authorization_is_a_wrong_key(app: SimulatedUpstream) -> None:
-    response = ask(app, "GET", DEBUG, headers={"authorization": "Basic cmlnaHQ=", "x-management-key": "right"})
+    response = ask(
+        app, "GET", DEBUG, headers={"authorization": "Basic cmlnaHQ=", "x-management-key": "right"}
+    )
     assert (response.status, response.body) == (401, b'{"error":"invalid management key"}')
 
 
@@ -54,7 +56,9 @@ def test_a_success_resets_the_count(app: SimulatedUpstream) -> None:
     assert manage(app, "GET", "debug").status == 200
 
 
-def test_failures_without_a_success_add_up_over_hours_of_use(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_failures_without_a_success_add_up_over_hours_of_use(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     for _ in range(5):
         _fail(app, 1)
         clock.advance(3600)
@@ -83,10 +87,18 @@ def test_after_a_ban_the_count_starts_anew(app: SimulatedUpstream, clock: FakeCl
 
 def test_addresses_are_banned_one_by_one_and_anybody_may_claim_one(app: SimulatedUpstream) -> None:
     _fail(app, 5)
-    claimed = {"authorization": "Bearer right", "x-forwarded-for": "nonsense, 198.51.100.7, 203.0.113.9"}
+    claimed = {
+        "authorization": "Bearer right",
+        "x-forwarded-for": "nonsense, 198.51.100.7, 203.0.113.9",
+    }
     assert ask(app, "GET", DEBUG, headers=claimed).status == 200
     _fail(app, 5, {**WRONG, "x-real-ip": "198.51.100.8"})
-    assert ask(app, "GET", DEBUG, headers={"authorization": "right", "x-real-ip": "198.51.100.8"}).status == 403
+    assert (
+        ask(
+            app, "GET", DEBUG, headers={"authorization": "right", "x-real-ip": "198.51.100.8"}
+        ).status
+        == 403
+    )
 
 
 def test_a_claimed_remote_address_is_refused_where_remote_is_not_allowed(clock: FakeClock) -> None:
@@ -157,15 +169,22 @@ def test_health_needs_no_key_and_is_never_banned(app: SimulatedUpstream, method:
     assert (response.status, response.body) == (200, b'{"status":"ok"}' if method == "GET" else b"")
 
 
-def test_models_are_for_client_keys_and_for_everybody_once_there_are_none(app: SimulatedUpstream) -> None:
+def test_models_are_for_client_keys_and_for_everybody_once_there_are_none(
+    app: SimulatedUpstream,
+) -> None:
     key = app.state.store.memory["api-keys"][0]
     assert ask(app, "GET", "/v1/models", headers={}).body == b'{"error":"Missing API key"}'
-    assert ask(app, "GET", "/v1/models", headers={"x-api-key": "no"}).body == b'{"error":"Invalid API key"}'
+    assert (
+        ask(app, "GET", "/v1/models", headers={"x-api-key": "no"}).body
+        == b'{"error":"Invalid API key"}'
+    )
     assert ask(app, "GET", f"/v1/models?key={key}", headers={}).status == 200
     manage(app, "PUT", "api-keys", [])
     assert ask(app, "GET", "/v1/models", headers={}).status == 200
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(1800, "30m0s"), (65, "1m5s"), (45, "45s"), (3661, "1h1m1s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1800, "30m0s"), (65, "1m5s"), (45, "45s"), (3661, "1h1m1s")]
+)
 def test_durations_read_as_in_go(seconds: int, text: str) -> None:
     assert go_duration(seconds) == text

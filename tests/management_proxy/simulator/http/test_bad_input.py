@@ -1,4 +1,5 @@
-"""Nothing that a client sends breaks the simulator; wrong configuration files are refused in Go's words."""
+"""Nothing that a client sends breaks the simulator; wrong configuration files are refused in Go's
+words."""
 
 import http.client
 import json
@@ -8,7 +9,19 @@ import pytest
 from management_proxy.simulator import Options, SimulatedUpstream, running_simulator
 from tests.management_proxy.simulator.replay import FakeClock, ask, value_of
 
-BODIES = (b"", b"null", b"[", b"{}x", b"\xff", b"9" * 5000, b"[" * 3000, b'"s"', b"NaN", b'[{"api-key":{}}]', b'{"value":{"models":5}}')
+BODIES = (
+    b"",
+    b"null",
+    b"[",
+    b"{}x",
+    b"\xff",
+    b"9" * 5000,
+    b"[" * 3000,
+    b'"s"',
+    b"NaN",
+    b'[{"api-key":{}}]',
+    b'{"value":{"models":5}}',
+)
 
 
 @pytest.fixture
@@ -30,7 +43,10 @@ def test_every_route_answers_whatever_comes(app: SimulatedUpstream, body: bytes)
     [
         ("api-keys: 5", "line 1: cannot unmarshal !!int `5` into []string"),
         ("api-keys: [{a: b}]", "line 1: cannot unmarshal !!map into string"),
-        ("debug: true\nremote-management: 5", "line 2: cannot unmarshal !!int `5` into config.RemoteManagement"),
+        (
+            "debug: true\nremote-management: 5",
+            "line 2: cannot unmarshal !!int `5` into config.RemoteManagement",
+        ),
         ("remote-management: {allow-remote: 3}", "line 1: cannot unmarshal !!int `3` into bool"),
         ("claude-api-key: {a: 1}", "line 1: cannot unmarshal !!map into []config.ClaudeApiKey"),
         ("codex-api-key: [5]", "line 1: cannot unmarshal !!int `5` into config.CodexApiKey"),
@@ -60,7 +76,9 @@ def test_a_weight_that_is_too_heavy_is_invalid_configuration(app: SimulatedUpstr
 def test_a_bad_length_is_a_bad_request(length: str) -> None:
     with running_simulator() as sim:
         connection = http.client.HTTPConnection(sim.host, sim.port, timeout=5)
-        connection.request("POST", "/v0/management/oauth-callback", headers={"Content-Length": length})
+        connection.request(
+            "POST", "/v0/management/oauth-callback", headers={"Content-Length": length}
+        )
         response = connection.getresponse()
         assert (response.status, response.read()) == (400, b"400 Bad Request")
         connection.close()

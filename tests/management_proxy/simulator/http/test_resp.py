@@ -11,7 +11,10 @@ import pytest
 from management_proxy.simulator import RunningSimulator, running_simulator
 from tests.management_proxy.simulator.replay import RECORDED_KEY, RECORDINGS, recorded_preset
 
-LINES = [json.loads(line) for line in (RECORDINGS / "resp.jsonl").read_text(encoding="utf-8").splitlines()]
+LINES = [
+    json.loads(line)
+    for line in (RECORDINGS / "resp.jsonl").read_text(encoding="utf-8").splitlines()
+]
 DEADLINE = 5.0
 
 
@@ -29,7 +32,10 @@ class Wire:
 
     def say(self, *words: str) -> None:
         parts = [word.encode() for word in words]
-        self.send(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts))
+        self.send(
+            b"*%d\r\n" % len(parts)
+            + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+        )
 
     def send(self, payload: bytes) -> None:
         self.socket.sendall(payload)
@@ -72,10 +78,14 @@ def _events_in(reply: str) -> list[bytes]:
 
 @pytest.mark.parametrize("name", ["pop", "errors", "subscribe"])
 def test_answers_as_recorded(sim: RunningSimulator, wire: Callable[[], Wire], name: str) -> None:
-    conversation = next(list(lines) for key, lines in groupby(LINES, lambda line: line["name"]) if key == name)
+    conversation = next(
+        list(lines) for key, lines in groupby(LINES, lambda line: line["name"]) if key == name
+    )
     connection = wire()
     if name == "pop":
-        sim.app.state.queue.push(event for line in conversation for event in _events_in(line["received"]))
+        sim.app.state.queue.push(
+            event for line in conversation for event in _events_in(line["received"])
+        )
     for line in conversation:
         if line["sent"]:
             connection.send(line["sent"].encode())
@@ -84,7 +94,9 @@ def test_answers_as_recorded(sim: RunningSimulator, wire: Callable[[], Wire], na
         connection.expect(line["received"].encode())
 
 
-def test_before_auth_everything_is_refused_and_counts(sim: RunningSimulator, wire: Callable[[], Wire]) -> None:
+def test_before_auth_everything_is_refused_and_counts(
+    sim: RunningSimulator, wire: Callable[[], Wire]
+) -> None:
     connection = wire()
     for _ in range(4):
         connection.expect(b"-NOAUTH Authentication required.\r\n", "PING")
@@ -112,7 +124,10 @@ def test_auth(wire: Callable[[], Wire], words: tuple[str, ...], reply: bytes) ->
         (("RPOP",), b"-ERR wrong number of arguments for 'rpop' command\r\n"),
         (("LPOP", " USAGE "), b"$-1\r\n"),
         (("LPOP", "usage", "x"), b"-ERR value is not an integer or out of range\r\n"),
-        (("SUBSCRIBE", "usage", "errors"), b"-ERR wrong number of arguments for 'subscribe' command\r\n"),
+        (
+            ("SUBSCRIBE", "usage", "errors"),
+            b"-ERR wrong number of arguments for 'subscribe' command\r\n",
+        ),
     ],
 )
 def test_commands(wire: Callable[[], Wire], words: tuple[str, ...], reply: bytes) -> None:
@@ -128,7 +143,9 @@ def test_empty_array_and_broken_protocol(wire: Callable[[], Wire]) -> None:
     assert connection.hear(1) == b""
 
 
-def test_reload_is_announced_to_subscribers(sim: RunningSimulator, wire: Callable[[], Wire]) -> None:
+def test_reload_is_announced_to_subscribers(
+    sim: RunningSimulator, wire: Callable[[], Wire]
+) -> None:
     connection = wire().login()
     connection.expect(b"*3\r\n$9\r\nsubscribe\r\n$5\r\nusage\r\n:1\r\n", "SUBSCRIBE", "usage")
     connection.expect(b'*3\r\n$7\r\nmessage\r\n$5\r\nusage\r\n$24\r\n{"support_refresh":true}\r\n')
@@ -145,7 +162,9 @@ def test_quit_ends_a_subscription(sim: RunningSimulator, wire: Callable[[], Wire
     _wait_for(lambda: sim.app.state.queue.subscriber_count("errors") == 0)
 
 
-def test_failed_attempts_are_told_on_the_errors_channel(sim: RunningSimulator, wire: Callable[[], Wire]) -> None:
+def test_failed_attempts_are_told_on_the_errors_channel(
+    sim: RunningSimulator, wire: Callable[[], Wire]
+) -> None:
     connection = wire().login()
     connection.expect(b"*3\r\n$9\r\nsubscribe\r\n$6\r\nerrors\r\n:1\r\n", "SUBSCRIBE", "errors")
     sim.app.state.traffic.failure_rate = 1.0

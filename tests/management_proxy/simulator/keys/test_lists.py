@@ -14,7 +14,9 @@ LAX = ("claude-api-key", "codex-api-key", "xai-api-key", "vertex-api-key")
 
 @pytest.fixture
 def app(clock: FakeClock) -> SimulatedUpstream:
-    return SimulatedUpstream(Options(clock=clock, reload_window=0.0, preset=Preset("api-keys: [a]\n")))
+    return SimulatedUpstream(
+        Options(clock=clock, reload_window=0.0, preset=Preset("api-keys: [a]\n"))
+    )
 
 
 def _put(app: SimulatedUpstream, route: str, entries: Any) -> list[dict[str, Any]]:
@@ -47,7 +49,9 @@ def test_gemini_dedupes_by_more_than_the_key(app: SimulatedUpstream) -> None:
 
 def test_vertex_drops_models_without_both_name_and_alias(app: SimulatedUpstream) -> None:
     whole = {"name": "m", "alias": "a"}
-    (entry,) = _put(app, "vertex-api-key", [{"api-key": "k", "models": [whole, {"name": "m"}, {"alias": "a"}]}])
+    (entry,) = _put(
+        app, "vertex-api-key", [{"api-key": "k", "models": [whole, {"name": "m"}, {"alias": "a"}]}]
+    )
     assert entry["models"] == [whole]
 
 
@@ -73,15 +77,21 @@ def test_a_prefix_with_a_slash_inside_is_no_prefix(app: SimulatedUpstream) -> No
     assert "prefix" not in entry
 
 
-@pytest.mark.parametrize("value", [{"foo": 1}, {"items": []}, "x", [1], [{"api-key": 5}], [{"headers": []}]])
+@pytest.mark.parametrize(
+    "value", [{"foo": 1}, {"items": []}, "x", [1], [{"api-key": 5}], [{"headers": []}]]
+)
 def test_bad_bodies_are_refused(app: SimulatedUpstream, value: Any) -> None:
     response = manage(app, "PUT", "gemini-api-key", value)
     assert (response.status, response.body) == (400, b'{"error":"invalid body"}')
 
 
 def test_a_heavy_weight_names_its_place_on_put(app: SimulatedUpstream) -> None:
-    response = manage(app, "PUT", "codex-api-key", [{"api-key": "k"}, {"api-key": "l", "weight": 1000001}])
-    assert value_of(response) == {"error": "codex-api-key[1].weight: weight must not exceed 1000000"}
+    response = manage(
+        app, "PUT", "codex-api-key", [{"api-key": "k"}, {"api-key": "l", "weight": 1000001}]
+    )
+    assert value_of(response) == {
+        "error": "codex-api-key[1].weight: weight must not exceed 1000000"
+    }
 
 
 @pytest.mark.parametrize("route", STRICT)
@@ -112,17 +122,25 @@ def test_index_tolerates_junk_and_yields_to_the_key(app: SimulatedUpstream) -> N
 
 
 def test_compat_delete_by_name_removes_all(app: SimulatedUpstream) -> None:
-    entries = [{"name": "n", "base-url": "https://a"}, {"name": "n", "base-url": "https://b"}, {"name": "m", "base-url": "https://c"}]
+    entries = [
+        {"name": "n", "base-url": "https://a"},
+        {"name": "n", "base-url": "https://b"},
+        {"name": "m", "base-url": "https://c"},
+    ]
     _put(app, "openai-compatibility", entries)
     assert manage(app, "DELETE", "openai-compatibility?name=n").status == 200
-    assert value_of(manage(app, "DELETE", "openai-compatibility")) == {"error": "missing name or index"}
+    assert value_of(manage(app, "DELETE", "openai-compatibility")) == {
+        "error": "missing name or index"
+    }
     assert _bases(_list(app, "openai-compatibility")) == ["https://c"]
 
 
 def test_patch_by_match_is_ambiguous_for_gemini_unless_told_apart(app: SimulatedUpstream) -> None:
     _put(app, "gemini-api-key", TWINS)
     change = {"match": "k", "value": {"prefix": "p"}}
-    assert value_of(manage(app, "PATCH", "gemini-api-key", change)) == {"error": "multiple items match; index is required"}
+    assert value_of(manage(app, "PATCH", "gemini-api-key", change)) == {
+        "error": "multiple items match; index is required"
+    }
     assert manage(app, "PATCH", "gemini-api-key?base-url=https://b", change).status == 200
     assert [entry.get("prefix") for entry in _list(app, "gemini-api-key")] == [None, "p"]
 
@@ -166,7 +184,9 @@ def test_disable_cooling_wants_a_boolean(app: SimulatedUpstream) -> None:
         ("openai-compatibility", {"name": "n", "base-url": "https://a"}, {"base-url": ""}),
     ],
 )
-def test_a_patch_that_empties_an_entry_deletes_it(app: SimulatedUpstream, route: str, entry: dict[str, Any], change: dict[str, Any]) -> None:
+def test_a_patch_that_empties_an_entry_deletes_it(
+    app: SimulatedUpstream, route: str, entry: dict[str, Any], change: dict[str, Any]
+) -> None:
     _put(app, route, [entry])
     assert manage(app, "PATCH", route, {"index": 0, "value": change}).status == 200
     assert _list(app, route) == []
@@ -184,22 +204,40 @@ def test_null_empties_the_client_keys(app: SimulatedUpstream) -> None:
 
 def test_a_map_of_the_wrong_shape_clears(app: SimulatedUpstream) -> None:
     manage(app, "PUT", "oauth-request-scoped-errors", {"codex": [{"status": 400}]})
-    assert manage(app, "PUT", "oauth-request-scoped-errors", {"codex": {"status": 400}}).status == 200
-    assert value_of(manage(app, "GET", "oauth-request-scoped-errors")) == {"oauth-request-scoped-errors": None}
+    assert (
+        manage(app, "PUT", "oauth-request-scoped-errors", {"codex": {"status": 400}}).status == 200
+    )
+    assert value_of(manage(app, "GET", "oauth-request-scoped-errors")) == {
+        "oauth-request-scoped-errors": None
+    }
 
 
 def test_maps_are_patched_per_provider(app: SimulatedUpstream) -> None:
-    assert manage(app, "PATCH", "oauth-excluded-models", {"provider": "Codex", "models": ["A*"]}).status == 200
-    assert value_of(manage(app, "GET", "oauth-excluded-models")) == {"oauth-excluded-models": {"codex": ["a*"]}}
-    assert manage(app, "PATCH", "oauth-excluded-models", {"provider": "codex", "models": []}).status == 200
-    assert value_of(manage(app, "DELETE", "oauth-excluded-models?provider=codex")) == {"error": "provider not found"}
+    assert (
+        manage(
+            app, "PATCH", "oauth-excluded-models", {"provider": "Codex", "models": ["A*"]}
+        ).status
+        == 200
+    )
+    assert value_of(manage(app, "GET", "oauth-excluded-models")) == {
+        "oauth-excluded-models": {"codex": ["a*"]}
+    }
+    assert (
+        manage(app, "PATCH", "oauth-excluded-models", {"provider": "codex", "models": []}).status
+        == 200
+    )
+    assert value_of(manage(app, "DELETE", "oauth-excluded-models?provider=codex")) == {
+        "error": "provider not found"
+    }
     assert value_of(manage(app, "DELETE", "oauth-excluded-models")) == {"error": "missing provider"}
 
 
 @pytest.mark.parametrize(("value", "kept"), [(-5, 0), (7, 7)])
 def test_numbers_below_zero_are_lifted(app: SimulatedUpstream, value: int, kept: int) -> None:
     manage(app, "PUT", "logs-max-total-size-mb", {"value": value})
-    assert value_of(manage(app, "GET", "logs-max-total-size-mb")) == {"logs-max-total-size-mb": kept}
+    assert value_of(manage(app, "GET", "logs-max-total-size-mb")) == {
+        "logs-max-total-size-mb": kept
+    }
 
 
 def test_trailing_data_is_ignored_where_the_server_ignores_it(app: SimulatedUpstream) -> None:

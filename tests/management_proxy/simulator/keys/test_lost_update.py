@@ -12,7 +12,9 @@ WINDOW = 0.05
 
 @pytest.fixture
 def app(clock: FakeClock) -> SimulatedUpstream:
-    return SimulatedUpstream(Options(clock=clock, sleep=clock.advance, reload_window=WINDOW, clients=2))
+    return SimulatedUpstream(
+        Options(clock=clock, sleep=clock.advance, reload_window=WINDOW, clients=2)
+    )
 
 
 def _append(app: SimulatedUpstream, key: str) -> Response:
@@ -27,7 +29,9 @@ def _saved(app: SimulatedUpstream) -> list[str]:
     return yaml.safe_load(ask(app, "GET", "/v0/management/config.yaml").body)["api-keys"]
 
 
-def test_a_quick_second_write_is_answered_and_saved_and_vanishes(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_a_quick_second_write_is_answered_and_saved_and_vanishes(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     assert _append(app, "first").status == _append(app, "second").status == 200
     assert "second" in _keys(app)
     clock.advance(WINDOW)
@@ -36,7 +40,9 @@ def test_a_quick_second_write_is_answered_and_saved_and_vanishes(app: SimulatedU
     assert "second" in _saved(app)
 
 
-def test_the_next_write_erases_the_lost_one_from_the_file(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_the_next_write_erases_the_lost_one_from_the_file(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     _append(app, "first")
     _append(app, "second")
     clock.advance(WINDOW)
@@ -61,7 +67,9 @@ def test_lists_of_different_kinds_lose_each_other(app: SimulatedUpstream, clock:
     assert value_of(manage(app, "GET", "claude-api-key"))["claude-api-key"][0]["prefix"] == "x"
 
 
-def test_without_a_pause_about_half_is_lost_and_a_patient_client_keeps_all(clock: FakeClock) -> None:
+def test_without_a_pause_about_half_is_lost_and_a_patient_client_keeps_all(
+    clock: FakeClock,
+) -> None:
     app = SimulatedUpstream(Options(clock=clock, sleep=clock.advance, clients=0))
     for number in range(40):
         _append(app, f"key-{number}")
@@ -76,7 +84,9 @@ def test_without_a_pause_about_half_is_lost_and_a_patient_client_keeps_all(clock
     assert len(_keys(app)) == 41
 
 
-def test_window_grows_with_the_configuration_and_twice_the_write_is_enough(clock: FakeClock) -> None:
+def test_window_grows_with_the_configuration_and_twice_the_write_is_enough(
+    clock: FakeClock,
+) -> None:
     app = SimulatedUpstream(Options(clock=clock, sleep=clock.advance, clients=2))
     small = app.state.store.write_seconds()
     manage(app, "PUT", "api-keys", [f"sk-{number:0120d}" for number in range(600)])
@@ -105,7 +115,9 @@ def test_a_write_races_with_a_replaced_file_too(app: SimulatedUpstream, clock: F
     assert "second" not in _keys(app)
 
 
-def test_statistics_switch_takes_effect_with_the_reload(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_statistics_switch_takes_effect_with_the_reload(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     manage(app, "PUT", "usage-statistics-enabled", {"value": False})
     app.generate(1)
     clock.advance(WINDOW)
@@ -114,7 +126,9 @@ def test_statistics_switch_takes_effect_with_the_reload(app: SimulatedUpstream, 
     assert (len(app.state.queue), app.state.queue.not_recorded) == (1, 1)
 
 
-def test_an_empty_file_is_taken_and_not_noticed_by_the_runtime(app: SimulatedUpstream, clock: FakeClock) -> None:
+def test_an_empty_file_is_taken_and_not_noticed_by_the_runtime(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
     assert ask(app, "PUT", "/v0/management/config.yaml", b"").status == 200
     clock.advance(10)
     assert value_of(manage(app, "GET", "api-keys")) == {"api-keys": None}

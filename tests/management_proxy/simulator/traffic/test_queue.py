@@ -18,7 +18,9 @@ def queue(clock: FakeClock) -> UsageQueue:
     return queue
 
 
-@pytest.mark.parametrize(("seconds", "kept"), [(0, 60), (-1, 60), (59, 59), (3600, 3600), (9999, 3600)])
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(0, 60), (-1, 60), (59, 59), (3600, 3600), (9999, 3600)]
+)
 def test_retention_is_clamped(seconds: int, kept: int) -> None:
     assert clamp_retention(seconds) == kept
 
@@ -39,7 +41,9 @@ def test_a_push_prunes_too(queue: UsageQueue, clock: FakeClock) -> None:
     assert len(queue) == 1
 
 
-def test_stock_is_handed_out_first_and_outlives_the_retention(queue: UsageQueue, clock: FakeClock) -> None:
+def test_stock_is_handed_out_first_and_outlives_the_retention(
+    queue: UsageQueue, clock: FakeClock
+) -> None:
     queue.stock([b"1", b"2"])
     queue.push([b"3"])
     clock.advance(61)
@@ -78,7 +82,11 @@ def test_a_subscriber_gets_events_instead_of_the_queue(queue: UsageQueue) -> Non
     subscriber = Subscriber("usage")
     queue.subscribe(subscriber, b"hello")
     queue.push([b"after"])
-    assert [subscriber.take(0), subscriber.take(0), subscriber.take(0)] == [b"hello", b"after", None]
+    assert [subscriber.take(0), subscriber.take(0), subscriber.take(0)] == [
+        b"hello",
+        b"after",
+        None,
+    ]
     assert queue.pop(5) == [b"before"]
 
 
@@ -86,7 +94,8 @@ def test_a_full_subscriber_is_dropped_with_the_overflowing_event(queue: UsageQue
     subscriber = Subscriber("usage")
     queue.subscribe(subscriber, b"hello")
     queue.push([b"%d" % number for number in range(300)])
-    # The greeting takes one of 256 places, so the 256th event overflows and is lost; later ones are queued again.
+    # The greeting takes one of 256 places, so the 256th event overflows and is lost; later ones are
+    # queued again.
     assert subscriber.buffered == 256
     assert queue.pop(100) == [b"%d" % number for number in range(256, 300)]
     assert queue.subscriber_count() == 0
@@ -110,7 +119,9 @@ def test_a_reading_competitor_leaves_nothing_until_it_goes(clock: FakeClock) -> 
     assert control(app, "GET", "state")["swallowed"] == 10
 
 
-@pytest.mark.parametrize(("count", "left"), [("+2", 3), ("%202%20", 3), ("99999999999", 0), ("", 4)])
+@pytest.mark.parametrize(
+    ("count", "left"), [("+2", 3), ("%202%20", 3), ("99999999999", 0), ("", 4)]
+)
 def test_count_is_read_as_the_server_reads_it(clock: FakeClock, count: str, left: int) -> None:
     app = SimulatedUpstream(Options(clock=clock))
     app.generate(5)
@@ -123,7 +134,10 @@ def test_a_bad_count_pops_nothing(clock: FakeClock, count: str) -> None:
     app = SimulatedUpstream(Options(clock=clock))
     app.generate(5)
     response = manage(app, "GET", f"usage-queue?count={count}")
-    assert (response.status, response.body) == (400, b'{"error":"count must be a positive integer"}')
+    assert (response.status, response.body) == (
+        400,
+        b'{"error":"count must be a positive integer"}',
+    )
     assert len(app.state.queue) == 5
 
 
@@ -147,4 +161,8 @@ def test_legacy_version_has_an_aggregate_and_no_queue(clock: FakeClock) -> None:
     app.record(event for _, event in app.state.traffic.request(int(clock() * 1e9)))
     assert manage(app, "GET", "usage-queue").body == b"404 page not found"
     told = json.loads(manage(app, "GET", "usage").body)
-    assert told["usage"]["total_requests"] == told["usage"]["success_count"] + told["failed_requests"] > 0
+    assert (
+        told["usage"]["total_requests"]
+        == told["usage"]["success_count"] + told["failed_requests"]
+        > 0
+    )

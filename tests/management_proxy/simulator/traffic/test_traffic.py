@@ -57,9 +57,16 @@ def test_breakdown_adds_up_and_agrees_with_the_raw_counters(history: list[dict[s
     for event in history:
         tokens, parts = event["tokens"], event["token_breakdown"]
         used, given = parts["input"], parts["output"]
-        assert used["total_tokens"] == used["uncached_tokens"] + used["cache_read_tokens"] + used["cache_write_tokens"]
+        assert (
+            used["total_tokens"]
+            == used["uncached_tokens"] + used["cache_read_tokens"] + used["cache_write_tokens"]
+        )
         assert given["total_tokens"] == given["non_reasoning_tokens"] + given["reasoning_tokens"]
-        assert parts["total_tokens"] == used["total_tokens"] + given["total_tokens"] == tokens["total_tokens"]
+        assert (
+            parts["total_tokens"]
+            == used["total_tokens"] + given["total_tokens"]
+            == tokens["total_tokens"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,9 @@ def test_breakdown_adds_up_and_agrees_with_the_raw_counters(history: list[dict[s
         ("gemini", "total_tokens", "non_reasoning_tokens"),
     ],
 )
-def test_raw_counters_mean_what_the_family_says(history: list[dict[str, Any]], provider: str, input_part: str, output_part: str) -> None:
+def test_raw_counters_mean_what_the_family_says(
+    history: list[dict[str, Any]], provider: str, input_part: str, output_part: str
+) -> None:
     for event in (one for one in history if one["provider"] == provider):
         parts = event["token_breakdown"]
         assert event["tokens"]["input_tokens"] == parts["input"][input_part]
@@ -81,15 +90,25 @@ def test_retries_images_and_abandoned_streams_occur(history: list[dict[str, Any]
     attempts = Counter(event["request_id"] for event in history)
     assert max(attempts.values()) >= 2
     image = next(event for event in history if event["model"] == "gpt-image-2")
-    parent = next(event for event in history if event["request_id"] == image["request_id"] and event["model"] != "gpt-image-2")
+    parent = next(
+        event
+        for event in history
+        if event["request_id"] == image["request_id"] and event["model"] != "gpt-image-2"
+    )
     assert image["timestamp"] == parent["timestamp"]
     assert any(not event["failed"] and event["tokens"]["total_tokens"] == 0 for event in history)
 
 
 def test_every_kind_of_failure_occurs_in_the_end(clock: FakeClock) -> None:
     app = _app(clock, failure_rate=1.0)
-    seen = {(event["fail"]["status_code"], event["fail"]["body"][:20]) for number in range(9000) for _, event in app.state.traffic.request(number)}
-    wanted = {(failure.status, failure.body[:20]) for failure in FAILURES if "{" not in failure.body[1:20]}
+    seen = {
+        (event["fail"]["status_code"], event["fail"]["body"][:20])
+        for number in range(9000)
+        for _, event in app.state.traffic.request(number)
+    }
+    wanted = {
+        (failure.status, failure.body[:20]) for failure in FAILURES if "{" not in failure.body[1:20]
+    }
     assert wanted <= seen
     assert {failure.status for failure in FAILURES} == {status for status, _ in seen}
 
@@ -100,7 +119,11 @@ def test_turns_of_a_websocket_session_share_its_id(history: list[dict[str, Any]]
         if event["endpoint"] == "GET /v1/responses":
             sessions.setdefault(event["request_id"], []).append(event)
     assert max(len(turns) for turns in sessions.values()) >= 4
-    assert all(event["executor_type"] == "CodexWebsocketsExecutor" for turns in sessions.values() for event in turns)
+    assert all(
+        event["executor_type"] == "CodexWebsocketsExecutor"
+        for turns in sessions.values()
+        for event in turns
+    )
 
 
 def test_traffic_belongs_to_the_configuration(clock: FakeClock) -> None:
@@ -113,14 +136,20 @@ def test_traffic_belongs_to_the_configuration(clock: FakeClock) -> None:
     for entry in value_of(manage(app, "GET", "openai-compatibility"))["openai-compatibility"]:
         indexes |= {item["auth-index"] for item in entry["api-key-entries"]}
     assert {event["auth_index"] for event in events} <= indexes
-    assert {event["api_key"] for event in events} <= set(value_of(manage(app, "GET", "api-keys"))["api-keys"])
+    assert {event["api_key"] for event in events} <= set(
+        value_of(manage(app, "GET", "api-keys"))["api-keys"]
+    )
 
 
-def test_counters_equal_the_events_but_those_that_clients_broke_off_and_images(clock: FakeClock) -> None:
+def test_counters_equal_the_events_but_those_that_clients_broke_off_and_images(
+    clock: FakeClock,
+) -> None:
     app = _app(clock)
     app.generate(1500)
     app.record([event for number in range(200) for _, event in app.state.traffic.request(number)])
-    outcomes = Counter((event["auth_index"], event["failed"]) for event in _pop(app, 5000) if is_counted(event))
+    outcomes = Counter(
+        (event["auth_index"], event["failed"]) for event in _pop(app, 5000) if is_counted(event)
+    )
     for index, counts in control(app, "GET", "state")["counters"].items():
         assert counts == {"success": outcomes[index, False], "failed": outcomes[index, True]}
 
@@ -131,8 +160,13 @@ def test_both_listings_show_the_counters(clock: FakeClock) -> None:
     files = value_of(manage(app, "GET", "auth-files"))["files"]
     usage = value_of(manage(app, "GET", "api-key-usage"))
     shown = [*files, *(one for provider in usage.values() for one in provider.values())]
-    assert sum(one["success"] + one["failed"] for one in shown) == sum(is_counted(event) for event in _pop(app, 1500))
-    assert all(sum(bucket["success"] for bucket in one["recent_requests"]) == one["success"] for one in shown)
+    assert sum(one["success"] + one["failed"] for one in shown) == sum(
+        is_counted(event) for event in _pop(app, 1500)
+    )
+    assert all(
+        sum(bucket["success"] for bucket in one["recent_requests"]) == one["success"]
+        for one in shown
+    )
     assert all(len(one["recent_requests"]) == 20 for one in shown)
 
 
