@@ -221,7 +221,7 @@ def test_every_code_of_the_envelope_is_explained():
     sources = "".join(
         path.read_text()
         for folder in management_proxy.__path__
-        for path in __import__("pathlib").Path(folder).glob("*.py")
+        for path in __import__("pathlib").Path(folder).rglob("*.py")
     )
     codes = set(re.findall(r'Refusal\(\s*\d{3},\s*"([A-Z_]+)"', sources)) | set(
         re.findall(r'"(UPSTREAM_[A-Z_]+)"', sources)

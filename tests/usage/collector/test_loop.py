@@ -24,7 +24,7 @@ from usage.collector.loop import CollectorLoop
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 UPSTREAMS = "/admin/management_proxy/upstream/"
 
 

@@ -25,7 +25,7 @@ from usage.ingest.queue_entry import identity, split_page
 from usage.models import CollectorRun, UsageEvent, UsageHourly
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
