@@ -20,7 +20,7 @@ class ManagementProxyConfig(AppConfig):
 
         health.register_examination("upstreams", examine_all)
         health.register("breaker", check_breakers)
-        register(Panel("proxy", proxy_context, "monitoring/proxy.html"))
+        register(Panel("proxy", proxy_context, "management_proxy/panel.html"))
         on_finished(metrics.count)
         on_finished(traffic.note)
         register_gauges("proxy", metrics.upstream_gauges)

@@ -106,4 +106,4 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             "letters": letters,
             "opts": self.model._meta,
         }
-        return TemplateResponse(request, "monitoring/discard_dead_letters.html", context)
+        return TemplateResponse(request, "usage/discard_dead_letters.html", context)
