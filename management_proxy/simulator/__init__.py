@@ -6,14 +6,14 @@ faults and state are controlled through `/__control/` (see `control`).
 """
 
 from management_proxy.simulator.app import SimulatedUpstream
-from management_proxy.simulator.control.presets import Preset, demo
-from management_proxy.simulator.http.server import (
+from management_proxy.simulator.options import Options
+from management_proxy.simulator.presets import Preset, demo
+from management_proxy.simulator.serving.server import (
     ControlRefused,
     RunningSimulator,
     running_simulator,
 )
-from management_proxy.simulator.options import Options
-from management_proxy.simulator.traffic.traffic import Traffic
+from management_proxy.simulator.traffic.generator import Traffic
 
 __all__ = [
     "ControlRefused",

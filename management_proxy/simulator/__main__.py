@@ -5,59 +5,48 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 from management_proxy.simulator.app import SimulatedUpstream
-from management_proxy.simulator.http.server import SimulatorServer
 from management_proxy.simulator.options import DEFAULT_KEY, Options
+from management_proxy.simulator.serving.server import SimulatorServer
+
+# The options of the command line: the flag, what argparse makes of it, its help.
+ARGUMENTS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("--host", {"default": "127.0.0.1"}, "the address to listen on"),
+    ("--port", {"type": int, "default": 8317}, "the port to listen on"),
+    ("--key", {"default": DEFAULT_KEY}, "the management key"),
+    ("--control-key", {"default": ""}, "required of /__control/ requests in X-Control-Key"),
+    ("--profile", {"default": "7.2.140"}, "the version to behave like, such as 6.10.8"),
+    ("--rate", {"type": float, "default": 0.0}, "live requests per second"),
+    ("--retention", {"type": int}, "seconds that events stay queued"),
+    ("--statistics", {"choices": ("on", "off")}, "whether usage is queued at all"),
+    ("--reload-window", {"type": float}, "seconds in which a quick second write is lost"),
+    ("--clients", {"type": int, "default": 20}, "how many client keys there are"),
+    ("--failure-rate", {"type": float, "default": 0.04}, "share of attempts that fail"),
+    ("--seed", {"type": int, "default": 0}, "the same seed makes the same events"),
+    (
+        "--utc-offset",
+        {"type": int, "default": 480},
+        "minutes that the server's zone is ahead of UTC",
+    ),
+    ("--history-days", {"type": int, "default": 0}, "queue the events of so many past days first"),
+    (
+        "--history-per-day",
+        {"type": int, "default": 1000},
+        "client requests per day of that history",
+    ),
+    ("--no-network", {"action": "store_true"}, "device logins and the latest version fail"),
+    ("--record", {"action": "store_true"}, "record what the queue delivers, for /__control/sums"),
+)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m management_proxy.simulator", description=__doc__
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8317)
-    parser.add_argument("--key", default=DEFAULT_KEY, help="the management key")
-    parser.add_argument(
-        "--control-key", default="", help="asked of every /__control/ request in X-Control-Key"
-    )
-    parser.add_argument(
-        "--profile", default="7.2.140", help="the version to behave like, such as 6.10.8"
-    )
-    parser.add_argument("--rate", type=float, default=0.0, help="live requests per second")
-    parser.add_argument("--retention", type=int, help="seconds that events stay queued")
-    parser.add_argument(
-        "--statistics", choices=("on", "off"), help="whether usage is queued at all"
-    )
-    parser.add_argument(
-        "--reload-window", type=float, help="seconds in which a quick second write is lost"
-    )
-    parser.add_argument("--clients", type=int, default=20, help="how many client keys there are")
-    parser.add_argument(
-        "--failure-rate", type=float, default=0.04, help="share of attempts that fail"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--utc-offset",
-        type=int,
-        default=480,
-        help="minutes by which the server's zone is ahead of UTC",
-    )
-    parser.add_argument(
-        "--history-days",
-        type=int,
-        default=0,
-        help="queue the events of so many past days at the start, to stay until popped",
-    )
-    parser.add_argument(
-        "--history-per-day", type=int, default=1000, help="client requests per day of that history"
-    )
-    parser.add_argument(
-        "--no-network", action="store_true", help="device logins and the latest version fail"
-    )
-    parser.add_argument(
-        "--record", action="store_true", help="keep what was handed out, for /__control/sums"
-    )
+    for flag, shape, help_text in ARGUMENTS:
+        parser.add_argument(flag, help=help_text, **shape)
     return parser.parse_args(arguments)
 
 

@@ -1,16 +1,12 @@
 """The simulated upstream as a WSGI application."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from management_proxy.simulator.clock import NANOSECONDS
-from management_proxy.simulator.control.control import PREFIX as CONTROL_PREFIX
-from management_proxy.simulator.control.control import Control
-from management_proxy.simulator.control.faults import Faults
-from management_proxy.simulator.control.profiles import PLUGINS_SINCE
-from management_proxy.simulator.http import public
+from management_proxy.simulator import public
+from management_proxy.simulator.control.routes import PREFIX as CONTROL_PREFIX
+from management_proxy.simulator.control.routes import Control
 from management_proxy.simulator.http.access import client_address, supplied_key
 from management_proxy.simulator.http.routing import Handler, find, run
 from management_proxy.simulator.http.wire import (
@@ -18,16 +14,12 @@ from management_proxy.simulator.http.wire import (
     Response,
     empty,
     error,
-    go_json,
     parse_go_int,
 )
 from management_proxy.simulator.options import Options
-from management_proxy.simulator.state import State
-from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
-from management_proxy.simulator.traffic.legacy import LegacyUsage
+from management_proxy.simulator.profiles import PLUGINS_SINCE
 from management_proxy.simulator.traffic.queue import as_page
-from management_proxy.simulator.traffic.tally import Tally
-from management_proxy.simulator.traffic.traffic import Event
+from management_proxy.simulator.upstream import Upstream
 
 PREFIX = "/v0/management/"
 NO_KEY_NEEDED = frozenset({("POST", "oauth-callback"), ("GET", "oauth-callback")})
@@ -38,33 +30,12 @@ DELIVERY = "simulator.delivery"
 StartResponse = Callable[..., Any]
 
 
-class SimulatedUpstream:
-    """One simulated server; `handle` answers a request, `generate` and `record` make usage
-    events."""
-
-    state: State
+class SimulatedUpstream(Upstream):
+    """One simulated server; `handle` responds to a request."""
 
     def __init__(self, options: Options | None = None) -> None:
-        self.options = options or Options()
-        self.faults = Faults(self.options.seed, self.options.sleep)
-        self.tally = Tally()
-        self.rate = self.options.rate
-        self.bulk_rate = self.latency = 0.0
+        super().__init__(options)
         self.control = Control(self)
-        self.reset()
-
-    def reset(self) -> None:
-        """Start all over, as if the server had just been made."""
-        if hasattr(self, "state"):
-            self.state.queue.disable_management()
-        self.state = State(self.options)
-        self.legacy = LegacyUsage()
-        self.faults.clear()
-        self.tally = Tally()
-        self.rate, self.bulk_rate, self.latency = self.options.rate, 0.0, 0.0
-        self._bulk: Bulk | None = None
-        if self.options.record_handed_out:
-            self.state.queue.handed_out_log = []
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         response = self.handle(request_of(environ))
@@ -167,54 +138,6 @@ class SimulatedUpstream:
             return error(400, "count must be a positive integer")
         page = as_page(self.state.queue.pop(count))
         return Response(200, page, [("Content-Type", "application/json; charset=utf-8")])
-
-    def record(self, events: Iterable[Event]) -> None:
-        """Let attempts have happened."""
-        events = list(events)
-        self.state.record(events)
-        if not self.state.profile.since((6, 10, 0)):
-            self.legacy.note(events)
-
-    def queue_history(self, days: int, per_day: int) -> int:
-        """Stock the queue with the past days' events, oldest first; they stay until popped. Return
-        how many they are."""
-        now = datetime.fromtimestamp(self.options.clock(), UTC)
-        return self.state.queue.stock(
-            self._past(self.state.refresh_traffic().history(days, per_day, now))
-        )
-
-    def _past(self, events: Iterable[Event]) -> Iterator[bytes]:
-        for event in events:
-            self.state.results.count(
-                event["auth_index"], int(not event["failed"]), int(event["failed"])
-            )
-            yield go_json(self.state.profile.shape(event))
-
-    def generate(self, events: int, spread: float = 60.0, seed: int | None = None) -> None:
-        """Queue exactly so many events at once, and count them as their credentials' results."""
-        state = self.state
-        chosen = state.shuffle_seed() if seed is None else seed
-        batch = generate(
-            state.refresh_traffic(), state.profile, events, self.options.clock(), spread, chosen
-        )
-        self._queue(batch)
-
-    def make_bulk(self, events: int) -> None:
-        """Queue so many events that ended just now, at little cost."""
-        if self._bulk is None:
-            self._bulk = Bulk(
-                self.state.refresh_traffic(),
-                self.state.profile,
-                MOST_TEMPLATES,
-                self.options.clock(),
-                self.state.shuffle_seed(),
-            )
-        self._queue(self._bulk.take(events, int(self.options.clock() * NANOSECONDS), 1000))
-
-    def _queue(self, batch: Batch) -> None:
-        self.state.queue.push(batch.payloads)
-        for (index, failed), count in batch.outcomes.items():
-            self.state.results.count(index, 0 if failed else count, count if failed else 0)
 
 
 def request_of(environ: dict[str, Any]) -> Request:

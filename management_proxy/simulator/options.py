@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from management_proxy.simulator.clock import Clock, Sleep
-from management_proxy.simulator.control.presets import Preset
+from management_proxy.simulator.presets import Preset
 
 DEFAULT_KEY = "simulated-management-key"
 

@@ -4,31 +4,31 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+from management_proxy.simulator import catalog
 from management_proxy.simulator.accounts.changes import AuthFileChangeRoutes
 from management_proxy.simulator.accounts.files import AuthDirectory
 from management_proxy.simulator.accounts.oauth import OAuth
 from management_proxy.simulator.accounts.routes import AuthFileRoutes
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
-from management_proxy.simulator.configuration.maps import KINDS, MapRoutes
-from management_proxy.simulator.configuration.routes import ConfigRoutes
+from management_proxy.simulator.configuration.families import FAMILIES
 from management_proxy.simulator.configuration.store import ConfigStore
-from management_proxy.simulator.configuration.toggles import TOGGLES, ToggleRoutes
-from management_proxy.simulator.control.presets import demo
-from management_proxy.simulator.control.profiles import SUPPORT_REFRESH_SINCE, Profile
 from management_proxy.simulator.http.access import Bans, Gate, Secrets, hashed
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import go_json
 from management_proxy.simulator.keys.client_keys import ClientKeyRoutes
-from management_proxy.simulator.keys.families import FAMILIES
 from management_proxy.simulator.keys.loaded import LoadedKey, loaded_keys
-from management_proxy.simulator.keys.routes import KeyListRoutes
+from management_proxy.simulator.keys.provider_keys import KeyListRoutes
 from management_proxy.simulator.logs import LogFile, LogRoutes
 from management_proxy.simulator.options import Options
+from management_proxy.simulator.presets import demo
+from management_proxy.simulator.profiles import SUPPORT_REFRESH_SINCE, Profile
+from management_proxy.simulator.results import Results
+from management_proxy.simulator.settings.file import ConfigRoutes
+from management_proxy.simulator.settings.maps import KINDS, MapRoutes
+from management_proxy.simulator.settings.toggles import TOGGLES, ToggleRoutes
 from management_proxy.simulator.tools import ToolRoutes
-from management_proxy.simulator.traffic import catalog
+from management_proxy.simulator.traffic.generator import Event, Traffic, is_counted
 from management_proxy.simulator.traffic.queue import UsageQueue
-from management_proxy.simulator.traffic.results import Results
-from management_proxy.simulator.traffic.traffic import Event, Traffic, is_counted
 from management_proxy.simulator.traffic.world import World, make_world, of_auth_files, of_keys
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from management_proxy.simulator.accounts.files import AUTH_DIR, AuthDirectory
+from management_proxy.simulator.catalog import models_of
 from management_proxy.simulator.http.multipart import BadForm, read_files
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import (
@@ -21,8 +22,7 @@ from management_proxy.simulator.http.wire import (
     read_object,
 )
 from management_proxy.simulator.keys.loaded import LoadedKey
-from management_proxy.simulator.traffic.catalog import models_of
-from management_proxy.simulator.traffic.results import Results
+from management_proxy.simulator.results import Results
 
 NO_NETWORK = "connect: network is unreachable"
 # Stands in a header for the credential's token, which is the first of these that its file has.

@@ -1,0 +1,1 @@
+"""Auth files of OAuth accounts: listing, upload, changes and logins."""

@@ -3,6 +3,8 @@
 from typing import Any
 
 from management_proxy.simulator.accounts.files import AuthDirectory, AuthFile
+from management_proxy.simulator.configuration.entries import HEAVIEST, credential_id
+from management_proxy.simulator.configuration.families import FAMILIES
 from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.http.routing import Refusal, Routes
 from management_proxy.simulator.http.wire import (
@@ -15,8 +17,6 @@ from management_proxy.simulator.http.wire import (
     ok,
     read_object,
 )
-from management_proxy.simulator.keys.families import FAMILIES
-from management_proxy.simulator.keys.lists import HEAVIEST, credential_id
 
 HYPHENATED = frozenset(
     {

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from management_proxy.simulator.clock import NANOSECONDS, Clock, go_timestamp
-from management_proxy.simulator.control.profiles import Profile
 from management_proxy.simulator.http.wire import go_json
-from management_proxy.simulator.traffic.results import Results
+from management_proxy.simulator.profiles import Profile
+from management_proxy.simulator.results import Results
 
 AUTH_DIR = "/CLIProxyAPI/auths"
 CLAIMS = "https://api.openai.com/auth"

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from management_proxy.simulator.accounts.files import AuthDirectory
+from management_proxy.simulator.accounts.flows import ALIASES, FILE_TYPES, FLOWS, Flow
 from management_proxy.simulator.clock import NANOSECONDS, Clock
-from management_proxy.simulator.control.profiles import UNKNOWN_STATE_TOLD_SINCE, Profile
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import (
     BadBody,
@@ -27,64 +27,13 @@ from management_proxy.simulator.http.wire import (
     member,
     read_object,
 )
+from management_proxy.simulator.profiles import UNKNOWN_STATE_TOLD_SINCE, Profile
 
 REMEMBERED_SECONDS = 60.0
 LONGEST_SESSION_SECONDS = 30 * 60.0
 CALLBACK_SECONDS = 5 * 60.0
 STATE = re.compile(r"[A-Za-z0-9._-]{1,128}")
-ALIASES = {
-    "claude": "anthropic",
-    "openai": "codex",
-    "anti-gravity": "antigravity",
-    "x-ai": "xai",
-    "x.ai": "xai",
-    "grok": "xai",
-}
-FILE_TYPES = {"anthropic": "claude"}
 FAILED_EXCHANGE = "Failed to exchange authorization code for tokens"
-
-
-@dataclass(frozen=True)
-class Flow:
-    """How one provider logs in."""
-
-    name: str
-    address: str
-    client: str
-    callback: str = ""
-    scope: str = ""
-    device_prefix: str = ""
-
-
-FLOWS = {
-    flow.name: flow
-    for flow in (
-        Flow(
-            "anthropic",
-            "https://claude.ai/oauth/authorize",
-            "9d1c250a-e61b-44d9-88ed-5944d1962f5e",
-            "http://localhost:54545/callback",
-            "user:profile user:inference user:sessions:claude_code user:mcp_servers"
-            " user:file_upload",
-        ),
-        Flow(
-            "codex",
-            "https://auth.openai.com/oauth/authorize",
-            "app_EMoamEEZ73f0CkXaXp7hrann",
-            "http://localhost:1455/auth/callback",
-            "openid email profile offline_access",
-        ),
-        Flow(
-            "antigravity",
-            "https://accounts.google.com/o/oauth2/v2/auth",
-            "simulated.apps.googleusercontent.com",
-            "http://localhost:51121/oauth-callback",
-            "https://www.googleapis.com/auth/cloud-platform",
-        ),
-        Flow("kimi", "https://www.kimi.com/code/authorize_device", "", device_prefix="kmi"),
-        Flow("xai", "https://accounts.x.ai/oauth2/device", "", device_prefix="xai"),
-    )
-}
 
 
 @dataclass

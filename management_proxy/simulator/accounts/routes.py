@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from management_proxy.simulator import catalog
 from management_proxy.simulator.accounts.files import AuthDirectory, InvalidAuthFile
 from management_proxy.simulator.http.multipart import BadForm, read_files
 from management_proxy.simulator.http.routing import Refusal, Routes
@@ -15,7 +16,6 @@ from management_proxy.simulator.http.wire import (
     ok,
     read_json,
 )
-from management_proxy.simulator.traffic import catalog
 
 
 class AuthFileRoutes:

@@ -1,0 +1,1 @@
+"""The configuration file: its defaults, key lists and types, and the reload that loses writes."""

@@ -15,10 +15,10 @@ from management_proxy.simulator.configuration.defaults import (
     UNREAD_KEYS,
     default_config,
 )
+from management_proxy.simulator.configuration.entries import HEAVIEST, TooHeavy, normalised
+from management_proxy.simulator.configuration.families import FAMILIES
 from management_proxy.simulator.configuration.types import InvalidYaml, check_root
 from management_proxy.simulator.http.wire import BadBody
-from management_proxy.simulator.keys.families import FAMILIES
-from management_proxy.simulator.keys.lists import HEAVIEST, TooHeavy, normalised
 
 _Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -1,0 +1,1 @@
+"""The routes below `/__control/`, by which a test or a demonstration steers the simulator."""

@@ -1,0 +1,1 @@
+"""Requests and responses: reading, writing, routing, access control and faults."""

@@ -15,7 +15,7 @@ from management_proxy.simulator.http.wire import (
     ok,
     read_object,
 )
-from management_proxy.simulator.keys.routes import read_items
+from management_proxy.simulator.keys.provider_keys import read_items
 
 
 def _keys(values: dict[str, Any]) -> list[str]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from management_proxy.simulator.keys.families import FAMILIES, Family
-from management_proxy.simulator.keys.lists import Entry, compat_index, entry_index
+from management_proxy.simulator.configuration.entries import Entry, compat_index, entry_index
+from management_proxy.simulator.configuration.families import FAMILIES, Family
 
 
 @dataclass(frozen=True)

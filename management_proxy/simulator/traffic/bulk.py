@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
-from management_proxy.simulator.control.profiles import Profile
 from management_proxy.simulator.http.wire import go_json
-from management_proxy.simulator.traffic.traffic import MILLISECOND, Event, Traffic, is_counted
+from management_proxy.simulator.profiles import Profile
+from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic, is_counted
 
 MOST_TEMPLATES = 3000
 INSTANT, IDENTITY = "@instant@", "@identity@"

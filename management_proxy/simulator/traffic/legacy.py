@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from management_proxy.simulator.http.wire import Request, Response, answer
-from management_proxy.simulator.traffic.traffic import Event
+from management_proxy.simulator.traffic.generator import Event
 
 TOKEN_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "total_tokens")
 

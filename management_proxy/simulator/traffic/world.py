@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from management_proxy.simulator import catalog
 from management_proxy.simulator.accounts.files import AuthDirectory
 from management_proxy.simulator.keys.loaded import LoadedKey
-from management_proxy.simulator.traffic import catalog
 
 COMPAT = "compat"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from management_proxy.simulator import Options, SimulatedUpstream
-from management_proxy.simulator.traffic.traffic import Traffic
+from management_proxy.simulator.traffic.generator import Traffic
 from tests.management_proxy.simulator.replay import (
     RECORDED_KEY,
     Exchange,

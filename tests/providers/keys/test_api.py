@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from management_proxy.client.lists import read_entries
-from management_proxy.simulator.keys import lists as key_lists
+from management_proxy.simulator.configuration import entries as key_lists
 from providers.drift.queries import compare
 from providers.keys.actions import edit
 from providers.keys.families import FAMILIES
@@ -328,7 +328,7 @@ def test_what_an_old_upstream_discards_is_told_and_is_no_drift(
 ):
     real = key_lists.read_entry
     monkeypatch.setattr(
-        "management_proxy.simulator.keys.lists.read_entry",
+        "management_proxy.simulator.configuration.entries.read_entry",
         lambda *given: {k: v for k, v in real(*given).items() if k != "weight"},
     )
     answer = api(

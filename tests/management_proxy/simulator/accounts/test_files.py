@@ -100,8 +100,8 @@ def test_counters_survive_changes_but_not_a_new_life(app: SimulatedUpstream) -> 
 def test_a_key_of_the_configuration_is_disabled_by_excluding_all_models(
     app: SimulatedUpstream,
 ) -> None:
-    from management_proxy.simulator.keys.families import FAMILIES
-    from management_proxy.simulator.keys.lists import credential_id
+    from management_proxy.simulator.configuration.entries import credential_id
+    from management_proxy.simulator.configuration.families import FAMILIES
 
     entry = app.state.store.memory["claude-api-key"][0]
     name = credential_id(FAMILIES["claude-api-key"], entry)

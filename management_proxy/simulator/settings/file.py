@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from management_proxy.simulator.configuration.defaults import HIDDEN_KEYS
+from management_proxy.simulator.configuration.entries import shown
+from management_proxy.simulator.configuration.families import FAMILIES
 from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.configuration.types import InvalidYaml
 from management_proxy.simulator.configuration.yaml_text import InvalidConfig
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import Request, Response, answer, error
-from management_proxy.simulator.keys.families import FAMILIES
-from management_proxy.simulator.keys.lists import shown
 
 
 class ConfigRoutes:

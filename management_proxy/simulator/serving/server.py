@@ -12,12 +12,12 @@ from http import HTTPStatus
 from typing import Any
 
 from management_proxy.simulator.app import PREFIX, SimulatedUpstream
-from management_proxy.simulator.control.control import PREFIX as CONTROL_PREFIX
-from management_proxy.simulator.http.resp import FIRST_BYTES, Session
-from management_proxy.simulator.http.session import HttpSession
+from management_proxy.simulator.control.routes import PREFIX as CONTROL_PREFIX
 from management_proxy.simulator.http.wire import Request, go_json
 from management_proxy.simulator.options import Options
-from management_proxy.simulator.traffic.live import LiveTraffic
+from management_proxy.simulator.serving.http import HttpSession
+from management_proxy.simulator.serving.live import LiveTraffic
+from management_proxy.simulator.serving.resp import FIRST_BYTES, Session
 
 # A connection that says nothing for so long after it was accepted is closed.
 FIRST_BYTE_SECONDS = 10.0

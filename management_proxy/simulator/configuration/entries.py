@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from management_proxy.simulator.control.profiles import auth_index
+from management_proxy.simulator.configuration.families import Family
 from management_proxy.simulator.http.wire import BadBody, member
-from management_proxy.simulator.keys.families import Family
+from management_proxy.simulator.profiles import auth_index
 
 HEAVIEST = 1_000_000
 Entry = dict[str, Any]

@@ -3,6 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
+from management_proxy.simulator.configuration.entries import (
+    HEAVIEST,
+    Entry,
+    TooHeavy,
+    allowed_fingerprint,
+    is_dropped,
+    normalised,
+    read_field,
+    shown,
+    unique,
+)
+from management_proxy.simulator.configuration.families import Family
 from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.http.routing import Refusal, Routes
 from management_proxy.simulator.http.wire import (
@@ -16,18 +28,6 @@ from management_proxy.simulator.http.wire import (
     ok,
     read_json,
     read_object,
-)
-from management_proxy.simulator.keys.families import Family
-from management_proxy.simulator.keys.lists import (
-    HEAVIEST,
-    Entry,
-    TooHeavy,
-    allowed_fingerprint,
-    is_dropped,
-    normalised,
-    read_field,
-    shown,
-    unique,
 )
 
 TOO_HEAVY = f"weight must not exceed {HEAVIEST}"

@@ -39,15 +39,14 @@ runs: "after" means that the queue is popped although the answer never arrives w
 by default for `status` and `reset`, and "after" for the others.
 """
 
-import hashlib
 import hmac
 import json
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from management_proxy.simulator.control.faults import UnknownFault, read_fault
+from management_proxy.simulator.control.handed_out import HandedOutRoutes
 from management_proxy.simulator.http.access import LOCAL
-from management_proxy.simulator.http.routing import Handler
+from management_proxy.simulator.http.faults import UnknownFault, read_fault
+from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
@@ -62,9 +61,7 @@ from management_proxy.simulator.http.wire import (
 from management_proxy.simulator.tools import Canned
 from management_proxy.simulator.traffic import hostile
 from management_proxy.simulator.traffic.queue import SUBSCRIBER_BUFFER, Drain, Loose, Subscriber
-
-if TYPE_CHECKING:
-    from management_proxy.simulator.app import SimulatedUpstream
+from management_proxy.simulator.upstream import Upstream
 
 PREFIX = "/__control/"
 CONFIG_SETTINGS = {
@@ -77,10 +74,10 @@ NDJSON = "application/x-ndjson"
 class Control:
     """The control routes of one simulated upstream."""
 
-    def __init__(self, app: "SimulatedUpstream") -> None:
-        self.app = app
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
         self._competitors: list[Subscriber] = []
-        self._routes: dict[tuple[str, str], Handler] = {
+        self._routes: Routes = {
             ("GET", "state"): self.state,
             ("GET", "faults"): self.list_faults,
             ("POST", "faults"): self.add_faults,
@@ -96,13 +93,11 @@ class Control:
             ("POST", "results"): self.results,
             ("POST", "restart"): self.restart,
             ("POST", "reset"): self.reset,
-            ("GET", "handed-out"): self.handed_out,
-            ("DELETE", "handed-out"): self.forget_handed_out,
-            ("GET", "sums"): self.sums,
+            **HandedOutRoutes(upstream).routes(),
         }
 
     def handle(self, request: Request) -> Response:
-        key = self.app.options.control_key
+        key = self.upstream.options.control_key
         if request.peer not in LOCAL:
             return error(403, "control is for loopback peers only")
         if key and not hmac.compare_digest(request.headers.get("x-control-key", ""), key):
@@ -116,8 +111,8 @@ class Control:
             return error(400, f"{type(problem).__name__}: {problem}")
 
     def state(self, _request: Request) -> Response:
-        app, queue = self.app, self.app.state.queue
-        app.state.settle()
+        upstream, queue = self.upstream, self.upstream.state.queue
+        upstream.state.settle()
         return answer(
             {
                 "queued": len(queue),
@@ -127,17 +122,17 @@ class Control:
                 "swallowed": queue.swallowed,
                 "not_recorded": queue.not_recorded,
                 "subscribers": queue.subscriber_count(),
-                "failed_logins": app.state.bans.failed_logins,
-                "requests": app.tally.shown(),
-                "faults": len(app.faults.active),
-                "rate": app.rate,
-                "reload_pending": app.state.store.due_at is not None,
+                "failed_logins": upstream.state.bans.failed_logins,
+                "requests": upstream.tally.shown(),
+                "faults": len(upstream.faults.active),
+                "rate": upstream.rate,
+                "reload_pending": upstream.state.store.due_at is not None,
                 "counters": self._counters(),
             }
         )
 
     def _counters(self) -> dict[str, dict[str, int]]:
-        state = self.app.state
+        state = self.upstream.state
         indexes = [
             *(state.directory.index(file) for file in state.directory.all()),
             *(key.index for key in state.keys),
@@ -149,17 +144,17 @@ class Control:
         }
 
     def list_faults(self, _request: Request) -> Response:
-        return answer([vars(fault) for fault in self.app.faults.active])
+        return answer([vars(fault) for fault in self.upstream.faults.active])
 
     def add_faults(self, request: Request) -> Response:
         value = read_json(request.body)
         faults = [read_fault(one) for one in (value if isinstance(value, list) else [value])]
         for fault in faults:
-            self.app.faults.add(fault)
+            self.upstream.faults.add(fault)
         return ok()
 
     def clear_faults(self, _request: Request) -> Response:
-        self.app.faults.clear()
+        self.upstream.faults.clear()
         return ok()
 
     def events(self, request: Request) -> Response:
@@ -168,22 +163,24 @@ class Control:
         else:
             value = read_json(request.body)
             payloads = [go_json(one) for one in (value if isinstance(value, list) else [value])]
-        self.app.state.queue.push(payloads)
+        self.upstream.state.queue.push(payloads)
         return answer({"queued": len(payloads)})
 
     def generate(self, request: Request) -> Response:
         value = _members(request)
-        self.app.generate(int(value["events"]), float(value.get("spread", 60.0)), value.get("seed"))
+        self.upstream.generate(
+            int(value["events"]), float(value.get("spread", 60.0)), value.get("seed")
+        )
         return answer({"queued": int(value["events"])})
 
     def hostile(self, request: Request) -> Response:
         value = _members(request)
         kinds = value.get("kinds") or list(hostile.MAKERS)
-        traffic = self.app.state.refresh_traffic()
-        start = int(self.app.options.clock() * 1e9)
+        traffic = self.upstream.state.refresh_traffic()
+        start = int(self.upstream.options.clock() * 1e9)
         events = [traffic.request(start + position)[0][1] for position in range(len(kinds))]
         payloads = hostile.make(kinds, events, int(value.get("bytes", hostile.BIG)))
-        self.app.state.queue.push(payloads)
+        self.upstream.state.queue.push(payloads)
         return answer({"queued": len(payloads), "kinds": kinds})
 
     def settings(self, request: Request) -> Response:
@@ -192,11 +189,11 @@ class Control:
         return ok()
 
     def _set(self, name: str, value: Any) -> None:
-        app, state = self.app, self.app.state
+        upstream, state = self.upstream, self.upstream.state
         if name in CONFIG_SETTINGS:
             state.configure({CONFIG_SETTINGS[name]: value})
         elif name in ("rate", "bulk_rate", "latency"):
-            setattr(app, name, float(value))
+            setattr(upstream, name, float(value))
         elif name == "failure_rate":
             state.traffic.failure_rate = float(value)
         elif name == "reload_window":
@@ -219,18 +216,18 @@ class Control:
             capacity = SUBSCRIBER_BUFFER + int(value.get("absorbs", 0))
             competitor = Drain("usage") if reading else Subscriber("usage", capacity)
             self._competitors.append(competitor)
-            self.app.state.queue.subscribe(competitor, b'{"support_refresh":true}')
+            self.upstream.state.queue.subscribe(competitor, b'{"support_refresh":true}')
         return ok()
 
     def unsubscribe(self, _request: Request) -> Response:
         for competitor in self._competitors:
-            self.app.state.queue.unsubscribe(competitor)
+            self.upstream.state.queue.unsubscribe(competitor)
         self._competitors.clear()
         return ok()
 
     def oauth(self, request: Request) -> Response:
         value = _members(request)
-        oauth = self.app.state.oauth
+        oauth = self.upstream.state.oauth
         oauth.finish(oauth.sessions[value["state"]], str(value.get("outcome", "ok")))
         return ok()
 
@@ -242,50 +239,23 @@ class Control:
             int(value.get("status", 200)),
             value.get("header", {}),
         )
-        self.app.state.tools.canned.insert(0, canned)
+        self.upstream.state.tools.canned.insert(0, canned)
         return ok()
 
     def results(self, request: Request) -> Response:
         value = _members(request)
         status, body = int(value["status"]), str(value.get("body", ""))
-        self.app.state.results.note(value["auth_index"], value["model"], status, body)
+        self.upstream.state.results.note(value["auth_index"], value["model"], status, body)
         return ok()
 
     def restart(self, _request: Request) -> Response:
-        self.app.state.restart()
+        self.upstream.state.restart()
         return ok()
 
     def reset(self, _request: Request) -> Response:
         self._competitors.clear()
-        self.app.reset()
+        self.upstream.reset()
         return ok()
-
-    def handed_out(self, _request: Request) -> Response:
-        return answer(
-            [
-                payload.decode("utf-8", "replace")
-                for payload in self.app.state.queue.handed_out_log or []
-            ]
-        )
-
-    def forget_handed_out(self, _request: Request) -> Response:
-        self.app.state.queue.handed_out_log = []
-        return ok()
-
-    def sums(self, _request: Request) -> Response:
-        payloads = list(self.app.state.queue.handed_out_log or [])
-        digest = hashlib.sha256()
-        sums: Counter[str] = Counter()
-        for payload in payloads:
-            digest.update(payload + b"\n")
-            sums.update(_counts(payload))
-        return answer(
-            {
-                "count": len(payloads),
-                "sha256": digest.hexdigest(),
-                "sums": dict(sorted(sums.items())),
-            }
-        )
 
 
 def _members(request: Request) -> dict[str, Any]:
@@ -301,20 +271,3 @@ def _payload(line: bytes) -> bytes:
     except ValueError:
         return Loose(line)
     return line
-
-
-def _counts(payload: bytes) -> dict[str, int]:
-    """Return what one element adds to the sums; an element that is no event adds nothing."""
-    try:
-        event = json.loads(payload)
-        tokens = {
-            name: int(value) for name, value in event["tokens"].items() if name.endswith("_tokens")
-        }
-        return {
-            "events": 1,
-            "failed": int(event["failed"]),
-            "latency_ms": int(event["latency_ms"]),
-            **tokens,
-        }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
-from management_proxy.simulator.control.profiles import SUBSCRIBE_SINCE, SUPPORT_REFRESH_SINCE
 from management_proxy.simulator.http.wire import parse_go_int
+from management_proxy.simulator.profiles import SUBSCRIBE_SINCE, SUPPORT_REFRESH_SINCE
 from management_proxy.simulator.state import State
 from management_proxy.simulator.traffic.queue import CHANNELS, Subscriber
 

@@ -5,7 +5,7 @@ import time
 
 from management_proxy.simulator.app import SimulatedUpstream
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
-from management_proxy.simulator.traffic.traffic import MILLISECOND, Event, Traffic
+from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic
 
 # The world changes only when somebody edits it; looking once in a while is enough.
 WORLD_SECONDS = 2.0

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from management_proxy.simulator.accounts import tokens
-from management_proxy.simulator.accounts.tokens import NOTHING, Used
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp, http_date
+from management_proxy.simulator.traffic import tokens
 from management_proxy.simulator.traffic.failures import GEMINI_LIKE, Failure, failures_of
+from management_proxy.simulator.traffic.tokens import NOTHING, Used
 from management_proxy.simulator.traffic.world import FAMILIES, Credential, Family, World
 
 Event = dict[str, Any]

@@ -1,0 +1,1 @@
+"""Routes of the configuration file as a whole and of its single settings."""
