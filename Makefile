@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock crash-matrix bench-ingest bench-history bench-events bench-providers prove-history
+.PHONY: help run dev test coverage check format lock screenshots crash-matrix
+.PHONY: bench-ingest bench-history bench-events bench-providers bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -26,21 +27,40 @@ $(VENV)/dev.stamp: requirements/dev.txt | $(BIN)/python
 run: $(VENV)/base.stamp ## Start dashboard, collector and database (and a simulated upstream if none is configured)
 	@exec $(BIN)/python -m config.stack
 
-test: $(VENV)/dev.stamp ## Run the whole suite
+dev: $(VENV)/dev.stamp ## The same in debug mode: changed code, templates and styles are loaded at once
+	@exec env DEBUG=true $(BIN)/python -m config.stack
+
+# A temporary folder of its own: another run on the machine would tighten the shared one's mode.
+OWN_TMPDIR = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder
+
+test: $(VENV)/dev.stamp ## Run the whole suite, or a part of it: make test T=tests/config
 	@$(BIN)/python -m tests.browser
-	@# A temporary folder of its own: another run on the machine would tighten the shared one's mode.
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	@$(OWN_TMPDIR) $(BIN)/python -m pytest -q $(or $(T),-n 2 --dist loadfile)
+
+coverage: $(VENV)/dev.stamp ## Run the suite (or T=...) measuring lines and branches, also in child processes
+	@rm -rf var/coverage && mkdir -p var/coverage
+	@$(OWN_TMPDIR) $(BIN)/coverage run -m pytest -q $(or $(T),-n 2 --dist loadfile)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage html -q -d var/coverage/html
+	@$(BIN)/coverage report
 
 crash-matrix: $(VENV)/dev.stamp ## Kill, freeze and starve real collectors at every step; the suite does so at a few
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder $(BIN)/python -m pytest -m "matrix or not matrix" -q \
+	@$(OWN_TMPDIR) $(BIN)/python -m pytest -m "matrix or not matrix" -q \
 		tests/usage/collector/test_crashes.py tests/usage/collector/test_disasters.py tests/providers/funnel/test_write_crashes.py
+
+TEMPLATES = $$(find . -name '*.html' -path '*/templates/*' -not -path './$(VENV)/*' -not -path './var/*')
+
+format: $(VENV)/dev.stamp ## Bring code and templates into shape, with the safe fixes of the linters
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	-$(BIN)/djade --target-version 5.2 $(TEMPLATES)
 
 check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djade --target-version 5.2 --check $$(find . -name '*.html' -path '*/templates/*' -not -path './$(VENV)/*' -not -path './var/*')
+	$(BIN)/djade --target-version 5.2 --check $(TEMPLATES)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 
@@ -63,7 +83,6 @@ bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exp
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
 
-.PHONY: bench-proxy fuzz-proxy
 bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands (4 minutes); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.proxy
 

@@ -105,7 +105,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TZ", str, "UTC", "`UTC`", "IANA time zone of days in reports."),
     Variable("LOG_LEVEL", str, "info", "`info`", "`debug`, `info`, `warning` or `error`."),
     Variable("LOG_FORMAT", str, "text", "`text`", "`text` for people, `json` for machines."),
-    Variable("DEBUG", bool, False, "`false`", "Django's debug mode; never in production."),
+    Variable(
+        "DEBUG",
+        bool,
+        False,
+        "`false`",
+        "Django's debug mode; changed code is loaded at once. Never in production.",
+    ),
     Variable("HOST", str, "127.0.0.1", "`127.0.0.1`", "Address that the web server listens on."),
     Variable("PORT", int, 8000, "`8000`", "Port that the web server listens on."),
     Variable(

@@ -26,6 +26,7 @@ from config import embedded_postgres
 from config.environment import read_environment
 from config.stack import simulated
 from config.stack.errors import CannotStart
+from config.stack.sources import Sources
 from config.stack.state import StackState, running_stack, take_lock, write_state
 from config.stack.supervisor import PROJECT, Child, Supervisor, say
 
@@ -135,7 +136,7 @@ def _prepare_database(environment: dict[str, Any]) -> None:
 
 
 def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event) -> None:
-    supervisor = Supervisor(stop)
+    supervisor = Supervisor(stop, Sources(PROJECT) if settings.DEBUG else None)
     url = _url(environment["HOST"], environment["PORT"])
     try:
         upstream = (

@@ -20,6 +20,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.stack.sources import Sources
+
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 30.0
 # A child that lived this long starts again without having failed before.
@@ -125,10 +127,11 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until `stop` is set."""
+    """Runs children until `stop` is set, and starts them anew when their sources change."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, sources: Sources | None = None) -> None:
         self._stop = stop
+        self._sources = sources
         self._children: list[Child] = []
 
     def start(self, child: Child) -> None:
@@ -139,6 +142,9 @@ class Supervisor:
     def watch(self) -> None:
         """Restart what dies, until told to stop; then stop all."""
         while not self._stop.wait(0.2):
+            if self._sources and (changed := self._sources.changed()):
+                say(f"tollgate: {changed} changed")
+                self.restart()
             for child in self._children:
                 self.step(child)
         self.stop_all()
@@ -150,12 +156,22 @@ class Supervisor:
         if child.process is None and time.monotonic() >= child.restart_at:
             child.start()
 
+    def restart(self) -> None:
+        """Stop every child that serves no others, and start it at once."""
+        for child in self._stop_stage(serves_others=False):
+            child.failures = 0
+            child.start()
+
     def stop_all(self) -> None:
         """Stop every child: all at once, but those that serve others last."""
         for serves_others in (False, True):
-            stage = [child for child in self._children if child.serves_others is serves_others]
-            deadline = time.monotonic() + STOP_SECONDS
-            for child in stage:
-                child.ask_to_stop()
-            for child in stage:
-                child.see_stopped(deadline)
+            self._stop_stage(serves_others=serves_others)
+
+    def _stop_stage(self, *, serves_others: bool) -> list[Child]:
+        stage = [child for child in self._children if child.serves_others is serves_others]
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in stage:
+            child.ask_to_stop()
+        for child in stage:
+            child.see_stopped(deadline)
+        return stage

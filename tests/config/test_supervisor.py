@@ -139,3 +139,17 @@ def test_an_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(sys, "stdout", Closed())
     supervision.say("anybody there?")
+
+
+def test_changed_sources_start_children_anew_but_not_those_that_serve_others(run: Started):
+    serving = run("import time; time.sleep(60)", "server", serves_others=True)
+    child = run("import time; time.sleep(60)")
+    before, served_by = child.process, serving.process
+    child.failures = 5
+    child.supervisor.restart()
+    assert before.poll() is not None
+    assert child.is_alive()
+    assert child.process is not before
+    assert child.failures == 0
+    assert serving.process is served_by
+    assert serving.is_alive()
