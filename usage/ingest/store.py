@@ -1,4 +1,4 @@
-"""Storing a page: events, rollups and dead letters in one transaction (design 4).
+"""Storing a page: events, rollups and dead letters in one transaction.
 
     page --parse--> entries + rejects --COPY--> staging --insert on conflict do nothing--> new rows
     --add--> rollups
