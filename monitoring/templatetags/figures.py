@@ -25,6 +25,12 @@ def short(value: float | None) -> str:
 
 
 @register.filter
+def one_line(text: str) -> str:
+    """A text that stands on several lines of its template, on one, as a tooltip has it."""
+    return " ".join(text.split())
+
+
+@register.filter
 def exact(value: int | None) -> str:
     """1,234,567; words for what was not reported."""
     return "not reported" if value is None else f"{value:,}"

@@ -93,6 +93,10 @@ class DiffLine:
     kind: str
     text: str
 
+    @property
+    def mark(self) -> str:
+        return {"added": "+ ", "removed": "− ", "gap": "… "}.get(self.kind, "  ")
+
 
 def compared(before: str, after: str) -> list[DiffLine]:
     """What changed, with a few lines around; secrets as marks that differ when they do. Raises

@@ -1,7 +1,8 @@
-// Decides when a [data-poll] region is asked for again: never while the tab is hidden, never twice at once, less and less
-// often while it fails, at once on return to the tab, and no more once the server says stop or wants a new sign-in.
-// A region names its seconds (data-poll) and its address (data-poll-url). The answer holds the region again, and may hold
-// more elements with an id, which replace theirs.
+// Decides when a [data-poll] region is requested again: never while the tab is hidden, never twice at
+// once, less and less often while it fails, at once on return to the tab, and no more once the server
+// says stop or wants a new sign-in. A region names its seconds (data-poll) and its address
+// (data-poll-url). The response holds the region again, and may hold more elements with an id, which
+// replace theirs.
 (() => {
   const LONGEST_SECONDS = 300;
   const PATIENCE_MS = 30_000; // a request that hangs must not end the polling

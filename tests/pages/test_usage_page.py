@@ -48,7 +48,7 @@ def upstream():
 def region(client, **query):
     answer = client.get(USAGE, query, headers={"HX-Request": "true"})
     assert answer.status_code == 200, answer.content.decode()
-    return answer.content.decode()
+    return " ".join(answer.content.decode().split())
 
 
 def follow(client, page, text):
@@ -80,7 +80,7 @@ def test_name_narrows_the_page_and_count_leads_to_the_events(staff, upstream):
 def test_charts_are_cut_as_asked(staff, upstream, bucket):
     page = region(staff, range="7d", bucket=bucket)
     assert f"Attempts per {bucket}" in page
-    assert re.search(rf'aria-current="true">{bucket.capitalize()}<', page)
+    assert re.search(rf'aria-current="true"\s*>\s*{bucket.capitalize()}\s*<', page)
 
 
 def test_hours_of_a_long_range_are_refused(staff):
@@ -99,7 +99,7 @@ def test_breaks_down_by_any_dimension_and_another(staff, upstream, first):
 def test_pairs_are_told_apart(staff, upstream):
     page = region(staff, range="30d", by="key", and_by="model")
     assert "By client key and model" in page
-    assert re.search(r"key-1</a></th>\s*<th[^>]*><a[^>]*>model-1<", page)
+    assert re.search(r"key-1</a>\s*</th>\s*<th[^>]*>\s*<a[^>]*>model-1<", page)
 
 
 def test_only_staff_break_down_by_credential(client, upstream):
