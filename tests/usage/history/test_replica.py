@@ -12,6 +12,7 @@ import pytest
 from django.db import connections
 
 from config import embedded_postgres
+from config.embedded_postgres import data_directory, installation
 from monitoring.health import Level
 from tests.config.processes import eventually
 from usage.history import replica
@@ -26,8 +27,8 @@ class Pair:
         self.primary, self.standby = folder / "primary", folder / "standby"
         embedded_postgres.ensure_running(self.primary)
         self.write("CREATE TABLE t (n int)")
-        owner = embedded_postgres._owner(self.primary / "postgres")
-        embedded_postgres._make_private(self.standby / "postgres", owner)
+        owner = data_directory.owner(self.primary / "postgres")
+        installation.make_private(self.standby / "postgres", owner)
         socket = str(embedded_postgres.socket_directory(self.primary))
         arguments = [
             "-h",
@@ -41,7 +42,7 @@ class Pair:
             "fast",
             "--no-sync",
         ]
-        embedded_postgres._run("pg_basebackup", *arguments, user=owner)
+        installation.run_program("pg_basebackup", *arguments, user=owner)
         self.start()
 
     def start(self) -> None:

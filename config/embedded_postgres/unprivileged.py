@@ -21,7 +21,7 @@ def system_user(name: str) -> int:
     with suppress(KeyError):
         return pwd.getpwnam(name).pw_uid
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
-    subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    subprocess.run(command, capture_output=True, text=True, check=True)
     return pwd.getpwnam(name).pw_uid
 
 
@@ -67,7 +67,7 @@ def run(command: list[str], user: int) -> tuple[int, str]:
     switch = user != os.geteuid()
     # A file, not a pipe: a server left running inherits it and would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
