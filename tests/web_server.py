@@ -1,9 +1,8 @@
-"""The real web server on the test's database, for what only it does: threads, workers, the caller's
-own connection."""
+"""The real web server on the test's database, for what only it does: threads, workers,
+the caller's own connection."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from django.conf import settings
-from django.db import connection
 
-ROOT = Path(__file__).parent.parent
+from tests.processes import PROJECT, free_port, process_environment
 
 
 @dataclass(frozen=True)
@@ -35,45 +32,25 @@ class WebServer:
         return self.log_path.read_text(errors="replace")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def database_url() -> str:
-    """The present database, as a URL for another process."""
-    found = connection.settings_dict
-    host = found["HOST"]
-    at = f":{found['PORT']}/{host}/" if host.startswith("/") else f"{host}:{found['PORT']}/"
-    return f"postgresql://{found['USER']}@{at}{found['NAME']}"
-
-
 @contextmanager
 def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     """Serve until the block ends; one worker unless the environment says otherwise."""
     port = free_port()
     log_path = folder / "web.log"
-    changed = {
-        "DATABASE_URL": database_url(),
-        "SECRET_KEY": settings.SECRET_KEY,
-        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+    variables = {
         "VAR_DIR": str(folder / "var"),
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
         "WEB_WORKERS": "1",
         "DATABASE_PREPARED_STATEMENTS": "1",
-        "CLIPROXYAPI_MANAGEMENT_URL": "",
-        "MANAGEMENT_API_KEY": "",
         **environment,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
     }
     with log_path.open("wb") as log:
         command = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env={**os.environ, **changed},
+            cwd=PROJECT,
+            env=process_environment(**variables),
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -6,12 +6,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import django
 import psycopg
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.processes import PROJECT, database_url
+
 NAME = "bench_tollgate"
 
 
@@ -24,7 +24,7 @@ def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
     first and kept.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(PROJECT))
     from django.conf import settings
 
     from config import embedded_postgres
@@ -83,13 +83,11 @@ def _make_reference(events: int) -> None:
 
 
 def _environment(database: dict[str, str], spool: str) -> dict[str, str]:
-    host = database["HOST"]
-    at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
     secrets = {"SECRET_KEY": "b" * 50, "USAGE_HASH_KEY": "b" * 50, "ENCRYPTION_KEYS": "b" * 50}
     return {
         **os.environ,
         **secrets,
-        "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}",
+        "DATABASE_URL": database_url(database),
         "SPOOL_DIR": spool,
     }
 

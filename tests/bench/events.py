@@ -18,7 +18,7 @@ import httpx
 from tests.bench.arena import arena, percentile
 from tests.bench.asking import Query, last_days, make_staff, signed_in, timed, workers_memory
 from tests.bench.report import table, write_section
-from tests.bench.watch import web_server
+from tests.bench.watch import served
 
 EVENTS = "/api/usage/events"
 PAGE, DAYS = "50", 90
@@ -136,7 +136,7 @@ def main() -> None:
     options = parser.parse_args()
     with arena(options.events) as environment:
         make_staff()
-        with web_server(environment) as url, closing(signed_in(url)) as http:
+        with served(environment) as url, closing(signed_in(url)) as http:
             rows = [
                 *pages(http, options.questions),
                 *remembered(http, options.questions),

@@ -27,7 +27,7 @@ from tests.bench.asking import (
     workers_memory,
 )
 from tests.bench.report import table, write_section
-from tests.bench.watch import web_server
+from tests.bench.watch import served
 
 PARTS = ("cold", "answers", "clients", "bare", "today", "memory", "growth")
 Row = list[object]
@@ -260,7 +260,7 @@ def _percentiles(took: list[float]) -> list[str]:
 def measure(parts: list[str], events: int, options: argparse.Namespace) -> list[Row]:
     with arena(events) as environment:
         make_staff()
-        with web_server(environment) as url:
+        with served(environment) as url:
             rows = []
             for part in parts:
                 print(f"{part} ...", flush=True)

@@ -20,7 +20,7 @@ import httpx
 from management_proxy.simulator import RunningSimulator, running_simulator
 from tests.bench.arena import arena, percentile
 from tests.bench.report import table, write_section
-from tests.bench.watch import Watched, collector_loop, web_server
+from tests.bench.watch import Watched, collector_loop, served
 
 Row = list[object]
 PARTS = ("drain", "memory", "visible", "idle", "sustained")
@@ -144,7 +144,7 @@ def visible(options: argparse.Namespace) -> list[Row]:
     with (
         stage() as (environment, simulator),
         collector_loop(environment),
-        web_server(environment) as url,
+        served(environment) as url,
     ):
         from django.contrib.auth.models import User
 

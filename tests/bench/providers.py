@@ -12,7 +12,6 @@ import json
 import os
 import random
 import secrets
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,8 +27,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.arena import ROOT, arena, percentile
+from tests.bench.arena import arena, percentile
 from tests.bench.report import table, write_section
+from tests.processes import PROJECT, free_port
 
 KEY = "bench-management-key"
 WEB, COMMANDS, BY_WEB, BY_COMMAND = 2, 2, 24, 8
@@ -62,12 +62,6 @@ FOREIGN_HEAD = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def until(condition, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -80,7 +74,7 @@ def until(condition, seconds: float = 30) -> None:
 
 @contextmanager
 def process(*arguments: str, **more) -> Iterator["subprocess.Popen[str]"]:
-    started = subprocess.Popen(arguments, cwd=ROOT, text=True, **more)
+    started = subprocess.Popen(arguments, cwd=PROJECT, text=True, **more)
     try:
         yield started
     finally:

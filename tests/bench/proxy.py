@@ -21,9 +21,10 @@ import httpx
 import psutil
 
 from management_proxy.proxy.limits.breaker import WINDOW_SECONDS
-from tests.bench.arena import ROOT, arena, percentile
+from tests.bench.arena import arena, percentile
 from tests.bench.report import table, write_section
 from tests.bench.wire import Reply, Wire, together
+from tests.processes import PROJECT, free_port
 
 SHORT = "--short" in sys.argv
 KEY = "bench-management-key"
@@ -112,7 +113,7 @@ def stage(environment: dict[str, str]) -> Iterator[Stage]:
 
     from tests.factories import give_key, make_upstream
     from tests.management_proxy.proxied import browser
-    from tests.web_server import free_port, web_server
+    from tests.web_server import web_server
 
     port = free_port()
     command = [
@@ -124,7 +125,7 @@ def stage(environment: dict[str, str]) -> Iterator[Stage]:
         "--key",
         KEY,
     ]
-    simulator = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    simulator = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE)
     call_command("seed_usage", events=20_000, days=30)
     try:
         assert simulator.stdout

@@ -1,16 +1,18 @@
 """Processes under observation: a collector or web server of its own, with its memory and time."""
 
-import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
-from tests.bench.arena import ROOT
+from tests.processes import PROJECT
+from tests.web_server import web_server
 
 
 class Watched:
@@ -18,7 +20,7 @@ class Watched:
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
         )
         self._seen = psutil.Process(self.process.pid)
         self.largest = 0
@@ -54,20 +56,11 @@ def collector_loop(environment: dict[str, str]):
 
 
 @contextmanager
-def web_server(environment: dict[str, str]) -> Iterator[str]:
-    """gunicorn as an operator runs it; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running(
-        [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
-        {**environment, "PORT": str(port), "LOG_LEVEL": "error"},
+def served(environment: dict[str, str]) -> Iterator[str]:
+    """The address of a web server with the workers that an operator's has."""
+    usual = {"WEB_WORKERS": "2", "LOG_LEVEL": "error", "DATABASE_PREPARED_STATEMENTS": "false"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        web_server(Path(folder), **{**environment, **usual}) as server,
     ):
-        for _ in range(300):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                break
-        yield f"http://127.0.0.1:{port}"
+        yield server.url

@@ -17,7 +17,7 @@ from config.embedded_postgres import (
     server_pid,
     stop_if_unused,
 )
-from tests.config.processes import alive, eventually, python
+from tests.processes import alive, eventually, python
 
 USE = """
 import sys

@@ -13,7 +13,7 @@ import pytest
 
 from config.embedded_postgres import server_pid, socket_directory
 from config.stack.state import running_stack
-from tests.config.processes import alive, eventually, python
+from tests.processes import alive, eventually, free_port, python
 
 UNSET = dict.fromkeys(
     (
@@ -31,14 +31,11 @@ METRICS_TOKEN = "scraper-token-of-tests"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     yield {
         **UNSET,
         "VAR_DIR": str(tmp_path),
         "HOST": "127.0.0.1",
-        "PORT": str(port),
+        "PORT": str(free_port()),
         "WEB_WORKERS": "2",
         "DJANGO_SUPERUSER_USERNAME": "root",
         "METRICS_TOKEN": METRICS_TOKEN,

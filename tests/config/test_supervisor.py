@@ -10,7 +10,7 @@ import pytest
 
 from config.stack import supervisor as supervision
 from config.stack.supervisor import Child, Supervisor
-from tests.config.processes import alive, eventually, python
+from tests.processes import alive, eventually, python
 
 Started = Callable[..., Child]
 

@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from monitoring import leases
 from monitoring.models import Lease
-from tests.config.processes import eventually
+from tests.concurrency import times
+from tests.processes import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TTL = 0.5
@@ -24,29 +25,10 @@ def expire(name: str) -> None:
         )
 
 
-def in_threads(count, work):
-    barrier, results = threading.Barrier(count), []
-
-    def run() -> None:
-        try:
-            barrier.wait()
-            results.append(work())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 @pytest.mark.parametrize("attempt", range(5))
 def test_one_of_many_wins_also_the_very_first_time(attempt):
-    won = [
-        term for term in in_threads(12, lambda: leases.acquire(f"collect:{attempt}", 30)) if term
-    ]
+    terms = times(12, lambda _: leases.acquire(f"collect:{attempt}", 30))
+    won = [term for term in terms if term]
     assert len(won) == 1
 
 

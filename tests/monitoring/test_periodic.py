@@ -9,7 +9,7 @@ from monitoring import leases, periodic
 from monitoring.health import Level
 from monitoring.models import PeriodicTask
 from monitoring.periodic import Task, TroubleFound, check_tasks, is_due, run_due
-from tests.monitoring.test_leases import in_threads
+from tests.concurrency import times
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = PeriodicTask.Status
@@ -45,7 +45,7 @@ def test_done_once_a_period(only):
 def test_many_processes_do_it_once(only):
     done = []
     only(lambda: done.append(1) or "done")
-    in_threads(6, run_due)
+    times(6, lambda _: run_due())
     assert len(done) == 1
 
 

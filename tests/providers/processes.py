@@ -1,12 +1,8 @@
 """Real processes that change one upstream: a nursery of commands, and what must hold when they are
 through."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
-
-from django.conf import settings
-from django.db import connection
 
 from management_proxy.client.client import ManagementClient
 from management_proxy.client.lists import read_client_keys
@@ -14,27 +10,12 @@ from management_proxy.models import Upstream
 from providers.drift.queries import compare
 from providers.models import ClientKey, Intent, ProviderKey
 from tests.crashing import Nursery
+from tests.processes import process_environment
 
 
 def environment() -> dict[str, str]:
     """The environment of a process that works on this test's database."""
-    database = connection.settings_dict
-    host = str(database["HOST"])
-    at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
-    secrets = {
-        "SECRET_KEY": "s" * 50,
-        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
-    }
-    url = f"postgresql://{database['USER']}@{at}{database['NAME']}"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-    return {
-        **inherited,
-        **secrets,
-        "DATABASE_URL": url,
-        "CLIPROXYAPI_MANAGEMENT_URL": "",
-        "WRITE_LEASE_TTL_SECONDS": "1",
-    }
+    return process_environment(WRITE_LEASE_TTL_SECONDS="1")
 
 
 @dataclass

@@ -10,7 +10,8 @@ from django.conf import settings as django_settings
 from management_proxy.simulator import running_simulator
 from tests.crashing import Nursery, nursery
 from tests.factories import give_key, make_upstream
-from tests.usage.world import World, database_url
+from tests.processes import database_url
+from tests.usage.world import World
 
 KEY = "management-key-for-tests"
 

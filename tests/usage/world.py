@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator
 from monitoring.leases import force_release
@@ -97,11 +95,3 @@ class World:
         now = datetime.now(UTC)
         assert differences(now - timedelta(days=1), now + timedelta(days=1)) == []
         assert self.spooled() == []
-
-
-def database_url() -> str:
-    """The test's database, for other processes."""
-    database = connection.settings_dict
-    host = str(database["HOST"])
-    at = f":{database['PORT']}/{host}/" if host.startswith("/") else f"{host}:{database['PORT']}/"
-    return f"postgresql://{database['USER']}@{at}{database['NAME']}"

@@ -12,7 +12,7 @@ import pytest
 from management_proxy.client import client, errors
 from management_proxy.client.subscription import Subscription, refusal_of
 from management_proxy.simulator import running_simulator
-from tests.config.processes import eventually
+from tests.processes import eventually
 from tests.tls import behind_tls, make_certificate
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

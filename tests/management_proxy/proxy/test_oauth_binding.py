@@ -2,11 +2,9 @@
 asks."""
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +12,7 @@ from management_proxy.models import ProxiedLogin
 from management_proxy.proxy.oauth_binding import LIFETIME, UnreadableCallback, read_callback
 from management_proxy.simulator import running_simulator
 from management_proxy.tokens.tokens import create_token
+from tests.concurrency import times
 from tests.factories import make_user
 from tests.management_proxy.proxied import URL, asked, forget_everything, signed_in, upstream_of
 
@@ -112,20 +111,8 @@ def test_login_of_long_ago_is_forgotten(simulator):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_people_connecting_at_once_each_get_their_own(simulator):
-    people, states, barrier = [signed_in(staff=False) for _ in range(2)], {}, threading.Barrier(2)
-
-    def connect(number):
-        try:
-            barrier.wait(10)
-            states[number] = started(people[number])
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=connect, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    people = [signed_in(staff=False) for _ in range(2)]
+    states = times(2, lambda number: started(people[number]))
     assert [[poll(person, states[n]).status_code for n in range(2)] for person in people] == [
         [200, 404],
         [404, 200],

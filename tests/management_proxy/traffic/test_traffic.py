@@ -2,13 +2,11 @@
 phase."""
 
 import re
-import threading
 import time
 from datetime import timedelta
 
 import pytest
 from django.db import Error as DatabaseError
-from django.db import connection
 from django.utils import timezone
 
 from management_proxy.models import ProxyTraffic
@@ -21,6 +19,7 @@ from management_proxy.traffic import recording as traffic
 from management_proxy.traffic.queries import REASONS, report
 from management_proxy.traffic.recording import BINS, GROWTH, Recorder, bin_of, seconds_of
 from monitoring.metrics.registry import exposition, summed
+from tests.concurrency import times
 from tests.factories import make_upstream, make_user
 from tests.management_proxy.proxied import URL, forget_everything, signed_in, upstream_of
 
@@ -126,18 +125,11 @@ def test_memory_is_bounded_while_the_database_is_away(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_processes_that_store_at_once_lose_nothing():
-    def store_many():
-        try:
-            for _ in range(20):
-                stored(a_call(), a_call("config"))
-        finally:
-            connection.close()
+    def store_many(_number):
+        for _ in range(20):
+            stored(a_call(), a_call("config"))
 
-    threads = [threading.Thread(target=store_many) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    times(4, store_many)
     assert {line.route: line.calls for line in report(HOUR).lines} == {"debug": 80, "config": 80}
 
 

@@ -5,7 +5,7 @@ import re
 import threading
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from management_proxy.client.errors import KeyRejected
 from management_proxy.models import ProxyTraffic, Upstream, UpstreamBreaker
@@ -23,6 +23,7 @@ from providers.errors import ChangeRefused
 from providers.funnel.writes import submit
 from providers.models import Intent
 from providers.models.configuration import ConfigurationVersion
+from tests.concurrency import together
 from tests.factories import make_event, make_upstream, make_user, store
 from tests.providers.conftest import add_key
 from usage.collector import spool
@@ -249,25 +250,20 @@ def test_change_page_says_remove_and_not_delete(staff):
 def test_change_that_races_a_removal_is_refused_or_stands_against_it():
     for _ in range(5):
         upstream, user = make_upstream(), make_user()
-        change, outcome = add_key(upstream, "sk-new-key-000000001"), []
-        barrier = threading.Barrier(2)
+        change = add_key(upstream, "sk-new-key-000000001")
 
-        def ask(upstream=upstream, change=change, outcome=outcome, barrier=barrier):
-            barrier.wait()
+        def ask(upstream=upstream, change=change):
             try:
                 submit(upstream, change)
-                outcome.append("waits")
             except ChangeRefused:
-                outcome.append("refused")
-            finally:
-                connection.close()
+                return "refused"
+            return "waits"
 
-        thread = threading.Thread(target=ask)
-        thread.start()
-        barrier.wait()
-        reasons = removal.remove(Upstream.objects.get(pk=upstream.pk), user)
-        thread.join()
-        assert outcome == (["waits"] if reasons else ["refused"])
+        def remove(upstream=upstream, user=user):
+            return removal.remove(Upstream.objects.get(pk=upstream.pk), user)
+
+        outcome, reasons = together(ask, remove)
+        assert outcome == ("waits" if reasons else "refused")
 
 
 def test_removals_and_refusals_are_audited(staff, settings):

@@ -1,12 +1,10 @@
 """Connecting OAuth accounts: who gets which, and what does not end a login."""
 
-import threading
 import time
 from datetime import timedelta
 
 import httpx
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
@@ -17,6 +15,7 @@ from monitoring.models import AuditEntry
 from providers.accounts import logins
 from providers.errors import ChangeRefused
 from providers.models import Account, AccountLogin
+from tests.concurrency import times
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -101,26 +100,19 @@ def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream)
     begun = [
         begin(upstream, make_user(name), session=name) for name in ("ada", "bob", "eve", "dan")
     ]
-    barrier, told = threading.Barrier(len(begun)), []
+    told = []
 
-    def complete(login):
-        barrier.wait(10)
-        try:
-            for _ in range(200):
-                try:
-                    login = settled(logins.deliver(login, address(login)))
-                    break
-                except ChangeRefused as busy:
-                    told.append(busy.code)
-                    time.sleep(0.02)
-        finally:
-            connection.close()
+    def complete(number):
+        login = begun[number]
+        for _ in range(200):
+            try:
+                settled(logins.deliver(login, address(login)))
+                return
+            except ChangeRefused as busy:
+                told.append(busy.code)
+                time.sleep(0.02)
 
-    threads = [threading.Thread(target=complete, args=(login,)) for login in begun]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    times(len(begun), complete)
     assert set(told) <= {"BUSY"}
     finished = AccountLogin.objects.filter(status=Status.CONNECTED)
     assert finished.count() == len(begun)

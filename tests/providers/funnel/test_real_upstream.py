@@ -9,7 +9,6 @@ tests/providers/funnel/test_real_upstream.py'
 
 import json
 import os
-import socket
 import subprocess
 import time
 
@@ -33,6 +32,7 @@ from providers.errors import ChangeRefused
 from providers.funnel.writes import perform
 from providers.models import Account, AccountLogin, Intent
 from tests.factories import make_upstream, make_user
+from tests.processes import free_port
 
 BINARY = os.environ.get("CLIPROXYAPI_BINARY", "")
 pytestmark = [
@@ -75,9 +75,7 @@ FILE = json.dumps(
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("upstream")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (home / "auths").mkdir()
     (home / "config.yaml").write_text(CONFIGURATION.format(port=port, home=home))
     environment = {**os.environ, "MANAGEMENT_PASSWORD": KEY, "HOME": str(home)}

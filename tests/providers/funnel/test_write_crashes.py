@@ -13,9 +13,9 @@ import pytest
 from management_proxy.client.client import ManagementClient
 from management_proxy.simulator import running_simulator
 from providers.models import ClientKey, Intent
-from tests.config.processes import eventually
 from tests.crashing import Nursery, nursery
 from tests.factories import give_key, make_upstream
+from tests.processes import eventually
 from tests.providers.processes import World, environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]

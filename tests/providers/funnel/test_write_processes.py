@@ -6,32 +6,18 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from management_proxy.client.lists import append_client_key, read_client_keys, replace_list
 from providers.drift.actions import reconcile
 from providers.models import ClientKey, Intent, ProviderKey
+from tests.concurrency import times
 from tests.factories import make_user
 from tests.providers.funnel.test_write_crashes import workers, world  # noqa: F401
 from tests.providers.processes import World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
-
-
-def in_threads(work, count: int) -> None:
-    def run(number: int) -> None:
-        try:
-            work(number)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def change_at_once(world: World, live_server) -> None:  # noqa: F811
@@ -49,7 +35,7 @@ def change_at_once(world: World, live_server) -> None:  # noqa: F811
         )
         assert answer.status_code in (201, 202), answer.content
 
-    in_threads(ask, 8)
+    times(8, ask)
     for command in commands:
         assert world.nursery.wait(command) in (0, 3)
 
@@ -98,6 +84,6 @@ def test_parallel_additions_never_exceed_the_limit(world: World, live_server, se
             browser.post("/api/providers/keys", body, content_type="application/json").status_code
         )
 
-    in_threads(ask, 6)
+    times(6, ask)
     assert sorted(codes) == [201, 201, 403, 403, 403, 403]
     assert ProviderKey.objects.count() == 2

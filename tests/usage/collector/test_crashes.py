@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.processes import eventually
+from tests.processes import eventually
 from tests.usage.world import BAD, PAGE, World
 from usage.ingest.queue_entry import identity
 from usage.models import CollectorRun, UsageEvent

@@ -14,8 +14,8 @@ import pytest
 from config import embedded_postgres
 from management_proxy.simulator import running_simulator
 from management_proxy.simulator.traffic.queue import as_page
-from tests.config.processes import eventually
 from tests.crashing import nursery
+from tests.processes import eventually
 from tests.usage.conftest import KEY, environment
 from tests.usage.world import PAGE, World
 from usage.collector.spool import RESERVED_BYTES_PER_EVENT

@@ -1,7 +1,6 @@
 """`collect_usage --loop` as a real process over several upstreams, changed from outside while it
 runs."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,22 +8,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.simulator import running_simulator
-from tests.config.processes import eventually
 from tests.factories import give_key, make_upstream, make_user
+from tests.processes import PROJECT, eventually, process_environment
 from usage.collector.loop import CollectorLoop
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-ROOT = Path(__file__).parents[3]
 UPSTREAMS = "/admin/management_proxy/upstream/"
 
 
@@ -42,27 +38,15 @@ def simulators() -> Iterator[list]:
 @pytest.fixture
 def loop(settings, tmp_path) -> Iterator["subprocess.Popen[str]"]:
     """The collector, with what is in the database when the test asks for it."""
-    database = connection.settings_dict
-    at = (
-        f"{database['HOST']}:{database['PORT']}/"
-        if not database["HOST"].startswith("/")
-        else f":{database['PORT']}/{database['HOST']}/"
+    environment = process_environment(
+        SPOOL_DIR=str(settings.SPOOL_DIR),
+        VAR_DIR=str(tmp_path / "var"),
+        PYTHONWARNINGS="default",
     )
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgresql://{database['USER']}@{at}{database['NAME']}",
-        "SECRET_KEY": "s" * 50,
-        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
-        "SPOOL_DIR": str(settings.SPOOL_DIR),
-        "VAR_DIR": str(tmp_path / "var"),
-        "PYTHONWARNINGS": "default",
-        "CLIPROXYAPI_MANAGEMENT_URL": "",
-    }
     with (tmp_path / "loop.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "collect_usage", "--loop", "--interval", "0.2"],
-            cwd=ROOT,
+            cwd=PROJECT,
             env=environment,
             stdout=log,
             stderr=log,

@@ -9,23 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection, transaction
 
 from management_proxy.models import Upstream
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams.registry import ensure_environment_upstream
+from tests.processes import PROJECT, process_environment
 from usage.collector import spool
 from usage.ingest.queue_entry import identity, split_page
 from usage.models import CollectorRun, UsageEvent, UsageHourly
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -40,26 +38,14 @@ def simulator(settings) -> Iterator:
 
 @pytest.fixture
 def environment(simulator, settings, tmp_path) -> dict[str, str]:
-    database = connection.settings_dict
-    at = (
-        f"{database['HOST']}:{database['PORT']}/"
-        if not database["HOST"].startswith("/")
-        else f":{database['PORT']}/{database['HOST']}/"
+    return process_environment(
+        CLIPROXYAPI_MANAGEMENT_URL=simulator.management_url,
+        MANAGEMENT_API_KEY=simulator.key,
+        SPOOL_DIR=str(settings.SPOOL_DIR),
+        COLLECTOR_LEASE_TTL_SECONDS="3",
+        VAR_DIR=str(tmp_path / "var"),
+        PYTHONWARNINGS="default",
     )
-    url = f"postgresql://{database['USER']}@{at}{database['NAME']}"
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("COV_")},
-        "DATABASE_URL": url,
-        "SECRET_KEY": "s" * 50,
-        "USAGE_HASH_KEY": django_settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": ",".join(django_settings.ENCRYPTION_KEYS),
-        "CLIPROXYAPI_MANAGEMENT_URL": simulator.management_url,
-        "MANAGEMENT_API_KEY": simulator.key,
-        "SPOOL_DIR": str(settings.SPOOL_DIR),
-        "COLLECTOR_LEASE_TTL_SECONDS": "3",
-        "VAR_DIR": str(tmp_path / "var"),
-        "PYTHONWARNINGS": "default",
-    }
 
 
 def command(
@@ -67,7 +53,7 @@ def command(
 ) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "collect_usage", *arguments],
-        cwd=ROOT,
+        cwd=PROJECT,
         env={**environment, **changed},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,8 +11,8 @@ from django.db import OperationalError, connection
 from management_proxy.models import Access, CollectionMode, Upstream
 from management_proxy.simulator import running_simulator
 from monitoring import leases
-from tests.config.processes import eventually
 from tests.factories import give_key, make_upstream
+from tests.processes import eventually
 from usage.collector import push, spool
 from usage.collector.push import Fallback, page_of, stream
 from usage.collector.run import Ending

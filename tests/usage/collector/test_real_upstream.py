@@ -22,8 +22,8 @@ from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams.observation import examine
 from management_proxy.upstreams.registry import client_for
 from monitoring.health import findings
-from tests.config.processes import eventually
 from tests.factories import make_upstream, make_user
+from tests.processes import eventually, free_port
 from usage.collector.loop import UpstreamThread
 from usage.completeness import measure as completeness
 from usage.models import UsageEvent
@@ -87,9 +87,7 @@ class Server:
     """The real server with its provider, to be restarted at will."""
 
     def __init__(self, home, ai: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         (home / "auths").mkdir()
         (home / "config.yaml").write_text(CONFIGURATION.format(port=self.port, home=home, ai=ai))
         self.home, self.url = home, f"http://127.0.0.1:{self.port}"

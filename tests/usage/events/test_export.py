@@ -4,18 +4,16 @@ not."""
 import csv
 import io
 import json
-import socket
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
 
-from tests.config.processes import eventually, python
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
+from tests.processes import eventually
+from tests.web_server import web_server
 from usage.events.export import MOST_AT_ONCE, Format, export
 from usage.events.query import EventQuestion
 from usage.history.dimensions import Filters
@@ -146,10 +144,12 @@ def many_events():
 
 
 def running_exports():
+    """The server processes of this database's exports, without the parallel workers that help."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%usage.events.export%%' AND state"
-            " = 'active' AND pid <> pg_backend_pid()"
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE query LIKE '%%usage.events.export%%' AND state = 'active'"
+            " AND datname = current_database() AND leader_pid IS NULL AND pid <> pg_backend_pid()"
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -159,64 +159,34 @@ def end_backend(pid):
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
-@contextmanager
-def web_server():
-    """A real gunicorn on this test's database; yields its URL and the cookies of a member of
-    staff."""
+@pytest.fixture
+def http(transactional_db, tmp_path):
+    """A member of staff's connection to a real web server on this test's database."""
     client = Client()
     client.force_login(make_user(staff=True))
-    database = connection.settings_dict
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        "DATABASE_URL": (
-            f"postgresql://{database['USER']}@:{database['PORT']}/{database['HOST']}/{database['NAME']}"
-        ),
-        "SECRET_KEY": settings.SECRET_KEY,
-        "USAGE_HASH_KEY": settings.USAGE_HASH_KEY,
-        "ENCRYPTION_KEYS": settings.ENCRYPTION_KEYS[0],
-    }
-    with python(
-        "-m",
-        "gunicorn",
-        "config.wsgi",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "4",
-        **environment,
-    ):
-        eventually(lambda: reachable(port), 30)
-        yield f"http://127.0.0.1:{port}", {"sessionid": client.cookies["sessionid"].value}
-
-
-def reachable(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_broken_export_looks_broken_and_a_left_one_ends():
-    many_events()
+    cookies = {"sessionid": client.cookies["sessionid"].value}
     with (
-        web_server() as (url, cookies),
-        httpx.Client(base_url=url, cookies=cookies, timeout=30) as http,
+        web_server(tmp_path) as server,
+        httpx.Client(base_url=server.url, cookies=cookies, timeout=30) as http,
     ):
-        with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-            chunks = answer.iter_raw()
-            next(chunks)
-            end_backend(*running_exports())
-            with pytest.raises(httpx.RemoteProtocolError):
-                list(chunks)
-        with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-            next(answer.iter_raw())
-            assert running_exports()
-        eventually(lambda: not running_exports())
-        with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-            assert sum(chunk.count(b"\n") for chunk in answer.iter_raw()) == MANY + 1
+        yield http
+
+
+def test_a_broken_export_looks_broken_and_a_left_one_ends(http):
+    many_events()
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
+        chunks = answer.iter_raw()
+        next(chunks)
+        (pid,) = running_exports()
+        end_backend(pid)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(chunks)
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
+        next(answer.iter_raw())
+        assert running_exports()
+    eventually(lambda: not running_exports())
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
+        assert sum(chunk.count(b"\n") for chunk in answer.iter_raw()) == MANY + 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,8 @@ from redis.exceptions import ConnectionError as NotReached
 from redis.retry import Retry
 
 from tests.factories import make_event, make_upstream, make_user, store
-from tests.web_server import free_port, web_server
+from tests.processes import free_port
+from tests.web_server import web_server
 
 HISTORY = "/api/usage/history?from=2026-11-18&to=2026-11-20"
 PROGRAM = shutil.which("redis-server")

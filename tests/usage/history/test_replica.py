@@ -14,7 +14,7 @@ from django.db import connections
 from config import embedded_postgres
 from config.embedded_postgres import data_directory, installation
 from monitoring.health import Level
-from tests.config.processes import eventually
+from tests.processes import eventually
 from usage.history import replica
 
 pytestmark = pytest.mark.timeout(120)

@@ -2,14 +2,13 @@
 reason."""
 
 import json
-import threading
 from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from monitoring.models import AuditEntry
+from tests.concurrency import times
 from tests.factories import make_event, make_upstream, make_user, store
 from usage.ingest import queue_entry
 from usage.ingest.dead_letters import Replayed, discard, replay, shown
@@ -67,17 +66,7 @@ def test_event_that_came_again_by_itself_is_not_doubled(monkeypatch):
 def test_replays_at_the_same_time_store_once(monkeypatch):
     fix, letters = dead_letters(monkeypatch, 4)
     fix()
-    results: list[Replayed] = []
-
-    def work() -> None:
-        results.append(replay(letters))
-        connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = times(4, lambda _: replay(letters))
     assert sum(results, Replayed()) == Replayed(stored=4)
     assert (
         UsageEvent.objects.count()

@@ -1,11 +1,9 @@
 """The breaker: when it opens, who tries, when it closes."""
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 
 from management_proxy.models import Upstream, UpstreamBreaker
 from management_proxy.proxy.limits import breaker_rows
@@ -22,6 +20,7 @@ from management_proxy.simulator import running_simulator
 from management_proxy.upstreams.registry import find_upstream
 from monitoring import health
 from monitoring.models import AuditEntry
+from tests.concurrency import times
 from tests.factories import make_upstream
 from tests.management_proxy.proxied import (
     URL,
@@ -137,24 +136,17 @@ def test_faults_of_others_whom_the_upstream_asks_do_not_open_it(simulator):
 def test_of_many_callers_one_wins_the_trial():
     upstream = make_upstream()
     UpstreamBreaker.objects.create(upstream=upstream, state=State.OPEN, until=datetime.now(UTC))
-    barrier, won = threading.Barrier(8), []
+    callers = [find_upstream(upstream.name) for _ in range(8)]
 
-    def come() -> None:
-        seen = find_upstream(upstream.name)
-        barrier.wait()
+    def try_to_enter(number: int) -> bool:
         try:
-            won.append(breaker_rows.admit(seen))
+            breaker_rows.admit(callers[number])
         except breaker_rows.BreakerOpen:
-            pass
-        finally:
-            connection.close()
+            return False
+        return True
 
-    threads = [threading.Thread(target=come) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
+    won = times(8, try_to_enter)
+    assert sum(won) == 1
     assert UpstreamBreaker.objects.get().state == State.HALF_OPEN
 
 
