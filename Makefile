@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage check format lock screenshots crash-matrix
+.PHONY: help run dev test coverage check docs format lock screenshots crash-matrix
 .PHONY: bench-ingest bench-history bench-events bench-providers bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
@@ -63,6 +63,9 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/djade --target-version 5.2 --check $(TEMPLATES)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+docs: $(VENV)/base.stamp ## Write the table of environment variables into docs/configuration.md
+	@$(BIN)/python -m config.documentation
 
 lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
