@@ -67,6 +67,9 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 docs: $(VENV)/base.stamp ## Write the table of environment variables into docs/configuration.md
 	@$(BIN)/python -m config.documentation
 
+screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two minutes; needs Chromium)
+	@$(BIN)/python -m tests.screenshots
+
 lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
