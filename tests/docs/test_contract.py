@@ -57,3 +57,13 @@ def test_every_cited_section_exists():
 def test_the_code_does_cite_it():
     texts = [file.read_text() for file in repository_files("*.py")]
     assert sum(bool(cited(text)) for text in texts) > 40
+
+
+def test_no_document_is_cited_by_section_that_is_not_here():
+    design = re.compile(r"\bdesign(?:\.md)?,? \d")
+    citing = [
+        str(file.relative_to(ROOT))
+        for file in repository_files(*SOURCES)
+        if file.name != "test_contract.py" and design.search(" ".join(file.read_text().split()))
+    ]
+    assert citing == []

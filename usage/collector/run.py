@@ -1,5 +1,4 @@
-"""One pass over one upstream's queue: lease, spool, drain, ingest, record the run, release (design
-4, 5).
+"""One pass over one upstream's queue: lease, spool, drain, ingest, record the run, release.
 
 States of a run: running -> succeeded | failed | lease_lost; `abandoned` is what the next holder
 calls a run whose process died. A run exists only under a lease; its row is written only in
