@@ -19,11 +19,7 @@ class UsageConfig(AppConfig):
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
         from usage.collector import spool_health
-        from usage.health import (
-            diagnosis,
-            gauges,
-            panels,
-        )
+        from usage.health import backlog, diagnosis, gauges, panels
         from usage.health import system_checks as checks  # noqa: F401
         from usage.history import replica
         from usage.rollups.consumption import consumption_of
@@ -35,8 +31,8 @@ class UsageConfig(AppConfig):
         register(Panel("collection", panels.collection_context, "usage/collection.html"))
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
         health.register("upstream", diagnosis.check_upstreams)
-        health.register("spool", diagnosis.check_spool)
-        health.register("dead letters", diagnosis.check_dead_letters)
+        health.register("spool", backlog.check_spool)
+        health.register("dead letters", backlog.check_dead_letters)
         health.register("replica", replica.check)
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)

@@ -134,11 +134,3 @@ def clock_lead(seconds: float) -> str:
     if abs(seconds) < 1:
         return "✓ agrees with ours"
     return f"{abs(seconds):,.0f} s {'ahead' if seconds > 0 else 'behind'}"
-
-
-@register.filter
-def collected_share(share: float | None) -> str:
-    """`99.98 %`; never `100 %` while anything is lost, and a dash where nothing was measured."""
-    if share is None:
-        return "–"
-    return "100 %" if share == 1 else f"{min(share * 100, 99.99):.2f} %"

@@ -1,0 +1,1 @@
+"""Tests of the usage app, in the folders of its packages."""

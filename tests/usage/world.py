@@ -13,7 +13,7 @@ from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator
 from monitoring.leases import force_release
 from tests.crashing import Nursery
-from usage.ingest.queue_entry import identity, split_page
+from usage.ingest.page_parser import identity, split_page
 from usage.models import CollectorRun, DeadLetter, UsageEvent
 from usage.upkeep.rebuild import differences
 

@@ -1,0 +1,1 @@
+"""JSON addresses of usage: the only place for JSON names and envelopes."""

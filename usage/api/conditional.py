@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
-from usage.collector.status import slowest_collected_at
 from usage.history.answer_cache import remembered
+from usage.history.freshness import asks_afresh, freshness
 from usage.history.scope import Scope
 
 _VOLATILE = ("asOf", "lagSeconds", "collectorStatus")
@@ -37,25 +37,6 @@ def answered(
 def answered_once(request: HttpRequest, body: dict[str, Any], as_of: datetime) -> HttpResponse:
     """The same for an answer that is not worth remembering."""
     return _response(request, *_encoded(body), as_of)
-
-
-def asks_afresh(request: HttpRequest) -> bool:
-    """Whether the caller wants no remembered answer, and may want that: staff who send
-    `Cache-Control: no-cache`."""
-    return bool(getattr(request.user, "is_staff", False)) and "no-cache" in request.headers.get(
-        "Cache-Control", ""
-    )
-
-
-def freshness(as_of: datetime) -> dict[str, Any]:
-    """`asOf`, and `lagSeconds`: how long before that the queue was last read with success, null if
-    never."""
-    collected = slowest_collected_at()
-    lag = round(max((as_of - collected).total_seconds(), 0), 1) if collected else None
-    return {
-        "asOf": as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "lagSeconds": lag,
-    }
 
 
 def _encoded(body: dict[str, Any]) -> tuple[bytes, str]:

@@ -14,9 +14,9 @@ from usage.events.export import MOST_AT_ONCE
 from usage.events.export import export as export_of
 from usage.events.pages import page_of_events
 from usage.events.query import Cursor
+from usage.forms.events import EventForm, ExportForm
 from usage.history.replica import read
 from usage.history.scope import Scope
-from usage.web.forms import EventForm, ExportForm
 
 
 @require_GET

@@ -10,14 +10,14 @@ from django.views.decorators.http import require_GET
 from usage.api.collect import filtered_by_upstream, invalid_fields, invalid_query, signed_in
 from usage.api.conditional import answered
 from usage.api.history_body import history as history_of
+from usage.forms.queries import QuestionForm
+from usage.forms.windows import FilteredForm
 from usage.history.dimensions import InvalidQuery
 from usage.history.scope import Scope
 from usage.history.summaries import Asked
 from usage.history.summaries import breakdown as breakdown_of
 from usage.history.summaries import series as series_of
 from usage.history.summaries import summary as summary_of
-from usage.web.forms import FilteredForm
-from usage.web.query_form import QuestionForm
 
 # Default and largest number of groups that are told apart.
 _TOP_OF_SERIES = (10, 50)

@@ -1,0 +1,1 @@
+"""From the upstream's queue to the database: the loop, its lease, pull, push and the spool."""

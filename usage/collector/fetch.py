@@ -16,7 +16,7 @@ from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import UpstreamError
 from monitoring.failpoints import around
 from usage.collector import spool
-from usage.ingest.queue_entry import Entry, Reject, parse_page
+from usage.ingest.page_parser import Entry, Reject, parse_page
 
 # A page of about so many bytes costs little for each event; two of them are in hand at most.
 PAGE_BYTES = 4 * 1024 * 1024

@@ -41,6 +41,18 @@ class Completeness:
         there_were = self.stored + self.lost
         return self.stored / there_were if there_were else None
 
+    @property
+    def share_text(self) -> str:
+        """The share for people."""
+        return percentage(self.share)
+
+
+def percentage(share: float | None) -> str:
+    """`99.98 %`; never `100 %` while anything is lost, and a dash where nothing was measured."""
+    if share is None:
+        return "–"
+    return "100 %" if share == 1 else f"{min(share * 100, 99.99):.2f} %"
+
 
 def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completeness:
     """The sums over the window."""

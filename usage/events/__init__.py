@@ -1,0 +1,1 @@
+"""Lists, searches, details and exports of single events."""

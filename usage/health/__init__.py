@@ -1,0 +1,1 @@
+"""What the doctor, system checks, gauges and the monitoring page show of collection."""

@@ -15,55 +15,44 @@ def check_upstream(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     API's path."""
     url, key = settings.CLIPROXYAPI_MANAGEMENT_URL, settings.MANAGEMENT_API_KEY
     if not url:
-        hint = (
-            "Set both CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY, or neither for the"
-            " simulated upstream."
-        )
-        return (
-            [
-                Error(
-                    "MANAGEMENT_API_KEY is set, CLIPROXYAPI_MANAGEMENT_URL is not.",
-                    hint=hint,
-                    id="tollgate.E012",
-                )
-            ]
-            if key
-            else []
-        )
-    found: list[CheckMessage] = []
+        return _check_key_alone(key)
+    return [*_check_url(url), *_check_key(key)]
+
+
+def _check_key_alone(key: str) -> list[CheckMessage]:
+    if not key:
+        return []
+    hint = (
+        "Set both CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY, or neither for the"
+        " simulated upstream."
+    )
+    message = "MANAGEMENT_API_KEY is set, CLIPROXYAPI_MANAGEMENT_URL is not."
+    return [Error(message, hint=hint, id="tollgate.E012")]
+
+
+def _check_url(url: str) -> list[CheckMessage]:
     parts = urlsplit(url)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-    ):
+    is_plain = not (parts.username or parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         hint = (
             "For instance http://cliproxyapi:8317/v0/management, without user, query or fragment."
         )
-        found.append(
-            Error(
-                f"CLIPROXYAPI_MANAGEMENT_URL={_without_user(url)!r} is no such URL.",
-                hint=hint,
-                id="tollgate.E010",
-            )
-        )
-    elif not parts.path.endswith("/v0/management"):
-        found.append(
-            Warning(
-                "CLIPROXYAPI_MANAGEMENT_URL does not end in /v0/management.",
-                hint="CLIProxyAPI serves it there.",
-                id="tollgate.W010",
-            )
-        )
-    if not key.strip():
-        hint = (
-            "It is the upstream's MANAGEMENT_PASSWORD or remote-management.secret-key. A request"
-            " without a key counts towards a ban."
-        )
-        found.append(Error("MANAGEMENT_API_KEY is not set.", hint=hint, id="tollgate.E011"))
-    return found
+        message = f"CLIPROXYAPI_MANAGEMENT_URL={_without_user(url)!r} is no such URL."
+        return [Error(message, hint=hint, id="tollgate.E010")]
+    if parts.path.endswith("/v0/management"):
+        return []
+    message = "CLIPROXYAPI_MANAGEMENT_URL does not end in /v0/management."
+    return [Warning(message, hint="CLIProxyAPI serves it there.", id="tollgate.W010")]
+
+
+def _check_key(key: str) -> list[CheckMessage]:
+    if key.strip():
+        return []
+    hint = (
+        "It is the upstream's MANAGEMENT_PASSWORD or remote-management.secret-key. A request"
+        " without a key counts towards a ban."
+    )
+    return [Error("MANAGEMENT_API_KEY is not set.", hint=hint, id="tollgate.E011")]
 
 
 def _without_user(url: str) -> str:

@@ -1,0 +1,1 @@
+"""The query layer: exact sums and percentiles of any period, filters and groups."""

@@ -1,0 +1,1 @@
+"""From the bytes of a page to events, rollups and dead letters in one transaction."""

@@ -19,7 +19,7 @@ from monitoring.failpoints import failpoint
 from monitoring.leases import bounded_transaction
 from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
-from usage.ingest.queue_entry import Entry, Signature
+from usage.ingest.page_parser import Entry, Signature
 from usage.ingest.stored_text import storable_text
 from usage.models import UsageSeries
 

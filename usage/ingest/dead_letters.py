@@ -18,7 +18,7 @@ from management_proxy.encryption import UndecryptableError, decrypt
 from monitoring.audit import trail as audit
 from monitoring.masking import MASK, masked_text
 from usage.ingest.attribution import Attribution
-from usage.ingest.queue_entry import Entry, Reject, parse_element
+from usage.ingest.page_parser import Entry, Reject, parse_element
 from usage.ingest.store import PAYLOAD_BYTES, store
 from usage.ingest.stored_text import mask_secrets, storable_text
 from usage.models import DeadLetter, UsageEvent

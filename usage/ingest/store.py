@@ -22,7 +22,7 @@ from management_proxy.models import Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
 from usage.ingest.attribution import Attribution, Belongs
-from usage.ingest.queue_entry import COLUMNS, Entry, Reject, parse_page
+from usage.ingest.page_parser import COLUMNS, Entry, Reject, parse_page
 from usage.ingest.stored_text import storable_text
 from usage.models import DeadLetter
 from usage.rollups.partitions import ensure_partitions, month_of

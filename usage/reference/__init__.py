@@ -1,0 +1,1 @@
+"""The field's reference dataset and the fast way to store it."""

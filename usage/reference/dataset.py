@@ -9,45 +9,13 @@ The same shape gives the same events on every machine.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from usage.reference.instants import Shape, instants
 
 EVENTS, DAYS, SEED = 3_205_740, 90, 20260806
 KEYS, MODELS, CREDENTIALS = 50, 50, 500
-
-_HOUR_WEIGHTS = (
-    0.35,
-    0.28,
-    0.25,
-    0.25,
-    0.35,
-    0.60,
-    0.90,
-    1.20,
-    1.50,
-    1.70,
-    1.80,
-    1.70,
-    1.60,
-    1.50,
-    1.50,
-    1.60,
-    1.80,
-    2.00,
-    2.20,
-    2.00,
-    1.60,
-    1.20,
-    0.80,
-    0.50,
-)
-_CITY = timedelta(hours=8)  # its offset from UTC, all the year
-_WEEKEND_WEIGHT, _BURST_WEIGHT, _BURST_CHANCE = 0.78, 3.5, 1 / 97
-_RECENT_DAYS = 30
-# How much busier a recent day is than an older one.
-_RECENT_WEIGHT = (1_226_326 / 30) / (1_979_414 / 60)
-
 # Tiers of keys: how many, the weight of one, how many are active at once, and for how long before
 # the next ones are.
 _TIERS = (
@@ -62,7 +30,6 @@ _BORROWED = 0.20
 _FAILED = 0.01
 _ALTERNATE = 0.005
 _REPEATED_REQUEST = 250
-
 _ENDPOINTS = ("POST /v1/responses", "POST /v1/chat/completions", "POST /v1/messages")
 _EFFORTS = ("", "low", "medium", "high")
 _TIER_NAMES = (
@@ -84,17 +51,6 @@ _FAILURES = (
     (500, '{"error":{"message":"Internal server error","type":"server_error"}}'),
     (401, '{"error":{"message":"The token has expired","type":"authentication_error"}}'),
 )
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How many events, over how many days that end at `until` (the first instant without any), from
-    which seed."""
-
-    events: int
-    days: int
-    seed: int
-    until: datetime
 
 
 class Combination(NamedTuple):
@@ -197,7 +153,7 @@ def samples(shape: Shape) -> Iterator[Sample]:
     chance = random.Random(f"content {shape.seed}").random
     traffic = _Traffic(shape.seed)
     request_id = ""
-    for number, at in enumerate(_instants(shape)):
+    for number, at in enumerate(instants(shape)):
         if number % _REPEATED_REQUEST or not number:
             # An odd factor makes of consecutive numbers different ones that look random.
             request_id = f"{(number + 1) * 2_654_435_761 % 2**32:08x}"
@@ -264,48 +220,3 @@ class _Traffic:
         if at < 0.85:
             return 0
         return 1 if at < 0.99 else 2 + int(self._chance() * (_CLUSTER - 2))
-
-
-def _instants(shape: Shape) -> Iterator[datetime]:
-    """The instants of the events: evenly spaced in each hour, ascending."""
-    for hour, count in _hourly_counts(shape):
-        for number in range(count):
-            yield hour + timedelta(microseconds=int((number + 0.5) / count * 3_600_000_000))
-
-
-def _hourly_counts(shape: Shape) -> Iterator[tuple[datetime, int]]:
-    recent_days = min(shape.days, _RECENT_DAYS)
-    older_days = shape.days - recent_days
-    recent = round(
-        shape.events * recent_days * _RECENT_WEIGHT / (recent_days * _RECENT_WEIGHT + older_days)
-    )
-    middle = shape.until - timedelta(days=recent_days)
-    yield from _spread(
-        shape.events - recent,
-        middle - timedelta(days=older_days),
-        older_days,
-        random.Random(f"older {shape.seed}"),
-    )
-    yield from _spread(recent, middle, recent_days, random.Random(f"recent {shape.seed}"))
-
-
-def _spread(
-    events: int, start: datetime, days: int, chance: random.Random
-) -> list[tuple[datetime, int]]:
-    """Whole counts that follow the weights of the hours, by largest remainder."""
-    hours = [start + timedelta(hours=n) for n in range(24 * days)]
-    weights = [
-        _weight(hour) * (_BURST_WEIGHT if chance.random() < _BURST_CHANCE else 1) for hour in hours
-    ]
-    whole = sum(weights)
-    exact = [events * weight / whole for weight in weights]
-    counts = [int(share) for share in exact]
-    by_remainder = sorted(range(len(hours)), key=lambda n: (counts[n] - exact[n], n))
-    for n in by_remainder[: events - sum(counts)]:
-        counts[n] += 1
-    return list(zip(hours, counts, strict=True))
-
-
-def _weight(instant: datetime) -> float:
-    local = instant.astimezone(UTC) + _CITY
-    return _HOUR_WEIGHTS[local.hour] * (_WEEKEND_WEIGHT if local.weekday() >= 5 else 1)

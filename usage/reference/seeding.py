@@ -23,10 +23,11 @@ from django.db import connection, transaction
 from management_proxy.models import Upstream
 from providers.models import ClientKey
 from usage.ingest.attribution import Attribution, Belongs
-from usage.ingest.queue_entry import Entry, identity, parse_element
+from usage.ingest.page_parser import Entry, identity, parse_element
 from usage.ingest.store import REQUEST_WINDOW
 from usage.models import UsageSeries
-from usage.reference.dataset import Combination, Sample, Shape, samples
+from usage.reference.dataset import Combination, Sample, samples
+from usage.reference.instants import Shape
 from usage.rollups.partitions import ensure_partitions, month_of, next_month
 from usage.rollups.tables import GRANULARITIES, add_sql, calendar_zone
 

@@ -1,0 +1,1 @@
+"""Keeping the tables in order: rebuild and compare rollups, retention, periodic tasks."""

@@ -1,0 +1,1 @@
+"""The usage pages: views, filter bar, figures and charts."""

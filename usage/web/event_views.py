@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
 from monitoring.web.regions import asks_for_region
-from usage.api.conditional import freshness
 from usage.collector.status import collector_status
 from usage.events.details import find_event
 from usage.events.pages import page_of_events
+from usage.history.freshness import freshness
 from usage.history.replica import read
 from usage.history.scope import Scope
 from usage.web.filter_bar import filter_bar

@@ -1,21 +1,19 @@
-"""What may be asked of history, as forms: bounds, defaults and the conversion to a window."""
+"""The filter bar of the pages: a named range or two days, filters, and what each page adds."""
 
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from usage.events.export import Format
-from usage.events.pages import LARGEST_PAGE
-from usage.events.query import Cursor, EventQuestion
-from usage.history.dimensions import Dimension, Filters, InvalidQuery
+from usage.events.query import EventQuestion
+from usage.forms.events import PagedFields, event_query
+from usage.forms.windows import FilteredForm
+from usage.history.dimensions import Dimension, InvalidQuery
 from usage.history.scope import Scope
-from usage.history.windows import Bucket, Window, fitting_bucket
+from usage.history.windows import Bucket, fitting_bucket
 from usage.web.page_queries import PageQuestion
 
 RANGES = (
@@ -26,199 +24,8 @@ RANGES = (
     ("custom", "Custom"),
 )
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
-EARLIEST_DAY = date(2020, 1, 1)
-LATEST_DAY = date(2099, 12, 31)
-DEFAULT_PAGE = 100
 MOST_HOURS = timedelta(days=14)
 _DIMENSIONS = [(dimension.value, dimension.label) for dimension in Dimension]
-# How far the clock of an upstream may run ahead.
-_AHEAD = timedelta(days=2)
-
-
-class DayField(forms.Field):
-    """A day as YYYY-MM-DD; the error says what was got."""
-
-    def to_python(self, value: Any) -> date | None:
-        if value in self.empty_values:
-            return None
-        try:
-            day = datetime.strptime(value, "%Y-%m-%d").date() if len(value) == 10 else None  # noqa: DTZ007
-        except ValueError:
-            day = None
-        if day is None:
-            raise ValidationError(f"expected a day as YYYY-MM-DD, got {value[:40]!r}")
-        if not EARLIEST_DAY <= day <= LATEST_DAY:
-            raise ValidationError(
-                f"expected a day between {EARLIEST_DAY} and {LATEST_DAY}, got {value!r}"
-            )
-        return day
-
-
-@cache
-def _zone_names() -> frozenset[str]:
-    # The library walks its folders at each call, which takes longer than many an answer.
-    return frozenset(available_timezones())
-
-
-class ZoneField(forms.Field):
-    """An IANA time zone; empty means the configured one."""
-
-    def to_python(self, value: Any) -> ZoneInfo:
-        name = value or settings.TIME_ZONE
-        if name not in _zone_names():
-            raise ValidationError(
-                f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}"
-            )
-        return ZoneInfo(name)
-
-
-class WindowForm(forms.Form):
-    """A window with both days given, as the API wants it."""
-
-    tz = ZoneField(required=False)
-
-    def __init__(self, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        # `from` is a word of Python, so these two cannot be class attributes.
-        self.fields["from"] = DayField(
-            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
-        )
-        self.fields["to"] = DayField(
-            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
-        )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        self._check_range(cleaned.get("from"), cleaned.get("to"))
-        return cleaned
-
-    def _check_range(self, first: Any, last: Any) -> None:
-        if first and last:
-            if first > last:
-                self.add_error("from", f"expected a day not after `to` ({last}), got {first}")
-            elif (last - first).days >= settings.HISTORY_MAX_DAYS:
-                self.add_error(
-                    "from",
-                    f"expected at most {settings.HISTORY_MAX_DAYS} days, got"
-                    f" {(last - first).days + 1}",
-                )
-
-    def window(self) -> Window:
-        """The window of a valid form."""
-        return Window(self.cleaned_data["from"], self.cleaned_data["to"], self.cleaned_data["tz"])
-
-
-class FilteredForm(WindowForm):
-    """A window and filters on any dimension, within what the scope may ask by."""
-
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        self.scope = scope
-        # So that an error can name the dimension; the values are read all together.
-        self.fields.update(
-            {dimension.value: forms.Field(required=False) for dimension in Dimension}
-        )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        cleaned["filters"] = Filters()
-        try:
-            cleaned["filters"] = filters = Filters.from_query(self.data)  # type: ignore[arg-type]
-        except InvalidQuery as wrong:
-            for name, text in wrong.fields.items():
-                self.add_error(name, text)
-            return cleaned
-        for dimension in filters.dimensions:
-            if dimension.is_for_staff and not self.scope.sees_everything:
-                self.add_error(
-                    dimension.value,
-                    "expected nothing, as only staff may ask by it, got"
-                    f" {self.data[dimension.value][:40]!r}",
-                )
-        return cleaned
-
-    @property
-    def filters(self) -> Filters:
-        """The filters of a valid form."""
-        found: Filters = self.cleaned_data["filters"]
-        return found
-
-
-class PagedFields(forms.Form):
-    """A page of a list of events, behind a cursor."""
-
-    limit = forms.Field(required=False)
-    cursor = forms.CharField(required=False)
-    request_id = forms.CharField(
-        required=False,
-        max_length=64,
-        error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"},
-    )
-
-    def clean_limit(self) -> int:
-        text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
-            raise ValidationError(
-                f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}"
-            )
-        return int(text)
-
-    def clean_cursor(self) -> Cursor | None:
-        text = self.cleaned_data["cursor"]
-        try:
-            return Cursor.parse(text) if text else None
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-
-
-class EventForm(PagedFields, FilteredForm):
-    """Events of a window, by default the longest one that ends today; one page of them behind a
-    cursor."""
-
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
-        self.fields["from"].required = self.fields["to"].required = False
-
-    def clean(self) -> dict[str, Any]:
-        zone = self.cleaned_data.get("tz") or ZoneInfo(settings.TIME_ZONE)
-        today, longest = (
-            timezone.now().astimezone(zone).date(),
-            timedelta(days=settings.HISTORY_MAX_DAYS - 1),
-        )
-        if "to" not in self.errors and "from" not in self.errors:
-            first, last = self.cleaned_data["from"], self.cleaned_data["to"]
-            # Upstream clocks may run ahead, so an open end is a little beyond today.
-            self.cleaned_data["to"] = last = last or (
-                min(first + longest, today + _AHEAD) if first else today + _AHEAD
-            )
-            self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
-        return super().clean()
-
-    def question(self) -> EventQuestion:
-        """The question of a valid form."""
-        return _event_question(self)
-
-
-def _event_question(form: FilteredForm) -> EventQuestion:
-    window = form.window()
-    return EventQuestion(
-        window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", "")
-    )
-
-
-class ExportForm(EventForm):
-    """Events of a window as a file."""
-
-    format = forms.CharField(required=False)
-
-    def clean_format(self) -> Format:
-        text = self.cleaned_data["format"] or Format.CSV.value
-        try:
-            return Format(text)
-        except ValueError:
-            raise ValidationError(
-                f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}"
-            ) from None
 
 
 class HistoryForm(FilteredForm):
@@ -267,7 +74,7 @@ class EventListForm(PagedFields, HistoryForm):
 
     def question(self) -> EventQuestion:
         """The question of a valid form."""
-        return _event_question(self)
+        return event_query(self)
 
 
 class UsageForm(HistoryForm):
@@ -320,4 +127,4 @@ class UsageForm(HistoryForm):
 
     def event_question(self) -> EventQuestion:
         """The events of the window."""
-        return _event_question(self)
+        return event_query(self)

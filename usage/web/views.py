@@ -11,11 +11,11 @@ from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
 from monitoring.web.regions import asks_for_region
-from usage.api.conditional import asks_afresh, freshness
 from usage.collector.status import collector_status
 from usage.events.pages import page_of_events
 from usage.history.answer_cache import remembered
 from usage.history.dimensions import InvalidQuery
+from usage.history.freshness import asks_afresh, freshness
 from usage.history.replica import read
 from usage.history.scope import Scope
 from usage.web.filter_bar import asked_pairs, filter_bar

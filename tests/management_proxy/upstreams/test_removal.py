@@ -28,7 +28,7 @@ from tests.factories import make_event, make_upstream, make_user, store
 from tests.providers.conftest import add_key
 from usage.collector import spool
 from usage.collector.loop import CollectorLoop
-from usage.health.diagnosis import check_spool
+from usage.health.backlog import check_spool
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = pytest.mark.django_db

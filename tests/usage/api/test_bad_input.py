@@ -8,9 +8,9 @@ import pytest
 
 from management_proxy.encryption import decrypt
 from tests.factories import make_event, make_upstream, store
-from usage.ingest import queue_entry
+from usage.ingest import page_parser
 from usage.ingest.attribution import Attribution
-from usage.ingest.queue_entry import split_page
+from usage.ingest.page_parser import split_page
 from usage.ingest.store import ingest
 from usage.models import DeadLetter, UsageEvent, UsageHourly
 
@@ -154,13 +154,13 @@ def test_events_that_differ_in_a_nanosecond_are_two():
 
 
 def test_element_that_the_database_refuses_stands_alone(monkeypatch):
-    original = queue_entry._columns
+    original = page_parser._columns
 
     def columns(record, *rest):
         row = original(record, *rest)
         return (*row[:3], 2**70, *row[4:]) if record.model == "poison" else row
 
-    monkeypatch.setattr(queue_entry, "_columns", columns)
+    monkeypatch.setattr(page_parser, "_columns", columns)
     result = store(
         make_upstream(),
         *[make_event() for _ in range(4)],

@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import eventually
 from tests.usage.world import BAD, PAGE, World
-from usage.ingest.queue_entry import identity
+from usage.ingest.page_parser import identity
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]

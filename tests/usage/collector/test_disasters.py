@@ -19,7 +19,7 @@ from tests.processes import eventually
 from tests.usage.conftest import KEY, environment
 from tests.usage.world import PAGE, World
 from usage.collector.spool import RESERVED_BYTES_PER_EVENT
-from usage.ingest.queue_entry import split_page
+from usage.ingest.page_parser import split_page
 from usage.models import CollectorRun, UsageEvent
 from usage.rollups.tables import GRANULARITIES
 

@@ -20,7 +20,7 @@ from management_proxy.simulator import running_simulator
 from management_proxy.upstreams.registry import ensure_environment_upstream
 from tests.processes import PROJECT, process_environment
 from usage.collector import spool
-from usage.ingest.queue_entry import identity, split_page
+from usage.ingest.page_parser import identity, split_page
 from usage.models import CollectorRun, UsageEvent, UsageHourly
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]

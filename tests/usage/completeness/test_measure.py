@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from management_proxy.simulator import running_simulator
-from monitoring.templatetags.figures import collected_share
 from tests.factories import give_key, make_upstream, make_user
 from usage.collector import spool
 from usage.collector.run import collect
 from usage.completeness import measure as completeness
+from usage.completeness.report import percentage
 from usage.health.gauges import completeness_gauges
 from usage.models import CollectorRun, UsageEvent
 from usage.models.completeness import CompletenessInterval, CounterSample
@@ -237,7 +237,7 @@ def test_ordinary_user_is_told_nothing_of_other_peoples_events(world, client):
 
 
 def test_share_is_never_rounded_up_to_all(db):
-    assert (collected_share(0.99999), collected_share(1.0), collected_share(None)) == (
+    assert (percentage(0.99999), percentage(1.0), percentage(None)) == (
         "99.99 %",
         "100 %",
         "–",

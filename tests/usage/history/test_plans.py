@@ -20,7 +20,8 @@ from usage.history.planner import EVENTS, SOURCES, plan
 from usage.history.scope import Scope
 from usage.history.summaries import Asked, breakdown, series, summary
 from usage.history.windows import Bucket, Interval, Period, Window
-from usage.reference.dataset import SEED, Shape
+from usage.reference.dataset import SEED
+from usage.reference.instants import Shape
 from usage.reference.seeding import seed, seeded_upstream
 
 EVERYTHING = Scope(None, sees_everything=True)

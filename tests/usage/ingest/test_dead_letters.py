@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from monitoring.models import AuditEntry
 from tests.concurrency import times
 from tests.factories import make_event, make_upstream, make_user, store
-from usage.ingest import queue_entry
+from usage.ingest import page_parser
 from usage.ingest.dead_letters import Replayed, discard, replay, shown
 from usage.models import DeadLetter, UsageEvent, UsageHourly
 
@@ -22,9 +22,9 @@ NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 def strict_until_fixed(monkeypatch):
     """An ingest that refuses every event, as an older release would a newer field; returns what
     mends it."""
-    original = queue_entry.parse_timestamp
-    monkeypatch.setattr(queue_entry, "parse_timestamp", lambda text: None)
-    return lambda: monkeypatch.setattr(queue_entry, "parse_timestamp", original)
+    original = page_parser.parse_timestamp
+    monkeypatch.setattr(page_parser, "parse_timestamp", lambda text: None)
+    return lambda: monkeypatch.setattr(page_parser, "parse_timestamp", original)
 
 
 def dead_letters(monkeypatch, count: int = 1, **fields):
@@ -78,7 +78,7 @@ def test_replays_at_the_same_time_store_once(monkeypatch):
 def test_what_the_database_still_refuses_stays_dead(monkeypatch):
     fix, letters = dead_letters(monkeypatch)
     fix()
-    monkeypatch.setattr("usage.ingest.queue_entry.storable_text", lambda text, length: "\x00")
+    monkeypatch.setattr("usage.ingest.page_parser.storable_text", lambda text, length: "\x00")
     assert replay(letters) == Replayed(still_dead=1)
     assert DeadLetter.objects.get().state == "pending"
 

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 
 from tests.factories import make_event, make_upstream, store
 from usage.models import UsageEvent, UsageSeries
-from usage.reference.dataset import EVENTS, SEED, Shape, _hourly_counts, samples
+from usage.reference.dataset import EVENTS, SEED, samples
+from usage.reference.instants import Shape, hourly_counts
 from usage.reference.seeding import seed, seeded_upstream
 from usage.rollups.tables import GRANULARITIES
 
@@ -60,7 +61,7 @@ def test_a_seeding_that_was_stopped_is_completed_by_another():
 
 
 def test_its_distributions_are_those_of_the_field():
-    counts = list(_hourly_counts(Shape(EVENTS, 90, SEED, UNTIL)))
+    counts = list(hourly_counts(Shape(EVENTS, 90, SEED, UNTIL)))
     assert sum(n for _, n in counts) == EVENTS
     assert sum(n for _, n in counts[-30 * 24 :]) == 1_226_326
     events = list(samples(Shape(50_000, 90, SEED, UNTIL)))

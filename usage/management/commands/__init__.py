@@ -1,0 +1,1 @@
+"""Collect, prune, rebuild, replay and seed."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from usage.reference.dataset import CREDENTIALS, DAYS, EVENTS, KEYS, MODELS, SEED, Shape
+from usage.reference.dataset import CREDENTIALS, DAYS, EVENTS, KEYS, MODELS, SEED
+from usage.reference.instants import Shape
 from usage.reference.seeding import DEFAULT_UPSTREAM, SeedRefused, seed, seeded_upstream
 
 

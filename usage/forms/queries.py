@@ -12,12 +12,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from usage.forms.windows import EARLIEST_DAY, LATEST_DAY, DayField, FilteredForm
 from usage.history.dimensions import Dimension
 from usage.history.measures import DURATIONS
 from usage.history.scope import Scope
 from usage.history.summaries import ORDERS, Asked
 from usage.history.windows import Bucket, Period, fitting_bucket, midnight
-from usage.web.forms import EARLIEST_DAY, LATEST_DAY, DayField, FilteredForm
 
 DEFAULT_DAYS = 7
 MOST_BUCKETS = 1500

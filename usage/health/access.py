@@ -1,0 +1,147 @@
+"""Whether an upstream can be collected from: paused or not, access, reach, version.
+
+They read what was last learnt; no upstream is requested. Facts of the upstream: contract 1.3 to 1.5
+(access), 3 (versions).
+"""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+from management_proxy.encryption import UndecryptableError
+from management_proxy.models import Access, Upstream, UsageInterface
+from monitoring.health import Action, Finding, Level
+from usage.collector.status import UpstreamState
+from usage.models import CollectorRun
+
+Status = CollectorRun.Status
+
+
+def judge_pause(state: UpstreamState) -> Finding | None:
+    """A paused upstream is not collected from."""
+    if state.upstream.is_enabled:
+        return None
+    return Finding(
+        Level.NOTICE,
+        "Collection is paused.",
+        "The upstream forgets events after its retention.",
+        "Resume it in the administration.",
+        subject=state.upstream.name,
+        action=settings_of(state.upstream),
+    )
+
+
+def settings_of(upstream: Upstream) -> Action:
+    """The link to the upstream's settings."""
+    return Action(
+        "Settings", "admin:management_proxy_upstream_change", (upstream.pk,), is_link=True
+    )
+
+
+def judge_access(state: UpstreamState) -> Finding | None:
+    """Whether the upstream accepts our key, as last learnt."""
+    upstream = state.upstream
+    if upstream.access == Access.KEY_REJECTED:
+        return _key_rejected(upstream)
+    until = upstream.blocked_until
+    if upstream.access == Access.BANNED and until and until > timezone.now():
+        return _banned(upstream, until)
+    if not _has_key(upstream):
+        return _without_key(upstream)
+    if upstream.observed_at is None:
+        return None
+    return Finding(Level.OK, "The upstream accepts the management key.", subject=upstream.name)
+
+
+def _key_rejected(upstream: Upstream) -> Finding:
+    where = (
+        "Correct MANAGEMENT_API_KEY and restart"
+        if upstream.from_environment
+        else "Enter the right key in its settings"
+    )
+    return Finding(
+        Level.ERROR,
+        f"The upstream refused the management key ({upstream.access_detail}).",
+        "Everything has stopped: five wrong keys would ban this address for 30 minutes.",
+        f"{where}, then let callers in again.",
+        subject=upstream.name,
+        action=Action("Let callers in again", "upstreams:let-in", (upstream.pk,)),
+    )
+
+
+def _banned(upstream: Upstream, until: datetime) -> Finding:
+    return Finding(
+        Level.ERROR,
+        f"The upstream bans this address until {timezone.localtime(until):%H:%M:%S}.",
+        "Five requests with a wrong or no key came from here. What its retention does not cover"
+        " is lost.",
+        "Find what sent them (another dashboard, a probe without a key). Collection resumes by"
+        " itself; restarting the upstream lifts the ban.",
+        subject=upstream.name,
+    )
+
+
+def _without_key(upstream: Upstream) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "The management key cannot be used: it is missing, or no encryption key fits it.",
+        "No request is sent without a key.",
+        "Put the secret that wrote it back at the end of ENCRYPTION_KEYS, or enter the key"
+        " again in its settings.",
+        subject=upstream.name,
+        action=settings_of(upstream),
+    )
+
+
+def _has_key(upstream: Upstream) -> bool:
+    try:
+        return bool(
+            settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
+        )
+    except UndecryptableError:
+        return False
+
+
+def judge_reach(state: UpstreamState) -> Finding | None:
+    """Whether it answers: the doctor's last question, or the last run if that is newer."""
+    upstream, run = state.upstream, state.last_run
+    error = upstream.examination_error
+    ended = run.ended_at if run else None
+    if run and ended and (upstream.examined_at is None or ended > upstream.examined_at):
+        error = run.error if run.status == Status.FAILED else ""
+    if upstream.access != Access.OPEN or not (error or upstream.observed_at):
+        return None
+    if not error:
+        return Finding(Level.OK, "The upstream answers.", subject=upstream.name)
+    return Finding(
+        Level.ERROR,
+        f"The last attempt failed: {error}",
+        "What is not collected within the upstream's retention is lost.",
+        f"Check that the upstream runs, that {upstream.management_url} is its address, and the"
+        " network in between.",
+        subject=upstream.name,
+        action=settings_of(upstream),
+    )
+
+
+def judge_interface(state: UpstreamState) -> Finding | None:
+    """Whether its version offers the usage queue."""
+    upstream = state.upstream
+    version = f"CLIProxyAPI {upstream.version}" if upstream.version else "This CLIProxyAPI"
+    if upstream.usage_interface == UsageInterface.QUEUE:
+        return Finding(Level.OK, f"{version} has the usage queue.", subject=upstream.name)
+    if upstream.usage_interface == UsageInterface.UNKNOWN:
+        return None
+    has = (
+        "only sums of usage"
+        if upstream.usage_interface == UsageInterface.AGGREGATES
+        else "no HTTP route to its usage queue"
+    )
+    return Finding(
+        Level.ERROR,
+        f"{version} is too old: it has {has}.",
+        "Single events cannot be collected from it.",
+        "Upgrade it to 6.10.8 or newer; 7.2.97 or newer reports tokens in full.",
+        subject=upstream.name,
+    )

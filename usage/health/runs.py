@@ -1,0 +1,89 @@
+"""Whether a collector is at work for an upstream, and how its last run ended."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from management_proxy.models import CollectionMode
+from monitoring.health import Finding, Level
+from usage.collector.status import UpstreamState
+from usage.health.access import settings_of
+from usage.models import CollectorRun
+
+Status = CollectorRun.Status
+
+# No look at the queue for this long, or half the retention, means that no collector runs.
+SILENCE_SECONDS = 60.0
+
+
+def judge_collector(state: UpstreamState) -> Finding | None:
+    """Whether anybody looks at the queue, and under which lease."""
+    upstream, run = state.upstream, state.last_run
+    limit = max(SILENCE_SECONDS, (upstream.retention_seconds or 0) / 2)
+    last = run and (run.ended_at or run.started_at)
+    if state.is_held or (last and timezone.now() - last < timedelta(seconds=limit)):
+        lease = f"held by {state.lease.holder}" if state.lease and state.is_held else "free"
+        return Finding(
+            Level.OK, f"A collector is at work; its lease is {lease}.", subject=upstream.name
+        )
+    since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M}" if last else "yet"
+    return Finding(
+        Level.ERROR,
+        f"No collector has looked at the queue {since}.",
+        "The upstream forgets events after its retention.",
+        "Start `manage.py collect_usage --loop` (`make run` does), and see that it stays up.",
+        subject=upstream.name,
+    )
+
+
+def judge_first_run(state: UpstreamState) -> Finding | None:
+    """The very first run, before whose first page nothing can be shown."""
+    if (
+        state.last_success_at
+        or state.last_run is None
+        or not state.is_held
+        or state.last_run.status != Status.RUNNING
+    ):
+        return None
+    return Finding(
+        Level.NOTICE,
+        "The first run is in progress.",
+        "Events show as soon as its first page is stored.",
+        "Nothing: look again in a few seconds.",
+        subject=state.upstream.name,
+    )
+
+
+def judge_success(state: UpstreamState) -> Finding | None:
+    """Runs that end badly for another reason than the upstream."""
+    run = state.last_run
+    if run is None or run.status not in (Status.ABANDONED, Status.LEASE_LOST):
+        return None
+    return Finding(
+        Level.NOTICE,
+        f"The last run ended as “{run.get_status_display()}”: {run.error}.",
+        "What it had popped is in the spool and is stored by the next run.",
+        "Nothing, unless it happens often: then see why the process ends or stalls.",
+        subject=state.upstream.name,
+    )
+
+
+def judge_push(state: UpstreamState) -> Finding | None:
+    """Whether an upstream that should push does."""
+    upstream, run = state.upstream, state.last_run
+    if upstream.collection_mode != CollectionMode.PUSH or run is None:
+        return None
+    if run.trigger == CollectorRun.Trigger.PUSH and run.status != Status.FAILED:
+        return Finding(Level.OK, "Events are pushed.", subject=upstream.name)
+    failed = CollectorRun.objects.filter(
+        upstream=upstream, trigger=CollectorRun.Trigger.PUSH, status=Status.FAILED
+    ).first()
+    return Finding(
+        Level.NOTICE,
+        f"Events are pulled for now{f': {failed.error}' if failed else ''}.",
+        "Nothing is lost by that; they show some seconds later.",
+        "Nothing if the upstream was restarted: it is subscribed to again by itself. If it happens"
+        " often, set it to pull.",
+        subject=upstream.name,
+        action=settings_of(upstream),
+    )
