@@ -56,7 +56,7 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
             },
             "json": {"()": "config.logs.JsonFormatter"},
         },
-        "filters": {"request": {"()": "monitoring.web.request_context.RequestIdFilter"}},
+        "filters": {"request": {"()": "monitoring.request_context.RequestIdFilter"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",

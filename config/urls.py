@@ -13,6 +13,11 @@ from monitoring.metrics.views import metrics
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
 admin.site.login_form = BrakedAdminForm
 
+handler400 = "monitoring.api.refusals.bad_request"
+handler403 = "monitoring.api.refusals.permission_denied"
+handler404 = "monitoring.api.refusals.not_found"
+handler500 = "monitoring.api.refusals.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
     path("login/", LoginView.as_view(), name="login"),

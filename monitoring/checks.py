@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from monitoring.web.request_context import is_network
+from monitoring.request_context import is_network
 
 OLDEST_POSTGRES = 15
 

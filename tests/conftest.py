@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from management_proxy.client.client import _shared_http
-from monitoring.web.refusals import forget_refusals
+from monitoring.refusal_counts import forget_refusals
 from tests.factories import Recording, recordings_in
 
 

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from config.sign_in.brake import begin_attempt, forget_attempts
 from monitoring.audit import trail as audit
 from monitoring.audit.signals import name_for_trail
-from monitoring.web.refusals import MOST_A_MINUTE, count_refusal
-from monitoring.web.request_context import current_request
+from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
+from monitoring.request_context import current_request
 
 
 class BrakedForm(AuthenticationForm):

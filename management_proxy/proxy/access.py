@@ -1,12 +1,9 @@
 """Who calls the proxy, and what they may do there."""
 
 from dataclasses import dataclass
-from io import BytesIO
 
 from django.contrib.auth.models import User
-from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
+from django.http import HttpRequest
 
 from management_proxy.models import PersonalToken, Upstream
 from management_proxy.proxy.rules.policies import READ_SECRETS, Effect, Policy, Role
@@ -74,19 +71,3 @@ def scope_needed(policy: Policy) -> PersonalToken.Scope:
     if policy.permission:
         return Scope.DESTROY
     return Scope.READ if policy.effect is Effect.READ else Scope.WRITE
-
-
-def has_intent(request: HttpRequest, caller: Caller) -> bool:
-    """Whether the request cannot have been forged by another site's page: a token, or CSRF header,
-    cookie and origin agree.
-
-    The body is left alone, for it is streamed: only the header counts.
-    """
-    if caller.token:
-        return True
-    bodiless = WSGIRequest(
-        {**request.META, "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
-    )
-    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
-    middleware.process_request(bodiless)
-    return middleware.process_view(bodiless, lambda _: HttpResponse(), (), {}) is None

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from django.http import HttpRequest
 
 from management_proxy.models import Upstream
-from management_proxy.proxy.access import Caller, caller_of, has_intent, reason_against
+from management_proxy.proxy.access import Caller, caller_of, reason_against
 from management_proxy.proxy.caller_bodies import CallerBody, body_of
 from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
 from management_proxy.proxy.oauth_binding import UnreadableCallback, owns_login, read_callback
@@ -24,6 +24,8 @@ from management_proxy.proxy.rules.policies import (
 )
 from management_proxy.proxy.rules.request_bodies import BadBody, form_of_body
 from management_proxy.upstreams.registry import NoSuchUpstream, find_upstream
+from monitoring.api.access import is_intended
+from monitoring.api.errors import CSRF_TOKEN_MISSING, NOT_SIGNED_IN
 
 CONFIRM = "X-Tollgate-Confirm"
 REVEAL = "X-Tollgate-Reveal"
@@ -52,7 +54,7 @@ def who_calls(request: HttpRequest) -> Caller:
     """The caller. Raises Refusal for a stranger."""
     caller = caller_of(request)
     if caller is None:
-        raise Refusal(401, "AUTH_UNAUTHORIZED", "Sign in first.")
+        raise Refusal(*NOT_SIGNED_IN)
     return caller
 
 
@@ -114,7 +116,7 @@ def let_in(
 ) -> Entry:
     """Everything else, in the order of cost. Raises Refusal."""
     _check_role(caller, policy, upstream)
-    _check_intent(request, caller, policy)
+    _check_intent(request, policy)
     body = body_of(request, policy.request_bytes, policy.limits.total)
     content = _content(policy, body)
     policy = _row_of_body(policy, request.method or "", target.path, content)
@@ -138,11 +140,9 @@ def _check_role(caller: Caller, policy: Policy, upstream: Upstream) -> None:
         raise Refusal(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
 
 
-def _check_intent(request: HttpRequest, caller: Caller, policy: Policy) -> None:
-    if policy.effect is not Effect.READ and not has_intent(request, caller):
-        raise Refusal(
-            403, "AUTH_FAILED", "The CSRF token is missing or wrong; send it as X-CSRFToken."
-        )
+def _check_intent(request: HttpRequest, policy: Policy) -> None:
+    if policy.effect is not Effect.READ and not is_intended(request):
+        raise Refusal(*CSRF_TOKEN_MISSING)
 
 
 def _content(policy: Policy, body: CallerBody) -> bytes | None:

@@ -1,18 +1,19 @@
-"""The one form of every error that the proxy itself answers with.
+"""Errors that the proxy itself responds with, in the form of `monitoring/api/errors.py`.
 
-`{"error": {"code", "message", "upstreamStatus", "attempts", "runTimeMs", "requestId"}}`; 4xx: the
-caller's, 502: the upstream's fault, 503: breaker, bulkhead or a closed door, 504: a limit of ours.
-The upstream's own complete answers, errors included, are passed on as they are.
+`details` are `{"upstreamStatus", "attempts", "runTimeMs"}`. 4xx is the caller's fault, 502 the
+upstream's, 503 is for breaker, bulkhead or a refused key, 504 for a limit of ours. The upstream's
+own complete responses, errors included, are passed on as they are.
 """
 
 from django.http import JsonResponse
 
 from management_proxy.proxy.calls import Call
+from monitoring.api.errors import error
 
 
 class Refusal(Exception):
-    """An answer that is not the upstream's. `outcome_is_unknown` tells that a request was sent and
-    may have had an effect."""
+    """A response that is not the upstream's. `outcome_is_unknown`: a request was sent and may have
+    had an effect."""
 
     def __init__(
         self,
@@ -33,17 +34,13 @@ class Refusal(Exception):
 
 
 def envelope(refusal: Refusal, call: Call) -> JsonResponse:
-    """The answer that says so."""
-    told = {
-        "code": refusal.code,
-        "message": refusal.message,
-        "upstreamStatus": call.upstream_status,
-        "attempts": call.attempts,
-        "runTimeMs": call.run_time_ms,
-        "requestId": call.request_id,
-    }
-    return JsonResponse(
-        {"error": told},
-        status=refusal.status,
+    """The refusal as a response, with what is known of the call."""
+    return error(
+        refusal.status,
+        refusal.code,
+        refusal.message,
         headers={"Cache-Control": "private, no-store", **refusal.headers},
+        upstreamStatus=call.upstream_status,
+        attempts=call.attempts,
+        runTimeMs=call.run_time_ms,
     )

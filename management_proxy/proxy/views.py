@@ -25,13 +25,13 @@ from management_proxy.proxy.write_funnel import FunnelRefusal, hand_over
 from management_proxy.tokens.access import honours_token
 from management_proxy.upstreams.blocks import raise_if_blocked
 from management_proxy.upstreams.registry import key_of
-from monitoring.web.request_context import current_request
+from monitoring.request_context import current_request
 
 REASON = "X-Tollgate-Reason"
 
 
 @honours_token
-@csrf_exempt  # a session's token is checked in access.py, without reading the body
+@csrf_exempt  # checked in admission.py, without reading the body
 def management(request: HttpRequest) -> HttpResponseBase:
     """Pass one call on, or say in the envelope why not."""
     call = Call(method=request.method or "", request_id=current_request().request_id)

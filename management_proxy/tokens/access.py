@@ -17,13 +17,15 @@ A token needs no CSRF token, since no browser sends it by itself.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 from management_proxy.models import PersonalToken
 from management_proxy.tokens.tokens import MARK, find_token, note_use
+from monitoring.api.access import bearer_key, is_below_api
+from monitoring.api.errors import error
 from monitoring.audit import trail as audit
-from monitoring.web.refusals import MOST_A_MINUTE, count_refusal
-from monitoring.web.request_context import current_request
+from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
+from monitoring.request_context import current_request
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -57,8 +59,8 @@ class PersonalTokenMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        secret = _bearer(request) if request.path.startswith("/api/") else ""
-        if not secret:
+        secret = bearer_key(request) if is_below_api(request) else ""
+        if not secret.startswith(MARK):
             return self.get_response(request)
         token, reason = find_token(secret)
         if token is None:
@@ -92,12 +94,6 @@ class PersonalTokenMiddleware:
         return None
 
 
-def _bearer(request: HttpRequest) -> str:
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    secret = secret.strip()
-    return secret if scheme.lower() == "bearer" and secret.startswith(MARK) else ""
-
-
 def _refuse(request: HttpRequest, token: PersonalToken, reason: str) -> HttpResponse:
     if request.method not in SAFE_METHODS:
         detail = {"reason": reason, "token_name": token.name}
@@ -108,18 +104,15 @@ def _refuse(request: HttpRequest, token: PersonalToken, reason: str) -> HttpResp
             outcome=audit.Outcome.REFUSED,
             detail=detail,
         )
-    return _error(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
+    return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
 
 
 def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
     # A good token always passes, since many may share an address; and 256 bits are not guessed.
     refusals = count_refusal(f"token {current_request().source_ip}")
     if refusals > MOST_A_MINUTE:
-        response = _error(
-            429, "RATE_LIMITED", f"Too many useless tokens from this address. {reason}"
-        )
-        response.headers["Retry-After"] = "60"
-        return response
+        message = f"Too many refused tokens from this address. {reason}"
+        return error(429, "RATE_LIMITED", message, headers={"Retry-After": "60"})
     if refusals == 1:
         audit.record(
             None,
@@ -128,13 +121,6 @@ def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
             outcome=audit.Outcome.REFUSED,
             detail={"reason": reason},
         )
-    response = _error(401, "AUTH_FAILED", reason)
-    response.headers["WWW-Authenticate"] = 'Bearer realm="tollgate"'
-    return response
-
-
-def _error(status: int, code: str, message: str) -> JsonResponse:
-    return JsonResponse(
-        {"error": {"code": code, "message": message, "requestId": current_request().request_id}},
-        status=status,
+    return error(
+        401, "AUTH_FAILED", reason, headers={"WWW-Authenticate": 'Bearer realm="tollgate"'}
     )

@@ -10,8 +10,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db.models.signals import post_save
 
 from monitoring.audit import trail
-from monitoring.web.refusals import MOST_A_MINUTE, count_refusal
-from monitoring.web.request_context import current_request
+from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
+from monitoring.request_context import current_request
 
 _VERBS = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted"}
 

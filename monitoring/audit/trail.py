@@ -26,7 +26,7 @@ from django.utils import timezone
 from monitoring.health import Action, Finding, Level
 from monitoring.masking import masked, masked_text
 from monitoring.models import AuditEntry
-from monitoring.web.request_context import current_request
+from monitoring.request_context import current_request
 
 # Longer than any call through the proxy, and any wait for the funnel.
 LONGEST_ACT = timedelta(minutes=15)

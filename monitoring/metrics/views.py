@@ -1,13 +1,12 @@
 """`/metrics` for Prometheus."""
 
-import hmac
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from monitoring.api.access import bears
 from monitoring.metrics.registry import exposition
 
 
@@ -15,7 +14,7 @@ from monitoring.metrics.registry import exposition
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
     """Everything that is counted: for the bearer of `METRICS_TOKEN`, or a staff session."""
-    if _bears_the_token(request) or request.user.is_staff:
+    if bears(request, settings.METRICS_TOKEN) or request.user.is_staff:
         return HttpResponse(exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     if request.user.is_authenticated:
         return HttpResponse("Metrics are for staff.\n", status=403, content_type="text/plain")
@@ -29,14 +28,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
         status=401,
         content_type="text/plain",
         headers={"WWW-Authenticate": 'Bearer realm="metrics"'},
-    )
-
-
-def _bears_the_token(request: HttpRequest) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    token: str = settings.METRICS_TOKEN
-    return (
-        bool(token)
-        and scheme.lower() == "bearer"
-        and hmac.compare_digest(given.strip().encode(), token.encode())
     )

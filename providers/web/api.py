@@ -1,8 +1,8 @@
-"""What the JSON views of this app share: who asks, of which upstream, with what body, and how
-refusals look.
+"""What the JSON views of this app share: the caller, the upstream and the body of a request, and
+what refusals and changes respond.
 
-Every error is `{"error": {"code", "message", "requestId", "details"?}}`; a change answers with its
-intent, so that a caller who is told 202 can follow it at `/api/providers/changes/<id>`.
+Errors have the form of `monitoring/api/errors.py`; a change responds with its intent, so that after
+a 202 the caller can follow it at `/api/providers/changes/<id>`.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from management_proxy.client.errors import AnswerTimeout, Blocked, NotReached, U
 from management_proxy.models import Upstream
 from management_proxy.tokens.access import honours_token_upstreams, token_of
 from management_proxy.upstreams.registry import ensure_environment_upstream
-from monitoring.web.request_context import current_request
+from monitoring.api.errors import NOT_SIGNED_IN, error, method_not_allowed
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused
 from providers.funnel.writes import ahead_of
@@ -43,28 +43,17 @@ STATUS_OF_CODE = {
 View = Callable[..., HttpResponse]
 
 
-def error(status: int, code: str, message: str, **details: Any) -> JsonResponse:
-    """An error in the one form that all have."""
-    body = {
-        "code": code,
-        "message": message,
-        "requestId": current_request().request_id,
-        **({"details": details} if details else {}),
-    }
-    return JsonResponse({"error": body}, status=status)
-
-
 def json_api(*methods: str) -> Callable[[View], View]:
-    """For a JSON view: only these methods, only who is signed in, refusals and upstream errors as
+    """For a JSON view: only these methods, only signed-in callers, refusals and upstream errors as
     JSON."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method not in methods:
-                return _not_allowed(methods)
+                return method_not_allowed(methods)
             if not request.user.is_authenticated:
-                return error(401, "AUTH_UNAUTHORIZED", "Sign in first, or send a personal token.")
+                return error(*NOT_SIGNED_IN)
             try:
                 return view(request, *args, **kwargs)
             except ChangeRefused as refusal:
@@ -77,23 +66,16 @@ def json_api(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def _not_allowed(methods: tuple[str, ...]) -> JsonResponse:
-    response = error(405, "METHOD_NOT_ALLOWED", f"Only {', '.join(methods)} here.")
-    response.headers["Allow"] = ", ".join(methods)
-    return response
-
-
 def refused(refusal: ChangeRefused) -> JsonResponse:
-    """What a refusal answers; details name the field."""
-    response = error(
-        STATUS_OF_CODE.get(refusal.code, 400),
+    """The response to a refused change; details name the field."""
+    status = STATUS_OF_CODE.get(refusal.code, 400)
+    return error(
+        status,
         refusal.code,
         _sentence(refusal.field, refusal.message),
+        headers={"Retry-After": "10"} if status == 503 else None,
         **_fields(refusal.field, refusal.message),
     )
-    if response.status_code == 503:
-        response.headers["Retry-After"] = "10"
-    return response
 
 
 def _sentence(field: str, message: str) -> str:
@@ -105,15 +87,13 @@ def _fields(field: str, message: str) -> dict[str, Any]:
 
 
 def upstream_failed(problem: UpstreamError) -> JsonResponse:
-    """503 while nobody may or can call it, 504 for our limits, 502 for what it answered."""
-    status = (
-        504
-        if isinstance(problem, AnswerTimeout)
-        else 503
-        if isinstance(problem, Blocked | NotReached)
-        else 502
-    )
-    return error(status, "UPSTREAM_ERROR", f"The upstream could not be asked: {problem}")
+    """503 while it may or can not be called, 504 for our limits, 502 for what it responded."""
+    status = 502
+    if isinstance(problem, AnswerTimeout):
+        status = 504
+    elif isinstance(problem, Blocked | NotReached):
+        status = 503
+    return error(status, "UPSTREAM_ERROR", f"The request to the upstream failed: {problem}")
 
 
 def body_of(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, Any]:

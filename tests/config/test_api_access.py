@@ -2,6 +2,7 @@
 ask."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 from django.test import Client
@@ -108,6 +109,32 @@ def test_token_of_one_upstream_gets_nothing_of_another_anywhere():
         if status < 400 or status >= 500
     }
     assert wrong == {}
+
+
+def test_every_refusal_everywhere_has_the_one_form():
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(make_user(staff=True))
+    responses = {
+        (client, method, address): client.generic(method, address)
+        for client, method, address in product(
+            (Client(), browser), ("GET", "POST", "PUT", "TRACE"), ADDRESSES
+        )
+    }
+    refusals = {sent: found for sent, found in responses.items() if found.status_code >= 400}
+    assert len(refusals) > len(ADDRESSES)
+    assert [sent[1:] for sent, found in refusals.items() if not is_envelope(found)] == []
+    for response in responses.values():
+        response.close()
+
+
+def is_envelope(response) -> bool:
+    if response["Content-Type"] != "application/json":
+        return False
+    error = response.json()["error"]
+    return (
+        set(error) - {"details"} == {"code", "message", "requestId"}
+        and error["requestId"] == response["X-Request-Id"]
+    )
 
 
 def test_session_without_a_csrf_token_changes_nothing_anywhere():

@@ -36,7 +36,7 @@ def upstream_of(simulator: Any, name: str = "default") -> Any:
 
 def signed_in(*, staff: bool = True) -> Client:
     """A browser that sends its CSRF token."""
-    client = Client(headers={"X-CSRFToken": TOKEN})
+    client = Client(enforce_csrf_checks=True, headers={"X-CSRFToken": TOKEN})
     client.cookies["csrftoken"] = TOKEN
     client.force_login(make_user(staff=staff))
     return client

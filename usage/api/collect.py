@@ -1,22 +1,18 @@
-"""JSON for scripts and pages: collect, its status, and history."""
+"""JSON for scripts and pages: collect once, and whether collection works."""
 
-import hmac
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
-from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.models import Upstream
-from management_proxy.tokens.access import honours_token_upstreams, token_of
+from management_proxy.tokens.access import token_of
 from management_proxy.upstreams.registry import ensure_environment_upstream
+from monitoring.api.access import bearer_key, bears, is_intended, signed_in
+from monitoring.api.errors import CSRF_TOKEN_MISSING, error
 from monitoring.audit import trail as audit
 from usage.api.runs import run_summary
 from usage.collector import status
@@ -24,67 +20,6 @@ from usage.collector.run import RunInProgress
 from usage.collector.run import collect as collect_once
 from usage.completeness import report as completeness_report
 from usage.models import CollectorRun
-
-View = Callable[..., HttpResponseBase]
-
-
-def error(status_code: int, code: str, message: str, **details: Any) -> JsonResponse:
-    """The one form of every error: `{"error": {"code", "message", "details"?}}`."""
-    body = {"code": code, "message": message, **({"details": details} if details else {})}
-    return JsonResponse({"error": body}, status=status_code)
-
-
-def invalid_query(form: forms.Form) -> JsonResponse:
-    """400 naming each field, what was got and what is expected."""
-    fields = {name: str(messages[0]) for name, messages in form.errors.items()}
-    missing = [name for name in fields if not form.data.get(name) and "got nothing" in fields[name]]
-    code = "VALIDATION_MISSING_FIELDS" if missing else "VALIDATION_ERROR"
-    message = "; ".join(f"{name}: {text}" for name, text in fields.items())
-    return error(400, code, message, fields=missing or fields)
-
-
-def invalid_fields(fields: dict[str, str]) -> JsonResponse:
-    """400 naming each field, for what only turns out when the question is asked."""
-    return error(
-        400,
-        "VALIDATION_ERROR",
-        "; ".join(f"{name}: {text}" for name, text in fields.items()),
-        fields=fields,
-    )
-
-
-def signed_in(view: View) -> View:
-    """401 in JSON for anonymous callers, instead of a redirect to a page."""
-
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return error(401, "AUTH_UNAUTHORIZED", "Sign in first.")
-        return view(request, *args, **kwargs)
-
-    return checked
-
-
-def filtered_by_upstream(view: View) -> View:
-    """For a view with the filter `upstream`: a token of some upstreams has to ask for them, and for
-    no others (403)."""
-
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        token = token_of(request)
-        if token and not token.any_upstream:
-            reached = set(token.upstreams.values_list("name", flat=True))
-            asked = set(filter(None, request.GET.getlist("upstream")))
-            if not asked or asked - reached:
-                names = ", ".join(sorted(reached)) or "none any more"
-                return error(
-                    403,
-                    "AUTH_INSUFFICIENT_PERMISSIONS",
-                    f"The token reaches {names}: ask for these by the filter `upstream`.",
-                )
-        return view(request, *args, **kwargs)
-
-    return honours_token_upstreams(checked)
 
 
 @require_GET
@@ -128,10 +63,8 @@ def collect(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and not token_of(request):
-        key = settings.COLLECTOR_API_KEY
-        if key and hmac.compare_digest(given.strip().encode(), key.encode()):
+    if bearer_key(request) and not token_of(request):
+        if bears(request, settings.COLLECTOR_API_KEY):
             return None
         return error(401, "AUTH_FAILED", "The collector key is wrong, or none is configured.")
     if not request.user.is_authenticated:
@@ -140,16 +73,7 @@ def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
         )
     if not request.user.is_staff:
         return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", "Only staff may trigger a collection.")
-    return None if token_of(request) else _refuse_without_csrf(request)
-
-
-def _refuse_without_csrf(request: HttpRequest) -> HttpResponse | None:
-    # The view is exempt for the sake of the bearer key, so a session's token is checked here.
-    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
-    middleware.process_request(request)
-    if middleware.process_view(request, lambda _: HttpResponse(), (), {}) is None:
-        return None
-    return error(403, "AUTH_FAILED", "The CSRF token is missing or wrong; send it as X-CSRFToken.")
+    return None if is_intended(request) else error(*CSRF_TOKEN_MISSING)
 
 
 def _collect_answer(outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]]) -> HttpResponse:

@@ -7,8 +7,10 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from usage.api.collect import error, filtered_by_upstream, invalid_query, signed_in
+from monitoring.api.access import signed_in
+from monitoring.api.errors import error
 from usage.api.conditional import answered_once
+from usage.api.filters import filtered_by_upstream, invalid_query
 from usage.events.details import find_event
 from usage.events.export import MOST_AT_ONCE
 from usage.events.export import export as export_of
@@ -75,13 +77,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     window, file_format = form.window(), form.cleaned_data["format"]
     chunks = export_of(form.question(), file_format)
     if chunks is None:
-        busy = error(
-            429,
-            "EXPORTS_BUSY",
-            f"{MOST_AT_ONCE} exports are being written; try again when one has ended.",
-        )
-        busy.headers["Retry-After"] = "10"
-        return busy
+        message = f"{MOST_AT_ONCE} exports are being written; try again when one has ended."
+        return error(429, "EXPORTS_BUSY", message, headers={"Retry-After": "10"})
     response = StreamingHttpResponse(chunks, content_type=file_format.content_type)
     name = f"usage-{window.first}-to-{window.last}.{file_format.value}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from usage.api.collect import filtered_by_upstream, invalid_fields, invalid_query, signed_in
+from monitoring.api.access import signed_in
 from usage.api.conditional import answered
+from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.api.history_body import history as history_of
 from usage.forms.queries import QuestionForm
 from usage.forms.windows import FilteredForm

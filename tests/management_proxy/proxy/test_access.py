@@ -129,7 +129,7 @@ def test_token_needs_no_csrf_token_and_a_session_does(without_upstreams):
     user = make_user(staff=True)
     policy, method = next((p, m) for p, m in EVERY_ROW if p.path == "debug" and m == "PUT")
     assert let_in(send(with_token(user, "write"), policy, method, "east"))
-    session = Client()
+    session = Client(enforce_csrf_checks=True)
     session.force_login(user)
     assert send(session, policy, method, "east").status_code == 403
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from management_proxy.models import PersonalToken
 from management_proxy.tokens.tokens import MARK, TokenNotMade, create_token, revoke_token
 from monitoring.models import AuditEntry
-from monitoring.web.refusals import MOST_A_MINUTE
+from monitoring.refusal_counts import MOST_A_MINUTE
 from tests.factories import make_upstream, make_user
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from monitoring.audit import trail as audit
 from monitoring.masking import last4, masked
 from monitoring.models import AuditEntry
-from monitoring.web.request_context import RequestIdFilter, client_address
+from monitoring.request_context import RequestIdFilter, client_address
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

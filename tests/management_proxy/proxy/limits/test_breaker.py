@@ -107,7 +107,7 @@ def test_refusal_tells_when_to_come_again(simulator):
         until=datetime.now(UTC) + timedelta(seconds=30),
     )
     response = signed_in().get(URL + "ws-auth")
-    assert (response.status_code, response.json()["error"]["attempts"]) == (503, 0)
+    assert (response.status_code, response.json()["error"]["details"]["attempts"]) == (503, 0)
     assert 29 <= int(response["Retry-After"]) <= 31
 
 

@@ -127,7 +127,7 @@ def test_write_is_sent_once(simulator, kind, fields):
         staff.get(URL + "debug")
     fault(simulator, kind, "reset-quota", count=None, **fields)
     response = staff.post(URL + "reset-quota", {"auth_index": "x"}, content_type="application/json")
-    assert (response.status_code, response.json()["error"]["attempts"]) == (502, 1)
+    assert (response.status_code, response.json()["error"]["details"]["attempts"]) == (502, 1)
     assert asked(simulator, "POST") == 1
 
 
@@ -135,4 +135,4 @@ def test_spent_budget_leaves_one_attempt_each(simulator):
     staff = signed_in()
     fault(simulator, "status", "ws-auth", status=503, count=None)
     for _ in range(9):
-        assert staff.get(URL + "ws-auth").json()["error"]["attempts"] == 1
+        assert staff.get(URL + "ws-auth").json()["error"]["details"]["attempts"] == 1

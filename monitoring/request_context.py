@@ -112,4 +112,4 @@ def _forget(**kwargs: Any) -> None:
 
 
 # Not at the end of the middleware: a streamed answer is written after it.
-request_finished.connect(_forget, dispatch_uid="monitoring.web.request_context")
+request_finished.connect(_forget, dispatch_uid="monitoring.request_context")
