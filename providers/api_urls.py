@@ -4,11 +4,11 @@ from django.urls import path
 
 from providers.accounts import api as account_api
 from providers.accounts import login_api
+from providers.change_log import api as change_api
 from providers.client_keys import api as client_key_api
 from providers.configuration import api as configuration_api
 from providers.custom import api as custom_api
 from providers.drift import api as drift_api
-from providers.funnel import api as change_api
 from providers.keys import api as provider_key_api
 
 app_name = "providers-api"

@@ -20,11 +20,11 @@ class ProvidersConfig(AppConfig):
         from providers.client_keys import changes as client_key_changes  # noqa: F401
         from providers.configuration import changes as configuration_changes  # noqa: F401
         from providers.custom import changes as custom_changes  # noqa: F401
-        from providers.funnel import list_changes  # noqa: F401
-        from providers.funnel.proxied_writes import handle
         from providers.gauges import change_gauges, drift_gauges
         from providers.health import check_differences, check_unsettled
         from providers.keys import changes as provider_key_changes  # noqa: F401
+        from providers.proxied_writes import changes as proxied_changes  # noqa: F401
+        from providers.proxied_writes.actions import handle
         from providers.removal import forget, waiting_changes
         from providers.upkeep import TEND
 

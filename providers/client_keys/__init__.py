@@ -1,0 +1,1 @@
+"""Keys that clients present to the upstream: owners, terms, rotation, limits."""

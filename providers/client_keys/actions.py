@@ -22,7 +22,7 @@ from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out, submit
 from providers.keys.entry_rules import checked_key
 from providers.models import ClientKey, Intent
-from providers.web.permissions import check_limit, check_may_manage
+from providers.permissions import check_limit, check_may_manage
 
 State = ClientKey.State
 SHORTEST_KEY = 16

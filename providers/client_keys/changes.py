@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q
 from django.utils import timezone
 
+from providers.client_keys.resources import CLIENT_KEY_LIST, ClientKeyList
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
-from providers.funnel.resources import CLIENT_KEY_LIST, ClientKeyList
 from providers.models import ClientKey, Intent
 
 

@@ -1,0 +1,1 @@
+"""The upstream's configuration: settings as a form, its file with secrets hidden, its versions."""

@@ -1,0 +1,1 @@
+"""Custom (OpenAI-compatible) providers: sharing, groups, order, discovery of their models."""

@@ -19,7 +19,7 @@ from providers.funnel.writes import perform
 from providers.keys import actions as provider_keys
 from providers.keys.entries import Entry
 from providers.models import Intent, Placement, ProviderGroup, ProviderKey
-from providers.web.permissions import check_may_manage
+from providers.permissions import check_may_manage
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
-from providers.funnel.resources import EntryList
 from providers.keys.families import FAMILIES
+from providers.keys.resources import EntryList
 from providers.models import Intent, ProviderKey
 
 FAMILY = FAMILIES["openai-compatibility"]

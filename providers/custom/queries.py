@@ -15,7 +15,7 @@ from providers.custom.changes import FAMILY
 from providers.errors import ChangeRefused
 from providers.keys.queries import ListedKey, listed_keys
 from providers.models import Placement, ProviderGroup
-from providers.web.permissions import may_manage
+from providers.permissions import may_manage
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import listed_digests, note_listed
 from providers.drift.queries import Difference, check_drift, compare, remembered_client_keys
 from providers.errors import ChangeRefused
+from providers.funnel.changes import change_of
 from providers.funnel.writes import carry_out, finish_waiting, submit
 from providers.keys import actions as provider_keys
 from providers.keys.changes import RemoveEntry
@@ -88,7 +89,7 @@ def reconcile(
 def _restore_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> Intent:
     row = _client_key(upstream, difference)
     intent = remembered_client_keys(upstream)[row.pk]
-    change = intent.change
+    change = change_of(intent)
     if not isinstance(change, AddClientKey):
         raise ChangeRefused("the key itself is not kept")
     return carry_out(

@@ -1,0 +1,1 @@
+"""The one way to change an upstream: recorded, one at a time, verified."""

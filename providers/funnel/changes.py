@@ -9,14 +9,13 @@ twice does no harm.
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
 
 from management_proxy.client.client import ManagementClient
-
-if TYPE_CHECKING:
-    from providers.models import Intent
+from management_proxy.encryption import decrypt, encrypt
+from providers.models import Intent
 
 # Parsed JSON of a resource: a list of texts or objects, a mapping, a text. Never changed in place.
 State = Any
@@ -94,10 +93,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         """Send it; only one that does not join others may have a way of its own."""
         self.resource.write(client, before, after)
 
-    def confirmed(self, intent: "Intent") -> None:
+    def confirmed(self, intent: Intent) -> None:
         """Our half, in the transaction that records the success."""
 
-    def undone(self, intent: "Intent") -> None:
+    def undone(self, intent: Intent) -> None:
         """Take back our half, in the transaction that records that the upstream does not hold
         it."""
 
@@ -120,6 +119,15 @@ def registered(cls: type[C]) -> type[C]:
     return cls
 
 
-def change_of(kind: str, data: bytes) -> Change:
-    """The change that an intent stores."""
-    return _kinds[kind].decoded(data)
+def change_of(intent: Intent) -> Change:
+    """What an intent does, decrypted. Raises LookupError once it is forgotten."""
+    if not intent.change_encrypted:
+        raise LookupError("the change is forgotten")
+    return _kinds[intent.kind].decoded(decrypt(bytes(intent.change_encrypted)))
+
+
+def store_change(intent: Intent, change: Change) -> None:
+    """Set, without saving, what an intent does."""
+    intent.kind, intent.resource = change.kind, change.resource.name
+    intent.subject, intent.title = change.subject, change.title[:200]
+    intent.change_encrypted = encrypt(change.encoded())

@@ -26,7 +26,7 @@ from management_proxy.upstreams.registry import client_for
 from monitoring.failpoints import around
 from monitoring.leases import Term
 from providers.errors import ChangeRefused
-from providers.funnel.changes import Change, Moved, State
+from providers.funnel.changes import Change, Moved, State, change_of
 from providers.funnel.intents import LeaseLost, leave_unknown, mark_applied, requeue, settle
 from providers.models import Intent
 
@@ -139,7 +139,7 @@ def _joining(term: Term, first: Intent, change: Change, others: list[Intent]) ->
 
 def _readable(term: Term, intent: Intent) -> Change | None:
     try:
-        return intent.change
+        return change_of(intent)
     except (LookupError, ValueError, UndecryptableError) as error:
         settle(term, intent, None, Intent.State.FAILED, error=f"the change cannot be read: {error}")
         return None

@@ -57,7 +57,7 @@ from monitoring.audit import trail as audit
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import acquire, heartbeat, release
 from providers.errors import ChangeRefused, QueueFull
-from providers.funnel.changes import Change
+from providers.funnel.changes import Change, store_change
 from providers.funnel.intents import LeaseLost
 from providers.funnel.turns import take_turn
 from providers.models import Intent
@@ -90,7 +90,7 @@ def submit(
     intent.actor_name = (
         actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name
     )[:150]
-    intent.store_change(change)
+    store_change(intent, change)
     with transaction.atomic():
         entry = audit.begin(
             actor,

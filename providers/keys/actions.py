@@ -16,7 +16,7 @@ from providers.keys.entry_rules import check_whole, checked_fields
 from providers.keys.families import FAMILIES, Family
 from providers.keys.queries import ListedKey
 from providers.models import Intent, ProviderKey
-from providers.web.permissions import check_limit, check_may_manage
+from providers.permissions import check_limit, check_may_manage
 
 
 def family_of(name: str) -> Family:

@@ -6,7 +6,6 @@ from typing import Any
 from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
-from providers.funnel.resources import EntryList
 from providers.keys.entries import (
     EVERYTHING,
     Entry,
@@ -19,6 +18,7 @@ from providers.keys.entries import (
     says_same,
 )
 from providers.keys.families import FAMILIES, Family
+from providers.keys.resources import EntryList
 from providers.models import Intent, ProviderKey
 
 _GONE = "it is not listed upstream any more"

@@ -13,7 +13,7 @@ from management_proxy.upstreams.registry import client_for
 from monitoring.audit import trail as audit
 from providers.errors import ChangeRefused
 from providers.keys.queries import ListedKey
-from providers.web.permissions import check_may_manage
+from providers.permissions import check_may_manage
 
 
 @dataclass(frozen=True)

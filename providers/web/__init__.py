@@ -1,0 +1,1 @@
+"""What the pages and the JSON views of all sub-packages share."""

@@ -16,6 +16,7 @@ from monitoring.models import AuditEntry
 from providers.client_keys.changes import AddClientKey
 from providers.errors import QueueFull
 from providers.funnel import writes as upstream_writes
+from providers.funnel.changes import change_of
 from providers.funnel.writes import ahead_of, carry_out, finish_waiting, perform, submit
 from providers.keys.changes import AddEntry
 from providers.models import ClientKey, Intent
@@ -34,7 +35,7 @@ def test_a_change_is_verified_on_what_was_read_back(upstream, client):
     intent = perform(upstream, add_key(upstream, KEY), make_user("alice", staff=True), "new team")
     assert (intent.state, intent.attempts, intent.error) == ("verified", 1, "")
     assert keys_of(client)[-1] == KEY
-    assert ClientKey.objects.get(pk=intent.change.client_key_id).state == "active"
+    assert ClientKey.objects.get(pk=change_of(intent).client_key_id).state == "active"
 
 
 def test_before_and_after_are_kept_without_the_secret(upstream):
@@ -121,7 +122,7 @@ def test_what_the_reload_of_a_foreign_write_swallows_is_sent_again(upstream, cli
     lost = [
         intent
         for intent in intents
-        if intent.state == "verified" and intent.change.key not in keys_of(client)
+        if intent.state == "verified" and change_of(intent).key not in keys_of(client)
     ]
     assert not lost
     assert {intent.state for intent in intents} <= {"verified", "unknown"}

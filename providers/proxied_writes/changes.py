@@ -6,13 +6,14 @@ from typing import Any
 
 from management_proxy.client.client import CONFIGURATION, WRITE, ManagementClient, json_object
 from monitoring.masking import last4
+from providers.client_keys.resources import CLIENT_KEY_LIST, ClientKeyList
 from providers.digests import value_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State, registered
-from providers.funnel.resources import CLIENT_KEY_LIST, ClientKeyList, EntryList
 from providers.keys.entries import EVERYTHING, identity_of, is_same, masked_entry, meaningful
 from providers.keys.entry_rules import check_whole, checked_key
 from providers.keys.families import FAMILIES, Family
+from providers.keys.resources import EntryList
 
 MOST_ENTRIES = 5000
 MOVED_TEXT = "the list was changed meanwhile; read it again and decide anew"

@@ -1,10 +1,9 @@
-"""The lists of the upstream that changes are made to, and the smallest safe request between two
-states of each.
+"""A provider key list of the upstream, and the smallest safe request between two states of it.
 
 PATCH and DELETE of one entry leave the others alone, so they are chosen wherever they can do it
 (contract 6.5). Else the whole list is put, just after making sure that it still is what was read;
 what a foreign client writes in the millisecond between the two is the one thing that can be lost
-here, and nothing upstream could tell.
+here, and nothing upstream could report it.
 """
 
 from dataclasses import dataclass
@@ -36,30 +35,6 @@ _CLEARED: dict[str, Any] = {
     "fingerprint-profile": "",
     "priority": 0,
 }
-
-
-@dataclass(frozen=True)
-class ClientKeyList:
-    """`api-keys`, the keys that clients present; a state is a list of texts."""
-
-    name: str = list_client.CLIENT_KEYS
-    reloads: bool = True
-
-    def read(self, client: ManagementClient) -> list[str]:
-        return list_client.read_client_keys(client)
-
-    def write(self, client: ManagementClient, before: list[str], after: list[str]) -> None:
-        added = [key for key in after if key not in before]
-        removed = [key for key in before if key not in after]
-        kept = [key for key in before if key in after]
-        if len(added) == 1 and not removed and after == [*before, *added]:
-            list_client.append_client_key(client, added[0])
-        elif not added and after == kept and len({key.strip() for key in removed}) == 1:
-            list_client.delete_client_key(client, removed[0])
-        else:
-            if self.read(client) != before:
-                raise Moved
-            list_client.replace_list(client, self.name, after)
 
 
 @dataclass(frozen=True)
@@ -131,6 +106,3 @@ class EntryList:
             all((entry.get(name) or "") == (like.get(name) or "") for name in names)
             for entry in entries
         )
-
-
-CLIENT_KEY_LIST = ClientKeyList()

@@ -21,19 +21,20 @@ from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedAnswer, Qu
 from management_proxy.upstreams.registry import client_for
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import note_listed
+from providers.client_keys.resources import CLIENT_KEY_LIST
 from providers.configuration.changes import ReplaceConfiguration, SetSwitch
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
-from providers.funnel.list_changes import SetMap, replacement
-from providers.funnel.resources import CLIENT_KEY_LIST, EntryList
 from providers.funnel.writes import perform
 from providers.keys.changes import EditEntry, RemoveEntry
 from providers.keys.entries import identity_of, merged, says_same
 from providers.keys.entry_rules import check_whole, checked_key
 from providers.keys.families import FAMILIES, Family
+from providers.keys.resources import EntryList
 from providers.models import ClientKey, Intent
 from providers.models.configuration import digest_of
+from providers.proxied_writes.changes import SetMap, replacement
 from providers.web.api import STATUS_OF_CODE
 
 _FAMILY_OF_ROUTE = {family.route: family for family in FAMILIES.values()}

@@ -10,8 +10,8 @@ from management_proxy.client.client import SMALL as LIMITS
 from management_proxy.client.lists import read_entries
 from management_proxy.proxy.write_funnel import FunnelRefusal
 from management_proxy.tokens.tokens import create_token
-from providers.funnel.proxied_writes import handle
 from providers.models import ClientKey, Intent
+from providers.proxied_writes.actions import handle
 from tests.factories import make_user
 from tests.providers.conftest import foreign, keys_of
 

@@ -2,8 +2,8 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from providers.change_log.queries import visible_intents
 from providers.errors import ChangeRefused
-from providers.funnel.queries import visible_intents
 from providers.models import Intent
 from providers.web.api import caller, intent_summary, json_api, upstream_of
 

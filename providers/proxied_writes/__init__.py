@@ -1,0 +1,1 @@
+"""Writes that come through the management proxy, as the changes that they mean."""
