@@ -267,7 +267,7 @@ def test_name_that_is_taken_is_refused(upstream, client, as_user, bob, public):
 def test_provider_of_which_the_upstream_discards_a_field_keeps_its_owner(
     upstream, client, bob, public, monkeypatch
 ):
-    from providers.funnel import resources
+    from providers.keys import resources
 
     read = list_client.read_entries
 
