@@ -17,8 +17,9 @@ from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from providers.configuration.changes import ReplaceConfiguration, SetConfigurationValues, SetSwitch
+from providers.configuration.document import InvalidText, check_replacement
 from providers.configuration.settings import SETTINGS, Setting, Value
-from providers.configuration.text import InvalidText, check_replacement, hidden, marked, restored
+from providers.configuration.text import hidden, marked, restored
 from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out, submit
 from providers.models import Intent

@@ -8,8 +8,14 @@ from typing import Any
 from management_proxy.client import config as config_client
 from management_proxy.client.client import ManagementClient
 from monitoring.masking import masked
+from providers.configuration.document import (
+    InvalidText,
+    check_replacement,
+    says,
+    set_value,
+    value_at,
+)
 from providers.configuration.settings import Value
-from providers.configuration.text import InvalidText, check_replacement, says, set_value, value_at
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State, registered
 from providers.models.configuration import digest_of

@@ -8,8 +8,8 @@ import pytest
 from management_proxy.client import config as config_client
 from providers.configuration import actions as configuration
 from providers.configuration.changes import ReplaceConfiguration, SetSwitch
+from providers.configuration.document import value_at
 from providers.configuration.settings import SETTINGS
-from providers.configuration.text import value_at
 from providers.errors import ChangeRefused
 from providers.funnel.writes import perform
 from providers.models import ConfigurationVersion, Intent

@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.configuration.text import (
+from providers.configuration.document import (
     InvalidText,
     check_replacement,
-    hidden,
-    restored,
     scalars,
     set_value,
     value_at,
 )
+from providers.configuration.text import hidden, restored
 from tests.factories import recordings_in
 
 TEXT = """# configuration — äöü 😀

@@ -23,8 +23,8 @@ from providers.accounts import logins
 from providers.accounts.auth_files import Health, auth_file_of
 from providers.configuration import actions as configuration
 from providers.configuration.changes import SetSwitch
+from providers.configuration.document import value_at
 from providers.configuration.settings import SETTINGS
-from providers.configuration.text import value_at
 from providers.custom import actions as custom_actions
 from providers.custom.actions import Place
 from providers.custom.queries import custom_rows, find_custom

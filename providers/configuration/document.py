@@ -1,0 +1,217 @@
+"""The upstream's configuration as a document: its values with their positions in the text, setting
+single ones, and checks of a text that is to replace another.
+
+Everything works on positions in the text, so that comments, order and layout stay as their author
+left them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+LARGEST_BYTES = 1024 * 1024
+DEEPEST = 40
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Path = tuple[str | int, ...]
+
+
+class InvalidText(Exception):
+    """The text is no configuration that could be sent; `line` counts from 1, 0 if no line is at
+    fault."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One scalar of the document: its path, its value, and where it stands in the text."""
+
+    path: Path
+    value: str
+    start: int
+    end: int
+    line: int
+
+
+def scalars(text: str) -> list[Scalar]:
+    """All scalar values of the document, in order. Raises InvalidText unless it is one mapping
+    without twice the same key."""
+    try:
+        return list(_walk(text))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise InvalidText(
+            f"no valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 0
+        ) from error
+    except yaml.YAMLError as error:
+        raise InvalidText(f"no valid YAML: {error}") from error
+
+
+@dataclass
+class _Level:
+    # A mapping whose `key` is None awaits one; a sequence counts.
+    is_mapping: bool
+    path: Path
+    seen: set[str]
+    key: str | None = None
+    count: int = 0
+
+
+def _walk(text: str) -> Iterator[Scalar]:
+    levels: list[_Level] = []
+    documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise InvalidText("a configuration is one document", line)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            if not levels and not is_mapping:
+                raise InvalidText("a configuration is a mapping of names to values", line)
+            levels.append(_Level(is_mapping, _place(levels, line), set()))
+            if len(levels) > DEEPEST:
+                raise InvalidText(f"nested deeper than {DEEPEST} levels", line)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            levels.pop()
+            _passed(levels)
+        elif isinstance(event, yaml.AliasEvent):
+            _place(levels, line)
+            _passed(levels)
+        elif isinstance(event, yaml.ScalarEvent):
+            if not levels:
+                raise InvalidText("a configuration is a mapping of names to values", line)
+            if _takes_key(levels[-1], event.value, line):
+                continue
+            yield Scalar(
+                _place(levels, line),
+                event.value,
+                getattr(event.start_mark, "index", 0),
+                getattr(event.end_mark, "index", 0),
+                line,
+            )
+            _passed(levels)
+
+
+def _takes_key(level: _Level, value: str, line: int) -> bool:
+    if not level.is_mapping or level.key is not None:
+        return False
+    if value in level.seen and value != "<<":
+        raise InvalidText(f"{value!r} stands twice in one mapping", line)
+    level.seen.add(value)
+    level.key = value
+    return True
+
+
+def _place(levels: list[_Level], line: int) -> Path:
+    if not levels:
+        return ()
+    level = levels[-1]
+    if level.is_mapping and level.key is None:
+        raise InvalidText("a name must be a plain text", line)
+    return (*level.path, str(level.key) if level.is_mapping else level.count)
+
+
+def _passed(levels: list[_Level]) -> None:
+    if levels:
+        levels[-1].key = None
+        levels[-1].count += 1
+
+
+def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
+    """The text with one value set, where it stands or, for a name of the first or second level,
+    where it would. Raises InvalidText."""
+    written = _written(value)
+    for scalar in scalars(text):
+        if scalar.path == path:
+            gap = (
+                " "
+                if scalar.start == scalar.end
+                and not text[scalar.start - 1 : scalar.start].isspace()
+                else ""
+            )
+            return f"{text[: scalar.start]}{gap}{written}{text[scalar.end :]}"
+    if len(path) == 2 and (
+        section := re.search(rf"^{re.escape(path[0])}:[ \t]*(?:#.*)?\n", text, re.MULTILINE)
+    ):
+        inner = re.match(r"(?:[ \t]*(?:#.*)?\n)*([ ]+)\S", text[section.end() :])
+        indent = inner[1] if inner else "  "
+        return f"{text[: section.end()]}{indent}{path[1]}: {written}\n{text[section.end() :]}"
+    ended = text if text.endswith("\n") or not text else text + "\n"
+    nested = "".join(
+        f"{'  ' * depth}{name}:{' ' + written if depth == len(path) - 1 else ''}\n"
+        for depth, name in enumerate(path)
+    )
+    result = ended + nested
+    scalars(result)
+    return result
+
+
+def _written(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (
+        str(value)
+        if isinstance(value, int)
+        else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
+
+
+def value_at(text: str, path: tuple[str, ...]) -> str | None:
+    """The value as it is written, None if nothing stands there. Raises InvalidText."""
+    return next((scalar.value for scalar in scalars(text) if scalar.path == path), None)
+
+
+def check_replacement(text: str, before: str) -> None:
+    """Raise InvalidText for what the upstream would take and everybody regret: no text, no key of
+    ours, no client key."""
+    if not text.strip():
+        raise InvalidText("an empty configuration takes the management key with it")
+    if control := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
+        raise InvalidText("a control character", text.count("\n", 0, control.start()) + 1)
+    if len(text.encode()) > LARGEST_BYTES:
+        raise InvalidText(f"larger than {LARGEST_BYTES // 1024} KiB")
+    now, then = scalars(text), scalars(before)
+    if _management_key(then) and not _management_key(now):
+        raise InvalidText(
+            "remote-management.secret-key is missing: the upstream would refuse management, this"
+            " dashboard included"
+        )
+    if _client_keys(then) and not _client_keys(now):
+        raise InvalidText(
+            "api-keys is empty: the upstream would serve requests of anybody without a key"
+        )
+
+
+def _management_key(found: list[Scalar]) -> bool:
+    return any(
+        scalar.path == ("remote-management", "secret-key") and scalar.value.strip()
+        for scalar in found
+    )
+
+
+def _client_keys(found: list[Scalar]) -> bool:
+    return any(scalar.path[:1] == ("api-keys",) and scalar.value.strip() for scalar in found)
+
+
+def says(text: str, wanted: str) -> bool:
+    """Whether a text has every value of the wanted one; the upstream hashes its key and lays out
+    comments anew (contract 8.3)."""
+
+    def values(of: str) -> set[tuple[Path, str]]:
+        return {
+            (scalar.path, scalar.value)
+            for scalar in scalars(of)
+            if scalar.path != ("remote-management", "secret-key")
+        }
+
+    return values(wanted) <= values(text)
