@@ -3,7 +3,7 @@
 from django.urls import path
 
 from providers.accounts import api as account_api
-from providers.accounts import login_api
+from providers.accounts.logins import api as login_api
 from providers.change_log import api as change_api
 from providers.client_keys import api as client_key_api
 from providers.configuration import api as configuration_api

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from providers.accounts import login_views, views
+from providers.accounts import views
+from providers.accounts.logins import views as login_views
 
 app_name = "accounts"
 urlpatterns = [

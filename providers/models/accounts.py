@@ -45,7 +45,7 @@ class Account(models.Model):
 
 class AccountLogin(models.Model):
     """One login that somebody began, bound to its state, user and session; see
-    `providers/accounts/logins.py`."""
+    `providers/accounts/logins/actions.py`."""
 
     class Mode(models.TextChoices):
         PASTE = "paste", "address pasted back"

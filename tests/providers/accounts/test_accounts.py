@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from management_proxy.client import auth_files as auth_file_client
 from monitoring.models import AuditEntry
 from providers.accounts.auth_files import Health, auth_file_of, checked_upload
-from providers.accounts.logins import begin
+from providers.accounts.logins.actions import begin
 from providers.errors import ChangeRefused
 from providers.models import Account, AccountLogin, Intent
 from tests.factories import make_user, recordings_in

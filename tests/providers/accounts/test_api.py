@@ -10,7 +10,7 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import config as config_client
 from management_proxy.client import lists as list_client
 from management_proxy.tokens.tokens import create_token
-from providers.accounts import logins
+from providers.accounts.logins import polling
 from providers.models import Account, AccountLogin
 from tests.factories import make_user
 
@@ -159,7 +159,7 @@ def test_import_and_claim(upstream, client, ada, bob):
 
 
 def test_login_by_session(upstream, simulator, monkeypatch, bob):
-    monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     httpx.post(f"{simulator.url}/__control/settings", json={"oauth_seconds": 0}).raise_for_status()
     api = Api(bob)
     status, begun = api("POST", "/api/providers/oauth/logins", {"flow": "codex"})

@@ -19,8 +19,10 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import config as config_client
 from management_proxy.client.client import ManagementClient
 from providers.accounts import actions as account_actions
-from providers.accounts import logins
 from providers.accounts.auth_files import Health, auth_file_of
+from providers.accounts.logins import actions as logins
+from providers.accounts.logins import polling
+from providers.accounts.logins.polling import poll
 from providers.configuration import actions as configuration
 from providers.configuration.changes import SetSwitch
 from providers.configuration.document import value_at
@@ -284,16 +286,16 @@ def test_custom_provider_from_adding_to_removal(upstream, client, settings):
 @pytest.mark.parametrize("flow", ["anthropic", "codex", "antigravity"])
 def test_login_is_started_looked_at_and_cancelled(upstream, flow):
     login = logins.begin(upstream, make_user(), "session", flow)
-    assert logins.look(login).status == AccountLogin.Status.WAITING
+    assert poll(login).status == AccountLogin.Status.WAITING
     assert logins.cancel(login).status == AccountLogin.Status.CANCELLED
 
 
 def test_code_that_cannot_be_exchanged_ends_with_the_reason(upstream, monkeypatch):
-    monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     login = logins.begin(upstream, make_user(), "session", "anthropic")
     login = logins.deliver(login, f"http://localhost:54545/callback?code=x&state={login.state}")
     for _ in range(100):
-        login = logins.look(login)
+        login = poll(login)
         if not login.is_open:
             break
         time.sleep(0.1)
@@ -302,13 +304,13 @@ def test_code_that_cannot_be_exchanged_ends_with_the_reason(upstream, monkeypatc
 
 
 def test_denial_is_told(upstream, monkeypatch):
-    monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     login = logins.begin(upstream, make_user(), "session", "codex")
     login = logins.deliver(
         login, f"http://localhost:1455/auth/callback?error=access_denied&state={login.state}"
     )
     for _ in range(50):
-        login = logins.look(login)
+        login = poll(login)
         if not login.is_open:
             break
         time.sleep(0.1)

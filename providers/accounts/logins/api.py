@@ -9,8 +9,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from management_proxy.client.oauth import FLOWS
 from management_proxy.tokens.access import token_of
-from providers.accounts import logins
-from providers.accounts.open_logins import watch
+from providers.accounts.logins import actions
+from providers.accounts.logins.background import watch
+from providers.accounts.logins.polling import poll
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin
 from providers.web.api import body_of, caller, json_api, text_of, upstream_of
@@ -28,7 +29,7 @@ def collection(request: HttpRequest) -> HttpResponse:
     upstream, user, digest = (
         upstream_of(request),
         caller(request),
-        logins.session_digest(_binding(request)),
+        actions.session_digest(_binding(request)),
     )
     if request.method == "GET":
         found = AccountLogin.objects.filter(
@@ -44,7 +45,7 @@ def collection(request: HttpRequest) -> HttpResponse:
         )
     body = body_of(request, ("flow", "browserIsOnUpstream"))
     is_local = body.get("browserIsOnUpstream") is True
-    login = logins.begin(
+    login = actions.begin(
         upstream,
         user,
         _binding(request),
@@ -59,7 +60,7 @@ def collection(request: HttpRequest) -> HttpResponse:
 def one(request: HttpRequest, login_id: int) -> HttpResponse:
     """GET how it stands, to be asked every two seconds or so; DELETE cancels it."""
     login = _own(request, login_id)
-    login = logins.cancel(login) if request.method == "DELETE" else logins.look(login)
+    login = actions.cancel(login) if request.method == "DELETE" else poll(login)
     return JsonResponse({"success": True, "data": _summary(login)})
 
 
@@ -72,14 +73,14 @@ def callback(request: HttpRequest, login_id: int) -> HttpResponse:
     pasted = body.get("callbackUrl")
     if not isinstance(pasted, str):
         raise ChangeRefused("expected the address", "callbackUrl", "VALIDATION_MISSING_FIELDS")
-    login = logins.deliver(_own(request, login_id), pasted)
+    login = actions.deliver(_own(request, login_id), pasted)
     return JsonResponse(
         {"success": True, "data": _summary(login)}, status=202 if login.is_open else 200
     )
 
 
 def _own(request: HttpRequest, login_id: int) -> AccountLogin:
-    digest = logins.session_digest(_binding(request))
+    digest = actions.session_digest(_binding(request))
     own = AccountLogin.objects.select_related("upstream").filter(
         upstream=upstream_of(request), user=caller(request), session_digest=digest
     )

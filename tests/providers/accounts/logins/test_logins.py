@@ -12,7 +12,9 @@ from management_proxy.client import oauth as oauth_client
 from management_proxy.client.errors import AnswerTimeout, NotReached, UpstreamError
 from management_proxy.client.oauth import FLOWS
 from monitoring.models import AuditEntry
-from providers.accounts import logins
+from providers.accounts.logins import actions as logins
+from providers.accounts.logins import polling
+from providers.accounts.logins.polling import ARRIVAL_PATIENCE, poll
 from providers.errors import ChangeRefused
 from providers.models import Account, AccountLogin
 from tests.concurrency import times
@@ -24,7 +26,7 @@ Status = AccountLogin.Status
 
 @pytest.fixture(autouse=True)
 def look_at_once(monkeypatch, simulator):
-    monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     httpx.post(f"{simulator.url}/__control/settings", json={"oauth_seconds": 0}).raise_for_status()
 
 
@@ -44,7 +46,7 @@ def approve(simulator, login, outcome="ok"):
 
 def settled(login, looks=5):
     for _ in range(looks):
-        login = logins.look(login)
+        login = poll(login)
         if not login.is_open:
             break
     return login
@@ -70,7 +72,7 @@ def test_pasted_address_connects_the_account(upstream, flow):
 def test_device_code_connects_the_account(upstream, simulator, flow):
     login = begin(upstream, make_user(), flow)
     assert login.user_code
-    assert logins.look(login).status == Status.WAITING
+    assert poll(login).status == Status.WAITING
     approve(simulator, login)
     assert settled(login).status == Status.CONNECTED
 
@@ -128,7 +130,7 @@ def test_two_device_logins_done_one_after_the_other_are_told_apart(upstream, sim
     )
     approve(simulator, second)
     assert settled(second).status == Status.CONNECTED
-    assert logins.look(first).status == Status.WAITING
+    assert poll(first).status == Status.WAITING
     approve(simulator, first)
     assert settled(first).status == Status.CONNECTED
     assert {(a.owner_id, a.name) for a in Account.objects.all()} == {
@@ -177,7 +179,7 @@ def test_useless_paste_is_refused_and_the_login_goes_on(upstream, pasted):
     with pytest.raises(ChangeRefused) as caught:
         logins.deliver(login, pasted)
     assert caught.value.field == "callback"
-    assert logins.look(login).status == Status.WAITING
+    assert poll(login).status == Status.WAITING
 
 
 def test_denial_at_the_provider_is_told(upstream):
@@ -241,7 +243,7 @@ def test_trouble_on_the_way_does_not_end_a_login(upstream, simulator):
             f"{simulator.url}/__control/faults",
             json={"kind": kind, "status": 503, "body": "x", "path": "*get-auth-status", "count": 1},
         ).raise_for_status()
-        login = logins.look(login)
+        login = poll(login)
         assert (login.status, bool(login.trouble)) == (Status.WAITING, True)
     approve(simulator, login)
     login = settled(login)
@@ -283,10 +285,10 @@ def test_code_that_never_arrived_may_be_sent_again(upstream, monkeypatch):
             lambda *args: (_ for _ in ()).throw(AnswerTimeout("no answer")),
         )
         login = logins.deliver(login, address(login))
-    assert logins.look(login).status == Status.DELIVERED
-    AccountLogin.objects.update(delivered_at=timezone.now() - logins.ARRIVAL_PATIENCE)
+    assert poll(login).status == Status.DELIVERED
+    AccountLogin.objects.update(delivered_at=timezone.now() - ARRIVAL_PATIENCE)
     login.refresh_from_db()
-    login = logins.look(login)
+    login = poll(login)
     assert login.status == Status.WAITING
     assert settled(logins.deliver(login, address(login))).status == Status.CONNECTED
 

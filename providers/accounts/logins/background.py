@@ -1,8 +1,7 @@
-"""Looking after open logins while nobody's browser does: a finished one is remembered upstream for
-a minute only.
+"""Polling open logins while no browser does: the upstream forgets a finished one after a minute.
 
 One thread per login in the process that began it, until the login is over. It dies with the
-process; the page's own looks, and those of whoever comes back to it, do the same.
+process; the polls of the login's page do the same.
 """
 
 import logging
@@ -12,48 +11,48 @@ import time
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from providers.accounts.logins import look
+from providers.accounts.logins.polling import poll
 from providers.models import AccountLogin
 
 logger = logging.getLogger(__name__)
 
-SECONDS_BETWEEN_LOOKS = 3.0
+SECONDS_BETWEEN_POLLS = 3.0
 MOST_WATCHED = 20
 _watched: set[int] = set()
 _guard = threading.Lock()
 
 
 def watch(login: AccountLogin) -> None:
-    """Look after a login until it is over; too many at once are left to their pages."""
+    """Poll a login until it is over; too many at once are left to their pages."""
     with _guard:
         if login.pk in _watched or len(_watched) >= MOST_WATCHED:
             return
         _watched.add(login.pk)
     threading.Thread(
-        target=_keep_looking, args=(login.pk,), name=f"login {login.pk}", daemon=True
+        target=_keep_polling, args=(login.pk,), name=f"login {login.pk}", daemon=True
     ).start()
 
 
-def _keep_looking(login_id: int) -> None:
+def _keep_polling(login_id: int) -> None:
     try:
-        while _look_once(login_id):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+        while _poll_once(login_id):
+            time.sleep(SECONDS_BETWEEN_POLLS)
     finally:
         connection.close()
         with _guard:
             _watched.discard(login_id)
 
 
-def _look_once(login_id: int) -> bool:
+def _poll_once(login_id: int) -> bool:
     """Whether it is still open."""
     try:
         login = AccountLogin.objects.select_related("upstream").filter(pk=login_id).first()
-        return login is not None and look(login).is_open
+        return login is not None and poll(login).is_open
     except DatabaseError:
         connection.close()
         return True
     except Exception:
-        logger.exception("A login cannot be looked after", extra={"login": login_id})
+        logger.exception("A login cannot be polled", extra={"login": login_id})
         return False
     finally:
         connection.close()

@@ -14,8 +14,9 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
-from providers.accounts import logins
-from providers.accounts.open_logins import watch
+from providers.accounts.logins import actions
+from providers.accounts.logins.background import watch
+from providers.accounts.logins.polling import poll
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin
 from providers.web.pages import back_to, chosen_upstream
@@ -28,7 +29,7 @@ def session_key(request: HttpRequest) -> str:
 
 def own_login(request: HttpRequest, login_id: int) -> AccountLogin:
     """The login of this user and this session; 404 for everybody else's."""
-    digest = logins.session_digest(session_key(request))
+    digest = actions.session_digest(session_key(request))
     login = (
         AccountLogin.objects.select_related("upstream")
         .filter(pk=login_id, user=user_of(request), session_digest=digest)
@@ -49,7 +50,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         raise Http404("There is no such upstream.")
     is_local = request.POST.get("browser") == "upstream"
     try:
-        login = logins.begin(
+        login = actions.begin(
             upstream,
             user_of(request),
             session_key(request),
@@ -68,7 +69,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @login_required
 def show(request: HttpRequest, login_id: int) -> HttpResponse:
     """The steps and how it stands; once it is over, the region is polled no more."""
-    login = logins.look(own_login(request, login_id))
+    login = poll(own_login(request, login_id))
     context = {"login": login, "flow": FLOWS[login.flow]}
     return render(request, page_or_region(request, "providers/login.html"), context)
 
@@ -82,7 +83,7 @@ def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
     """Hand over the address that the browser ended at."""
     login, pasted = own_login(request, login_id), request.POST.get("callback", "")
     try:
-        logins.deliver(login, pasted)
+        actions.deliver(login, pasted)
     except ChangeRefused as refused:
         messages.error(request, refused.message)
     except UpstreamError as error:
@@ -99,7 +100,7 @@ def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
     """End it."""
     login = own_login(request, login_id)
     try:
-        logins.cancel(login)
+        actions.cancel(login)
     except UpstreamError as error:
         messages.error(
             request,

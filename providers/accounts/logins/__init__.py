@@ -1,0 +1,1 @@
+"""Connecting an OAuth account: begun, followed, and ended with a proven owner."""
