@@ -9,6 +9,7 @@ from django.test import Client
 from management_proxy.client.lists import read_entries
 from management_proxy.simulator.configuration import entries as key_lists
 from providers.drift.queries import compare
+from providers.keys import resources
 from providers.keys.actions import edit
 from providers.keys.families import FAMILIES
 from providers.keys.queries import listed_keys
@@ -340,3 +341,19 @@ def test_what_an_old_upstream_discards_is_told_and_is_no_drift(
     )
     assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
     assert [d for d in compare(upstream, client) if d.kind == "different"] == []
+
+
+def test_of_an_edit_the_discarded_field_alone_is_reported(api, upstream, monkeypatch):
+    key = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
+    read = resources.list_client.read_entries
+    monkeypatch.setattr(
+        resources.list_client,
+        "read_entries",
+        lambda *given: [
+            {name: value for name, value in entry.items() if name != "weight"}
+            for entry in read(*given)
+        ],
+    )
+    answer = api("PATCH", f"{URL}/{key}", {"entry": {"prefix": "team", "weight": 5}})
+    assert answer.json()["data"]["change"]["error"] == "the upstream does not keep weight"
+    assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
