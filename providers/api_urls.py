@@ -10,12 +10,20 @@ from providers.configuration import api as configuration_api
 from providers.custom import api as custom_api
 from providers.drift import api as drift_api
 from providers.keys import api as provider_key_api
+from providers.keys import converters  # noqa: F401 (registers `family`)
 
 app_name = "providers-api"
 urlpatterns = [
     path("providers/keys", provider_key_api.collection, name="provider-keys"),
-    path("providers/keys/<slug:key_id>", provider_key_api.one, name="provider-key"),
-    path("providers/keys/<slug:key_id>/test", provider_key_api.trial, name="provider-key-test"),
+    path("providers/keys/<family:family>/<slug:key_id>", provider_key_api.one, name="provider-key"),
+    path(
+        "providers/keys/<family:family>/<slug:key_id>/test",
+        provider_key_api.trial,
+        name="provider-key-test",
+    ),
+    # The former addresses, for which every list is read.
+    path("providers/keys/<slug:key_id>", provider_key_api.one),
+    path("providers/keys/<slug:key_id>/test", provider_key_api.trial),
     path("providers/changes", change_api.collection, name="changes"),
     path("providers/changes/<int:intent_id>", change_api.one, name="change"),
     path("providers/drift", drift_api.drift, name="drift"),

@@ -1,5 +1,4 @@
-"""What people do with provider keys. Each action says what it asks of the upstream and comes back
-with the intent."""
+"""What users do with provider keys. Each action that changes the upstream returns its intent."""
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -7,9 +6,9 @@ from django.db import IntegrityError, transaction
 
 from management_proxy.models import Upstream
 from monitoring.audit import trail as audit
-from providers.digests import last_four, provider_key_digest
+from providers.digests import last_four
 from providers.errors import ChangeRefused
-from providers.funnel.writes import carry_out, submit
+from providers.funnel.writes import carry_out, perform, submit
 from providers.keys.changes import AddEntry, EditEntry, PutEntry, RemoveEntry, SwitchEntry
 from providers.keys.entries import Entry, identity_of, merged
 from providers.keys.entry_rules import check_whole, checked_fields
@@ -42,46 +41,40 @@ def add(
 ) -> Intent:
     """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but
     staff."""
-    entry = {
-        field: value for field, value in checked_fields(family, fields).items() if value is not None
-    }
+    checked = checked_fields(family, fields)
+    entry = {field: value for field, value in checked.items() if value is not None}
     check_whole(family, entry)
     identity = identity_of(family, entry)
-    digest = provider_key_digest(family.route, identity)
+    change = AddEntry(family_name=family.name, identity=identity, entry=entry)
     with transaction.atomic():
         if owner and not actor.is_staff:
-            check_limit(
-                owner,
-                ProviderKey.objects.filter(upstream=upstream, owner=owner),
-                settings.MAX_PROVIDER_KEYS_PER_USER,
-                "provider keys",
-            )
-        row = ProviderKey(
-            upstream=upstream,
-            family=family.name,
-            digest=digest,
-            name=name[:100],
-            owner=owner,
-            state=ProviderKey.State.REQUESTED,
+            owned = ProviderKey.objects.filter(upstream=upstream, owner=owner)
+            check_limit(owner, owned, settings.MAX_PROVIDER_KEYS_PER_USER, "provider keys")
+        _save_requested(
+            ProviderKey(
+                upstream=upstream,
+                family=family.name,
+                digest=change.digest,
+                name=name[:100],
+                owner=owner,
+                state=ProviderKey.State.REQUESTED,
+                last_four=last_four(str(entry.get("api-key") or "")),
+                base_url=str(entry.get("base-url") or ""),
+            ),
+            family,
         )
-        row.last_four, row.base_url = (
-            last_four(str(entry.get("api-key") or "")),
-            str(entry.get("base-url") or ""),
-        )
-        try:
-            with transaction.atomic():
-                row.save()
-        except IntegrityError as error:
-            raise ChangeRefused(
-                "this key is managed here already", family.identity[0], "KEY_ALREADY_EXISTS"
-            ) from error
-        intent = submit(
-            upstream,
-            AddEntry(family_name=family.name, identity=identity, entry=entry),
-            actor,
-            reason,
-        )
+        intent = submit(upstream, change, actor, reason)
     return carry_out(intent)
+
+
+def _save_requested(row: ProviderKey, family: Family) -> None:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise ChangeRefused(
+            "this key is managed here already", family.identity[0], "KEY_ALREADY_EXISTS"
+        ) from error
 
 
 def edit(
@@ -105,7 +98,7 @@ def edit(
         fields=checked,
         opened={name: seen.get(name) for name in checked},
     )
-    return carry_out(submit(upstream, change, actor, reason))
+    return perform(upstream, change, actor, reason)
 
 
 def switch(
@@ -113,29 +106,17 @@ def switch(
 ) -> Intent:
     """Take it out of use, or back into use. Raises ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
-    return carry_out(
-        submit(
-            upstream,
-            SwitchEntry(
-                family_name=listed.family.name, identity=listed.identity, disabled=disabled
-            ),
-            actor,
-            reason,
-        )
+    change = SwitchEntry(
+        family_name=listed.family.name, identity=listed.identity, disabled=disabled
     )
+    return perform(upstream, change, actor, reason)
 
 
 def remove(upstream: Upstream, listed: ListedKey, actor: User, reason: str = "") -> Intent:
     """Remove it upstream, and then its owner here. Raises ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
-    return carry_out(
-        submit(
-            upstream,
-            RemoveEntry(family_name=listed.family.name, identity=listed.identity),
-            actor,
-            reason,
-        )
-    )
+    change = RemoveEntry(family_name=listed.family.name, identity=listed.identity)
+    return perform(upstream, change, actor, reason)
 
 
 def restore(upstream: Upstream, row: ProviderKey, actor: User | None, reason: str = "") -> Intent:
@@ -143,22 +124,15 @@ def restore(upstream: Upstream, row: ProviderKey, actor: User | None, reason: st
     kept of it."""
     if not (entry := row.entry):
         raise ChangeRefused("nothing is kept of it that could be put back")
-    family = FAMILIES[row.family]
-    return carry_out(
-        submit(
-            upstream,
-            PutEntry(family_name=family.name, identity=identity_of(family, entry), entry=entry),
-            actor,
-            reason,
-        )
-    )
+    identity = identity_of(FAMILIES[row.family], entry)
+    change = PutEntry(family_name=row.family, identity=identity, entry=entry)
+    return perform(upstream, change, actor, reason)
 
 
 def adopt(
     upstream: Upstream, listed: ListedKey, actor: User | None, *, owner: User | None, name: str = ""
 ) -> ProviderKey:
-    """Manage an entry that stands upstream, with an owner; also takes over how it stands there
-    now."""
+    """Manage an entry that exists upstream, with an owner, as it is there now."""
     row, _ = ProviderKey.objects.get_or_create(
         upstream=upstream, family=listed.family.name, digest=listed.digest
     )
@@ -186,7 +160,7 @@ def rename(
     owner: User | None = None,
     owner_given: bool = False,
 ) -> None:
-    """Give a managed key another name or owner here; the upstream is not asked. Raises
+    """Give a managed key another name or owner here, without the upstream. Raises
     ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
     if listed.row is None:
@@ -209,7 +183,7 @@ def rename(
 
 
 def forget(row: ProviderKey, actor: User | None) -> None:
-    """Manage it no longer; the upstream is not asked."""
+    """Manage it no longer; the upstream keeps it."""
     row.delete()
     audit.record(
         actor,

@@ -8,7 +8,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from providers.errors import ChangeRefused
 from providers.keys import actions as keys
-from providers.keys.families import FAMILIES
+from providers.keys.families import FAMILIES, Family
 from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
 from providers.keys.trial import try_key
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
@@ -66,11 +66,11 @@ def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
 
 
 @json_api("GET", "PATCH", "DELETE")
-def one(request: HttpRequest, key_id: str) -> HttpResponse:
+def one(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """GET one; PATCH `{entry?: {field: value or null}, disabled?, name?, owner?, reason?}`;
     DELETE."""
     upstream = upstream_of(request)
-    listed = _wanted(request, upstream, key_id)
+    listed = _wanted(request, upstream, key_id, family)
     if request.method == "GET":
         return JsonResponse({"data": _summary(listed, request)})
     if request.method == "DELETE":
@@ -105,19 +105,21 @@ def _change(request: HttpRequest, upstream: Upstream, listed: ListedKey) -> Http
 
 
 @json_api("POST")
-def trial(request: HttpRequest, key_id: str) -> HttpResponse:
+def trial(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Ask the provider for its models with this key, through the upstream."""
     upstream = upstream_of(request)
-    result = try_key(upstream, _wanted(request, upstream, key_id), caller(request))
+    result = try_key(upstream, _wanted(request, upstream, key_id, family), caller(request))
     return JsonResponse(
         {"data": {"ok": result.ok, "status": result.status, "message": result.message}}
     )
 
 
-def _wanted(request: HttpRequest, upstream: Upstream, key_id: str) -> ListedKey:
-    listed = find_listed(
-        visible_to(caller(request), listed_keys(upstream, client_for(upstream))), key_id
-    )
+def _wanted(
+    request: HttpRequest, upstream: Upstream, key_id: str, family: Family | None
+) -> ListedKey:
+    families = [family] if family else FAMILIES.values()
+    everything = listed_keys(upstream, client_for(upstream), families)
+    listed = find_listed(visible_to(caller(request), everything), key_id)
     if listed is None:
         raise ChangeRefused("there is no such key, or it is not yours", "", "KEY_NOT_FOUND")
     return listed

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -18,7 +19,7 @@ from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused
 from providers.keys import actions as keys
-from providers.keys.families import FAMILIES
+from providers.keys.families import FAMILIES, Family
 from providers.keys.forms import EntryForm
 from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
 from providers.keys.trial import try_key
@@ -56,12 +57,11 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @sensitive_post_parameters("key", "headers", "proxy_url")
-def new_key(request: HttpRequest, family_name: str) -> HttpResponse:
+def new_key(request: HttpRequest, family: Family) -> HttpResponse:
     """A new key of a family."""
     upstream, user = chosen_upstream(request), user_of(request)
-    if upstream is None or family_name not in {family.name for family in SHOWN}:
+    if upstream is None or family not in SHOWN:
         raise Http404
-    family = FAMILIES[family_name]
     form = EntryForm(
         family,
         {},
@@ -93,9 +93,13 @@ def new_key(request: HttpRequest, family_name: str) -> HttpResponse:
 @never_cache
 @login_required
 @sensitive_post_parameters("key", "headers", "proxy_url")
-def provider_key(request: HttpRequest, key_id: str) -> HttpResponse:
+def provider_key(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """One key: its fields to change, and what else can be done with it."""
-    upstream, listed = _found(request, key_id)
+    upstream, listed = _found(request, key_id, family)
+    if family is None and request.method != "POST":
+        return redirect(
+            f"{reverse('providers:key', args=[listed.family, key_id])}{_query(request)}"
+        )
     user = user_of(request)
     shown = {"name": listed.row.name if listed.row else "", "owner": listed.owner_id}
     form = EntryForm(
@@ -135,9 +139,9 @@ def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: Ent
 
 @require_POST
 @login_required
-def switch(request: HttpRequest, key_id: str) -> HttpResponse:
+def switch(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Out of use, or back into use."""
-    upstream, listed = _found(request, key_id)
+    upstream, listed = _found(request, key_id, family)
     disabled = request.POST.get("disabled") == "true"
     tell(
         request,
@@ -149,18 +153,18 @@ def switch(request: HttpRequest, key_id: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def remove(request: HttpRequest, key_id: str) -> HttpResponse:
+def remove(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Remove it upstream."""
-    upstream, listed = _found(request, key_id)
+    upstream, listed = _found(request, key_id, family)
     tell(request, keys.remove(upstream, listed, user_of(request)), f"{listed.label} was removed.")
     return back_to("providers:keys", upstream=upstream.name)
 
 
 @require_POST
 @login_required
-def trial(request: HttpRequest, key_id: str) -> HttpResponse:
+def trial(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Ask the provider with it, through the upstream."""
-    upstream, listed = _found(request, key_id)
+    upstream, listed = _found(request, key_id, family)
     try:
         result = try_key(upstream, listed, user_of(request))
         (messages.success if result.ok else messages.warning)(
@@ -171,18 +175,23 @@ def trial(request: HttpRequest, key_id: str) -> HttpResponse:
     return back_to("providers:keys", upstream=upstream.name)
 
 
-def _found(request: HttpRequest, key_id: str) -> tuple[Upstream, ListedKey]:
-    """The key if the user may see it; 404 else, since it is nobody's business whether it exists."""
+def _query(request: HttpRequest) -> str:
+    query = request.GET.urlencode()
+    return f"?{query}" if query else ""
+
+
+def _found(request: HttpRequest, key_id: str, family: Family | None) -> tuple[Upstream, ListedKey]:
+    """The key if the user may see it, else 404, whether or not it exists; without a family, every
+    list is searched."""
     upstream = chosen_upstream(request)
-    if upstream is None:
+    if upstream is None or (family and family not in SHOWN):
         raise Http404
     try:
-        listed = find_listed(
-            visible_to(user_of(request), listed_keys(upstream, client_for(upstream), SHOWN)), key_id
-        )
+        everything = listed_keys(upstream, client_for(upstream), [family] if family else SHOWN)
     except UpstreamError as error:
-        messages.error(request, f"The upstream cannot be asked: {error}")
-        listed = None
+        messages.error(request, f"The keys cannot be read from the upstream: {error}")
+        raise Http404 from error
+    listed = find_listed(visible_to(user_of(request), everything), key_id)
     if listed is None:
         raise Http404
     return upstream, listed

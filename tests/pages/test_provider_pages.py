@@ -70,8 +70,8 @@ def test_keys_are_listed_masked_with_owner_and_state(page, key):
     text = page.get("/providers/keys/").content.decode()
     assert "…cdef" in text
     assert "in use" in text
-    assert KEY not in text + page.get(f"/providers/keys/{key}/").content.decode()
-    assert "very-secret" not in page.get(f"/providers/keys/{key}/").content.decode()
+    assert KEY not in text + page.get(f"/providers/keys/claude/{key}/").content.decode()
+    assert "very-secret" not in page.get(f"/providers/keys/claude/{key}/").content.decode()
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "openai-compatibility"])
@@ -89,16 +89,16 @@ def test_a_key_is_added_by_the_form(page, client, family):  # noqa: F811
 
 def test_an_unchanged_form_changes_nothing(page, key, client):  # noqa: F811
     before = read_entries(client, "claude-api-key")
-    page.post(f"/providers/keys/{key}/", form_of(page.get(f"/providers/keys/{key}/")))
+    page.post(f"/providers/keys/claude/{key}/", form_of(page.get(f"/providers/keys/claude/{key}/")))
     assert read_entries(client, "claude-api-key") == before
     assert Intent.objects.count() == 1
 
 
 def test_an_edit_keeps_what_it_does_not_show(page, key, client):  # noqa: F811
-    form = form_of(page.get(f"/providers/keys/{key}/"))
+    form = form_of(page.get(f"/providers/keys/claude/{key}/"))
     assert form["headers"] == "X-Secret: …"
     page.post(
-        f"/providers/keys/{key}/",
+        f"/providers/keys/claude/{key}/",
         {**form, "model_prefix": "team", "headers": "X-Secret: …\nX-New: 1"},
     )
     (entry,) = read_entries(client, "claude-api-key")
@@ -109,9 +109,9 @@ def test_an_edit_keeps_what_it_does_not_show(page, key, client):  # noqa: F811
 
 
 def test_a_key_that_changed_under_the_editor_is_refused_at_its_field(page, key, client, simulator):  # noqa: F811
-    form = form_of(page.get(f"/providers/keys/{key}/"))
+    form = form_of(page.get(f"/providers/keys/claude/{key}/"))
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "theirs"}])
-    answer = page.post(f"/providers/keys/{key}/", {**form, "model_prefix": "mine"})
+    answer = page.post(f"/providers/keys/claude/{key}/", {**form, "model_prefix": "mine"})
     assert answer.status_code == 400
     assert "somebody changed it" in answer.content.decode()
     assert read_entries(client, "claude-api-key")[0]["prefix"] == "theirs"
@@ -128,16 +128,18 @@ def test_bad_input_is_shown_at_its_field(page):
 def test_switch_try_and_remove(page, key, client, simulator):  # noqa: F811
     simulator.control("api-call", {"url": "https://api.anthropic.com", "status": 401, "body": "{}"})
     assert (
-        "rejects the key" in page.post(f"/providers/keys/{key}/try/", follow=True).content.decode()
+        "rejects the key"
+        in page.post(f"/providers/keys/claude/{key}/try/", follow=True).content.decode()
     )
     assert (
         "out of use"
         in page.post(
-            f"/providers/keys/{key}/switch/", {"disabled": "true"}, follow=True
+            f"/providers/keys/claude/{key}/switch/", {"disabled": "true"}, follow=True
         ).content.decode()
     )
     assert (
-        "was removed" in page.post(f"/providers/keys/{key}/remove/", follow=True).content.decode()
+        "was removed"
+        in page.post(f"/providers/keys/claude/{key}/remove/", follow=True).content.decode()
     )
     assert read_entries(client, "claude-api-key") == []
 
@@ -153,11 +155,11 @@ def test_people_see_and_reach_their_own_only(page, key, ada, upstream):  # noqa:
     assert "…cdef" not in text
     assert "Hers" not in text
     for address in (
-        f"/providers/keys/{key}/",
+        f"/providers/keys/claude/{key}/",
         f"/providers/client-keys/{ClientKey.objects.get(name='Hers').pk}/",
     ):
         assert bob.get(address).status_code == 404
-    assert bob.post(f"/providers/keys/{key}/remove/").status_code == 404
+    assert bob.post(f"/providers/keys/claude/{key}/remove/").status_code == 404
     assert bob.get("/providers/drift/").status_code == 403
 
 

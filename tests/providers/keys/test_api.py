@@ -9,7 +9,7 @@ from django.test import Client
 from management_proxy.client.lists import read_entries
 from management_proxy.simulator.configuration import entries as key_lists
 from providers.drift.queries import compare
-from providers.keys import resources
+from providers.keys import queries, resources
 from providers.keys.actions import edit
 from providers.keys.families import FAMILIES
 from providers.keys.queries import listed_keys
@@ -357,3 +357,34 @@ def test_of_an_edit_the_discarded_field_alone_is_reported(api, upstream, monkeyp
     answer = api("PATCH", f"{URL}/{key}", {"entry": {"prefix": "team", "weight": 5}})
     assert answer.json()["data"]["change"]["error"] == "the upstream does not keep weight"
     assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
+
+
+def test_a_change_of_a_key_reads_the_list_of_its_family_alone(api, monkeypatch):
+    key = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
+    routes, read = set(), queries.read_entries
+    monkeypatch.setattr(
+        queries, "read_entries", lambda client, route: routes.add(route) or read(client, route)
+    )
+    address = f"{URL}/claude/{key}"
+    assert api("PATCH", address, {"entry": {"prefix": "team"}}).status_code == 200
+    assert api("GET", address).json()["data"]["entry"]["prefix"] == "team"
+    assert routes == {"claude-api-key"}
+    assert api("GET", f"{URL}/gemini/{key}").status_code == 404
+    assert api("GET", f"{URL}/nosuch/{key}").status_code == 404
+    assert api("DELETE", address).status_code == 200
+    assert api.listed() == []
+
+
+def test_former_addresses_of_keys_lead_to_the_same_key(api, upstream):
+    key = api("POST", URL, {"provider": "claude", "apiKey": KEY}).json()["data"]["keyHash"]
+    page = api("GET", f"/providers/keys/{key}/?upstream={upstream.name}")
+    assert (page.status_code, page.headers["Location"]) == (
+        302,
+        f"/providers/keys/claude/{key}/?upstream={upstream.name}",
+    )
+    assert api("GET", f"/providers/keys/claude/{key}/").status_code == 200
+    assert api("GET", f"/providers/keys/openai-compatibility/{key}/").status_code == 404
+    assert api("GET", f"/providers/keys/{'0' * 64}/").status_code == 404
+    assert api("GET", f"{URL}/{key}").json()["data"]["keyHash"] == key
+    assert api("PATCH", f"{URL}/{key}", {"disabled": True}).status_code == 200
+    assert api("DELETE", f"{URL}/{key}").status_code == 200
