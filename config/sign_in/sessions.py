@@ -13,6 +13,7 @@ very next one.
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from django.apps import apps
 from django.contrib import auth
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends import db
@@ -35,9 +36,7 @@ class SessionStore(db.SessionStore):
 
     @classmethod
     def get_model_class(cls) -> "type[Session]":
-        from config.sign_in.models import Session
-
-        return Session
+        return apps.get_model("sign_in", "Session")
 
     def create_model_instance(self, data: dict[str, Any]) -> "Session":
         session = cast(

@@ -31,13 +31,14 @@ def module_name(file: Path) -> str:
 
 @cache
 def imports() -> dict[str, set[str]]:
-    """By module, the modules of the project that it imports anywhere, in functions as well."""
+    """By module, the modules of the project that it imports anywhere, in functions as well; not
+    what only a type checker sees."""
     files = {module_name(file): file for file in sources(*APPS)}
     return {name: set(_imported(file, files)) - {name} for name, file in files.items()}
 
 
 def _imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _executed(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module in known:
@@ -47,6 +48,14 @@ def _imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             inner = (f"{node.module}.{alias.name}" for alias in node.names)
             yield from (name for name in inner if name in known)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _executed(child)
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
