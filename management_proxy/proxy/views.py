@@ -21,7 +21,7 @@ from management_proxy.proxy.refusals import Refusal, envelope
 from management_proxy.proxy.responses import Trip
 from management_proxy.proxy.rules.headers import headers_upstream
 from management_proxy.proxy.rules.policies import Effect
-from management_proxy.proxy.write_funnel import FunnelRefusal, hand_over
+from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, hand_over
 from management_proxy.tokens.access import honours_token
 from management_proxy.upstreams.blocks import raise_if_blocked
 from management_proxy.upstreams.registry import key_of
@@ -98,7 +98,7 @@ def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse
     """The funnel's answer; None if the write is to be sent as it is."""
     reason = request.headers.get(REASON, "")[:300]
     target, started = entry.target, time.monotonic()
-    answer = hand_over(
+    write = ProxiedWrite(
         entry.upstream,
         entry.caller.user,
         call.method,
@@ -107,6 +107,7 @@ def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse
         entry.content or b"",
         reason,
     )
+    answer = hand_over(write)
     call.waited_seconds += time.monotonic() - started
     if answer is None:
         return None

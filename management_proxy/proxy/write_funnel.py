@@ -17,6 +17,19 @@ Query = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
+class ProxiedWrite:
+    """A write that a caller of the proxy sent; `path` lies below the management URL."""
+
+    upstream: Upstream
+    actor: AbstractBaseUser
+    method: str
+    path: str
+    query: Query
+    body: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
 class ProxiedAnswer:
     """What the caller gets in place of the upstream's own answer."""
 
@@ -38,11 +51,7 @@ class FunnelRefusal:
     outcome_is_unknown: bool = False
 
 
-# Called with upstream, actor, method, path below the management URL, query, body and the caller's
-# reason.
-Handler = Callable[
-    [Upstream, AbstractBaseUser, str, str, Query, bytes, str], ProxiedAnswer | FunnelRefusal | None
-]
+Handler = Callable[[ProxiedWrite], ProxiedAnswer | FunnelRefusal | None]
 
 _handlers: list[Handler] = []
 
@@ -52,14 +61,6 @@ def register(handler: Handler) -> None:
     _handlers[:] = [handler]
 
 
-def hand_over(
-    upstream: Upstream,
-    actor: AbstractBaseUser,
-    method: str,
-    path: str,
-    query: Query,
-    body: bytes,
-    reason: str,
-) -> ProxiedAnswer | FunnelRefusal | None:
+def hand_over(write: ProxiedWrite) -> ProxiedAnswer | FunnelRefusal | None:
     """What became of the write, or None if it is to be sent as it is."""
-    return _handlers[0](upstream, actor, method, path, query, body, reason) if _handlers else None
+    return _handlers[0](write) if _handlers else None

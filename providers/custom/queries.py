@@ -60,10 +60,6 @@ class CustomRow:
     def models(self) -> list[dict[str, Any]]:
         return [model for model in self.listed.entry.get("models") or [] if isinstance(model, dict)]
 
-    @property
-    def header_names(self) -> list[str]:
-        return sorted(self.listed.entry.get("headers") or {}) if self.may_manage else []
-
 
 @dataclass(frozen=True)
 class Section:

@@ -81,7 +81,10 @@ def reconcile(
             error = intent.error if intent and intent.state != Intent.State.VERIFIED else ""
         except ChangeRefused as refusal:
             error = refusal.message
-        outcome.refused.append((difference, error)) if error else outcome.mended.append(difference)
+        if error:
+            outcome.refused.append((difference, error))
+        else:
+            outcome.mended.append(difference)
     check_drift(upstream)
     return outcome
 

@@ -21,6 +21,15 @@ _AUDIT_OUTCOMES = {
     State.FAILED: audit.Outcome.FAILED,
     State.COMPENSATED: audit.Outcome.FAILED,
 }
+_SETTLED_FIELDS = (
+    "state",
+    "after",
+    "error",
+    "error_field",
+    "error_code",
+    "settled_at",
+    "change_encrypted",
+)
 
 
 class LeaseLost(Exception):
@@ -57,27 +66,16 @@ def settle(
         _check(term)
         intent.state, intent.after, intent.error = state, after, error[:500]
         if refusal:
-            intent.error, intent.error_field, intent.error_code = (
-                refusal.message[:500],
-                refusal.field[:60],
-                refusal.code[:40],
-            )
+            intent.error = refusal.message[:500]
+            intent.error_field, intent.error_code = refusal.field[:60], refusal.code[:40]
         intent.settled_at = timezone.now()
         if state != State.VERIFIED:
             intent.change_encrypted = b""
-        intent.save(
-            update_fields=[
-                "state",
-                "after",
-                "error",
-                "error_field",
-                "error_code",
-                "settled_at",
-                "change_encrypted",
-            ]
-        )
-        if change:
-            change.confirmed(intent) if state == State.VERIFIED else change.undone(intent)
+        intent.save(update_fields=_SETTLED_FIELDS)
+        if change and state == State.VERIFIED:
+            change.confirmed(intent)
+        elif change:
+            change.undone(intent)
         _finish_audit(intent)
 
 

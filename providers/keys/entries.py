@@ -82,19 +82,6 @@ def is_disabled(family: Family, entry: Entry) -> bool:
     )
 
 
-def secrets_of(entry: Entry) -> list[str]:
-    """Every key that it carries."""
-    items = entry.get("api-key-entries") or []
-    return [
-        key
-        for key in (
-            entry.get("api-key"),
-            *(item.get("api-key") for item in items if isinstance(item, dict)),
-        )
-        if key
-    ]
-
-
 def masked_entry(entry: Entry) -> Entry:
     """For showing and keeping: keys as their last four characters, values of headers not at all."""
     shown: Entry = masked_by_name(

@@ -169,22 +169,23 @@ def _lines(text: str) -> list[str]:
 
 
 def _as_text(entry: Entry) -> dict[str, Any]:
-    models = [
-        f"{m.get('name', '')}{' = ' + m['alias'] if m.get('alias') and m['alias'] != m.get('name') else ''}"
-        for m in entry.get("models") or []
-    ]
     return {
         "base_url": entry.get("base-url", ""),
         "model_prefix": entry.get("prefix", ""),
         "priority": entry.get("priority"),
         "weight": entry.get("weight"),
         "proxy_url": entry.get("proxy-url", ""),
-        "models": "\n".join(models),
+        "models": "\n".join(_model_line(model) for model in entry.get("models") or []),
         "excluded_models": "\n".join(
             pattern for pattern in entry.get("excluded-models") or [] if pattern != EVERYTHING
         ),
         "headers": "\n".join(f"{name}: {KEPT}" for name in entry.get("headers") or {}),
     }
+
+
+def _model_line(model: dict[str, Any]) -> str:
+    name, alias = model.get("name", ""), model.get("alias")
+    return f"{name} = {alias}" if alias and alias != model.get("name") else str(name)
 
 
 def _fingerprints(entry: Entry) -> str:

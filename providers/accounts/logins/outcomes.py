@@ -63,9 +63,10 @@ def settle(
     login: AccountLogin, status: AccountLogin.Status, detail: str = "", account_name: str = ""
 ) -> AccountLogin:
     """End a login, once; whoever comes second changes nothing."""
+    detail = detail[:300]
     ended = AccountLogin.objects.filter(pk=login.pk, settled_at=None).update(
         status=status,
-        detail=detail[:300],
+        detail=detail,
         account_name=account_name,
         settled_at=timezone.now(),
         url="",

@@ -96,13 +96,8 @@ def _find_file(login: AccountLogin, client: ManagementClient) -> None:
         return
     appeared = [file for file in changed if file.name not in login.files_before] or changed
     if len(appeared) > 1 or _rival_is_done(login, client):
-        settle(
-            login,
-            Status.UNCLEAR,
-            f"Several accounts appeared at once: {', '.join(sorted(file.name for file in appeared))}"[
-                :300
-            ],
-        )
+        names = ", ".join(sorted(file.name for file in appeared))
+        settle(login, Status.UNCLEAR, f"Several accounts appeared at once: {names}")
         return
     connect(login, appeared[0])
 

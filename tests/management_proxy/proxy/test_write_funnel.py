@@ -24,7 +24,7 @@ def upstream(monkeypatch):
 def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
     told = []
     write_funnel.register(
-        lambda *given: told.append(given) or ProxiedAnswer(200, b'{"status":"ok"}')
+        lambda write: told.append(write) or ProxiedAnswer(200, b'{"status":"ok"}')
     )
     staff = signed_in()
     response = staff.put(
@@ -34,12 +34,10 @@ def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
         headers={"X-Tollgate-Reason": "new team"},
     )
     assert (response.content, upstream.requests) == (b'{"status":"ok"}', [])
-    (given,) = told
-    assert (given[0].name, given[1].get_username()[:4], given[2:]) == (
-        "one",
-        "user",
-        ("PUT", "api-keys", (), b'["sk-a"]', "new team"),
-    )
+    (write,) = told
+    assert (write.upstream.name, write.actor.get_username()[:4]) == ("one", "user")
+    assert (write.method, write.path, write.query) == ("PUT", "api-keys", ())
+    assert (write.body, write.reason) == (b'["sk-a"]', "new team")
     assert AuditEntry.objects.get().outcome == "succeeded"
 
 

@@ -188,11 +188,13 @@ def test_login_by_session(upstream, simulator, monkeypatch, bob):
 def test_login_by_token_belongs_to_the_token(upstream, bob):
     tokens = [create_token(bob, name, "write")[1] for name in ("one", "two")]
     first, second = (Api(bob, token) for token in tokens)
-    path = f"/api/providers/oauth/logins/{first('POST', '/api/providers/oauth/logins', {'flow': 'xai'})[1]['data']['id']}"
+    logins = "/api/providers/oauth/logins"
+    begun = first("POST", logins, {"flow": "xai"})[1]["data"]
+    path = f"{logins}/{begun['id']}"
     assert first("GET", path)[1]["data"]["userCode"]
     assert second("GET", path)[0] == 404
     assert first("DELETE", path)[1]["data"]["status"] == "cancelled"
-    assert first("POST", "/api/providers/oauth/logins", {"flow": "gmail"})[0] == 400
+    assert first("POST", logins, {"flow": "gmail"})[0] == 400
 
 
 def test_custom_provider_and_group(upstream, client, ada, monkeypatch):

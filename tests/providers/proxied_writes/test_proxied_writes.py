@@ -8,7 +8,7 @@ from django.test import Client
 
 from management_proxy.client.client import SMALL as LIMITS
 from management_proxy.client.lists import read_entries
-from management_proxy.proxy.write_funnel import FunnelRefusal
+from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite
 from management_proxy.tokens.tokens import create_token
 from providers.models import ClientKey, Intent
 from providers.proxied_writes.actions import handle
@@ -30,7 +30,7 @@ def ask(upstream, simulator):
 
     def asked(method, path, sent=None, **query):
         body = b"" if sent is None else json.dumps(sent).encode()
-        return handle(upstream, actor, method, path, tuple(query.items()), body, "")
+        return handle(ProxiedWrite(upstream, actor, method, path, tuple(query.items()), body, ""))
 
     return asked
 
