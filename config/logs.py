@@ -20,7 +20,7 @@ def _extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-24 10:00:00 INFO usage.collector.run: Run ended run_id=... stored=12`."""
+    """`2026-11-24 10:00:00 INFO usage.collector.runs: Run ended run_id=... stored=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _extra_fields(record).items())

@@ -56,6 +56,11 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_process_mark[1]}"
 
 
+class LeaseLost(Exception):
+    """The term is over: the lease ran out or was taken away. Its holder may neither send nor record
+    anything more; expected, and never shown to people."""
+
+
 @dataclass
 class Term:
     """One period of holding a lease, named by its token."""

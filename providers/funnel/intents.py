@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.audit import trail as audit
 from monitoring.failpoints import around
-from monitoring.leases import Term, fence
+from monitoring.leases import LeaseLost, Term, fence
 from monitoring.models import AuditEntry
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
@@ -30,10 +30,6 @@ _SETTLED_FIELDS = (
     "settled_at",
     "change_encrypted",
 )
-
-
-class LeaseLost(Exception):
-    """The term is over; its holder may neither send nor record anything more."""
 
 
 def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) -> None:

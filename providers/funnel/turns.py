@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
-from monitoring.leases import Term
+from monitoring.leases import LeaseLost, Term
 from providers.funnel.changes import Change, change_of
 from providers.funnel.delivery import Delivery, Pair, give_up
-from providers.funnel.intents import LeaseLost, requeue, settle
+from providers.funnel.intents import requeue, settle
 from providers.models import Intent
 
 logger = logging.getLogger(__name__)

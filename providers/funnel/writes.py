@@ -55,10 +55,9 @@ from django.db import connection, transaction
 from management_proxy.models import Upstream
 from monitoring.audit import trail as audit
 from monitoring.failpoints import around, failpoint
-from monitoring.leases import acquire, heartbeat, release
+from monitoring.leases import LeaseLost, acquire, heartbeat, release
 from providers.errors import ChangeRefused, QueueFull
 from providers.funnel.changes import Change, store_change
-from providers.funnel.intents import LeaseLost
 from providers.funnel.turns import take_turn
 from providers.models import Intent
 

@@ -16,8 +16,8 @@ from monitoring.api.errors import CSRF_TOKEN_MISSING, error
 from monitoring.audit import trail as audit
 from usage.api.runs import run_summary
 from usage.collector import status
-from usage.collector.run import RunInProgress
-from usage.collector.run import collect as collect_once
+from usage.collector.collect import RunInProgress
+from usage.collector.collect import collect as collect_once
 from usage.completeness import report as completeness_report
 from usage.models import CollectorRun
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from usage.collector.run import RunInProgress
+from usage.collector.collect import RunInProgress
 from usage.models import CollectorRun
 
 

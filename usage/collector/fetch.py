@@ -1,7 +1,6 @@
-"""Popping a page into the spool and parsing it; this may go on in a thread while the page before is
-stored.
+"""Popping a page into the spool and parsing it, perhaps in a thread while the page before is stored.
 
-Nothing here asks the database, so that a page which the upstream has handed out is safe whatever
+Nothing here needs the database, so that a page which the upstream has delivered is safe whatever
 the database does. The caller has renewed the lease just before.
 """
 
@@ -18,9 +17,9 @@ from monitoring.failpoints import around
 from usage.collector import spool
 from usage.ingest.page_parser import Entry, Reject, parse_page
 
-# A page of about so many bytes costs little for each event; two of them are in hand at most.
+# A page of about so many bytes costs little for each event; two of them are in memory at most.
 PAGE_BYTES = 4 * 1024 * 1024
-# Asked for first, when nothing is known of how large events are, and at least.
+# Requested first, when nothing is known of how large events are, and at least.
 FIRST_COUNT, LEAST_COUNT = 1000, 50
 # No empty page is longer.
 SHORT = 64
@@ -28,14 +27,14 @@ SHORT = 64
 
 @dataclass
 class Page:
-    """What a pop brought: its file in the spool, open and locked; what it holds; and what ended the
+    """The result of a pop: its file in the spool, open and locked; what it holds; and what ended the
     pop early."""
 
     file: spool.SpoolFile
     entries: list[Entry] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     failure: UpstreamError | spool.SpoolError | None = None
-    asked: int = 0
+    requested: int = 0
     size_bytes: int = 0
 
     @property
@@ -44,11 +43,11 @@ class Page:
 
     @property
     def is_full(self) -> bool:
-        """Whether more is waiting, as far as one can know."""
-        return self.elements >= self.asked
+        """Whether more is waiting, as far as can be known."""
+        return self.elements >= self.requested
 
     def next_count(self, most: int) -> int:
-        """How many events to ask for next, so that the page is large enough to be quick and small
+        """How many events to request next, so that the page is large enough to be quick and small
         enough for the memory."""
         return max(
             min(most, self.elements * PAGE_BYTES // max(self.size_bytes, 1)), min(most, LEAST_COUNT)
@@ -56,9 +55,9 @@ class Page:
 
 
 def fetch(client: ManagementClient, upstream_id: int, count: int) -> Page:
-    """Pop a page of up to `count` events; what arrived is in it even if the answer broke. Raises
+    """Pop a page of up to `count` events; what arrived is in it even if the response broke. Raises
     SpoolError before a pop."""
-    page = Page(spool.new_file(upstream_id, count), asked=count)
+    page = Page(spool.new_file(upstream_id, count), requested=count)
     try:
         _receive(page, client, upstream_id, count)
     except BaseException:
@@ -83,8 +82,7 @@ def _receive(page: Page, client: ManagementClient, upstream_id: int, count: int)
 
 
 class Fetching(threading.Thread):
-    """A fetch that goes on meanwhile. A daemon: who forces an exit does not wait for an
-    upstream."""
+    """A fetch in a thread. A daemon, so that a forced exit does not wait for an upstream."""
 
     def __init__(self, fetch_page: Callable[[], Page]) -> None:
         super().__init__(name="fetching", daemon=True)
@@ -98,7 +96,7 @@ class Fetching(threading.Thread):
         except BaseException as error:
             self._outcome = error
         finally:
-            # A refused key or a ban is told to the database.
+            # A refused key or a ban was written to the database.
             connection.close()
 
     def leave_behind(self) -> None:

@@ -1,8 +1,8 @@
 """The collector's loop: one thread for each enabled upstream, so that one that hangs never delays
 another.
 
-A thread's step collects once; `usage/collector/cadence.py` says when it looks again. The main
-thread looks for added, paused and removed upstreams.
+A thread's step collects once; `usage/collector/cadence.py` decides when it polls again. The
+main thread notices added, paused and removed upstreams.
 """
 
 import logging
@@ -15,21 +15,21 @@ from django.db import connection
 
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
+from monitoring.leases import LeaseLost
 from monitoring.periodic import PeriodicThread
 from usage.collector.cadence import Cadence
-from usage.collector.orphaned_pages import store_what_nobody_serves
+from usage.collector.orphaned_pages import store_orphaned_pages
+from usage.collector.poller import KEEP_SECONDS, Polled, Poller
 from usage.collector.push import Fallback, stream
-from usage.collector.run import LeaseLost
-from usage.collector.watch import KEEP_SECONDS, Looked, Watch
 from usage.models import CollectorRun
 
 logger = logging.getLogger(__name__)
 
-LOOK_FOR_UPSTREAMS_SECONDS = 5.0
+CHECK_UPSTREAMS_SECONDS = 5.0
 
 
 class UpstreamThread(threading.Thread):
-    """Collects from one upstream until told to stop."""
+    """Collects from one upstream until it is to stop."""
 
     def __init__(self, upstream: Upstream, stop: threading.Event, interval: float) -> None:
         super().__init__(name=f"collector {upstream.name}", daemon=True)
@@ -37,7 +37,7 @@ class UpstreamThread(threading.Thread):
         self._stop_all = stop
         self._stop_this = threading.Event()
         self._cadence = Cadence(interval, upstream.retention_seconds)
-        self._watch = Watch(upstream)
+        self._poller = Poller(upstream)
         self._fallback = Fallback()
         self._has_pulled = True
 
@@ -53,19 +53,19 @@ class UpstreamThread(threading.Thread):
         connection.close()
 
     def retire(self) -> None:
-        """End after the step in hand."""
+        """End after the present step."""
         self._stop_this.set()
 
     def step(self) -> float:
         """Collect once; the seconds to wait before the next step."""
         try:
-            if not self._watch.begin():
+            if not self._poller.begin():
                 return self._cadence.while_another_collects()
-            self.upstream = self._watch.upstream
+            self.upstream = self._poller.upstream
             if not self.upstream.is_enabled:
                 self.retire()
                 return 0.0
-            looked = self._look()
+            polled = self._collect()
         except LeaseLost:
             return self._cadence.while_another_collects()
         except DatabaseError as error:
@@ -81,11 +81,11 @@ class UpstreamThread(threading.Thread):
         self._cadence.retention_seconds = self.upstream.retention_seconds
         if not self._has_pulled and self._fallback.pulls:
             return 0.0
-        if looked.ending.status != CollectorRun.Status.SUCCEEDED:
+        if polled.ending.status != CollectorRun.Status.SUCCEEDED:
             return self._cadence.after_failure()
-        return self._cadence.after_success(looked.popped, looked.more_waiting)
+        return self._cadence.after_success(polled.popped, polled.more_waiting)
 
-    def _look(self) -> Looked:
+    def _collect(self) -> Polled:
         """Pull once; or be pushed to, until that ends, in which case the next step pulls at
         once."""
         if (
@@ -94,18 +94,18 @@ class UpstreamThread(threading.Thread):
             or not self._has_pulled
         ):
             self._has_pulled = True
-            return self._watch.look(CollectorRun.Trigger.LOOP, self._must_stop)
+            return self._poller.poll(CollectorRun.Trigger.LOOP, self._must_stop)
         started = time.monotonic()
-        looked = stream(self._watch, self._must_stop)
+        polled = stream(self._poller, self._must_stop)
         self._has_pulled = False
         self._fallback.note_end(
-            time.monotonic() - started, looked.ending.status == CollectorRun.Status.FAILED
+            time.monotonic() - started, polled.ending.status == CollectorRun.Status.FAILED
         )
-        return looked
+        return polled
 
     def _rest(self) -> None:
         try:
-            self._watch.rest()
+            self._poller.rest()
         except DatabaseError:  # the lease runs out by itself
             connection.close()
 
@@ -123,12 +123,12 @@ class CollectorLoop:
         self._threads: dict[int, UpstreamThread] = {}
 
     def run(self) -> None:
-        """Go on until `stop` is set; then let every step in hand end."""
+        """Run until `stop` is set; then let every step end."""
         logger.info("Collector started", extra={"interval_seconds": self._interval})
         PeriodicThread(self._stop).start()
         while not self._stop.is_set():
             self.adjust()
-            self._stop.wait(LOOK_FOR_UPSTREAMS_SECONDS)
+            self._stop.wait(CHECK_UPSTREAMS_SECONDS)
         for thread in self._threads.values():
             thread.join()
         logger.info("Collector stopped")
@@ -143,7 +143,7 @@ class CollectorLoop:
                 upstreams = list(Upstream.objects.all())
             wanted = {u.pk: u for u in upstreams if u.is_enabled and self._only in (None, u.name)}
             if not self._only:
-                store_what_nobody_serves(wanted)
+                store_orphaned_pages(wanted)
         except DatabaseError:
             connection.close()
             return

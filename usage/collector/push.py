@@ -1,11 +1,11 @@
-"""Push mode: events come by subscription, are durable before anybody looks at them, and are stored
-as they come.
+"""Push mode: events come by subscription, are durable before anything reads them, and are stored as
+they come.
 
     upstream --message--> receiver --batch--> spool file, synced --> this thread: ingest, remove
-                          (a thread that asks no database)
+                          (a thread without database)
 
-A session holds the collect lease from its beginning to its end, and is told in runs of RUN_SECONDS
-each, of which those that brought nothing share a row (`usage/collector/watch.py`).
+A session holds the collect lease from its beginning to its end. It is recorded in runs of
+RUN_SECONDS each, of which empty ones share a row (`usage/collector/poller.py`).
 
 Invariants
 * Subscribe first, then pop what the queue holds from before: whatever ended in between is in one or
@@ -14,14 +14,14 @@ Invariants
 * The receiver writes every batch to the spool and syncs it before it reads on. It never waits for
   the database: while that is away the spool grows, and is stored when it is back. Nothing that
   reached us depends on the process from then on.
-* The receiver must read fast: the upstream cuts off whoever lets 256 messages pile up, and that one
+* The receiver must read fast: the upstream cuts off a subscriber that lets 256 messages pile up, and that one
   message is lost. A subscriber that was cut off pulls for a while, longer each time (`Fallback`).
 
 Failure rules
-* Lease lost (refused, not merely out of reach): leave, so that somebody else may have it; what came
-  is in the spool.
-* Spool broken: leave at once, so that the upstream queues events again; the batch in hand is stored
-  from memory.
+* Lease lost (refused, not merely out of reach): leave, so that another process may take it; what
+  came is in the spool.
+* Spool broken: leave at once, so that the upstream queues events again; the present batch is
+  stored from memory.
 * A stop waits for an instant in which no message is on its way, since leaving drops what the
   upstream still holds for us.
 """
@@ -44,18 +44,11 @@ from management_proxy.client.subscription import Subscription
 from management_proxy.models import CollectionMode
 from management_proxy.upstreams.registry import client_of, subscription_to
 from monitoring.failpoints import around
-from monitoring.leases import heartbeat, renew
+from monitoring.leases import LeaseLost, heartbeat, renew
 from usage.collector import spool
-from usage.collector.run import (
-    Ending,
-    LeaseLost,
-    Run,
-    drain,
-    ending_by,
-    ingest_left_over,
-    record_if_possible,
-)
-from usage.collector.watch import Looked, Watch
+from usage.collector.drain import drain, ingest_left_over
+from usage.collector.poller import Polled, Poller
+from usage.collector.runs import LOST_LEASE, Run, perform, record_if_possible
 from usage.ingest.store import ingest
 from usage.models import CollectorRun
 
@@ -147,7 +140,7 @@ class Receiver(threading.Thread):
 
 
 def page_of(events: list[bytes]) -> bytes:
-    """Messages as the page that a pop would have brought; one that is no JSON becomes a JSON
+    """Messages as the page that a pop would have returned; one that is no JSON becomes a JSON
     string, as over HTTP."""
     return b"[" + b",".join(map(_element, events)) + b"]"
 
@@ -160,51 +153,44 @@ def _element(event: bytes) -> bytes:
     return event
 
 
-def stream(watch: Watch, should_stop: Callable[[], bool]) -> Looked:
-    """Collect by subscription, after the watch's `begin`, until told to stop or until it ends; how
-    that came.
+def stream(poller: Poller, should_stop: Callable[[], bool]) -> Polled:
+    """Collect by subscription, after the poller's `begin`, until it is to stop or ends; the
+    result of its last run.
 
-    Raises LeaseLost, and django.db.Error if the database is gone when the session begins or is to
-    be told as ended.
+    Raises LeaseLost, and django.db.Error if the database is gone when the session begins or its end
+    is to be recorded.
     """
-    with heartbeat(watch.term):
-        return Session(watch, should_stop).go_on()
+    with heartbeat(poller.term):
+        return Session(poller, should_stop).run()
 
 
 class Session:
-    """A subscription with the runs in which it is told."""
+    """A subscription and the runs in which it is recorded."""
 
-    def __init__(self, watch: Watch, should_stop: Callable[[], bool]) -> None:
-        self._watch = watch
+    def __init__(self, poller: Poller, should_stop: Callable[[], bool]) -> None:
+        self._poller = poller
         self._should_stop = should_stop
         self._receiver: Receiver | None = None
 
-    def go_on(self) -> Looked:
-        """One run after the other; what came of the last one."""
+    def run(self) -> Polled:
+        """One run after the other; the result of the last one."""
         try:
             while True:
-                looked = self._run(self._watch.run(CollectorRun.Trigger.PUSH))
-                if looked.ending.status != Status.SUCCEEDED or self._should_stop():
-                    return looked
-                if not self._watch.keep():
-                    return looked._replace(ending=ending_by(LeaseLost()))
+                run = self._poller.run(CollectorRun.Trigger.PUSH)
+                polled = perform(run, self._collect, self._poller.end)
+                if polled.ending.status != Status.SUCCEEDED or self._should_stop():
+                    return polled
+                if not self._poller.keep():
+                    return polled._replace(ending=LOST_LEASE)
                 if not self._is_wanted():
-                    return looked
+                    return polled
         finally:
             if self._receiver:
                 self._end(self._receiver)
 
     def _is_wanted(self) -> bool:
-        upstream = self._watch.upstream
+        upstream = self._poller.upstream
         return upstream.is_enabled and upstream.collection_mode == CollectionMode.PUSH
-
-    def _run(self, run: Run) -> Looked:
-        ending = Ending(Status.SUCCEEDED)
-        try:
-            self._collect(run)
-        except (UpstreamError, spool.SpoolError, LeaseLost) as error:
-            ending = ending_by(error)
-        return self._watch.end(run, ending)
 
     def _collect(self, run: Run) -> None:
         if self._receiver is None:
@@ -212,12 +198,12 @@ class Session:
             self._receiver = Receiver(subscription_to(run.upstream), run.upstream.pk)
             self._receiver.start()
         # Right after subscribing, what was queued before; afterwards the queue is empty, and this
-        # looks that it is.
+        # checks that it is.
         drain(run, client_of(run.upstream), self._should_stop)
         ends = time.monotonic() + RUN_SECONDS
         while time.monotonic() < ends and not self._should_stop():
             self._store_next(run, self._receiver)
-        self._watch.measure_if_due()
+        self._poller.measure_if_due()
 
     def _store_next(self, run: Run, receiver: Receiver) -> None:
         try:
@@ -263,7 +249,7 @@ class Session:
         receiver.join()
         while (file := receiver.files.get()) is not None:
             with file, contextlib.suppress(DatabaseError):
-                ingest(file.read(), file.name, self._watch.upstream, self._watch.attribution)
+                ingest(file.read(), file.name, self._poller.upstream, self._poller.attribution)
                 file.remove()
 
 

@@ -1,16 +1,16 @@
 """The spool: popped bytes on disk until the database has them.
 
-A popped page exists nowhere else, so its bytes are written here as they arrive, before anybody
-looks at them.
+A popped page exists nowhere else, so its bytes are written here as they arrive, before anything
+reads them.
 
     <spool>/<upstream id>/<name>.part   a page being received, or cut off by a crash or a broken
                                         connection
     <spool>/<upstream id>/<name>.page   a page received whole, synced to disk with its directory
 
 Invariants
-* Whoever writes or ingests a file holds its `flock`; the kernel frees the lock of a killed process,
-  so a file that can be locked belongs to nobody and is left over.
-* A chunk is with the kernel before the next is asked for: killing the process loses nothing that it
+* A process that writes or ingests a file holds its `flock`; the kernel frees the lock of a killed
+  process, so a file that can be locked belongs to no living process and is left over.
+* A chunk is with the kernel before the next is read: killing the process loses nothing that it
   received.
 * A file is removed only after the transaction that stored its elements has committed. Ingesting one
   twice is harmless (identity of events, name and position of dead letters).
@@ -20,10 +20,10 @@ Invariants
 Failure rules
 * Room for a page is reserved before it is popped: a full or broken disk raises SpoolError, and
   nothing is popped.
-* Should the disk fail all the same while a page arrives, the page is kept in memory, told by
-  `error`, and can be stored from there; the run then fails, so that nothing more is popped.
+* Should the disk fail all the same while a page arrives, the page is kept in memory, `error` is
+  set, and it can be stored from there; the run then fails, so that nothing more is popped.
 * Files have mode 0600 because pages hold keys.
-The spool is local to its host; every host's collector looks after its own.
+The spool is local to its host; every host's collector stores its own.
 """
 
 import contextlib
@@ -85,13 +85,13 @@ class SpoolFile:
 
     @property
     def name(self) -> str:
-        """The name under which dead letters remember the page; the same whether it came whole or
+        """The name under which dead letters record the page; the same whether it came whole or
         not."""
         return self.path.stem
 
     def write(self, chunk: bytes) -> None:
         """Add bytes as they arrive; if the disk refuses them, they are only in memory and `error`
-        says why."""
+        is why."""
         self._received.append(chunk)
         if self.error is None:
             with around("spool write"), self._noting_errors():
@@ -153,10 +153,15 @@ def new_file(upstream_id: int, events: int) -> SpoolFile:
     return SpoolFile(path, descriptor)
 
 
+def pages_in(folder: Path) -> list[Path]:
+    """The pages in an upstream's folder, whole and partial ones, in no order."""
+    return [path for path in folder.glob("*") if path.suffix in (PART, PAGE)]
+
+
 def left_over(upstream_id: int) -> Iterator[SpoolFile]:
-    """The files that no living process works on, oldest first, each locked while the caller has
-    it."""
-    for path in sorted(directory_of(upstream_id).glob("*.pa[rg][te]")):
+    """The files that no living process works on, oldest first, each locked while the caller
+    holds it."""
+    for path in sorted(pages_in(directory_of(upstream_id))):
         try:
             descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:

@@ -1,5 +1,5 @@
-"""What the doctor asks of the spool: pages that wait in it, and whether it can be written. Of this
-host only."""
+"""What the doctor checks of the spool of this host: pages that wait in it, and whether it can be
+written."""
 
 import contextlib
 import fcntl
@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from management_proxy.models import Upstream
+from usage.collector.spool import pages_in
 
 
 def folder_of(upstream_id: int) -> Path:
@@ -20,7 +21,7 @@ def waiting(upstream_id: int) -> int:
     """How many pages of the upstream no living process works on; 0 as well where the spool cannot
     be read."""
     count = 0
-    for path in folder_of(upstream_id).glob("*.pa[rg][te]"):
+    for path in pages_in(folder_of(upstream_id)):
         with contextlib.suppress(OSError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             count += 1
@@ -34,8 +35,8 @@ def waiting_by_upstream() -> dict[int, int]:
 
 
 def unstored(upstream: Upstream) -> str:
-    """What stands against removing an upstream while pages of it wait here: nobody would store them
-    any more."""
+    """Why an upstream may not be removed while pages of it wait here: no process would store them any
+    more."""
     count = waiting(upstream.pk)
     if not count:
         return ""

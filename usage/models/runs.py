@@ -10,8 +10,8 @@ from usage.models.failures import FailureClass
 
 
 class CollectorRun(models.Model):
-    """One pass of the collector over one upstream's queue; or many looks in a row that found it
-    empty (`usage/collector/watch.py`)."""
+    """One pass of the collector over one upstream's queue; or many polls in a row that found it
+    empty (`usage/collector/poller.py`)."""
 
     class Trigger(models.TextChoices):
         LOOP = "loop", "loop"

@@ -5,7 +5,7 @@ from django.test import Client
 
 from tests.factories import make_event, make_upstream, make_user, store
 from usage.api import collect as api
-from usage.collector.run import RunInProgress
+from usage.collector.collect import RunInProgress
 
 pytestmark = pytest.mark.django_db
 HISTORY = "/api/usage/history"

@@ -14,9 +14,9 @@ from monitoring import leases
 from tests.factories import give_key, make_upstream
 from tests.processes import eventually
 from usage.collector import push, spool
+from usage.collector.poller import Poller
 from usage.collector.push import Fallback, page_of, stream
-from usage.collector.run import Ending
-from usage.collector.watch import Watch
+from usage.collector.runs import Ending
 from usage.models import CollectorRun, DeadLetter, UsageEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,10 +53,10 @@ class Pushed:
 
     def _run(self, upstream: Upstream) -> None:
         try:
-            watch = Watch(upstream)
-            assert watch.begin()
-            self.outcome = stream(watch, self._stop.is_set).ending
-            watch.rest()
+            poller = Poller(upstream)
+            assert poller.begin()
+            self.outcome = stream(poller, self._stop.is_set).ending
+            poller.rest()
         except BaseException as error:
             self.outcome = error
         finally:
@@ -168,7 +168,7 @@ def test_lost_lease_ends_the_session(simulator, upstream):
 def test_second_session_is_told_that_one_goes_on(simulator, upstream):
     session = Pushed(upstream)
     eventually(subscribed(simulator))
-    assert not Watch(upstream).begin()
+    assert not Poller(upstream).begin()
     session.stop()
 
 

@@ -8,9 +8,9 @@ import pytest
 from management_proxy.models import Access
 from monitoring import leases
 from tests.factories import make_event, make_upstream
-from usage.collector import run as collector
+from usage.collector import collect as collector
 from usage.collector import spool
-from usage.collector.run import RunInProgress, collect
+from usage.collector.collect import RunInProgress, collect
 from usage.models import CollectorRun, UsageEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)

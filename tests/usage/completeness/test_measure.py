@@ -9,7 +9,7 @@ import pytest
 from management_proxy.simulator import running_simulator
 from tests.factories import give_key, make_upstream, make_user
 from usage.collector import spool
-from usage.collector.run import collect
+from usage.collector.collect import collect
 from usage.completeness import measure as completeness
 from usage.completeness.report import percentage
 from usage.health.gauges import completeness_gauges

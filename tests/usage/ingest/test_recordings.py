@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from management_proxy.client.client import ManagementClient
 from providers.models import Credential
 from tests.factories import RECORDINGS, Recording, make_upstream, recordings_in
-from usage.collector import run as collector
-from usage.collector.run import collect
+from usage.collector import collect as collector
+from usage.collector.collect import collect
 from usage.models import (
     CollectorRun,
     DeadLetter,
@@ -76,9 +77,7 @@ def collected(monkeypatch, settings, request) -> str:
     pages = [p for p in RECORDED[request.param] if "page" in p.name]
     settings.COLLECTOR_PAGE_SIZE = 1
     upstream = make_upstream()
-    client = collector.ManagementClient(
-        upstream.management_url, "key", transport=RecordedUpstream(pages)
-    )
+    client = ManagementClient(upstream.management_url, "key", transport=RecordedUpstream(pages))
     monkeypatch.setattr(collector, "client_for", lambda _: client)
     run = collect(upstream, CollectorRun.Trigger.COMMAND)
     assert isinstance(run, CollectorRun)

@@ -14,8 +14,8 @@ from django.db import Error as DatabaseError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream
 from usage.api.runs import run_summary
+from usage.collector.collect import RunInProgress, collect
 from usage.collector.loop import CollectorLoop
-from usage.collector.run import RunInProgress, collect
 from usage.models import CollectorRun
 
 EXIT_FAILED = 1

@@ -1,24 +1,24 @@
-"""The loop's watch over one queue: a lease that is kept from look to look, and one row for all
-looks of a silence.
+"""The loop's polls of one queue: a lease that is kept from poll to poll, and one row for all polls of
+an idle period.
 
-    begin --> look --> found something, or failed --> a run with a row of its own
-                  '--> found nothing --> one look more on the row of this silence, written down by
+    begin --> poll --> found something, or failed --> a run with a row of its own
+                  '--> found nothing --> one poll more on the row of this idle period, recorded by
                   the next `begin` or `rest`
 
-An idle queue is looked at every few seconds, for ever. So an empty look costs one statement, right
+An idle queue is polled every few seconds, for ever. So an empty poll costs one statement, right
 before its pop: it takes or renews the lease, which proves lease and database as
-`usage/collector/run.py` demands, writes down the look before, and reads the upstream anew.
+`usage/collector/drain.py` demands, records the poll before, and reads the upstream anew.
 
 Invariants
-* A look is written down only by a statement that finds the lease held under the token of that look.
-* The lease is kept while the next look comes within KEEP_SECONDS; otherwise, and at the end, it is
-  given up (`rest`), so that whoever else collects gets a turn.
-* The row of a silence goes on only while nobody else can have looked in between, and no event can
-  have expired between two of its looks: it says that the queue was watched from its start to its
-  end.
-* Whoever takes the lease from somebody dead, or after another collector, writes a row before the
-  pop; and so does every run once it has something to store. A process that dies in an empty look is
-  told by its lease, which nobody gave up.
+* A poll is recorded only by a statement that finds the lease held under the token of that poll.
+* The lease is kept while the next poll comes within KEEP_SECONDS; otherwise, and at the end, it is
+  given up (`rest`), so that other collectors get a turn.
+* The row of an idle period is extended only while no other process can have polled in between, and
+  no event can have expired between two of its polls: it proves that the queue was polled from its
+  start to its end.
+* A process that takes the lease from a dead one, or after another collector, writes a row before
+  the pop; and so does every run once it has something to store. A process that dies in an empty
+  poll is known by its lease, which was not given up.
 """
 
 import logging
@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -39,17 +40,18 @@ from monitoring.leases import (
     ACQUIRE_SQL,
     RELEASE_SQL,
     RENEW_SQL,
+    LeaseLost,
     Term,
     heartbeat,
     holder_name,
     new_term,
 )
 from usage.collector.cadence import longest_wait
-from usage.collector.run import (
+from usage.collector.drain import pull
+from usage.collector.runs import (
     Ending,
-    LeaseLost,
     Run,
-    drain_and_judge,
+    perform,
     record_end,
     record_if_possible,
     record_start,
@@ -61,11 +63,11 @@ from usage.models import CollectorRun
 logger = logging.getLogger(__name__)
 
 Status = CollectorRun.Status
-# Between looks farther apart, others get their turn.
+# Between polls farther apart, other processes get their turn.
 KEEP_SECONDS = 4.0
-LONGEST_SILENCE = timedelta(hours=1)
+LONGEST_IDLE_PERIOD = timedelta(hours=1)
 
-_WRITE_DOWN = """
+_RECORD_POLL = """
 INSERT INTO usage_collectorrun AS run (
     id, upstream_id, trigger, holder, token, status, started_at, ended_at, duration_ms,
     lock_wait_ms, popped, stored, duplicates, dead_lettered, pages, looks, failure_class, error
@@ -79,18 +81,18 @@ ON CONFLICT (id) DO UPDATE SET
     pages = run.pages + 1, looks = run.looks + 1
 """
 _BEGIN = f"""
-WITH term AS ({{term}}), look_before AS ({_WRITE_DOWN})
-SELECT upstream.*, term.token AS lease_token, term.taken_from AS lease_taken_from, clock_timestamp() AS asked_at
+WITH term AS ({{term}}), poll_before AS ({_RECORD_POLL})
+SELECT upstream.*, term.token AS lease_token, term.taken_from AS lease_taken_from, clock_timestamp() AS polled_at
 FROM management_proxy_upstream AS upstream LEFT JOIN term ON true WHERE upstream.id = %(upstream)s
 """
-_KEEP = f"/* usage.collector.watch.begin */ {_BEGIN.format(term=RENEW_SQL)}"
-_TAKE = f"/* usage.collector.watch.begin */ {_BEGIN.format(term=ACQUIRE_SQL)}"
-_REST = f"/* usage.collector.watch.rest */ WITH term AS ({RELEASE_SQL}) {_WRITE_DOWN}"
+_KEEP = f"/* usage.collector.poller.begin */ {_BEGIN.format(term=RENEW_SQL)}"
+_TAKE = f"/* usage.collector.poller.begin */ {_BEGIN.format(term=ACQUIRE_SQL)}"
+_REST = f"/* usage.collector.poller.rest */ WITH term AS ({RELEASE_SQL}) {_RECORD_POLL}"
 
 
 @dataclass(frozen=True)
-class Look:
-    """A look that found nothing and is not written down yet; monotonic seconds."""
+class EmptyPoll:
+    """A poll that found nothing and is not recorded yet; monotonic seconds."""
 
     run: UUID
     trigger: CollectorRun.Trigger
@@ -98,27 +100,27 @@ class Look:
     ended: float
 
 
-class Looked(NamedTuple):
-    """What came of a look."""
+class Polled(NamedTuple):
+    """The result of a poll."""
 
     ending: Ending
     popped: int
     more_waiting: bool
 
 
-class Watch:
-    """One thread's watch over one upstream's queue; `upstream` is read anew by every `begin`."""
+class Poller:
+    """One thread's polls of one upstream's queue; `upstream` is read anew by every `begin`."""
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
         self.attribution = Attribution(upstream)
         self._term: Term | None = None
         self._last_token: int | None = None
-        self._asked_at: datetime | None = None
+        self._polled_at: datetime | None = None
         self._must_record = True
-        self._silence: UUID | None = None
-        self._silence_began: datetime | None = None
-        self._look_before: Look | None = None
+        self._idle_run: UUID | None = None
+        self._idle_since: datetime | None = None
+        self._poll_before: EmptyPoll | None = None
         self._measure_at = 0.0
 
     @property
@@ -129,28 +131,22 @@ class Watch:
         return self._term
 
     def begin(self) -> bool:
-        """Keep the lease, or take it; False while somebody else collects. Raises django.db.Error,
+        """Keep the lease, or take it; False while another process collects. Raises django.db.Error,
         Upstream.DoesNotExist."""
-        return self.keep() or self._ask(_TAKE)
+        return self.keep() or self._hold(_TAKE)
 
     def keep(self) -> bool:
         """Renew the lease that is held; False if none is, or not any more."""
-        return self._term is not None and self._ask(_KEEP)
+        return self._term is not None and self._hold(_KEEP)
 
-    def _ask(self, sql: str) -> bool:
+    def _hold(self, sql: str) -> bool:
         started, term = time.monotonic(), self._term
-        name, ttl, token = (
-            self.upstream.collect_lease,
-            settings.COLLECTOR_LEASE_TTL_SECONDS,
-            term.token if term else None,
-        )
+        name, ttl = self.upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS
+        token = term.token if term else None
         with around("lease renewal"):
-            found: list[Any] = list(
-                Upstream.with_removed.raw(
-                    sql, self._parameters() | {"name": name, "ttl": ttl, "token": token}
-                )
-            )
-        self._look_before = None
+            parameters = self._parameters() | {"name": name, "ttl": ttl, "token": token}
+            found: list[Any] = list(Upstream.with_removed.raw(sql, parameters))
+        self._poll_before = None
         if not found:
             raise Upstream.DoesNotExist
         self.upstream = found[0]
@@ -163,7 +159,7 @@ class Watch:
             term = new_term(
                 name, found[0].lease_token, holder_name(), ttl, started, found[0].lease_taken_from
             )
-        self._begin_term(term, found[0].asked_at)
+        self._begin_term(term, found[0].polled_at)
         return True
 
     def _lose(self) -> None:
@@ -171,20 +167,20 @@ class Watch:
             self._term.distrust()
         self._term = None
 
-    def _begin_term(self, term: Term, asked_at: datetime) -> None:
+    def _begin_term(self, term: Term, polled_at: datetime) -> None:
         follows = self._term is term or (term.token - 1 == self._last_token and not term.taken_from)
-        within = self._asked_at and asked_at - self._asked_at <= timedelta(
+        within = self._polled_at and polled_at - self._polled_at <= timedelta(
             seconds=2 * longest_wait(self.upstream.retention_seconds)
         )
         if (
             not follows
             or not within
-            or not self._silence_began
-            or asked_at - self._silence_began > LONGEST_SILENCE
+            or not self._idle_since
+            or polled_at - self._idle_since > LONGEST_IDLE_PERIOD
         ):
-            self._silence = None
+            self._idle_run = None
         self._must_record = self._must_record or not follows
-        self._term, self._last_token, self._asked_at = term, term.token, asked_at
+        self._term, self._last_token, self._polled_at = term, term.token, polled_at
 
     def run(self, trigger: CollectorRun.Trigger) -> Run:
         """A new run under the lease, with a row if it must have one from the start. Raises
@@ -195,44 +191,47 @@ class Watch:
             self._must_record = False
         return run
 
-    def look(self, trigger: CollectorRun.Trigger, should_stop: Callable[[], bool]) -> Looked:
+    def poll(self, trigger: CollectorRun.Trigger, should_stop: Callable[[], bool]) -> Polled:
         """Collect once after `begin`. Raises LeaseLost, django.db.Error."""
         with heartbeat(self.term):
-            run = self.run(trigger)
-            ending = drain_and_judge(run, client_of, should_stop)
-            if ending.status == Status.SUCCEEDED and not run.more_waiting:
-                self.measure_if_due()
-            return self.end(run, ending)
+            return perform(
+                self.run(trigger), partial(self._pull, should_stop=should_stop), self.end
+            )
+
+    def _pull(self, run: Run, should_stop: Callable[[], bool]) -> None:
+        pull(run, client_of, should_stop)
+        if not run.more_waiting:
+            self.measure_if_due()
 
     def measure_if_due(self) -> None:
         """Measure completeness now and then."""
         if time.monotonic() >= self._measure_at:
             self._measure_at = time.monotonic() + measure_if_due(self.upstream, self.term)
 
-    def end(self, run: Run, ending: Ending) -> Looked:
-        """Write down how the run ended, or remember that it found nothing."""
+    def end(self, run: Run, ending: Ending) -> Polled:
+        """Record how the run ended, or keep in mind that it found nothing."""
         nothing = ending.status == Status.SUCCEEDED and not run.total.elements
         if run.is_recorded or not nothing:
             self._record(run, ending)
         if not nothing:
-            self._silence = None
+            self._idle_run = None
         elif run.is_recorded:
-            self._begin_silence(run.id)
+            self._begin_idle_period(run.id)
         else:
-            row = self._silence or self._begin_silence(run.id)
-            self._look_before = Look(row, run.trigger, run.started, time.monotonic())
-        return Looked(ending, run.popped, run.more_waiting)
+            row = self._idle_run or self._begin_idle_period(run.id)
+            self._poll_before = EmptyPoll(row, run.trigger, run.started, time.monotonic())
+        return Polled(ending, run.popped, run.more_waiting)
 
     def _record(self, run: Run, ending: Ending) -> None:
         record_if_possible(run)
         record_end(run, ending)
 
-    def _begin_silence(self, row: UUID) -> UUID:
-        self._silence, self._silence_began = row, self._asked_at
+    def _begin_idle_period(self, row: UUID) -> UUID:
+        self._idle_run, self._idle_since = row, self._polled_at
         return row
 
     def rest(self) -> None:
-        """Give up the lease if it is held, and write down the look before. Raises
+        """Give up the lease if it is held, and record the poll before. Raises
         django.db.Error."""
         if self._term is None:
             return
@@ -240,16 +239,16 @@ class Watch:
         self._lose()
         with connection.cursor() as cursor:
             cursor.execute(_REST, self._parameters() | lease)
-        self._look_before = None
+        self._poll_before = None
 
     def _parameters(self) -> dict[str, Any]:
-        look, now = self._look_before, time.monotonic()
+        poll, now = self._poll_before, time.monotonic()
         about: dict[str, Any] = {"upstream": self.upstream.pk, "holder": holder_name()}
-        if look is None:
+        if poll is None:
             return about | dict.fromkeys(("run", "trigger", "began", "ended", "duration"))
         times = {
-            "began": now - look.began,
-            "ended": now - look.ended,
-            "duration": round((look.ended - look.began) * 1000),
+            "began": now - poll.began,
+            "ended": now - poll.ended,
+            "duration": round((poll.ended - poll.began) * 1000),
         }
-        return about | times | {"run": look.run, "trigger": look.trigger.value}
+        return about | times | {"run": poll.run, "trigger": poll.trigger.value}
