@@ -65,8 +65,9 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-docs: $(VENV)/base.stamp ## Write the table of environment variables into docs/configuration.md
+docs: $(VENV)/dev.stamp ## Write the table of environment variables and the tree of packages into docs/
 	@$(BIN)/python -m config.documentation
+	@$(BIN)/python -m tests.docs.tree
 
 screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two minutes; needs Chromium)
 	@$(BIN)/python -m tests.screenshots

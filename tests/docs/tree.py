@@ -1,4 +1,4 @@
-"""The tree of packages of docs/architecture.md: `python -m tests.docs.tree` writes it anew."""
+"""The tree of packages of docs/architecture.md: `python -m tests.docs.tree` (`make docs`) writes it."""
 
 import textwrap
 
@@ -20,7 +20,6 @@ def tree() -> str:
             name + purpose(package),
             WIDTH,
             subsequent_indent=" " * (COLUMN + 4),
-            drop_whitespace=True,
             break_on_hyphens=False,
         )
     return "\n".join(["", *lines, "", ""])
