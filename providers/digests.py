@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from monitoring import masking
+
 
 def client_key_digest(key: str) -> bytes:
     """The keyed hash under which a client key is stored."""
@@ -21,11 +23,7 @@ def provider_key_digest(route: str, identity: tuple[str, ...]) -> bytes:
 
 def last_four(key: str) -> str:
     """What is kept of a key in the clear; nothing of a short one."""
-    return (
-        "".join(character for character in key[-4:] if character.isprintable())
-        if len(key) > 8
-        else ""
-    )
+    return "".join(character for character in masking.last_four(key) if character.isprintable())
 
 
 def value_digest(value: Any) -> str:

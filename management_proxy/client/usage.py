@@ -12,6 +12,7 @@ from typing import Any
 from management_proxy.client.client import CONFIGURATION, SMALL, ManagementClient, json_object
 from management_proxy.client.errors import AnswerTooLarge, NotFound, Unintelligible
 from management_proxy.models import UsageInterface
+from monitoring.masking import last4
 
 STATISTICS_SWITCH = "usage-statistics-enabled"
 # A provider's name in events; the counters give the bare name from the configuration.
@@ -105,5 +106,4 @@ def _counter(account: str, entry: Mapping[str, Any]) -> Counter:
 
 def masked_key(key: str) -> str:
     """A provider key by its last four characters, as events' credentials are labelled."""
-    key = key.strip()
-    return f"…{key[-4:]}" if len(key) > 8 else "…"
+    return last4(key.strip())

@@ -14,26 +14,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitoring.masking import KEY_LOOK, NAMES_OF_SECRETS, last_four
 from providers.configuration.document import InvalidText, Path, scalars
 
 MASK_PREFIX = "hidden-"
-SHORTEST_SECRET_WITH_HINT = 16
 
-_SECRET_KEY = re.compile(
-    r"(?:^|[-_.])(?:api-?keys?|keys?|secrets?|tokens?|passwords?|passwd|credentials?|cookies?|authorization|auth|dsn)$",
-    re.IGNORECASE,
-)
+# A setting is a secret if its name ends so: `key-file` and `token-limit` are none.
+_SECRET_KEY = re.compile(rf"(?:^|[-_.])(?:api-?)?(?:{NAMES_OF_SECRETS}|auth|dsn)s?$", re.IGNORECASE)
 # Paths of files and switches, whatever their names sound like.
 _HARMLESS_PATHS = frozenset({("tls", "key"), ("tls", "cert")})
 _HARMLESS_VALUES = frozenset({"", "~", "null", "true", "false"})
 _URL_WITH_USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)
 _COMMENTED_SECRET = re.compile(
-    r"#[^\n]*?(?:key|secret|token|password|authorization|cookie)s?[\"']?\s*[:=]\s*[\"']?([^\s\"'#,]{6,})",
+    rf"#[^\n]*?(?:{NAMES_OF_SECRETS})s?[\"']?\s*[:=]\s*[\"']?([^\s\"'#,]{{6,}})",
     re.IGNORECASE,
 )
-_COMMENTED_ITEM = re.compile(
-    r"#\s*-\s*[\"']?((?:sk|rk|AIza|xai|eyJ|ghp|gho)[-_A-Za-z0-9.]{6,})", re.IGNORECASE
-)
+_COMMENTED_ITEM = re.compile(rf"#\s*-\s*[\"']?((?:{KEY_LOOK})[^\s\"'#,]*)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"hidden-(\d{1,5})(?:…[A-Za-z0-9]{0,4})?(?![A-Za-z0-9…])")
 _DAMAGED = re.compile(r"hidden-\d+…")
 
@@ -107,12 +103,9 @@ def marked(text: str, mark: Callable[[str], str]) -> str:
 
 
 def hint_of(value: str) -> str:
-    """`…` with the last four characters of a secret long enough to spare them."""
-    return (
-        f"…{value[-4:]}"
-        if len(value) >= SHORTEST_SECRET_WITH_HINT and value[-4:].isalnum() and value.isascii()
-        else "…"
-    )
+    """`…` with the last four characters, where those may be seen and fit a placeholder."""
+    shown = last_four(value)
+    return f"…{shown}" if shown.isalnum() and shown.isascii() else "…"
 
 
 def _replaced(text: str, secrets: list[Secret], placeholder: Callable[[int, Secret], str]) -> str:

@@ -17,6 +17,7 @@ from django.db.models import Model
 from management_proxy.models import Upstream
 from monitoring.failpoints import failpoint
 from monitoring.leases import bounded_transaction
+from monitoring.masking import last4, last_four
 from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
 from usage.ingest.page_parser import Entry, Signature
@@ -57,7 +58,7 @@ def credential_label(signature: Signature) -> str:
     shown = "@" in source or signature.provider == "vertex"
     if shown and signature.auth_type in _VISIBLE_SOURCES and source != signature.api_key.strip():
         return storable_text(source, 200)
-    return f"…{storable_text(source[-4:], 4)}" if len(source) > 8 else "…"
+    return storable_text(last4(source), 5)
 
 
 class Belongs(NamedTuple):
@@ -125,7 +126,7 @@ class Attribution:
             ClientKey(
                 upstream=self._upstream,
                 digest=d,
-                last_four=storable_text(k[-4:] if len(k) > 8 else "", 4),
+                last_four=storable_text(last_four(k), 4),
             )
             for d, k in missing.items()
         ]

@@ -20,7 +20,7 @@ from monitoring.masking import MASK, masked_text
 from usage.ingest.attribution import Attribution
 from usage.ingest.page_parser import Entry, Reject, parse_element
 from usage.ingest.store import PAYLOAD_BYTES, store
-from usage.ingest.stored_text import mask_secrets, storable_text
+from usage.ingest.stored_text import storable_text
 from usage.models import DeadLetter, UsageEvent
 
 State = DeadLetter.State
@@ -64,8 +64,7 @@ def shown(letter: DeadLetter) -> str:
         )
     text = raw[: 2 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
     text = _SECRET_FIELD.sub(lambda found: f"{found[1]}{MASK if found[2] else ''}{found[3]}", text)
-    text = mask_secrets(_COOKIES.sub(rf"\1[{MASK}]", text))
-    return masked_text(text, SHOWN_CHARACTERS)
+    return masked_text(_COOKIES.sub(rf"\1[{MASK}]", text), SHOWN_CHARACTERS)
 
 
 def replay(letters: Iterable[DeadLetter], actor: audit.Actor = None) -> Replayed:

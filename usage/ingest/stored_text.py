@@ -3,30 +3,18 @@ cut; pure."""
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from usage.ingest.queue_entry import QueueEntry
+from monitoring.masking import without_secrets
+from usage.ingest.queue_entry import QueueEntry
 
 FAIL_BODY_CHARACTERS = 4000
 DETAIL_CHARACTERS = 300
-
-_SECRET = re.compile(
-    r"(?:sk|pk|rk|gsk|xai|tgp)[-_][A-Za-z0-9_-]{6,}|AIza[A-Za-z0-9_-]{6,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{6,}|eyJ[A-Za-z0-9_-]{10,}[.A-Za-z0-9_-]*"
-)
 
 
 def storable_text(text: str, length: int) -> str:
     """Text that PostgreSQL takes: without NUL, cut to a length in characters."""
     return text[:length].replace("\x00", "\ufffd")
-
-
-def mask_secrets(text: str, *known: str) -> str:
-    """The text without the given secrets and without anything shaped like a key or token."""
-    for secret in known:
-        if len(secret) >= 6:
-            text = text.replace(secret, "[masked]")
-    return _SECRET.sub("[masked]", text)
 
 
 _HARMLESS_HEADER = re.compile(
@@ -44,10 +32,10 @@ def _kept_header(name: str) -> str:
 @lru_cache(maxsize=8192)
 def _masked(text: str, *secrets: str) -> str:
     # Mask before cutting, so that no half of a secret is left at the edge.
-    return storable_text(mask_secrets(text, *secrets), DETAIL_CHARACTERS)
+    return storable_text(without_secrets(text, *secrets), DETAIL_CHARACTERS)
 
 
-def details_of(record: "QueueEntry") -> dict[str, Any]:
+def details_of(record: QueueEntry) -> dict[str, Any]:
     """The rest of a record that is worth keeping and harmless: no cookie, no key, every text
     cut."""
     secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
@@ -73,12 +61,12 @@ def details_of(record: "QueueEntry") -> dict[str, Any]:
     return {**details, "headers": headers} if headers else details
 
 
-def fail_body_of(record: "QueueEntry") -> str | None:
+def fail_body_of(record: QueueEntry) -> str | None:
     """The failure's body as it is kept, or None for a success."""
     if not record.failed:
         return None
     # Mask before cutting, so that no half of a secret is left at the edge.
-    text = mask_secrets(
+    text = without_secrets(
         record.fail.body[: FAIL_BODY_CHARACTERS * 2],
         record.api_key,
         record.source if record.auth_type == "apikey" else "",

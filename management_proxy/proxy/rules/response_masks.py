@@ -6,7 +6,6 @@ short one). It is written anew, so only its meaning is kept, not its bytes. What
 cannot be masked and does not pass.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,18 +13,11 @@ import msgspec
 
 from management_proxy.client.safe_yaml import BadYaml, read_yaml, write_yaml
 from management_proxy.proxy.rules.policies import Mask
-from monitoring.masking import last4
+from monitoring.masking import HIDDEN_USER, SECRET_NAME, USER_IN_ADDRESS, last4, without_secrets
 
 MOST_NODES = 500_000
 
-_SECRET_NAME = re.compile(
-    r"key|token|secret|passw|authorization|cookie|credential|private", re.IGNORECASE
-)
 _MAPS_OF_SECRETS = frozenset({"headers", "header"})
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_VALUE_IN_LINE = re.compile(
-    r"(?<=[?&])((?:value|[\w-]*(?:key|token|secret)[\w-]*)=)([^&\s\"]+)", re.IGNORECASE
-)
 
 
 class Unmaskable(Exception):
@@ -77,9 +69,9 @@ class _Masker:
 
 
 def _masked_text(text: str, name: str) -> str:
-    if name.lower() in _MAPS_OF_SECRETS or _SECRET_NAME.search(name):
+    if name.lower() in _MAPS_OF_SECRETS or SECRET_NAME.search(name):
         return last4(text) if text else text
-    return _USER_IN_URL.sub("…", text)
+    return USER_IN_ADDRESS.sub(HIDDEN_USER, text)
 
 
 def _named(document: Any) -> Any:
@@ -101,7 +93,7 @@ def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
     renamed: dict[str, Any] = {}
     for name, entry in entries.items():
         address, _, key = name.rpartition("|")
-        shown = base = f"{_USER_IN_URL.sub('…', address)}|{last4(key)}"
+        shown = base = f"{USER_IN_ADDRESS.sub(HIDDEN_USER, address)}|{last4(key)}"
         number = 1
         while shown in renamed:
             number += 1
@@ -118,11 +110,7 @@ def _log_lines(document: Any) -> Any:
 
 
 def _masked_line(line: Any) -> Any:
-    return (
-        _VALUE_IN_LINE.sub(lambda found: found[1] + last4(found[2]), line)
-        if isinstance(line, str)
-        else line
-    )
+    return without_secrets(line, mask=last4) if isinstance(line, str) else line
 
 
 _MASKS: dict[Mask, Callable[[bytes], bytes]] = {

@@ -13,6 +13,7 @@ from providers.configuration.document import (
 )
 from providers.configuration.text import hidden, restored
 from tests.factories import recordings_in
+from tests.secret_looks import SECRETS_IN_TEXT
 
 TEXT = """# configuration — äöü 😀
 host: "127.0.0.1"
@@ -191,3 +192,11 @@ def test_any_text_is_read_or_refused_never_more(text):
 )
 def test_any_text_can_be_set_as_a_value(value, name):
     assert value_at(set_value(TEXT, (name,), value), (name,)) == value
+
+
+@pytest.mark.parametrize(
+    "secret", [secret for secret, text in SECRETS_IN_TEXT if text == f"saw {secret} there"]
+)
+def test_key_that_is_commented_out_is_hidden_by_its_look(secret):
+    shown = hidden(f"api-keys:\n  # - {secret}\n  - sk-another-key\n")
+    assert secret not in shown

@@ -122,8 +122,8 @@ def test_user_sees_what_their_keys_used_and_nothing_else():
     upstream, owner = make_upstream(), make_user()
     store(
         upstream,
-        make_event(api_key="sk-mine-0001"),
-        make_event(api_key="sk-others-0002"),
+        make_event(api_key="sk-my-own-key-0001"),
+        make_event(api_key="sk-others-key-0002"),
         make_event(api_key=""),
     )
     make_user()

@@ -78,10 +78,12 @@ def three_events(db) -> dict[str, int]:
     upstream, owner = make_upstream(name="first"), make_user()
     store(
         upstream,
-        make_event(request_id="a", api_key="sk-owned-0001", model="m1", reasoning_effort="none"),
+        make_event(
+            request_id="a", api_key="sk-owned-key-0001", model="m1", reasoning_effort="none"
+        ),
         make_event(
             request_id="b",
-            api_key="sk-nobody-0002",
+            api_key="sk-nobodys-key-0002",
             model="m2",
             failed=True,
             fail={"status_code": 429, "body": ""},

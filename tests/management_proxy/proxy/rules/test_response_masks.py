@@ -7,6 +7,7 @@ import yaml
 
 from management_proxy.proxy.rules.policies import Mask
 from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
+from tests.secret_looks import NO_SECRETS, SECRETS_IN_TEXT
 
 
 def masked(mask: Mask, document: object) -> object:
@@ -22,7 +23,8 @@ def masked(mask: Mask, document: object) -> object:
             {"x": [{"api-key": "sk-ant-000011112222", "base-url": "http://h/v1"}]},
             {"x": [{"api-key": "…2222", "base-url": "http://h/v1"}]},
         ),
-        ({"headers": {"X-Whatever": "anything at all"}}, {"headers": {"X-Whatever": "… all"}}),
+        ({"headers": {"X-Any": "anything whatever"}}, {"headers": {"X-Any": "…ever"}}),
+        ({"headers": {"X-Any": "anything at all"}}, {"headers": {"X-Any": "…"}}),
         ({"proxy-url": "socks5://user:pass@host:1"}, {"proxy-url": "socks5://…@host:1"}),
         ({"max-retry-credentials": 3, "token": ""}, {"max-retry-credentials": 3, "token": ""}),
     ],
@@ -63,10 +65,21 @@ def test_values_in_log_lines_are_masked():
     assert masked(Mask.LOG_LINES, before) == after
 
 
+@pytest.mark.parametrize(("secret", "text"), SECRETS_IN_TEXT)
+def test_log_line_shows_no_secret(secret, text):
+    [line] = masked(Mask.LOG_LINES, {"lines": [text]})["lines"]
+    assert secret not in line
+
+
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_log_line_without_secrets_stays(text):
+    assert masked(Mask.LOG_LINES, {"lines": [text]}) == {"lines": [text]}
+
+
 def test_yaml_keeps_its_meaning_without_secrets_and_comments():
     text = (
         b"# old: sk-commented-out-key\napi-keys:\n  - sk-client-key-aaaa\nport:"
-        b" 8317\nclaude-api-key:\n  - api-key: sk-ant-key-bbbb\n    weight: 2\n"
+        b" 8317\nclaude-api-key:\n  - api-key: sk-ant-key-1-bbbb\n    weight: 2\n"
     )
     after = masked_answer(Mask.YAML, text)
     assert yaml.safe_load(after) == {
