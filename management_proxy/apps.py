@@ -16,11 +16,18 @@ class ManagementProxyConfig(AppConfig):
         from management_proxy.upstreams.observation import examine_all
         from monitoring import health
         from monitoring.metrics.registry import register_gauges
+        from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
 
         health.register_examination("upstreams", examine_all)
         health.register("breaker", check_breakers)
         register(Panel("proxy", proxy_context, "management_proxy/panel.html"))
+        navigation.register(
+            navigation.Entry("Account", 1, "Personal tokens", "proxy-pages:tokens", "token"),
+            navigation.Entry(
+                "Operations", 2, "Proxy", "proxy-pages:traffic", "proxy", staff_only=True
+            ),
+        )
         on_finished(metrics.count)
         on_finished(traffic.note)
         register_gauges("proxy", metrics.upstream_gauges)

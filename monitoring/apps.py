@@ -2,6 +2,14 @@
 
 from django.apps import AppConfig
 
+# Other apps' entries stand between these.
+OPERATIONS = (
+    (1, "Monitoring", "monitoring:page", "monitoring"),
+    (3, "Audit trail", "monitoring:audit", "trail"),
+    (4, "Doctor", "monitoring:doctor", "doctor"),
+    (5, "Administration", "admin:index", "admin"),
+)
+
 
 class MonitoringConfig(AppConfig):
     """Leases, health and what the other apps show of themselves."""
@@ -14,8 +22,15 @@ class MonitoringConfig(AppConfig):
         from monitoring.audit import trail as audit
         from monitoring.metrics import gauges
         from monitoring.metrics.registry import register_gauges
+        from monitoring.web import navigation
 
         audit_signals.connect()
+        navigation.register(
+            *(
+                navigation.Entry("Operations", place, label, url_name, icon, staff_only=True)
+                for place, label, url_name, icon in OPERATIONS
+            )
+        )
         health.register("audit trail", audit.check_pending)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)

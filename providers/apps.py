@@ -15,6 +15,7 @@ class ProvidersConfig(AppConfig):
         from management_proxy.upstreams import removal
         from monitoring import health, periodic
         from monitoring.metrics.registry import register_gauges
+        from monitoring.web import navigation
         from providers import checks  # noqa: F401
         from providers.accounts import changes as account_changes  # noqa: F401
         from providers.client_keys import changes as client_key_changes  # noqa: F401
@@ -28,6 +29,12 @@ class ProvidersConfig(AppConfig):
         from providers.removal import forget, waiting_changes
         from providers.upkeep import TEND
 
+        sections = ("accounts", "custom-providers", "configuration", "providers")
+        navigation.register(
+            navigation.Entry(
+                "Upstream", 1, "Providers", "accounts:list", "providers", namespaces=sections
+            )
+        )
         register_gauges("changes", change_gauges)
         register_gauges("drift", drift_gauges)
         health.register("drift", check_differences)

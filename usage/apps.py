@@ -16,6 +16,7 @@ class UsageConfig(AppConfig):
         from management_proxy.upstreams import removal
         from monitoring import health, periodic
         from monitoring.metrics.registry import register_gauges
+        from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
         from usage.collector import spool_health
@@ -30,6 +31,10 @@ class UsageConfig(AppConfig):
         removal.register(spool_health.unstored)
         register(Panel("collection", panels.collection_context, "usage/collection.html"))
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
+        navigation.register(
+            navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
+            navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
+        )
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", backlog.check_spool)
         health.register("dead letters", backlog.check_dead_letters)
