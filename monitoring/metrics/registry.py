@@ -1,17 +1,21 @@
 """Metrics for Prometheus: those that the processes count, and gauges that are read from the
-database when somebody asks.
+database at each scrape.
 
 Counters of the web workers
 * gunicorn sets `PROMETHEUS_MULTIPROC_DIR` before anything is imported (config/gunicorn.py): each
   worker counts in memory-mapped files of its own below `VAR_DIR/metrics/<port>`, and whichever
-  worker is asked adds up all of them.
+  worker is scraped adds up all of them.
 * The folder is emptied when the server starts. When a worker ends, its counters are added to those
   of process 0 and its files go, so that totals never fall and files do not pile up. Without
-  gunicorn a process tells its own counters.
+  gunicorn a process exposes its own counters.
+* prometheus_client's public support of several processes reads such files
+  (`MultiProcessCollector`) and removes those of live gauges (`mark_process_dead`); it has nothing
+  that folds the counters of a dead worker into another file. For that alone (`_add_values`) this
+  uses its `MmapedDict`, which is the format of those files.
 
 Gauges of everything else, the collector's among them, come from the database: the collector runs on
 any host and has no port of its own; its runs, leases and failures are rows already, the same
-whichever web process is asked.
+whichever web process is scraped.
 
 Labels are closed sets or names that staff chose. No metric carries a path, a user, a key or an
 address.
@@ -45,7 +49,7 @@ def register_gauges(name: str, read: Gauges) -> None:
 
 
 class _DatabaseGauges(Collector):
-    """Every registered source; one that fails is told by a gauge of its own and hides no other."""
+    """Every registered source; one that fails is shown by a gauge of its own and hides no other."""
 
     def collect(self) -> Iterator[Metric]:
         failed = GaugeMetricFamily(
