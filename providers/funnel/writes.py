@@ -53,6 +53,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 
 from management_proxy.models import Upstream
+from monitoring.advisory_locks import CHANGE_QUEUE
 from monitoring.audit import trail as audit
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, acquire, heartbeat, release
@@ -67,8 +68,6 @@ DEFAULT_WAIT_SECONDS = 20.0
 # another process.
 _LOOK_SECONDS = 0.05
 _THREAD_LOOK_SECONDS = 0.3
-# Names the advisory locks under which places in a queue are taken.
-_PLACES = 7_464
 _local_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -110,7 +109,7 @@ def hold_places(upstream: Upstream) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "/* providers.funnel.writes.place */ SELECT pg_advisory_xact_lock(%s, %s)",
-            [_PLACES, upstream.pk],
+            [CHANGE_QUEUE, upstream.pk],
         )
 
 

@@ -2,11 +2,12 @@
 and new ones beside them."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
 
+from monitoring.api.instants import iso
 from usage.collector.status import collector_status
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
@@ -61,16 +62,12 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
             f"{measure}Summary": duration(total, measure, bins.get(measure, {}))
             for measure in DURATIONS
         },
-        "period": {"from": _iso(window.start), "to": _iso(window.end), "timeZone": window.zone.key},
+        "period": {"from": iso(window.start), "to": iso(window.end), "timeZone": window.zone.key},
         "collectorStatus": collector_status(),
         "truncated": False,
-        "asOf": _iso(timezone.now()),
+        "asOf": iso(timezone.now()),
     }
     return {"data": data, "isAdmin": scope.sees_everything}
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _days(window: Window) -> list[Interval]:

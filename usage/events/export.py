@@ -18,13 +18,12 @@ from enum import Enum
 
 from django.db import connection, transaction
 
+from monitoring.advisory_locks import EXPORT_SLOTS
 from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, select_list
 from usage.events.query import EventQuestion
 
 MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024
-# Any number serves; it only must be the same everywhere.
-_LOCK = 7_203_412
 _TAKE_SLOT = (
     "SELECT n FROM generate_series(1, %(most)s) AS n WHERE pg_try_advisory_xact_lock(%(lock)s, n)"
     " LIMIT 1"
@@ -53,7 +52,7 @@ def export(question: EventQuestion, file_format: Format) -> Iterator[bytes] | No
 
 def _chunks(question: EventQuestion, file_format: Format) -> Iterator[bytes]:
     with transaction.atomic(), connection.cursor() as db:
-        db.execute(_TAKE_SLOT, {"most": MOST_AT_ONCE, "lock": _LOCK})
+        db.execute(_TAKE_SLOT, {"most": MOST_AT_ONCE, "lock": EXPORT_SLOTS})
         if not db.fetchone():
             return
         yield b""

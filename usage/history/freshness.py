@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from monitoring.api.instants import iso
 from usage.collector.status import slowest_collected_at
 
 
@@ -21,6 +22,6 @@ def freshness(as_of: datetime) -> dict[str, Any]:
     collected = slowest_collected_at()
     lag = round(max((as_of - collected).total_seconds(), 0), 1) if collected else None
     return {
-        "asOf": as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "asOf": iso(as_of),
         "lagSeconds": lag,
     }

@@ -11,10 +11,10 @@ happened there is no row.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitoring.api.instants import iso
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
 from usage.history.planner import EVENTS, Piece, plan
 from usage.history.scope import Scope
@@ -209,10 +209,11 @@ def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
     if first and any(
         piece.start < since and piece.end > midnight(first, calendar) for piece in pieces
     ):
+        oldest = iso(since, "minutes")
         raise InvalidQuery(
             {
                 "from": (
-                    f"expected not before {_told(since)}, as older events were dropped and what is"
+                    f"expected not before {oldest}, as older events were dropped and what is"
                     " kept of them cannot answer this exactly: ask for whole days in"
                     f" {calendar.key}, or by fewer dimensions"
                 )
@@ -224,7 +225,3 @@ def _first_day() -> Any:
     return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[
         0
     ]["day"]
-
-
-def _told(instant: datetime) -> str:
-    return instant.isoformat(timespec="minutes").replace("+00:00", "Z")

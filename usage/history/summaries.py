@@ -5,9 +5,9 @@ All raise InvalidQuery, naming the parameter, where a question would need events
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
+from monitoring.api.instants import iso
 from usage.history.dimensions import Dimension, Filters
 from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, NOTHING, added, counted, duration
@@ -154,15 +154,11 @@ def _body(asked: Asked, data: Row) -> Row:
 
 
 def _told(period: Period) -> Row:
-    return {"from": _iso(period.start), "to": _iso(period.end), "timeZone": period.zone.key}
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"from": iso(period.start), "to": iso(period.end), "timeZone": period.zone.key}
 
 
 def _starts(buckets: list[Interval]) -> list[str]:
-    return [bucket.start.isoformat().replace("+00:00", "Z") for bucket in buckets]
+    return [iso(bucket.start, "auto") for bucket in buckets]
 
 
 def _bins(asked: Asked, question: Question, found: list[Row]) -> BinsOf:

@@ -8,11 +8,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 
+from monitoring.advisory_locks import PARTITIONS
 from monitoring.leases import bounded_transaction
 from usage.models import PrunedMonth
 
-# Any number serves; it only must be the same everywhere.
-_LOCK = 7_203_411
 MONTHS_AHEAD = 2
 
 
@@ -81,7 +80,7 @@ def ensure_partitions(months: Iterable[date]) -> None:
             connection.cursor() as cursor,
         ):
             # IF NOT EXISTS alone lets two creators collide on the catalogue.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITIONS])
             cursor.execute(
                 f"CREATE TABLE IF NOT EXISTS usage_event_y{month:%Y}m{month:%m} PARTITION OF"
                 f" usage_event FOR VALUES FROM ('{month:%Y-%m-%d} 00:00:00+00') TO"

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 
+from monitoring.advisory_locks import EXPORT_SLOTS
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from tests.processes import eventually
 from tests.web_server import web_server
@@ -118,7 +119,7 @@ def test_only_so_many_are_written_at_once(client):
         for number, other in enumerate(held, 1):
             with other.cursor() as cursor:
                 cursor.execute("BEGIN")
-                cursor.execute("SELECT pg_advisory_xact_lock(7203412, %s)", [number])
+                cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EXPORT_SLOTS, number])
         answer = client.get(EXPORT)
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
     finally:

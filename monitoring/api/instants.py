@@ -1,0 +1,8 @@
+"""Instants in JSON."""
+
+from datetime import datetime
+
+
+def iso(instant: datetime, timespec: str = "milliseconds") -> str:
+    """ISO 8601 with the instant's own offset, `Z` for UTC; `timespec` is that of `isoformat`."""
+    return instant.isoformat(timespec=timespec).replace("+00:00", "Z")
