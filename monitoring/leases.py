@@ -80,7 +80,7 @@ class Term:
 
     @property
     def was_just_renewed(self) -> bool:
-        """Whether the database has just confirmed it, which need not be asked again at once."""
+        """Whether the database has just confirmed it, which need not be requested again at once."""
         return self.trusted_until - time.monotonic() > self.ttl * (1 - TRUST_MARGIN) - JUST_SECONDS
 
     def extend(self, since: float) -> None:
@@ -90,20 +90,28 @@ class Term:
         self.trusted_until = 0.0
 
 
-# Each returns a row if it did what it says; they may stand in a WITH of a statement that does more
-# in one go.
+# Each returns a row if it had its effect; each may be part of a WITH, in a statement that does more
+# at once.
 ACQUIRE_SQL = """
 INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
-VALUES (%(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(ttl)s))
+VALUES (
+    %(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(),
+    clock_timestamp() + make_interval(secs => %(ttl)s)
+)
 ON CONFLICT (name) DO UPDATE SET
     token = lease.token + 1, holder = excluded.holder, acquired_at = excluded.acquired_at,
-    renewed_at = excluded.renewed_at, expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+    renewed_at = excluded.renewed_at,
+    expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
 WHERE lease.expires_at IS NULL OR lease.expires_at <= clock_timestamp()
 -- The row as it was before this statement.
-RETURNING token, coalesce((SELECT before.holder FROM monitoring_lease AS before WHERE before.name = lease.name), '') AS taken_from
+RETURNING token, coalesce(
+    (SELECT before.holder FROM monitoring_lease AS before WHERE before.name = lease.name), ''
+) AS taken_from
 """
 RENEW_SQL = """
-UPDATE monitoring_lease SET renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+UPDATE monitoring_lease SET
+    renewed_at = clock_timestamp(),
+    expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
 WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp()
 RETURNING token, '' AS taken_from
 """
@@ -114,15 +122,16 @@ RETURNING token
 """
 # For a statement that writes state by itself: a row if the term is current, locked until the
 # statement ends.
-FENCE_SQL = (
-    "SELECT 1 FROM monitoring_lease WHERE name = %(name)s AND token = %(token)s AND expires_at >"
-    " clock_timestamp() FOR NO KEY UPDATE"
-)
+FENCE_SQL = """
+SELECT 1 FROM monitoring_lease
+WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp()
+FOR NO KEY UPDATE
+"""
 _LIMIT_IDLENESS = "set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
 def acquire(name: str, ttl: float) -> Term | None:
-    """A new term of `ttl` seconds, or None while somebody else holds the lease."""
+    """A new term of `ttl` seconds, or None while another process holds the lease."""
     started = time.monotonic()
     holder = holder_name()
     with connection.cursor() as cursor:
@@ -164,8 +173,8 @@ def release(term: Term) -> bool:
 
 
 def force_release(name: str) -> bool:
-    """Free the lease whoever holds it; False if it was free. Safe because the old holder's token
-    fences it off."""
+    """Free the lease, whichever process holds it; False if it was free. Safe, because the old
+    holder's token fences it off."""
     return _free(Lease.objects.filter(name=name).exclude(holder=""))
 
 
@@ -180,7 +189,9 @@ def fence(term: Term) -> bool:
         cursor.execute(
             f"""
             /* monitoring.leases.fence */
-            SELECT {_LIMIT_IDLENESS} FROM monitoring_lease WHERE name = %s AND token = %s AND expires_at > clock_timestamp() FOR NO KEY UPDATE
+            SELECT {_LIMIT_IDLENESS} FROM monitoring_lease
+            WHERE name = %s AND token = %s AND expires_at > clock_timestamp()
+            FOR NO KEY UPDATE
             """,
             [f"{term.ttl}s", term.name, term.token],
         )
@@ -201,8 +212,8 @@ def bounded_transaction(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def heartbeat(term: Term) -> Iterator[None]:
-    """Renew the term from a thread of its own, so that one slow upstream answer does not outlive
-    it."""
+    """Renew the term from a thread of its own, so that one slow response of an upstream does not
+    outlive it."""
     stop = threading.Event()
     thread = threading.Thread(
         target=_beat, args=(term, stop), name=f"heartbeat {term.name}", daemon=True

@@ -35,13 +35,13 @@ logger = logging.getLogger(__name__)
 Status = PeriodicTask.Status
 RETRY = timedelta(minutes=15)
 LEASE_TTL_SECONDS = 60.0
-LOOK_SECONDS = 15.0
+POLL_SECONDS = 15.0
 
-
-_FENCED = (
-    f"/* monitoring.periodic._do */ WITH term AS ({FENCE_SQL}) UPDATE monitoring_periodictask AS"
-    " task SET {} FROM term WHERE task.name = %(task)s"
-)
+_FENCED = f"""
+/* monitoring.periodic._do */
+WITH term AS ({FENCE_SQL})
+UPDATE monitoring_periodictask AS task SET {{}} FROM term WHERE task.name = %(task)s
+"""
 _BEGIN = _FENCED.format(
     "status = 'running', begun_at = clock_timestamp(), ended_at = NULL, outcome = ''"
 )
@@ -49,16 +49,16 @@ _END = _FENCED.format("status = %(status)s, ended_at = clock_timestamp(), outcom
 
 
 class TroubleFound(Exception):
-    """A task was done and found something wrong, which the message tells."""
+    """A task was done and found something wrong, which the message states."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of periodic work: `function` does it and says in a sentence what came of it.
+    """One kind of periodic work: `function` does it and returns its outcome as a sentence.
 
     It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the
-    installation's zone, for daily work that is best done at night. `why` and `mend` are what a
-    finding says when it fails or finds trouble.
+    installation's zone, for daily work that is best done at night. `why` and `mend` are those of
+    the finding when it fails or finds trouble.
     """
 
     name: str
@@ -107,7 +107,7 @@ def _last_time(hour: int, now: datetime) -> datetime:
 
 
 def run_due() -> list[str]:
-    """Do every task that is due and that nobody else is doing; the names of those done. Raises
+    """Do every task that is due and that no other process is doing; the names of those done. Raises
     django.db.Error."""
     rows = {row.name: row for row in PeriodicTask.objects.annotate(now=Now())}
     now = next((row.now for row in rows.values()), None) or _database_now()
@@ -115,7 +115,7 @@ def run_due() -> list[str]:
 
 
 def run(task: Task, *, only_if_due: bool = True) -> bool:
-    """Do a task under its lease; False if somebody else does it, or has just done it."""
+    """Do a task under its lease; False if another process does it, or has just done it."""
     term = acquire(task.lease_name, LEASE_TTL_SECONDS)
     if term is None:
         return False
@@ -142,7 +142,7 @@ def _do(task: Task, term: Term) -> None:
     except TroubleFound as trouble:
         outcome, status = str(trouble), Status.TROUBLE
         logger.error("Periodic task found trouble", extra={"task": task.name, "outcome": outcome})
-    except Exception as error:  # whatever broke, the other tasks go on
+    except Exception as error:  # whatever broke, the other tasks continue
         outcome, status = f"{type(error).__name__}: {error}", Status.FAILED
         logger.exception("Periodic task failed", extra={"task": task.name})
     _write(_END, task, term, status=status.value, outcome=outcome[:500])
@@ -174,14 +174,14 @@ def _database_now() -> datetime:
 
 
 class PeriodicThread(threading.Thread):
-    """Does what is due until told to stop; a daemon, since no exit waits for a long task."""
+    """Does what is due until `stop` is set; a daemon, since no exit waits for a long task."""
 
     def __init__(self, stop: threading.Event) -> None:
         super().__init__(name="periodic tasks", daemon=True)
         self._stop_all = stop
 
     def run(self) -> None:
-        while not self._stop_all.wait(LOOK_SECONDS):
+        while not self._stop_all.wait(POLL_SECONDS):
             try:
                 run_due()
             except DatabaseError as error:

@@ -1,0 +1,1 @@
+"""Signing in: sessions with their user, and the throttle on guessing passwords."""

@@ -108,10 +108,14 @@ def _count(subject: bytes, limit: Limit) -> float:
             INSERT INTO sign_in_failedsignins AS held (subject, failures, last_at, wait_until)
             VALUES (%(subject)s, 1, clock_timestamp(), clock_timestamp())
             ON CONFLICT (subject) DO UPDATE SET
-                failures = CASE WHEN held.last_at < clock_timestamp() - make_interval(secs => %(window)s) THEN 1 ELSE held.failures + 1 END,
+                failures = CASE
+                    WHEN held.last_at < clock_timestamp() - make_interval(secs => %(window)s)
+                    THEN 1 ELSE held.failures + 1 END,
                 last_at = clock_timestamp(),
                 wait_until = clock_timestamp() + make_interval(secs => CASE
-                    WHEN held.last_at < clock_timestamp() - make_interval(secs => %(window)s) OR held.failures + 1 < %(free)s THEN 0
+                    WHEN held.last_at < clock_timestamp() - make_interval(secs => %(window)s)
+                        OR held.failures + 1 < %(free)s
+                    THEN 0
                     ELSE least(%(most)s, power(2, least(held.failures + 1 - %(free)s, 20))) END)
             WHERE held.wait_until <= clock_timestamp()
             RETURNING 0

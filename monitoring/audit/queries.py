@@ -53,7 +53,10 @@ def words(column: str, most: int = 200) -> list[str]:
             WITH RECURSIVE word AS (
                 (SELECT {column} AS w FROM monitoring_auditentry ORDER BY {column} LIMIT 1)
                 UNION ALL
-                SELECT (SELECT {column} FROM monitoring_auditentry WHERE {column} > word.w ORDER BY {column} LIMIT 1) FROM word WHERE word.w IS NOT NULL
+                SELECT (
+                    SELECT {column} FROM monitoring_auditentry
+                    WHERE {column} > word.w ORDER BY {column} LIMIT 1
+                ) FROM word WHERE word.w IS NOT NULL
             )
             SELECT w FROM word WHERE w <> '' LIMIT %s
             """,

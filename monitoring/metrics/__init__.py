@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: counters of the processes and gauges from the database."""

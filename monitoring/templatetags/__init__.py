@@ -1,0 +1,1 @@
+"""Template filters that show figures as people read them."""
