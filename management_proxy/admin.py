@@ -18,7 +18,7 @@ from management_proxy.proxy.limits import breaker_rows
 from management_proxy.tokens.tokens import revoke_token
 from management_proxy.upstreams.blocks import allow_access
 from management_proxy.upstreams.removal import reasons_against, remove
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.web.read_only_admin import ReadOnlyAdmin
 from monitoring.web.roles import user_of
 
@@ -191,12 +191,12 @@ class UpstreamAdmin(admin.ModelAdmin):
     def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:
         for upstream in upstreams:
             detail = {"access": upstream.access, "was_enabled": upstream.is_enabled}
-            audit.record(
+            trail.record(
                 user_of(request),
                 action,
                 upstream.management_url,
                 upstream=upstream.name,
-                outcome=audit.Outcome.SUCCEEDED,
+                outcome=trail.Outcome.SUCCEEDED,
                 detail=detail,
             )
 

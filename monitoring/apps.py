@@ -19,7 +19,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from monitoring import checks, health, periodic  # noqa: F401
         from monitoring.audit import signals as audit_signals
-        from monitoring.audit import trail as audit
+        from monitoring.audit import trail
         from monitoring.metrics import gauges
         from monitoring.metrics.registry import register_gauges
         from monitoring.web import navigation
@@ -31,7 +31,7 @@ class MonitoringConfig(AppConfig):
                 for place, label, url_name, icon in OPERATIONS
             )
         )
-        health.register("audit trail", audit.check_pending)
+        health.register("audit trail", trail.check_pending)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)
         health.register("periodic tasks", periodic.check_tasks)

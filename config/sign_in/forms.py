@@ -7,7 +7,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
 from config.sign_in.brake import begin_attempt, forget_attempts
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.audit.signals import name_for_trail
 from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
@@ -42,11 +42,11 @@ class BrakedAdminForm(BrakedForm, AdminAuthenticationForm):
 
 def _record(name: str, address: str, seconds: int) -> None:
     if count_refusal(f"sign-in {address}") <= MOST_A_MINUTE:
-        audit.record(
+        trail.record(
             None,
             "user.sign_in_braked",
             name_for_trail(name),
-            outcome=audit.Outcome.REFUSED,
+            outcome=trail.Outcome.REFUSED,
             detail={"wait_seconds": seconds},
         )
 

@@ -12,7 +12,7 @@ from management_proxy.proxy.limits.sockets import CallerLeft
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.paths import Target
 from management_proxy.proxy.rules.policies import Policy
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.audit.trail import Outcome
 from monitoring.masking import last4
 from monitoring.models import AuditEntry
@@ -44,7 +44,7 @@ class Audited:
             detail["body"] = (entry.content or b"")[:200].decode(errors="replace")
         if entry.reveals:
             detail["reveals"] = True
-        self._entry = audit.begin(
+        self._entry = trail.begin(
             self._caller.user,
             self._action,
             self._named,
@@ -67,7 +67,7 @@ class Audited:
         if self._entry is None:
             if self._policy.audited and isinstance(error, Refusal):
                 detail = {"reason": error.code, "query": self._query}
-                audit.record(
+                trail.record(
                     self._caller.user,
                     self._action,
                     self._named,
@@ -110,4 +110,4 @@ class Audited:
     def _finish(self, outcome: str, detail: dict[str, object]) -> None:
         self._is_over = True
         if self._entry is not None:
-            audit.finish(self._entry, outcome, detail)
+            trail.finish(self._entry, outcome, detail)

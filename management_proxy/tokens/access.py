@@ -23,7 +23,7 @@ from management_proxy.models import PersonalToken
 from management_proxy.tokens.tokens import MARK, find_token, note_use
 from monitoring.api.access import bearer_key, is_below_api
 from monitoring.api.errors import error
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
 
@@ -65,7 +65,7 @@ class PersonalTokenMiddleware:
         token, reason = find_token(secret)
         if token is None:
             return _refuse_unknown(request, reason)
-        current_request().via = audit.Via.TOKEN
+        current_request().via = trail.Via.TOKEN
         note_use(token, current_request().source_ip)
         request.user = token.user
         request.personal_token = token  # type: ignore[attr-defined]
@@ -97,11 +97,11 @@ class PersonalTokenMiddleware:
 def _refuse(request: HttpRequest, token: PersonalToken, reason: str) -> HttpResponse:
     if request.method not in SAFE_METHODS:
         detail = {"reason": reason, "token_name": token.name}
-        audit.record(
+        trail.record(
             token.user,
             "api.refused",
             f"{request.method} {request.path}",
-            outcome=audit.Outcome.REFUSED,
+            outcome=trail.Outcome.REFUSED,
             detail=detail,
         )
     return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", reason)
@@ -114,11 +114,11 @@ def _refuse_unknown(request: HttpRequest, reason: str) -> HttpResponse:
         message = f"Too many refused tokens from this address. {reason}"
         return error(429, "RATE_LIMITED", message, headers={"Retry-After": "60"})
     if refusals == 1:
-        audit.record(
+        trail.record(
             None,
             "personal_token.refused",
             f"{request.method} {request.path}",
-            outcome=audit.Outcome.REFUSED,
+            outcome=trail.Outcome.REFUSED,
             detail={"reason": reason},
         )
     return error(

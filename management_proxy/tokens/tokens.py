@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from management_proxy.models import PersonalToken, Upstream
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 
 MARK = "tollgate_"
 MOST_PER_USER = 50
@@ -60,11 +60,11 @@ def create_token(
                 "upstreams": [u.name for u in upstreams] if upstreams is not None else "any",
                 "expires_at": expires_at,
             }
-            audit.record(
+            trail.record(
                 user,
                 "personal_token.created",
                 _target(token),
-                outcome=audit.Outcome.SUCCEEDED,
+                outcome=trail.Outcome.SUCCEEDED,
                 detail=detail,
             )
     except IntegrityError as error:
@@ -82,8 +82,8 @@ def revoke_token(token: PersonalToken, by: User) -> bool:
             == 1
         )
         if revoked:
-            audit.record(
-                by, "personal_token.revoked", _target(token), outcome=audit.Outcome.SUCCEEDED
+            trail.record(
+                by, "personal_token.revoked", _target(token), outcome=trail.Outcome.SUCCEEDED
             )
     return revoked
 

@@ -22,7 +22,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.models import Access, ProxyTraffic, Upstream, UpstreamBreaker
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 
 # A sentence that says what stands against it and what to do, or nothing.
 Obstacle = Callable[[Upstream], str]
@@ -59,9 +59,9 @@ def remove(upstream: Upstream, actor: User) -> list[str]:
         if locked and not reasons:
             _remove(locked)
             upstream.refresh_from_db()
-        outcome = audit.Outcome.REFUSED if reasons else audit.Outcome.SUCCEEDED
+        outcome = trail.Outcome.REFUSED if reasons else trail.Outcome.SUCCEEDED
         name = locked.name if locked else upstream.name
-        audit.record(
+        trail.record(
             actor,
             "upstream.removed",
             upstream.management_url,

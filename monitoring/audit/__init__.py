@@ -1,1 +1,4 @@
-"""The audit trail: who did what, from where, with what outcome; its page and its export."""
+"""The audit trail: who did what, from where, with what outcome; its page and its export.
+
+Other apps write `from monitoring.audit import trail`, then `trail.record(...)`.
+"""

@@ -2,7 +2,7 @@
 
 One act is one `AuditEntry`. `record` writes an act that is over. `begin` writes one that is about
 to be sent somewhere else, and `finish` gives it its outcome, once: an entry that stays `pending`
-tells that the process died in between, so nothing that could have had an effect is missing from the
+shows that the process died in between, so nothing that could have had an effect is missing from the
 trail.
 
 Invariants, kept by a trigger of the database (migration `audit_append_only`)
@@ -11,7 +11,7 @@ Invariants, kept by a trigger of the database (migration `audit_append_only`)
 * An entry is deleted only by `prune`, which says so to the database within its transaction.
 
 Secrets are masked here whatever the caller did (`monitoring/masking.py`). Whatever is not given is
-taken from the request that is being answered: its id, the client's address, how it was
+taken from the present request: its id, the client's address, how it was
 authenticated.
 """
 
@@ -26,7 +26,7 @@ from django.utils import timezone
 from monitoring.health import Action, Finding, Level
 from monitoring.masking import masked, masked_text
 from monitoring.models import AuditEntry
-from monitoring.request_context import current_request
+from monitoring.request_context import RequestContext, current_request
 
 # Longer than any call through the proxy, and any wait for the funnel.
 LONGEST_ACT = timedelta(minutes=15)
@@ -54,21 +54,10 @@ def record(
     """
     request = current_request()
     user = actor if isinstance(actor, AbstractBaseUser) and actor.pk else None
-    via = (
-        via
-        or request.via
-        or (
-            Via.SESSION
-            if user and request.request_id
-            else Via.COMMAND
-            if not request.request_id
-            else Via.NONE
-        )
-    )
     return AuditEntry.objects.create(
         user_id=user.pk if user else None,
         actor=masked_text(user.get_username() if user else actor_name or "nobody", 150),
-        via=via,
+        via=via or request.via or _via(user, request),
         action=action[:80],
         target=masked_text(target, 300),
         upstream=upstream[:60],
@@ -77,6 +66,13 @@ def record(
         detail=masked(detail or {}),
         request_id=request.request_id,
     )
+
+
+def _via(user: AbstractBaseUser | None, request: RequestContext) -> str:
+    """How an act was done of which nothing else is known."""
+    if not request.request_id:
+        return Via.COMMAND
+    return Via.SESSION if user else Via.NONE
 
 
 def begin(actor: Actor, action: str, target: str, **more: Any) -> AuditEntry:
@@ -92,7 +88,7 @@ def finish(entry: AuditEntry, outcome: str, detail: Mapping[str, object] | None 
 
 
 def check_pending() -> Iterator[Finding]:
-    """Acts of the last day whose outcome nobody wrote down, though nothing takes this long."""
+    """Acts of the last day without an outcome, though none takes this long."""
     since, until = timezone.now() - timedelta(days=1), timezone.now() - LONGEST_ACT
     count = AuditEntry.objects.filter(outcome=Outcome.PENDING, at__gt=since, at__lt=until).count()
     if count:

@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from monitoring.audit import trail as audit
 from monitoring.audit.forms import TrailForm
 from monitoring.audit.queries import as_csv, as_json_lines, page_of, words
+from monitoring.audit.trail import Outcome, record
 from monitoring.models import AuditEntry
 from monitoring.web.roles import staff_only, user_of
 
@@ -67,11 +67,11 @@ def export(request: HttpRequest, form_name: str) -> HttpResponseBase:
             form.errors.as_text(), status=400, content_type="text/plain; charset=utf-8"
         )
     write, content_type = EXPORTS[form_name]
-    audit.record(
+    record(
         user_of(request),
         "audit.exported",
         form_name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=Outcome.SUCCEEDED,
         detail={"filter": request.GET.dict()},
     )
     response = StreamingHttpResponse(write(form.entries()), content_type=content_type)

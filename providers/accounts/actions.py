@@ -10,7 +10,7 @@ from django.utils import timezone
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.accounts.auth_files import auth_file_of, checked_upload, twin_of
 from providers.accounts.changes import (
     FIELDS,
@@ -142,12 +142,12 @@ def reset_cooldown(upstream: Upstream, user: User, name: str) -> list[str]:
     if not listed:
         raise ChangeRefused("There is no such account.", "", "RESOURCE_NOT_FOUND")
     models = auth_file_client.reset_quota(client, auth_file_of(listed[0]).auth_index)
-    audit.record(
+    trail.record(
         user,
         "account.cooldown_reset",
         name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         detail={"models": models},
     )
     return models
@@ -162,14 +162,14 @@ def download(upstream: Upstream, user: User, name: str) -> bytes:
             "",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
-    entry = audit.begin(user, "account.downloaded", name, upstream=upstream.name)
-    outcome = audit.Outcome.FAILED
+    entry = trail.begin(user, "account.downloaded", name, upstream=upstream.name)
+    outcome = trail.Outcome.FAILED
     try:
         content = auth_file_client.download_auth_file(client_for(upstream), name)
-        outcome = audit.Outcome.SUCCEEDED
+        outcome = trail.Outcome.SUCCEEDED
         return content
     finally:
-        audit.finish(entry, outcome)
+        trail.finish(entry, outcome)
 
 
 def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> None:
@@ -201,11 +201,11 @@ def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> Non
                 status=AccountLogin.Status.CONNECTED, detail=f"{file.label}, granted by staff"[:300]
             )
         detail = {"owner_name": owner.get_username() if owner else "nobody"}
-        audit.record(
+        trail.record(
             staff,
             "account.granted",
             name,
             upstream=upstream.name,
-            outcome=audit.Outcome.SUCCEEDED,
+            outcome=trail.Outcome.SUCCEEDED,
             detail=detail,
         )

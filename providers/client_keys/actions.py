@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.consumption import consumption_of
 from providers.client_keys.limits import must_go
@@ -204,12 +204,12 @@ def edit(
         "owner": owner.get_username() if owner else None,
         **{field: str(value) for field, value in terms.fields.items()},
     }
-    audit.record(
+    trail.record(
         actor,
         action,
         name or row.display_name,
         upstream=row.upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         detail=detail,
     )
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from management_proxy.client.addresses import AddressRefused
 from management_proxy.client.discovery import DiscoveryFailed, discover_models
 from management_proxy.models import Upstream
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.custom.changes import FAMILY, MoveProvider, OrderProviders, SwitchProviders
 from providers.custom.queries import CustomRow, custom_rows
 from providers.digests import provider_key_digest
@@ -123,12 +123,12 @@ def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place)
         "shared": place.is_shared,
         "group_name": str(place.group or "") if place.group_given else None,
     }
-    audit.record(
+    trail.record(
         user,
         "custom_provider.placed",
         row.name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         detail=detail,
     )
 
@@ -195,8 +195,8 @@ def save_group(
             chosen.save()
     except IntegrityError as error:
         raise ChangeRefused("There is a group of that name.", "name", "ALREADY_EXISTS") from error
-    audit.record(
-        user, "provider_group.saved", name, upstream=upstream.name, outcome=audit.Outcome.SUCCEEDED
+    trail.record(
+        user, "provider_group.saved", name, upstream=upstream.name, outcome=trail.Outcome.SUCCEEDED
     )
     return chosen
 
@@ -205,12 +205,12 @@ def remove_group(user: User, group: ProviderGroup) -> None:
     """Dissolve a group; its providers stay. Raises ChangeRefused."""
     check_may_manage(user, group.owner_id)
     group.delete()
-    audit.record(
+    trail.record(
         user,
         "provider_group.removed",
         group.name,
         upstream=group.upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
     )
 
 

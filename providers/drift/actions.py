@@ -12,7 +12,7 @@ from django.utils import timezone
 from management_proxy.client.client import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import listed_digests, note_listed
 from providers.drift.queries import Difference, check_drift, compare, remembered_client_keys
@@ -110,12 +110,12 @@ def _give_up_client_key(upstream: Upstream, difference: Difference, actor: User 
     ClientKey.objects.filter(pk=row.pk, state=ClientKey.State.ACTIVE).update(
         state=ClientKey.State.REVOKED, revoked_at=timezone.now()
     )
-    audit.record(
+    trail.record(
         actor,
         "client_key.gone",
         row.display_name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         actor_name="Tollgate",
     )
 
@@ -135,12 +135,12 @@ def _remove_client_key(upstream: Upstream, difference: Difference, actor: User |
 def _adopt_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> None:
     row = _client_key(upstream, difference)
     ClientKey.objects.filter(pk=row.pk).update(state=ClientKey.State.ACTIVE, revoked_at=None)
-    audit.record(
+    trail.record(
         actor,
         "client_key.adopted",
         row.display_name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         actor_name="Tollgate",
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, Term, fence
 from monitoring.models import AuditEntry
@@ -17,9 +17,9 @@ from providers.models import Intent
 
 State = Intent.State
 _AUDIT_OUTCOMES = {
-    State.VERIFIED: audit.Outcome.SUCCEEDED,
-    State.FAILED: audit.Outcome.FAILED,
-    State.COMPENSATED: audit.Outcome.FAILED,
+    State.VERIFIED: trail.Outcome.SUCCEEDED,
+    State.FAILED: trail.Outcome.FAILED,
+    State.COMPENSATED: trail.Outcome.FAILED,
 }
 _SETTLED_FIELDS = (
     "state",
@@ -105,4 +105,4 @@ def _finish_audit(intent: Intent) -> None:
             "after": intent.after,
             "error": intent.error,
         }
-        audit.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)
+        trail.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)

@@ -54,7 +54,7 @@ from django.db import connection, transaction
 
 from management_proxy.models import Upstream
 from monitoring.advisory_locks import CHANGE_QUEUE
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, acquire, heartbeat, release
 from providers.errors import ChangeRefused, QueueFull
@@ -90,7 +90,7 @@ def submit(
     )[:150]
     store_change(intent, change)
     with transaction.atomic():
-        entry = audit.begin(
+        entry = trail.begin(
             actor,
             change.kind,
             change.title,

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from management_proxy.models import Upstream
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.digests import last_four
 from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out, perform, submit
@@ -140,12 +140,12 @@ def adopt(
     row.store_entry(listed.entry)
     row.save()
     owner_name = owner.get_username() if owner else "nobody"
-    audit.record(
+    trail.record(
         actor,
         "provider_key.adopted",
         listed.label,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         detail={"owner": owner_name},
     )
     return row
@@ -172,12 +172,12 @@ def rename(
     }
     ProviderKey.objects.filter(pk=listed.row.pk).update(**changed)
     detail = {field: str(value) for field, value in changed.items()}
-    audit.record(
+    trail.record(
         actor,
         "provider_key.renamed",
         listed.label,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
         detail=detail,
     )
 
@@ -185,10 +185,10 @@ def rename(
 def forget(row: ProviderKey, actor: User | None) -> None:
     """Manage it no longer; the upstream keeps it."""
     row.delete()
-    audit.record(
+    trail.record(
         actor,
         "provider_key.forgotten",
         str(row),
         upstream=row.upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
     )

@@ -10,7 +10,7 @@ from management_proxy.client.api_call import TOKEN, call_provider
 from management_proxy.client.errors import Refused
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.errors import ChangeRefused
 from providers.keys.queries import ListedKey
 from providers.permissions import check_may_manage
@@ -82,8 +82,8 @@ def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
         )
     except Refused as error:
         result = KeyTrial(False, 0, f"the provider could not be reached: {error}")
-    outcome = audit.Outcome.SUCCEEDED if result.ok else audit.Outcome.FAILED
-    audit.record(
+    outcome = trail.Outcome.SUCCEEDED if result.ok else trail.Outcome.FAILED
+    trail.record(
         user,
         "provider_key.tested",
         listed.label,

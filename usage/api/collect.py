@@ -13,7 +13,7 @@ from management_proxy.tokens.access import token_of
 from management_proxy.upstreams.registry import ensure_environment_upstream
 from monitoring.api.access import bearer_key, bears, is_intended, signed_in
 from monitoring.api.errors import CSRF_TOKEN_MISSING, error
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from usage.api.runs import run_summary
 from usage.collector import status
 from usage.collector.collect import RunInProgress
@@ -45,11 +45,11 @@ def collect(request: HttpRequest) -> HttpResponse:
     upstreams = list(chosen)
     if request.user.is_authenticated:  # who calls with the collector's key does so all the time
         target = ", ".join(u.name for u in upstreams) or "no upstream"
-        audit.record(
+        trail.record(
             request.user,
             "collection.triggered",
             target,
-            outcome=audit.Outcome.SUCCEEDED if upstreams else audit.Outcome.REFUSED,
+            outcome=trail.Outcome.SUCCEEDED if upstreams else trail.Outcome.REFUSED,
         )
     if not upstreams:
         return error(

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.encryption import UndecryptableError, decrypt
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.masking import MASK, masked_text
 from usage.ingest.attribution import Attribution
 from usage.ingest.page_parser import Entry, Reject, parse_element
@@ -67,7 +67,7 @@ def shown(letter: DeadLetter) -> str:
     return masked_text(_COOKIES.sub(rf"\1[{MASK}]", text), SHOWN_CHARACTERS)
 
 
-def replay(letters: Iterable[DeadLetter], actor: audit.Actor = None) -> Replayed:
+def replay(letters: Iterable[DeadLetter], actor: trail.Actor = None) -> Replayed:
     """Try to store each pending letter again. Raises django.db.Error if the database is gone."""
     total = Replayed()
     attributions: dict[int, Attribution] = {}
@@ -76,17 +76,17 @@ def replay(letters: Iterable[DeadLetter], actor: audit.Actor = None) -> Replayed
         total += _replay_one(letter.pk, attribution, _name_of(actor))
     if total != Replayed():
         detail = {"stored": total.stored, "known": total.known, "still_dead": total.still_dead}
-        audit.record(
+        trail.record(
             actor,
             "dead_letters.replayed",
             "dead letters",
-            outcome=audit.Outcome.SUCCEEDED,
+            outcome=trail.Outcome.SUCCEEDED,
             detail=detail,
         )
     return total
 
 
-def discard(letters: Iterable[DeadLetter], reason: str, actor: audit.Actor = None) -> int:
+def discard(letters: Iterable[DeadLetter], reason: str, actor: trail.Actor = None) -> int:
     """Give up pending letters for a reason, which must not be empty; how many."""
     if not (reason := reason.strip()):
         raise ValueError("a reason is required")
@@ -96,17 +96,17 @@ def discard(letters: Iterable[DeadLetter], reason: str, actor: audit.Actor = Non
     said = storable_text(f"discarded by {_name_of(actor)}: {reason}", 300)
     count = pending.update(state=State.DISCARDED, resolved_at=timezone.now(), resolution=said)
     if count:
-        audit.record(
+        trail.record(
             actor,
             "dead_letters.discarded",
             "dead letters",
-            outcome=audit.Outcome.SUCCEEDED,
+            outcome=trail.Outcome.SUCCEEDED,
             detail={"count": count, "reason": reason},
         )
     return count
 
 
-def _name_of(actor: audit.Actor) -> str:
+def _name_of(actor: trail.Actor) -> str:
     return actor.get_username() if actor and actor.pk else "a command"
 
 

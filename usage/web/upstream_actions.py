@@ -7,7 +7,7 @@ from management_proxy.client.usage import STATISTICS_SWITCH
 from management_proxy.models import Upstream
 from management_proxy.upstreams.blocks import allow_access
 from management_proxy.upstreams.observation import examine
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.configuration.changes import SetSwitch
 from providers.errors import QueueFull
 from providers.funnel.writes import perform
@@ -49,12 +49,12 @@ def let_callers_in(upstream: Upstream, actor: User) -> str:
     """Open the access again and ask the upstream once whether the key is right now; what went
     wrong, or nothing."""
     allow_access(upstream)
-    audit.record(
+    trail.record(
         actor,
         "upstream.callers_let_in",
         upstream.name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
     )
     upstream.refresh_from_db()
     if examine(upstream):

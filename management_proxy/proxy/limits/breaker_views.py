@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
 from management_proxy.proxy.limits import breaker_rows
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 
 
 @require_POST
@@ -20,12 +20,12 @@ def close_breaker(request: HttpRequest, upstream_id: int) -> HttpResponse:
         raise PermissionDenied("Breakers are for staff.")
     upstream = get_object_or_404(Upstream, pk=upstream_id)
     breaker_rows.reset(upstream)
-    audit.record(
+    trail.record(
         request.user,
         "breaker.closed",
         upstream.name,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
     )
     messages.success(request, f"The breaker of {upstream.name} is closed.")
     return redirect("monitoring:page")

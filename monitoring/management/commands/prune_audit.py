@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 
 
 def _days(text: str) -> int:
@@ -26,12 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         days: int = options["older_than_days"]
-        count = audit.prune(timedelta(days=days))
-        audit.record(
+        count = trail.prune(timedelta(days=days))
+        trail.record(
             None,
             "audit.pruned",
             f"older than {days} days",
-            outcome=audit.Outcome.SUCCEEDED,
+            outcome=trail.Outcome.SUCCEEDED,
             detail={"deleted": count},
             actor_name="prune_audit",
         )

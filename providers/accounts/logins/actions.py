@@ -39,7 +39,7 @@ from management_proxy.client.errors import NotFound, NotReached, Refused, Upstre
 from management_proxy.client.oauth import FLOWS, Flow, LoginStatus
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.accounts.logins.files import files_of, modification_times
 from providers.accounts.logins.outcomes import back_to_waiting, finish, settle
 from providers.errors import ChangeRefused
@@ -81,12 +81,12 @@ def begin(
     if same := _same_open(login):
         return same
     _start(login, flow)
-    audit.record(
+    trail.record(
         user,
         "account.login_started",
         flow.label,
         upstream=upstream.name,
-        outcome=audit.Outcome.SUCCEEDED,
+        outcome=trail.Outcome.SUCCEEDED,
     )
     return login
 

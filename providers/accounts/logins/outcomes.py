@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.client.oauth import FLOWS
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from providers.accounts.auth_files import AuthFile
 from providers.models.accounts import Account, AccountLogin
 
@@ -75,8 +75,8 @@ def settle(
     )
     login.refresh_from_db()
     if ended:
-        outcome = audit.Outcome.SUCCEEDED if status == Status.CONNECTED else audit.Outcome.FAILED
-        audit.record(
+        outcome = trail.Outcome.SUCCEEDED if status == Status.CONNECTED else trail.Outcome.FAILED
+        trail.record(
             login.user,
             f"account.login_{status}",
             account_name or FLOWS[login.flow].label,

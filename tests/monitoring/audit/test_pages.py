@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from management_proxy.models import Access
 from monitoring import leases
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.audit.queries import EXPORT_CHUNK, words
 from monitoring.models import AuditEntry
 from tests.factories import make_upstream, make_user
@@ -25,7 +25,7 @@ def staff(client):
 
 
 def an_entry(action="client_key.revoked", target="laptop", **fields):
-    return audit.record(
+    return trail.record(
         None, action, target, **{"outcome": "succeeded", "actor_name": "carol", **fields}
     )
 

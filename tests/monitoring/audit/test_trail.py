@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.test import RequestFactory
 
-from monitoring.audit import trail as audit
+from monitoring.audit import trail
 from monitoring.masking import last4, masked
 from monitoring.models import AuditEntry
 from monitoring.request_context import RequestIdFilter, client_address
@@ -19,11 +19,11 @@ pytestmark = pytest.mark.django_db
 
 
 def an_entry(**fields):
-    return audit.record(
+    return trail.record(
         fields.pop("actor", None),
         "client_key.revoked",
         "Bob's laptop",
-        **{"outcome": audit.Outcome.SUCCEEDED, **fields},
+        **{"outcome": trail.Outcome.SUCCEEDED, **fields},
     )
 
 
@@ -53,9 +53,9 @@ def test_entry_is_neither_changed_nor_deleted():
 
 
 def test_pending_entry_gets_its_outcome_once():
-    entry = audit.begin(None, "proxy.write", "PUT debug", detail={"attempt": 1})
-    audit.finish(entry, audit.Outcome.UNKNOWN, {"status": 504})
-    audit.finish(entry, audit.Outcome.SUCCEEDED)
+    entry = trail.begin(None, "proxy.write", "PUT debug", detail={"attempt": 1})
+    trail.finish(entry, trail.Outcome.UNKNOWN, {"status": 504})
+    trail.finish(entry, trail.Outcome.SUCCEEDED)
     entry.refresh_from_db()
     assert (entry.outcome, entry.detail) == ("unknown", {"attempt": 1, "status": 504})
 
@@ -70,7 +70,7 @@ def test_pruning_takes_the_old_and_leaves_the_rest_protected():
         outcome="succeeded",
     )
     young = an_entry()
-    assert audit.prune(timedelta(days=365)) == 1
+    assert trail.prune(timedelta(days=365)) == 1
     refused_by_the_database(lambda: young.delete())
 
 
@@ -156,7 +156,7 @@ def test_every_answer_names_its_request_and_so_does_the_log(client):
 
 
 def test_entry_made_outside_of_a_request_came_by_a_command():
-    assert an_entry().via == audit.Via.COMMAND
+    assert an_entry().via == trail.Via.COMMAND
 
 
 def test_trail_is_walked_by_indexes():
@@ -170,10 +170,10 @@ def test_trail_is_walked_by_indexes():
 
 
 def test_act_without_an_outcome_is_found(monkeypatch):
-    audit.begin(None, "proxy.put", "debug")
-    assert list(audit.check_pending()) == []
-    monkeypatch.setattr(audit, "LONGEST_ACT", timedelta(seconds=-1))
-    (found,) = audit.check_pending()
+    trail.begin(None, "proxy.put", "debug")
+    assert list(trail.check_pending()) == []
+    monkeypatch.setattr(trail, "LONGEST_ACT", timedelta(seconds=-1))
+    (found,) = trail.check_pending()
     assert "no outcome" in found.summary
 
 
