@@ -1,5 +1,4 @@
-"""Leases in the admin: to look at, and to release by force; audit entries and periodic tasks to
-look at."""
+"""The admin shows leases, which it can release by force, audit entries and periodic tasks."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -12,14 +11,14 @@ from monitoring.leases import force_release
 from monitoring.models import AuditEntry, Lease, PeriodicTask
 from monitoring.web.read_only_admin import ReadOnlyAdmin
 
-# One at a time instead: Django tells nobody of deletions in bulk, so they would be missing from the
-# audit trail.
+# One at a time instead: Django sends no signal for deletions in bulk, so they would be missing from
+# the audit trail.
 admin.site.disable_action("delete_selected")
 
 
 @admin.register(Lease)
 class LeaseAdmin(admin.ModelAdmin):
-    """Read-only but for one action, which asks first and is audited."""
+    """Read-only but for one action, which is confirmed first and audited."""
 
     list_display = ("name", "state", "holder", "token", "acquired_at", "age", "time_left")
     search_fields = ("name", "holder")

@@ -1,4 +1,4 @@
-"""System checks of what every process needs: secrets, time zone, database. Each has an id and says
+"""System checks of what every process needs: secrets, time zone, database. Each has an id and states
 what to do."""
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Health: what is wrong, why it matters and the exact step that mends it, from checks that every
+"""Health: what is wrong, why it matters and the exact step that fixes it, from checks that every
 app registers.
 
 A check reads what is already known and is quick: pages run all of them at each poll. What has to
-ask an upstream is registered as an examination; it runs only when somebody says so (the doctor),
+call an upstream is registered as an examination; it runs only on demand (the doctor),
 before the checks, which then read what it learnt. A check that fails is a finding itself, so that
 one broken part never hides the others.
 """
@@ -35,7 +35,7 @@ class Level(TextChoices):
 
 @dataclass(frozen=True)
 class Action:
-    """A button that mends a finding: POST to a URL name with its arguments, or a link to follow."""
+    """A button that fixes a finding: POST to a URL name with its arguments, or a link to follow."""
 
     label: str
     url_name: str
@@ -79,13 +79,13 @@ def register(name: str, check: Check) -> None:
 
 
 def register_examination(name: str, examination: Examination) -> None:
-    """Add what asks upstreams afresh when the doctor is called; it raises nothing and risks no
+    """Add what calls upstreams when the doctor is run; it raises nothing and risks no
     ban."""
     _examinations[name] = examination
 
 
 def examine() -> None:
-    """Learn afresh what can be learnt by asking; nothing happens while the database is out of
+    """Learn afresh what requests can show; nothing happens while the database is out of
     reach."""
     if database_finding().level == Level.OK:
         for examination in _examinations.values():

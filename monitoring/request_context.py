@@ -1,5 +1,5 @@
-"""Who asks, from where, under which id: what the log and the audit trail say of the request being
-answered.
+"""Who sent the present request, from where, under which id: what the log and the audit trail show
+of it.
 
 The address is the peer's own. `X-Forwarded-For` is believed only as far as it was written by
 `TRUSTED_PROXIES`: it is read from the right, and the first address that is no trusted proxy is the
@@ -26,7 +26,7 @@ Network = IPv4Network | IPv6Network
 @dataclass
 class RequestContext:
     """One request: its id, the client's address, and how it was authenticated (a word of
-    `audit.Via`)."""
+    `AuditEntry.Via`)."""
 
     request_id: str = ""
     source_ip: str = ""
@@ -37,12 +37,12 @@ _current: ContextVar[RequestContext | None] = ContextVar("request_context", defa
 
 
 def current_request() -> RequestContext:
-    """The request that this thread answers; an empty one outside of requests."""
+    """The request that this thread handles; an empty one outside of requests."""
     return _current.get() or RequestContext()
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's IP address; empty if the server was not told one."""
+    """The client's IP address; empty if the server does not know it."""
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
     hops: list[str] = [
         request.META.get("REMOTE_ADDR", ""),
@@ -84,13 +84,13 @@ def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
 
 
 class RequestContextMiddleware:
-    """Gives every request an id, which the answer, the log and the audit trail repeat."""
+    """Gives every request an id, which the response, the log and the audit trail repeat."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Made here, never taken from the caller: nobody can write another's id into the trail.
+        # Made here, never taken from the caller: no caller can write another's id into the trail.
         context = RequestContext(secrets.token_hex(8), client_address(request))
         _current.set(context)
         response = self.get_response(request)
@@ -99,7 +99,7 @@ class RequestContextMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Adds the request's id as a field to every line logged while it is answered."""
+    """Adds the request's id as a field to every line logged while it is handled."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if (request_id := current_request().request_id) and not hasattr(record, "request_id"):
@@ -111,5 +111,5 @@ def _forget(**kwargs: Any) -> None:
     _current.set(None)
 
 
-# Not at the end of the middleware: a streamed answer is written after it.
+# Not at the end of the middleware: a streamed response is written after it.
 request_finished.connect(_forget, dispatch_uid="monitoring.request_context")

@@ -1,5 +1,5 @@
-"""Plain statements and the models in their rows: for what every request asks, since composing it
-costs more than the answer."""
+"""Plain statements and the models in their rows: for what every request reads, since composing the
+statement costs more than its result."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +11,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a statement that is asked again and again; the server keeps its plan where it
+    """The rows of a statement that runs again and again; the server keeps its plan where it
     may."""
     with connection.planned_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
@@ -21,7 +21,7 @@ def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[
 
 @lru_cache
 def columns(model: type[models.Model], table: str) -> str:
-    """All columns of a model, of the table or alias of that name, to stand in a SELECT."""
+    """All columns of a model, of the table or alias of that name, for a SELECT."""
     return ", ".join(f'{table}."{field.column}"' for field in model._meta.concrete_fields)
 
 
@@ -31,6 +31,6 @@ def _names(model: type[models.Model]) -> list[str]:
 
 
 def instance(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any]]:
-    """The object that values in the order of `columns` stand for, and what is left of them."""
+    """The object made of values in the order of `columns`, and the values that are left."""
     count = len(_names(model))
     return model.from_db(DEFAULT_DB_ALIAS, _names(model), values[:count]), values[count:]

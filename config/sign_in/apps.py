@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class SignInConfig(AppConfig):
-    """Sessions, and the brake on guessing passwords."""
+    """Sessions, and the throttle on guessing passwords."""
 
     name = "config.sign_in"
     label = "sign_in"

@@ -1,4 +1,4 @@
-"""The brake on guessing passwords: every attempt is counted before it is made, and too many make
+"""The throttle on guessing passwords: every attempt is counted before it is made, and too many make
 the next one wait.
 
     attempt --counted--> password right: counts of account and address are forgotten
@@ -8,10 +8,10 @@ the next one wait.
 * Counted are the account and the address, each in a row that all workers share; the database's
   clock decides. An attempt is counted first, so that a hundred at once are a hundred, and one that
   has to wait is neither made nor counted.
-* A count is forgotten when nothing failed for WINDOW, so nobody is locked out for good. Nor can
+* A count is forgotten when nothing failed for WINDOW, so no account is locked for good. Nor can
   strangers keep an owner out: from an address where the account signed in within KNOWN, only the
   address counts.
-* The rows hold digests: a name that nobody has may be a password in the wrong field.
+* The rows hold digests: a name that no user has may be a password in the wrong field.
 * Of an IPv6 address its /64 counts, which is what one subscriber has.
 """
 

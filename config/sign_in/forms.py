@@ -1,4 +1,4 @@
-"""Signing in, with the brake on guessing: the same for the pages and for the administration."""
+"""Signing in, with the throttle on guessing: the same for the pages and for the administration."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from monitoring.request_context import current_request
 
 
 class BrakedForm(AuthenticationForm):
-    """`wait_seconds` is how long nobody may try; 0 if the attempt was made."""
+    """`wait_seconds` is how long no attempt is allowed; 0 if the attempt was made."""
 
     wait_seconds = 0
 

@@ -1,4 +1,4 @@
-"""Who asks, found out when somebody wants to know."""
+"""The user of a request, read when it is first needed."""
 
 from django.contrib.auth import middleware
 from django.http import HttpRequest

@@ -1,4 +1,4 @@
-"""Sessions that are read together with their user: one statement tells who asks.
+"""Sessions that are read together with their user: one statement finds the user.
 
 Django asks for the session and then for its user, and composes both statements anew each time,
 which was nearly half of what a call through the proxy cost. Everything else stays Django's: what a
@@ -6,7 +6,7 @@ session holds, how it is signed, renewed and ended. `user_of` answers by itself 
 everything fits; whatever is unusual (another backend, a password that was changed, an inactive
 user, a secret that was rotated) it leaves to Django, which refuses, renews or signs out.
 
-Nothing is remembered between requests: revoking, deactivating and changing a password act on the
+Nothing is cached between requests: revoking, deactivating and changing a password act on the
 very next one.
 """
 

@@ -21,6 +21,6 @@ FORGET = Task(
     forget,
     timedelta(days=1),
     hour=4,
-    why="Ended sessions let nobody in, but their table grows.",
+    why="Ended sessions admit no one, but their table grows.",
     mend="Look in the log for the error, and run `manage.py clearsessions`.",
 )

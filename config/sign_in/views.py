@@ -8,7 +8,7 @@ from config.sign_in.forms import BrakedForm
 
 
 class LoginView(views.LoginView):
-    """Django's; whoever has to wait is told so by the status as well."""
+    """Django's; who has to wait sees it by the status as well."""
 
     form_class = BrakedForm
     template_name = "login.html"

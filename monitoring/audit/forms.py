@@ -1,4 +1,4 @@
-"""What may be asked of the audit trail."""
+"""Filters of the audit trail."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,24 +62,24 @@ class TrailForm(forms.Form):
         return cleaned
 
     def entries(self) -> QuerySet[AuditEntry]:
-        """The entries that a valid form asks for, newest first; an action ending in a dot means all
+        """The entries that a valid form requests, newest first; an action ending in a dot means all
         that begin so."""
-        asked = self.cleaned_data
+        wanted = self.cleaned_data
         found = AuditEntry.objects.order_by("-id")
         for name in ("actor", "upstream", "outcome"):
-            if asked[name]:
-                found = found.filter(**{name: asked[name]})
-        if action := asked["action"]:
+            if wanted[name]:
+                found = found.filter(**{name: wanted[name]})
+        if action := wanted["action"]:
             found = (
                 found.filter(action__startswith=action)
                 if action.endswith(".")
                 else found.filter(action=action)
             )
-        if asked["first"]:
-            found = found.filter(at__gte=_midnight(asked["first"]))
-        if asked["last"]:
-            found = found.filter(at__lt=_midnight(asked["last"] + timedelta(days=1)))
-        return _containing(found, asked["q"]) if asked["q"] else found
+        if wanted["first"]:
+            found = found.filter(at__gte=_midnight(wanted["first"]))
+        if wanted["last"]:
+            found = found.filter(at__lt=_midnight(wanted["last"] + timedelta(days=1)))
+        return _containing(found, wanted["q"]) if wanted["q"] else found
 
 
 def _midnight(day: Any) -> datetime:

@@ -8,7 +8,7 @@ trail.
 Invariants, kept by a trigger of the database (migration `audit_append_only`)
 * An entry is never changed, but for a pending one's outcome and detail, and for its user becoming
   NULL when that user is deleted; the name stays.
-* An entry is deleted only by `prune`, which says so to the database within its transaction.
+* An entry is deleted only by `prune`, which announces it to the database within its transaction.
 
 Secrets are masked here whatever the caller did (`monitoring/masking.py`). Whatever is not given is
 taken from the present request: its id, the client's address, how it was

@@ -12,7 +12,7 @@ from monitoring.models import Lease
 def lease_gauges() -> Iterator[Metric]:
     """Who holds what is in the admin; here only whether, and how often it changed hands."""
     held = GaugeMetricFamily(
-        "monitoring_lease_held", "1 while somebody holds the lease.", labels=["lease"]
+        "monitoring_lease_held", "1 while a process holds the lease.", labels=["lease"]
     )
     token = GaugeMetricFamily(
         "monitoring_lease_token", "Fencing token: one larger with every term.", labels=["lease"]

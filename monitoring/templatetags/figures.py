@@ -26,7 +26,7 @@ def short(value: float | None) -> str:
 
 @register.filter
 def one_line(text: str) -> str:
-    """A text that stands on several lines of its template, on one, as a tooltip has it."""
+    """A text of several lines of its template on one line, for a tooltip."""
     return " ".join(text.split())
 
 
@@ -95,7 +95,7 @@ def seconds(milliseconds: float) -> str:
 
 @register.filter
 def measured(milliseconds: float, sample_count: int) -> str:
-    """A duration that samples tell; a dash without any, where 0 would be a lie."""
+    """A duration measured by samples; a dash without any, where 0 would be a lie."""
     return duration(milliseconds if sample_count else None)
 
 
@@ -130,7 +130,7 @@ def lag_grade(instant: datetime | None) -> str:
 
 @register.filter
 def clock_lead(seconds: float) -> str:
-    """By how much a clock is ahead, told no finer than it is known."""
+    """By how much a clock is ahead, no finer than it is known."""
     if abs(seconds) < 1:
         return "✓ agrees with ours"
     return f"{abs(seconds):,.0f} s {'ahead' if seconds > 0 else 'behind'}"

@@ -1,4 +1,4 @@
-"""Rows that are looked at in the admin and changed nowhere."""
+"""Rows that the admin shows and nothing changes."""
 
 from typing import Any
 

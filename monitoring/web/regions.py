@@ -9,5 +9,5 @@ def asks_for_region(request: HttpRequest) -> bool:
 
 
 def page_or_region(request: HttpRequest, template: str) -> str:
-    """The template's name, or its partial `region` where htmx asks."""
+    """The template's name, or its partial `region` for htmx."""
     return f"{template}#region" if asks_for_region(request) else template

@@ -18,7 +18,7 @@ from monitoring.web.roles import staff_only
 @never_cache
 @staff_only
 def page(request: HttpRequest) -> HttpResponse:
-    """The page, or its polled region when htmx asks."""
+    """The page, or its polled region for htmx."""
     # Each panel is drawn with its own context, so that no app overwrites a name of another.
     drawn = [
         render_to_string(panel.template, panel.context(request), request) for panel in panels()
@@ -31,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_only
 def doctor(request: HttpRequest) -> HttpResponse:
-    """What is known of everything's health; a POST asks the upstreams afresh first."""
+    """What is known of everything's health; a POST examines the upstreams afresh first."""
     if request.method == "POST":
         examine()
         return redirect("monitoring:doctor")

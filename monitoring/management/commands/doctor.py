@@ -1,4 +1,4 @@
-"""`manage.py doctor`: what is wrong, why it matters and how to mend it."""
+"""`manage.py doctor`: what is wrong, why it matters and how to fix it."""
 
 import json
 from typing import Any
@@ -18,14 +18,14 @@ class Command(BaseCommand):
         "Examine database, upstreams, collection and spool. Exit code: 0 well, 1 warnings, 2"
         " errors. The report holds no secret."
     )
-    requires_system_checks: list[
-        str
-    ] = []  # what they would refuse is what the doctor is asked about
+    requires_system_checks: list[str] = []  # the doctor reports what they would refuse
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument(
-            "--known", action="store_true", help="tell what is known already; ask no upstream"
+            "--known",
+            action="store_true",
+            help="report what is known already; send no request to an upstream",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
