@@ -1,4 +1,4 @@
-"""A run of the collector: its states, how it is performed, and how it is recorded (design 4, 5).
+"""A run of the collector: its states, how it is performed, and how it is recorded.
 
 States of a run: running -> succeeded | failed | lease_lost; `abandoned` is what the next holder
 calls a run whose process died. A run exists only under a lease; its row is written only in
