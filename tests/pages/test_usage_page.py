@@ -11,7 +11,7 @@ from tests.factories import make_client_key, make_event, make_upstream, make_use
 from usage.history.dimensions import Dimension, Filters
 from usage.history.scope import Scope
 from usage.history.windows import Bucket, Window
-from usage.web.page_queries import PageQuestion
+from usage.web.page_queries import PageQuery
 
 pytestmark = pytest.mark.django_db
 USAGE = "/usage/"
@@ -122,7 +122,7 @@ def test_compares_with_as_many_days_before(staff):
 
 
 def question(first, last):
-    return PageQuestion(
+    return PageQuery(
         Window(first, last, ZoneInfo("UTC")),
         Scope(None, sees_everything=True),
         Filters(),

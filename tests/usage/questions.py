@@ -17,7 +17,7 @@ from providers.models import ClientKey, Credential
 from tests.factories import make_event, make_upstream, make_user, store
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
 from usage.history.measures import DURATIONS
-from usage.history.queries import PERCENTILES, Question
+from usage.history.queries import PERCENTILES, Query
 from usage.history.scope import Scope
 from usage.history.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
 from usage.history.windows import Bucket, Interval, Period
@@ -177,7 +177,7 @@ def _values() -> dict[Dimension, list[Any]]:
     return values
 
 
-def random_question(pick: Pick[Any], known: Known) -> Question:
+def random_question(pick: Pick[Any], known: Known) -> Query:
     """Any period and buckets in any zone, up to three filters, up to two groups, of anybody."""
     zone = ZoneInfo(pick((known.calendar, pick(ZONES))))
     groups = tuple(dict.fromkeys(pick(pick(_DIMENSIONS)) for _ in range(pick((0, 1, 1, 2)))))
@@ -192,7 +192,7 @@ def random_question(pick: Pick[Any], known: Known) -> Question:
         if pick(range(5)) == 0
         else Scope(None, sees_everything=True)
     )
-    return Question(_intervals(pick, zone), scope, Filters(filters), groups)
+    return Query(_intervals(pick, zone), scope, Filters(filters), groups)
 
 
 def _accepted(pick: Pick[Any], values: list[Any]) -> tuple[Any, ...]:
@@ -249,7 +249,7 @@ _PLAIN = {
 }
 
 
-def plain_rows(question: Question, columns: dict[str, str]) -> dict[tuple[Any, ...], Row]:
+def plain_rows(question: Query, columns: dict[str, str]) -> dict[tuple[Any, ...], Row]:
     """`columns` by number of the interval and values of the groups, from the events alone."""
     conditions = [
         f"{VALUE[dimension]} = ANY(%({dimension.value})s)" for dimension in question.filters.values
@@ -288,7 +288,7 @@ def plain_rows(question: Question, columns: dict[str, str]) -> dict[tuple[Any, .
         }
 
 
-def check_ranked_sums(question: Question, top: int, order: str) -> None:
+def check_ranked_sums(question: Query, top: int, order: str) -> None:
     """Assert that the layer's sums, ranks and rest are those of the events."""
     plain, found = plain_rows(question, _PLAIN), question.ranked_sums(top, order)
     totals = _by_group(plain, order)
@@ -308,7 +308,7 @@ def check_ranked_sums(question: Question, top: int, order: str) -> None:
     } == {key: (len(rows), _summed(rows)) for key, rows in expected.items()}
 
 
-def check_sums(question: Question, measures: Sequence[str]) -> None:
+def check_sums(question: Query, measures: Sequence[str]) -> None:
     """Assert that the layer's sums of each group are those of the events, told once."""
     plain, found = (
         plain_rows(question, {name: _PLAIN[name] for name in measures}),
@@ -321,7 +321,7 @@ def check_sums(question: Question, measures: Sequence[str]) -> None:
     } == plain
 
 
-def check_percentiles(question: Question, measure: str, measures: Sequence[str]) -> None:
+def check_percentiles(question: Query, measure: str, measures: Sequence[str]) -> None:
     """Assert that the layer's percentiles of a measure, asked among `measures`, are within the
     promised error of the exact ones."""
     exact = plain_rows(
@@ -381,7 +381,7 @@ def _summed(rows: list[Row]) -> Row:
     }
 
 
-def _values_of(question: Question, row: Row) -> tuple[str, ...]:
+def _values_of(question: Query, row: Row) -> tuple[str, ...]:
     values = [row[f"group_{n}"] for n in range(1, len(question.groups) + 1)]
     return tuple(
         (

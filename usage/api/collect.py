@@ -14,11 +14,11 @@ from management_proxy.upstreams.registry import ensure_environment_upstream
 from monitoring.api.access import bearer_key, bears, is_intended, signed_in
 from monitoring.api.errors import CSRF_TOKEN_MISSING, error
 from monitoring.audit import trail
+from usage.api.collection_body import collection_body, collector_body, completeness_body
 from usage.api.runs import run_summary
-from usage.collector import status
 from usage.collector.collect import RunInProgress
 from usage.collector.collect import collect as collect_once
-from usage.completeness import report as completeness_report
+from usage.collector.status import collector_status
 from usage.models import CollectorRun
 
 
@@ -27,8 +27,8 @@ from usage.models import CollectorRun
 @signed_in
 def collection_status(request: HttpRequest) -> HttpResponse:
     """Whether collection works, and since when; for staff also how complete it is."""
-    measured = {"completeness": completeness_report.as_json()} if request.user.is_staff else {}
-    return JsonResponse({**status.collection_status(), **measured})
+    measured = {"completeness": completeness_body()} if request.user.is_staff else {}
+    return JsonResponse({**collection_body(), **measured})
 
 
 @csrf_exempt
@@ -94,7 +94,7 @@ def _collect_answer(outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]
         **body,
         "success": succeeded,
         **totals,
-        "lastCollectedAt": status.collector_status()["lastCollectedAt"] or None,
+        "lastCollectedAt": collector_body(collector_status())["lastCollectedAt"] or None,
     }
     return JsonResponse(body, status=200 if succeeded else _failure_status(first))
 

@@ -1,4 +1,4 @@
-"""JSON answers that carry how fresh they are, and need not be sent again while nothing has changed.
+"""JSON responses that carry how fresh they are, and need not be sent again while nothing has changed.
 
 An ETag is that of the data: `asOf`, `lagSeconds` and `collectorStatus` change every second and say
 nothing new.
@@ -14,28 +14,29 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
-from usage.history.answer_cache import remembered
-from usage.history.freshness import asks_afresh, freshness
+from monitoring.api.instants import iso
+from usage.history.freshness import lag_seconds, wants_fresh
+from usage.history.result_cache import cached
 from usage.history.scope import Scope
 
 _VOLATILE = ("asOf", "lagSeconds", "collectorStatus")
 
 
-def answered(
+def respond(
     request: HttpRequest,
     name: str,
-    question: object,
+    query: object,
     scope: Scope,
-    ask: Callable[[], dict[str, Any]],
+    compute: Callable[[], dict[str, Any]],
 ) -> HttpResponse:
-    """The remembered answer to a question as JSON, with `asOf` and `lagSeconds`; 304 if the caller
-    has it."""
-    answer = remembered(name, question, scope, lambda: _encoded(ask()), afresh=asks_afresh(request))
-    return _response(request, *answer.told, answer.as_of)
+    """The cached result of a query as JSON, with `asOf` and `lagSeconds`; 304 if the caller
+    holds it."""
+    result = cached(name, query, scope, lambda: _encoded(compute()), fresh=wants_fresh(request))
+    return _response(request, *result.value, result.as_of)
 
 
-def answered_once(request: HttpRequest, body: dict[str, Any], as_of: datetime) -> HttpResponse:
-    """The same for an answer that is not worth remembering."""
+def respond_once(request: HttpRequest, body: dict[str, Any], as_of: datetime) -> HttpResponse:
+    """The same for a result that is not worth caching."""
     return _response(request, *_encoded(body), as_of)
 
 
@@ -47,7 +48,7 @@ def _encoded(body: dict[str, Any]) -> tuple[bytes, str]:
     )
     rest = {name: value for name, value in body.items() if name != "data"}
     digest = hashlib.sha256(stable + msgspec.json.encode(rest)).hexdigest()[:32]
-    told = (
+    members = (
         {
             "data": msgspec.Raw(
                 _joined(stable, msgspec.json.encode(volatile)) if volatile else stable
@@ -56,7 +57,7 @@ def _encoded(body: dict[str, Any]) -> tuple[bytes, str]:
         if data
         else {}
     )
-    return msgspec.json.encode(told | rest), f'W/"{digest}"'
+    return msgspec.json.encode(members | rest), f'W/"{digest}"'
 
 
 def _joined(one: bytes, other: bytes) -> bytes:
@@ -65,7 +66,11 @@ def _joined(one: bytes, other: bytes) -> bytes:
 
 
 def _response(request: HttpRequest, body: bytes, etag: str, as_of: datetime) -> HttpResponse:
-    whole = _joined(body, msgspec.json.encode(freshness(as_of)))
+    freshness = {
+        "asOf": iso(as_of),
+        "lagSeconds": lag_seconds(as_of),
+    }
+    whole = _joined(body, msgspec.json.encode(freshness))
     age = max((timezone.now() - as_of).total_seconds(), 0)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Age": str(int(age))}
     response = HttpResponse(whole, content_type="application/json", headers=headers)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from monitoring.api.access import signed_in
 from monitoring.api.errors import error
-from usage.api.conditional import answered_once
+from usage.api.conditional import respond_once
 from usage.api.filters import filtered_by_upstream, invalid_query
 from usage.events.details import find_event
 from usage.events.export import MOST_AT_ONCE
@@ -45,7 +45,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "next": page.next and str(page.next),
         "previous": page.previous and str(page.previous),
     }
-    response = answered_once(request, body, where.as_of)
+    response = respond_once(request, body, where.as_of)
     if links := [
         f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor
     ]:
@@ -62,7 +62,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
         return error(404, "NOT_FOUND", f"No event {event_id} that you may see.")
-    return answered_once(request, found.as_json(), as_of)
+    return respond_once(request, {"event": found.fields, "attempts": found.attempts}, as_of)
 
 
 @require_GET

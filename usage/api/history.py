@@ -8,14 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from monitoring.api.access import signed_in
-from usage.api.conditional import answered
+from usage.api.conditional import respond
 from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.api.history_body import history as history_of
-from usage.forms.queries import QuestionForm
+from usage.forms.queries import QueryForm
 from usage.forms.windows import FilteredForm
 from usage.history.dimensions import InvalidQuery
 from usage.history.scope import Scope
-from usage.history.summaries import Asked
+from usage.history.summaries import SummaryQuery
 from usage.history.summaries import breakdown as breakdown_of
 from usage.history.summaries import series as series_of
 from usage.history.summaries import summary as summary_of
@@ -67,10 +67,10 @@ def breakdown(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(
-    request: HttpRequest, name: str, answer: Callable[[Asked], dict[str, Any]], **limits: Any
+    request: HttpRequest, name: str, answer: Callable[[SummaryQuery], dict[str, Any]], **limits: Any
 ) -> HttpResponse:
     scope = Scope.of(request.user)
-    form = QuestionForm(request.GET, scope=scope, **limits)
+    form = QueryForm(request.GET, scope=scope, **limits)
     if not form.is_valid():
         return invalid_query(form)
     asked = form.asked()
@@ -85,6 +85,6 @@ def _told(
     ask: Callable[[], dict[str, Any]],
 ) -> HttpResponse:
     try:
-        return answered(request, name, question, scope, ask)
+        return respond(request, name, question, scope, ask)
     except InvalidQuery as wrong:
         return invalid_fields(wrong.fields)

@@ -8,14 +8,15 @@ from typing import Any
 from django.utils import timezone
 
 from monitoring.api.instants import iso
+from usage.api.collection_body import collector_body
 from usage.collector.status import collector_status
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 from usage.history.dimensions import UNATTRIBUTED, Dimension, Filters
 from usage.history.labels import key_names
 from usage.history.measures import DURATIONS, added, counted, duration
-from usage.history.queries import Question
+from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant, rows
 from usage.history.source_sql import COUNTS
@@ -42,11 +43,11 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
     that were pruned."""
     filters = filters or Filters()
     with one_instant():
-        whole = Question([window.period], scope, filters)
-        pairs = Question([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(
+        whole = Query([window.period], scope, filters)
+        pairs = Query([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(
             COUNTS
         )
-        classes = Question(_days(window), scope, filters, (Dimension.FAILURE_CLASS,)).sums()
+        classes = Query(_days(window), scope, filters, (Dimension.FAILURE_CLASS,)).sums()
         bins = whole.percentiles(DURATIONS).get((0, 1), {})
         events = _newest(window, scope, filters)
     total = added(classes)
@@ -63,7 +64,7 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
             for measure in DURATIONS
         },
         "period": {"from": iso(window.start), "to": iso(window.end), "timeZone": window.zone.key},
-        "collectorStatus": collector_status(),
+        "collectorStatus": collector_body(collector_status()),
         "truncated": False,
         "asOf": iso(timezone.now()),
     }
@@ -187,7 +188,7 @@ def _models(pairs: list[Row]) -> list[Row]:
 
 def _newest(window: Window, scope: Scope, filters: Filters) -> list[Row]:
     return page_of_events(
-        EventQuestion(window.start, window.end, scope, filters), None, EVENTS_SHOWN
+        EventQuery(window.start, window.end, scope, filters), None, EVENTS_SHOWN
     ).rows
 
 

@@ -1,8 +1,9 @@
-"""The state of collection, as pages and JSON tell it."""
+"""The state of collection, for pages, JSON and the doctor."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
@@ -63,40 +64,52 @@ def recent_runs(limit: int) -> list[CollectorRun]:
     return list(CollectorRun.objects.select_related("upstream")[:limit])
 
 
-def collector_status() -> dict[str, str]:
-    """The `collectorStatus` of the history contract: the last success, and how the last run
-    ended."""
+@dataclass(frozen=True)
+class CollectorStatus:
+    """The last success, and how the last run ended: `success`, `error`, `running` or `unknown`."""
+
+    last_collected_at: datetime | None
+    last_status: str
+
+
+def collector_status() -> CollectorStatus:
+    """The state of all upstreams together, by one query."""
     runs = _newest_runs()
     newest = [(run.started_at, run.status) for run in runs if run.started_at and run.status]
-    success = _last_success(runs)
-    return {
-        "lastCollectedAt": success.isoformat() if success else "",
-        "lastStatus": _word(max(newest)[1]) if newest else "unknown",
-    }
+    return CollectorStatus(_last_success(runs), _word(max(newest)[1]) if newest else "unknown")
 
 
-def collection_status() -> dict[str, Any]:
-    """The body of `GET /api/usage/collection-status`."""
+@dataclass(frozen=True)
+class CollectionStatus:
+    """Whether collection works, and since when; `last_status` is `idle` before the first run."""
+
+    last_collected_at: datetime | None
+    last_status: str
+    error: str
+    records_stored: int
+    is_healthy: bool
+    consecutive_failures: int
+    run_id: UUID | None
+    is_running: bool
+
+
+def collection_status() -> CollectionStatus:
+    """The same in detail."""
     last = CollectorRun.objects.order_by("-started_at").first()
-    ended = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at")
+    ended = CollectorRun.objects.exclude(status=Status.RUNNING).order_by("-started_at").first()
     success = _last_success(_newest_runs())
-    last_ended = ended.first()
     fresh = success is not None and (timezone.now() - success).total_seconds() < HEALTHY_SECONDS
-    return {
-        "success": True,
-        "lastCollectedAt": success.isoformat() if success else None,
-        "lastStatus": _word(last.status) if last else "idle",
-        "errorMessage": (
-            (last_ended.error or None)
-            if last_ended and last_ended.status != Status.SUCCEEDED
-            else None
-        ),
-        "recordsStored": last_ended.stored if last_ended else 0,
-        "isHealthy": fresh and last_ended is not None and last_ended.status == Status.SUCCEEDED,
-        "consecutiveFailures": _failures_in_a_row(),
-        "runId": str(last.id) if last else None,
-        "isRunning": bool(last and last.status == Status.RUNNING),
-    }
+    succeeded = ended is not None and ended.status == Status.SUCCEEDED
+    return CollectionStatus(
+        last_collected_at=success,
+        last_status=_word(last.status) if last else "idle",
+        error=ended.error if ended and not succeeded else "",
+        records_stored=ended.stored if ended else 0,
+        is_healthy=fresh and succeeded,
+        consecutive_failures=_failures_in_a_row(),
+        run_id=last.id if last else None,
+        is_running=bool(last and last.status == Status.RUNNING),
+    )
 
 
 def slowest_collected_at() -> datetime | None:

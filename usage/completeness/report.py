@@ -3,7 +3,6 @@ doctor."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
@@ -137,39 +136,3 @@ def sentence(interval: CompletenessInterval) -> str:
         f" {interval.get_cause_display()}"
     )
     return f"{said} ({interval.detail})" if interval.detail else said
-
-
-def as_json() -> list[dict[str, Any]]:
-    """What `GET /api/usage/collection-status` tells of each upstream: sums, share, and the
-    intervals that lack something."""
-    intervals = incomplete()
-    return [
-        _upstream_json(completeness(u), [i for i in intervals if i.upstream == u])
-        for u in Upstream.objects.all()
-    ]
-
-
-def _upstream_json(measured: Completeness, intervals: list[CompletenessInterval]) -> dict[str, Any]:
-    return {
-        "upstream": measured.upstream,
-        "counted": measured.counted,
-        "stored": measured.stored,
-        "lost": measured.lost,
-        "collectedShare": round(measured.share, 6) if measured.share is not None else None,
-        "measuredSince": measured.measured_since.isoformat() if measured.measured_since else None,
-        "measuredUntil": measured.measured_until.isoformat() if measured.measured_until else None,
-        "intervals": [_interval_json(interval) for interval in intervals],
-    }
-
-
-def _interval_json(interval: CompletenessInterval) -> dict[str, Any]:
-    return {
-        "from": interval.started_at.isoformat(),
-        "to": interval.ended_at.isoformat(),
-        "counted": interval.counted,
-        "stored": interval.stored,
-        "missing": interval.missing,
-        "isLoss": interval.is_loss,
-        "cause": interval.cause,
-        "detail": interval.detail,
-    }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 from usage.history.planner import SOURCES, Piece, Unit
 from usage.history.snapshot import Row, once, rows
 from usage.history.source_sql import Part
@@ -41,7 +41,7 @@ class Day(Interval):
 
 
 def days_of_next(
-    count: int, question: EventQuestion, within: Interval, *, is_newer: bool
+    count: int, question: EventQuery, within: Interval, *, is_newer: bool
 ) -> list[Day]:
     """The days on which the next events of the question are: as many as have so many events, or all
     there are."""
@@ -52,7 +52,7 @@ def days_of_next(
     return _enough(_days(question, within, count + 2, is_newer=is_newer), count)
 
 
-def _days(question: EventQuestion, within: Interval, most: int, *, is_newer: bool) -> list[Day]:
+def _days(question: EventQuery, within: Interval, most: int, *, is_newer: bool) -> list[Day]:
     calendar = ZoneInfo(once("calendar", readers_calendar_zone))
     whole = Piece(Unit.DAY.floor(within.start, calendar), Unit.DAY.ceiling(within.end, calendar), 0)
     part = Part(_DAILY, [whole], calendar, question.scope, question.filters, ())

@@ -9,7 +9,7 @@ from django.db import connection
 
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 from usage.history.dimensions import Filters
 from usage.history.scope import Scope
 from usage.ingest.store import REQUEST_WINDOW
@@ -42,10 +42,6 @@ class EventDetails:
 
     fields: dict[str, Any]
     attempts: list[dict[str, Any]]
-
-    def as_json(self) -> dict[str, Any]:
-        """The body of `GET /api/usage/events/<id>`."""
-        return {"event": self.fields, "attempts": self.attempts}
 
 
 def find_event(event_id: int, scope: Scope) -> EventDetails | None:
@@ -81,7 +77,7 @@ def _attempts(event: dict[str, Any], at: datetime, scope: Scope) -> list[dict[st
     id alone says little (contract 2.6)."""
     if not event["requestId"]:
         return []
-    asked = EventQuestion(
+    asked = EventQuery(
         at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), event["requestId"]
     )
     rows = page_of_events(asked, None, _MOST_ATTEMPTS).rows

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from monitoring.advisory_locks import EXPORT_SLOTS
 from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, select_list
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 
 MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024
@@ -42,7 +42,7 @@ class Format(Enum):
         return {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[self.value]
 
 
-def export(question: EventQuestion, file_format: Format) -> Iterator[bytes] | None:
+def export(question: EventQuery, file_format: Format) -> Iterator[bytes] | None:
     """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others
     are being written."""
     chunks = _chunks(question, file_format)
@@ -50,7 +50,7 @@ def export(question: EventQuestion, file_format: Format) -> Iterator[bytes] | No
     return chunks if has_slot else None
 
 
-def _chunks(question: EventQuestion, file_format: Format) -> Iterator[bytes]:
+def _chunks(question: EventQuery, file_format: Format) -> Iterator[bytes]:
     with transaction.atomic(), connection.cursor() as db:
         db.execute(_TAKE_SLOT, {"most": MOST_AT_ONCE, "lock": EXPORT_SLOTS})
         if not db.fetchone():
@@ -72,7 +72,7 @@ def _chunks(question: EventQuestion, file_format: Format) -> Iterator[bytes]:
             yield bytes(held)
 
 
-def _csv(question: EventQuestion) -> str:
+def _csv(question: EventQuery) -> str:
     fields = {
         name: _harmless(sql) if name in TEXT_FIELDS else sql
         for name, sql in fields_for(question.scope).items()
@@ -80,7 +80,7 @@ def _csv(question: EventQuestion) -> str:
     return f"COPY ({_select(question, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
 
 
-def _json_lines(question: EventQuestion) -> str:
+def _json_lines(question: EventQuery) -> str:
     # JSON has no control characters, so with these nothing is ever quoted.
     options = r"FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01'"
     return (
@@ -97,7 +97,7 @@ def _harmless(sql: str) -> str:
     )
 
 
-def _select(question: EventQuestion, fields: dict[str, str]) -> str:
+def _select(question: EventQuery, fields: dict[str, str]) -> str:
     return f"""SELECT {select_list(fields)} FROM usage_event AS e {JOINS}
         WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {question.event_sql} AND {question.accepted_sql}
         ORDER BY e."timestamp", e.id"""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from usage.events.query import Cursor, EventQuestion
+from usage.events.query import Cursor, EventQuery
 from usage.events.search import Search, cursor_at
 from usage.history.snapshot import Row, one_instant
 
@@ -19,7 +19,7 @@ class Page:
     previous: Cursor | None
 
 
-def page_of_events(question: EventQuestion, cursor: Cursor | None, size: int) -> Page:
+def page_of_events(question: EventQuery, cursor: Cursor | None, size: int) -> Page:
     """The page behind a cursor, or the newest one."""
     is_newer = cursor is not None and cursor.is_newer
     with one_instant():

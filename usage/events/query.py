@@ -48,7 +48,7 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class EventQuestion:
+class EventQuery:
     """Which events: those in `[start, end)` that the scope may see and the filters accept."""
 
     start: datetime

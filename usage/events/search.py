@@ -1,14 +1,13 @@
 """Finding the next events of a list, at about the same cost anywhere in it, filtered or not.
 
 walk   where the order's index leaves out nearly all that is to be left out, or events are dense:
-       look at the next WALK events in order and keep the accepted ones. Of failures there is such a
-       list of their own (migration 0008).
-each   where one column decides (client key, credential or series): ask its index for the nearest of
-       each accepted value, if there are many after a walk, and in spans of time that grow until the
-       page is full
-days   where several columns decide: ask a daily rollup on which days there are such events, and
-       intersect the indexes there. So what is rare is found without looking at what it is rare
-       among.
+       read the next WALK events in order and keep the accepted ones. Failures have such an index of
+       their own (migration 0008).
+each   where one column decides (client key, credential or series): read from its index the nearest
+       of each accepted value, if there are many after a walk, and in spans of time that grow until
+       the page is full
+days   where several columns decide: a daily rollup shows on which days there are such events, and
+       the indexes are intersected there. So rare events are found without reading all the others.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 from usage.events.days import COLUMNS, Day, days_of_next, stretches
 from usage.events.fields import JOINS, fields_for, select_list
-from usage.events.query import Cursor, EventQuestion
+from usage.events.query import Cursor, EventQuery
 from usage.history.dimensions import Dimension
 from usage.history.snapshot import Row, rows
 from usage.history.windows import Interval
@@ -78,7 +77,7 @@ class Span(Interval):
 class Search:
     """Finds the next events of a question in one direction."""
 
-    question: EventQuestion
+    question: EventQuery
     is_newer: bool
 
     def rows(self, cursor: Cursor | None, count: int) -> list[Row]:
@@ -269,9 +268,13 @@ class Search:
         start, end, length = span.start, span.end, _FIRST_PART
         while start < end:
             if self.is_newer:
-                yield replace(span, start=start, end=(start := min(start + length, end)))
+                edge = min(start + length, end)
+                yield replace(span, start=start, end=edge)
+                start = edge
             else:
-                yield replace(span, end=end, start=(end := max(end - length, start)))
+                edge = max(end - length, start)
+                yield replace(span, start=edge, end=end)
+                end = edge
             length *= _GROWTH
 
     @property

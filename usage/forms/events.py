@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from usage.events.export import Format
 from usage.events.pages import LARGEST_PAGE
-from usage.events.query import Cursor, EventQuestion
+from usage.events.query import Cursor, EventQuery
 from usage.forms.windows import EARLIEST_DAY, FilteredForm
 from usage.history.scope import Scope
 
@@ -70,14 +70,14 @@ class EventForm(PagedFields, FilteredForm):
             self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
         return super().clean()
 
-    def question(self) -> EventQuestion:
+    def question(self) -> EventQuery:
         """The question of a valid form."""
         return event_query(self)
 
 
-def event_query(form: FilteredForm) -> EventQuestion:
+def event_query(form: FilteredForm) -> EventQuery:
     window = form.window()
-    return EventQuestion(
+    return EventQuery(
         window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", "")
     )
 

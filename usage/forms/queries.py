@@ -16,7 +16,7 @@ from usage.forms.windows import EARLIEST_DAY, LATEST_DAY, DayField, FilteredForm
 from usage.history.dimensions import Dimension
 from usage.history.measures import DURATIONS
 from usage.history.scope import Scope
-from usage.history.summaries import ORDERS, Asked
+from usage.history.summaries import ORDERS, SummaryQuery
 from usage.history.windows import Bucket, Period, fitting_bucket, midnight
 
 DEFAULT_DAYS = 7
@@ -44,7 +44,7 @@ class MomentField(DayField):
         return instant
 
 
-class QuestionForm(FilteredForm):
+class QueryForm(FilteredForm):
     """A period (by default the last seven days), filters, groups and how finely: what summary,
     series and breakdown are asked."""
 
@@ -165,10 +165,10 @@ class QuestionForm(FilteredForm):
         texts: list[str] = self.data.getlist(name)  # type: ignore[attr-defined]
         return texts
 
-    def asked(self) -> Asked:
+    def asked(self) -> SummaryQuery:
         """What a valid form asks."""
         c = self.cleaned_data
-        return Asked(
+        return SummaryQuery(
             c["period"],
             self.scope,
             self.filters,

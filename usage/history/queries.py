@@ -41,7 +41,7 @@ _TOLD = {
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """What is asked: intervals that follow one another, whose usage, restricted by filters and told
     apart by groups."""
 

@@ -11,7 +11,7 @@ from monitoring.api.instants import iso
 from usage.history.dimensions import Dimension, Filters
 from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, NOTHING, added, counted, duration
-from usage.history.queries import Bins, Question
+from usage.history.queries import Bins, Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant
 from usage.history.windows import Bucket, Interval, Period
@@ -28,7 +28,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class SummaryQuery:
     """What all three are asked: when, whose, which; and how finely."""
 
     period: Period
@@ -46,14 +46,12 @@ class Asked:
         """The buckets of the period."""
         return list(self.bucket.cut(self.period))
 
-    def question(
-        self, intervals: Sequence[Interval], groups: tuple[Dimension, ...] = ()
-    ) -> Question:
+    def question(self, intervals: Sequence[Interval], groups: tuple[Dimension, ...] = ()) -> Query:
         """The question for some intervals."""
-        return Question(intervals, self.scope, self.filters, groups)
+        return Query(intervals, self.scope, self.filters, groups)
 
 
-def summary(asked: Asked) -> Row:
+def summary(asked: SummaryQuery) -> Row:
     """Totals of a period with percentiles, the same by bucket, and the totals of the period before
     if wanted."""
     with one_instant():
@@ -73,7 +71,7 @@ def summary(asked: Asked) -> Row:
     return _body(asked, data)
 
 
-def _previous(asked: Asked) -> Row:
+def _previous(asked: SummaryQuery) -> Row:
     period = asked.period.previous
     return {
         "period": _told(period),
@@ -81,14 +79,14 @@ def _previous(asked: Asked) -> Row:
     }
 
 
-def _totals(asked: Asked, period: Period, row: Row) -> Row:
+def _totals(asked: SummaryQuery, period: Period, row: Row) -> Row:
     bins = asked.question([period]).percentiles(DURATIONS).get((0, 1), {})
     return counted(row) | {
         measure: duration(row, measure, bins.get(measure, {})) for measure in DURATIONS
     }
 
 
-def series(asked: Asked) -> Row:
+def series(asked: SummaryQuery) -> Row:
     """Measures by bucket for the largest groups of the period, and for all others together."""
     with one_instant():
         buckets = asked.buckets
@@ -118,7 +116,7 @@ def series(asked: Asked) -> Row:
     return _body(asked, data)
 
 
-def breakdown(asked: Asked) -> Row:
+def breakdown(asked: SummaryQuery) -> Row:
     """Measures of the largest groups of a period, of all others together, and of everything."""
     with one_instant():
         question = asked.question([asked.period], asked.groups)
@@ -146,7 +144,7 @@ def breakdown(asked: Asked) -> Row:
     return _body(asked, data)
 
 
-def _body(asked: Asked, data: Row) -> Row:
+def _body(asked: SummaryQuery, data: Row) -> Row:
     filters: dict[str, list[str]] = {}
     for name, value in asked.filters.query:
         filters.setdefault(name, []).append(value)
@@ -161,7 +159,7 @@ def _starts(buckets: list[Interval]) -> list[str]:
     return [iso(bucket.start, "auto") for bucket in buckets]
 
 
-def _bins(asked: Asked, question: Question, found: list[Row]) -> BinsOf:
+def _bins(asked: SummaryQuery, question: Query, found: list[Row]) -> BinsOf:
     """Bins by interval and rank, of each measure whose percentiles are wanted under its name."""
     names = [f"group_{n + 1}" for n in range(len(asked.groups) or 1)]
     shown = {
@@ -174,7 +172,7 @@ def _bins(asked: Asked, question: Question, found: list[Row]) -> BinsOf:
     )
 
 
-def _names(asked: Asked, found: list[Row]) -> dict[int, Row]:
+def _names(asked: SummaryQuery, found: list[Row]) -> dict[int, Row]:
     """What each shown rank is: for every dimension the value that a filter wants and the label that
     people know."""
     ranks = {row["rank"]: row for row in found if row["rank"] <= asked.top}

@@ -1,9 +1,9 @@
 """Deciding what an event belongs to: its series, its client key and its credential, found or made.
 
-A client key is known by an HMAC-SHA256 under `USAGE_HASH_KEY`; who owns it is asked when history is
-read, so that naming an owner later also names him for the past. An unknown key is a new, unowned
-row: nothing is ever booked on someone else. Rows are made outside the ingest transaction: a row
-without events does no harm, a remembered id that was rolled back would.
+A client key is known by an HMAC-SHA256 under `USAGE_HASH_KEY`; its owner is looked up when history
+is read, so that an owner assigned later owns the past usage as well. An unknown key is a new,
+unowned row: nothing is ever attributed to another. Rows are made outside the ingest transaction: a
+row without events does no harm, a cached id that was rolled back would.
 """
 
 import hashlib
@@ -45,8 +45,8 @@ _NARROW: dict[str, tuple[UsageSeries.Level, tuple[str, ...]]] = {
     "by_upstream_id": (Level.UPSTREAM, ()),
 }
 _VISIBLE_SOURCES = ("oauth", "unknown")
-# Beyond so many, all is forgotten and learnt again: what clients invent must not fill the memory.
-MOST_REMEMBERED = 20_000
+# Beyond so many, the caches are emptied: what clients invent must not fill the memory.
+MOST_CACHED = 20_000
 
 
 def credential_label(signature: Signature) -> str:
@@ -77,8 +77,7 @@ def _make(rows: Sequence[Model]) -> None:
 
 
 class Attribution:
-    """Finds what entries of one upstream belong to, remembering what it has seen; used by one
-    thread."""
+    """Finds what entries of one upstream belong to, and caches it; used by one thread."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -90,15 +89,15 @@ class Attribution:
     def attribute(self, entries: Collection[Entry]) -> list[Belongs]:
         """What each entry belongs to, in order, making rows that do not exist yet."""
         if unknown := {entry.signature for entry in entries if entry.signature not in self._known}:
-            if len(self._known) > MOST_REMEMBERED:
+            if len(self._known) > MOST_CACHED:
                 self._forget()
                 unknown = {entry.signature for entry in entries}
             self._learn(unknown)
         return [self._known[entry.signature] for entry in entries]
 
     def _forget(self) -> None:
-        for remembered in (self._client_keys, self._credentials, self._series, self._known):
-            remembered.clear()
+        for cache in (self._client_keys, self._credentials, self._series, self._known):
+            cache.clear()
 
     def _learn(self, unknown: set[Signature]) -> None:
         self._learn_client_keys({signature.api_key.strip() for signature in unknown} - {""})

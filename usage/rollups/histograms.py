@@ -38,16 +38,3 @@ def percentile_bins(
     ordered = sorted(zip(bins, counts, strict=True))
     seen = list(accumulate(count for _, count in ordered))
     return [ordered[bisect_left(seen, -(-seen[-1] * percent // 100))][0] for percent in percents]
-
-
-def percentile(histogram: Iterable[tuple[int, int]], percent: float, largest: int) -> int:
-    """The nearest-rank percentile of ascending `(bin, count)` pairs in whole ms, never above
-    `largest`; 0 when empty."""
-    pairs = list(histogram)
-    rank = math.ceil(sum(count for _, count in pairs) * percent / 100)
-    seen = 0
-    for bin_number, count in pairs:
-        seen += count
-        if seen >= rank:
-            return min(round(duration_of(bin_number)), largest)
-    return 0

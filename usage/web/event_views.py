@@ -14,7 +14,6 @@ from monitoring.web.regions import asks_for_region
 from usage.collector.status import collector_status
 from usage.events.details import find_event
 from usage.events.pages import page_of_events
-from usage.history.freshness import freshness
 from usage.history.replica import read
 from usage.history.scope import Scope
 from usage.web.filter_bar import filter_bar
@@ -30,7 +29,12 @@ def events(request: HttpRequest) -> HttpResponse:
     """A page of events with the filter bar, or the polled region when htmx asks."""
     form = EventListForm(request.GET, scope=Scope.of(request.user))
     is_region = asks_for_region(request)
-    context: dict[str, Any] = {"form": form, "data": None, "findings": [], "sizes": PAGE_SIZES}
+    context: dict[str, Any] = {
+        "form": form,
+        "as_of": None,
+        "findings": [],
+        "sizes": PAGE_SIZES,
+    }
     if not form.is_valid():
         return render(
             request, "usage/events_page.html", context | filter_bar(request, form), status=400
@@ -39,7 +43,8 @@ def events(request: HttpRequest) -> HttpResponse:
     cursor, size = form.cleaned_data["cursor"], form.cleaned_data["limit"]
     page, where = read(lambda: page_of_events(form.question(), cursor, size))
     context |= {
-        "data": freshness(where.as_of) | {"collectorStatus": collector_status()},
+        "as_of": where.as_of,
+        "collector": collector_status(),
         "window": window,
         "page": page,
         "cursor": cursor,

@@ -8,13 +8,13 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 from usage.forms.events import PagedFields, event_query
 from usage.forms.windows import FilteredForm
 from usage.history.dimensions import Dimension, InvalidQuery
 from usage.history.scope import Scope
 from usage.history.windows import Bucket, fitting_bucket
-from usage.web.page_queries import PageQuestion
+from usage.web.page_queries import PageQuery
 
 RANGES = (
     ("today", "Today"),
@@ -72,7 +72,7 @@ class HistoryForm(FilteredForm):
 class EventListForm(PagedFields, HistoryForm):
     """The events page: the filter bar, and a page of the list."""
 
-    def question(self) -> EventQuestion:
+    def question(self) -> EventQuery:
         """The question of a valid form."""
         return event_query(self)
 
@@ -117,14 +117,14 @@ class UsageForm(HistoryForm):
         for name, text in wrong.fields.items():
             self.add_error(name, text)
 
-    def page_question(self) -> PageQuestion:
+    def page_query(self) -> PageQuery:
         """The question of a valid form."""
         c = self.cleaned_data
         groups = dict.fromkeys(
             Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name
         )
-        return PageQuestion(self.window(), self.scope, self.filters, c["bucket"], tuple(groups))
+        return PageQuery(self.window(), self.scope, self.filters, c["bucket"], tuple(groups))
 
-    def event_question(self) -> EventQuestion:
+    def event_query(self) -> EventQuery:
         """The events of the window."""
         return event_query(self)

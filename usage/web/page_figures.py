@@ -19,7 +19,7 @@ from usage.web.charts import (
     line_chart,
     sparkline,
 )
-from usage.web.page_queries import PageQuestion
+from usage.web.page_queries import PageQuery
 
 Pairs = list[tuple[str, str]]
 _KINDS = (
@@ -44,7 +44,7 @@ def change(now: float | None, before: float | None) -> float | None:
 
 
 def page_figures(
-    question: PageQuestion, data: dict[str, Any], asked: Pairs, now: datetime
+    question: PageQuery, data: dict[str, Any], asked: Pairs, now: datetime
 ) -> dict[str, Any]:
     """The context of the page beside its data; `asked` is the query string that led here."""
     links = _Links(question, asked)
@@ -91,7 +91,7 @@ def page_figures(
 class _Links:
     """Where things on the page lead: the page narrowed to them, and the events behind them."""
 
-    def __init__(self, question: PageQuestion, asked: Pairs) -> None:
+    def __init__(self, question: PageQuery, asked: Pairs) -> None:
         self._asked, self._zone = asked, question.window.zone
 
     def narrowed(self, filters: Pairs) -> str:
@@ -125,7 +125,7 @@ class _Links:
         return [pair for pair in self._asked if pair[0] not in named]
 
 
-def _slot(interval: Interval, question: PageQuestion, links: _Links, now: datetime) -> Slot:
+def _slot(interval: Interval, question: PageQuery, links: _Links, now: datetime) -> Slot:
     start, bucket = interval.start.astimezone(question.window.zone), question.bucket
     is_unfinished = interval.start <= now < interval.end
     name = start.strftime(
@@ -138,7 +138,7 @@ def _slot(interval: Interval, question: PageQuestion, links: _Links, now: dateti
     )
 
 
-def _label(start: datetime, is_unfinished: bool, question: PageQuestion) -> str:
+def _label(start: datetime, is_unfinished: bool, question: PageQuery) -> str:
     if question.bucket is Bucket.MONTH:
         return start.strftime("%Y-%m")
     if question.bucket is not Bucket.HOUR:

@@ -6,11 +6,11 @@ from typing import Any
 
 from usage.history.dimensions import Dimension, Filters
 from usage.history.measures import DURATIONS, added, counted
-from usage.history.queries import Question
+from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
 from usage.history.source_sql import COUNTS
-from usage.history.summaries import Asked, breakdown, series, summary
+from usage.history.summaries import SummaryQuery, breakdown, series, summary
 from usage.history.windows import Bucket, Interval, Window
 
 ROWS_SHOWN = 50
@@ -18,7 +18,7 @@ _QUARTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class PageQuestion:
+class PageQuery:
     """The window and filters of the page, how finely its charts are cut, and what its first table
     is broken down by."""
 
@@ -48,10 +48,10 @@ class PageQuestion:
         )
 
 
-def page_data(question: PageQuestion, now: datetime) -> dict[str, Any]:
+def page_data(question: PageQuery, now: datetime) -> dict[str, Any]:
     """Everything that the page shows of rollups, as of one instant. Raises InvalidQuery where it
     would need pruned events."""
-    asked = Asked(
+    asked = SummaryQuery(
         question.window.period, question.scope, question.filters, question.bucket, top=ROWS_SHOWN
     )
     with one_instant():
@@ -69,7 +69,7 @@ def page_data(question: PageQuestion, now: datetime) -> dict[str, Any]:
         }
 
 
-def _before(question: PageQuestion, now: datetime) -> dict[str, Any]:
+def _before(question: PageQuery, now: datetime) -> dict[str, Any]:
     return counted(
-        added(Question([question.before(now)], question.scope, question.filters).sums(COUNTS))
+        added(Query([question.before(now)], question.scope, question.filters).sums(COUNTS))
     )

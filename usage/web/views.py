@@ -13,10 +13,10 @@ from monitoring.health import findings, troubles
 from monitoring.web.regions import asks_for_region
 from usage.collector.status import collector_status
 from usage.events.pages import page_of_events
-from usage.history.answer_cache import remembered
 from usage.history.dimensions import InvalidQuery
-from usage.history.freshness import asks_afresh, freshness
+from usage.history.freshness import wants_fresh
 from usage.history.replica import read
+from usage.history.result_cache import cached
 from usage.history.scope import Scope
 from usage.web.filter_bar import asked_pairs, filter_bar
 from usage.web.forms import UsageForm
@@ -36,6 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "data": None,
+        "as_of": None,
         "findings": troubles(findings()) if request.user.is_staff else [],
     }
     if form.is_valid():
@@ -53,19 +54,21 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
-    question, now = form.page_question(), timezone.now()
-    answer = remembered(
+    question, now = form.page_query(), timezone.now()
+    result = cached(
         "page",
         question,
         question.scope,
         lambda: page_data(question, now),
-        afresh=asks_afresh(request),
+        fresh=wants_fresh(request),
     )
-    events, _ = read(lambda: page_of_events(form.event_question(), None, EVENTS_SHOWN).rows)
+    events, _ = read(lambda: page_of_events(form.event_query(), None, EVENTS_SHOWN).rows)
     return {
-        "data": answer.told | freshness(answer.as_of) | {"collectorStatus": collector_status()},
+        "data": result.value,
+        "as_of": result.as_of,
+        "collector": collector_status(),
         "window": question.window,
         "question": question,
         "events": events,
-        **page_figures(question, answer.told, asked_pairs(request), now),
+        **page_figures(question, result.value, asked_pairs(request), now),
     }

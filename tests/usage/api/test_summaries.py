@@ -8,7 +8,7 @@ from django.db import connection
 from providers.models import ClientKey
 from tests.factories import make_event, make_upstream, make_user, store
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
-from usage.history.queries import Question
+from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.windows import Interval
 from usage.models import PrunedMonth, RollupCalendar
@@ -235,7 +235,7 @@ def test_rollups_answer_as_before_when_events_were_pruned(owner):
         for day in (19, 20)
     ]
     questions = [
-        Question(days, EVERYTHING, groups=(one, other))
+        Query(days, EVERYTHING, groups=(one, other))
         for one in Dimension
         for other in Dimension
         if one is not other
@@ -258,7 +258,7 @@ def test_what_only_pruned_events_could_answer_is_refused(owner, staff):
 def test_a_time_before_the_first_event_needs_no_events(owner):
     prune(date(2026, 11, 1))
     early = Interval(datetime(2026, 11, 1, 0, 7, tzinfo=UTC), datetime(2026, 11, 18, tzinfo=UTC))
-    assert Question([early], EVERYTHING, groups=(Dimension.CREDENTIAL,)).sums() == []
+    assert Query([early], EVERYTHING, groups=(Dimension.CREDENTIAL,)).sums() == []
     late = Interval(datetime(2026, 11, 20, 0, 7, tzinfo=UTC), datetime(2026, 11, 20, 9, tzinfo=UTC))
     with pytest.raises(InvalidQuery):
-        Question([late], EVERYTHING, Filters({Dimension.CREDENTIAL: (1,)})).sums()
+        Query([late], EVERYTHING, Filters({Dimension.CREDENTIAL: (1,)})).sums()

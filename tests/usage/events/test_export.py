@@ -16,7 +16,7 @@ from tests.factories import make_client_key, make_event, make_upstream, make_use
 from tests.processes import eventually
 from tests.web_server import web_server
 from usage.events.export import MOST_AT_ONCE, Format, export
-from usage.events.query import EventQuestion
+from usage.events.query import EventQuery
 from usage.history.dimensions import Filters
 from usage.history.scope import Scope
 from usage.models import UsageEvent
@@ -193,7 +193,7 @@ def test_a_broken_export_looks_broken_and_a_left_one_ends(http):
 @pytest.mark.django_db(transaction=True)
 def test_abandoned_export_gives_back_its_slot():
     many_events()
-    asked = EventQuestion(
+    asked = EventQuery(
         datetime.now(UTC) - timedelta(days=1),
         datetime.now(UTC),
         Scope(None, sees_everything=True),

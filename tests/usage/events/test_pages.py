@@ -13,7 +13,7 @@ from providers.models import ClientKey, Credential
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.events import search as event_search
 from usage.events.pages import page_of_events
-from usage.events.query import Cursor, EventQuestion
+from usage.events.query import Cursor, EventQuery
 from usage.history.dimensions import Filters
 from usage.history.scope import Scope
 from usage.models import UsageEvent
@@ -42,7 +42,7 @@ FILTERS = (
 
 
 def question(query="", scope=EVERYTHING, **fields):
-    return EventQuestion(START, END, scope, Filters.from_query(QueryDict(query)), **fields)
+    return EventQuery(START, END, scope, Filters.from_query(QueryDict(query)), **fields)
 
 
 def pages(asked, size, cursor=None, direction="next"):

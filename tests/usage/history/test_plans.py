@@ -14,11 +14,11 @@ from providers.models import ClientKey, Credential
 from tests.factories import make_event, make_upstream, store
 from usage.api.history_body import history
 from usage.events.pages import page_of_events
-from usage.events.query import Cursor, EventQuestion
+from usage.events.query import Cursor, EventQuery
 from usage.history.dimensions import Dimension, Filters
 from usage.history.planner import EVENTS, SOURCES, plan
 from usage.history.scope import Scope
-from usage.history.summaries import Asked, breakdown, series, summary
+from usage.history.summaries import SummaryQuery, breakdown, series, summary
 from usage.history.windows import Bucket, Interval, Period, Window
 from usage.reference.dataset import SEED
 from usage.reference.instants import Shape
@@ -26,8 +26,8 @@ from usage.reference.seeding import seed, seeded_upstream
 
 EVERYTHING = Scope(None, sees_everything=True)
 WINDOW = Window(date(2026, 10, 22), date(2026, 11, 20), ZoneInfo("UTC"))
-ASKED = Asked(WINDOW.period, EVERYTHING)
-IN_KOLKATA = Asked(
+ASKED = SummaryQuery(WINDOW.period, EVERYTHING)
+IN_KOLKATA = SummaryQuery(
     Window(WINDOW.first, WINDOW.last, ZoneInfo("Asia/Kolkata")).period,
     EVERYTHING,
     groups=(Dimension.KEY,),
@@ -38,10 +38,10 @@ HOT = {
     "history of one user": lambda: history(WINDOW, Scope(1, sees_everything=False)),
     "summary": lambda: summary(ASKED),
     "summary of a key": lambda: summary(
-        Asked(WINDOW.period, EVERYTHING, Filters({Dimension.KEY: (1,)}))
+        SummaryQuery(WINDOW.period, EVERYTHING, Filters({Dimension.KEY: (1,)}))
     ),
     "percentiles by model": lambda: breakdown(
-        Asked(WINDOW.period, EVERYTHING, groups=(Dimension.MODEL,), percentiles=("latency",))
+        SummaryQuery(WINDOW.period, EVERYTHING, groups=(Dimension.MODEL,), percentiles=("latency",))
     ),
     "half hours of events": lambda: series(IN_KOLKATA),
 }
@@ -83,12 +83,12 @@ def pages_of_events(key: int, credential: int) -> dict[str, Callable[[], object]
         f"credential={credential}&model=model-03",
     )
     questions = {
-        query: EventQuestion(
+        query: EventQuery(
             WINDOW.start, WINDOW.end, EVERYTHING, Filters.from_query(QueryDict(query))
         )
         for query in filters
     }
-    questions["of one user"] = EventQuestion(
+    questions["of one user"] = EventQuery(
         WINDOW.start, WINDOW.end, Scope(1, sees_everything=False), Filters()
     )
     middle = Cursor(WINDOW.start + timedelta(days=20), 1)

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
-from usage.history.answer_cache import remembered
+from usage.history.result_cache import cached
 from usage.history.scope import Scope
 from usage.models import CollectorRun
 
@@ -17,7 +17,7 @@ EVERYTHING = Scope(1, sees_everything=True)
 HISTORY = "/api/usage/history?from=2026-11-18&to=2026-11-20"
 
 
-class Asked:
+class Reader:
     """Counts how often it is asked."""
 
     def __init__(self) -> None:
@@ -30,8 +30,8 @@ class Asked:
 
 @pytest.mark.django_db
 def test_equal_question_is_told_what_is_known():
-    asked = Asked()
-    first, second = (remembered("summary", ("2026", "UTC"), EVERYTHING, asked) for _ in range(2))
+    asked = Reader()
+    first, second = (cached("summary", ("2026", "UTC"), EVERYTHING, asked) for _ in range(2))
     assert first == second
     assert asked.times == 1
 
@@ -47,41 +47,41 @@ def test_equal_question_is_told_what_is_known():
     ],
 )
 def test_another_question_or_scope_is_asked_anew(name, question, scope):
-    asked = Asked()
-    remembered("summary", "q", EVERYTHING, asked)
-    assert remembered(name, question, scope, asked).told == 2
+    asked = Reader()
+    cached("summary", "q", EVERYTHING, asked)
+    assert cached(name, question, scope, asked).value == 2
 
 
 @pytest.mark.django_db
 def test_administrators_share_what_is_known():
-    asked = Asked()
-    remembered("summary", "q", EVERYTHING, asked)
-    assert remembered("summary", "q", Scope(2, sees_everything=True), asked).told == 1
+    asked = Reader()
+    cached("summary", "q", EVERYTHING, asked)
+    assert cached("summary", "q", Scope(2, sees_everything=True), asked).value == 1
 
 
 @pytest.mark.django_db
 def test_new_event_is_seen_at_once():
-    asked = Asked()
-    remembered("summary", "q", EVERYTHING, asked)
+    asked = Reader()
+    cached("summary", "q", EVERYTHING, asked)
     store(make_upstream(), make_event())
-    assert remembered("summary", "q", EVERYTHING, asked).told == 2
+    assert cached("summary", "q", EVERYTHING, asked).value == 2
 
 
 @pytest.mark.django_db
 def test_nothing_is_told_longer_than_said(settings, monkeypatch):
-    asked, times = Asked(), []
+    asked, times = Reader(), []
     monkeypatch.setattr(cache, "set", lambda key, value, timeout: times.append(timeout))
     settings.HISTORY_CACHE_SECONDS = 7
-    remembered("summary", "q", EVERYTHING, asked)
+    cached("summary", "q", EVERYTHING, asked)
     assert times == [7]
 
 
 @pytest.mark.django_db
 def test_asking_afresh_is_answered_by_the_database_and_remembered():
-    asked = Asked()
-    remembered("summary", "q", EVERYTHING, asked)
-    assert remembered("summary", "q", EVERYTHING, asked, afresh=True).told == 2
-    assert remembered("summary", "q", EVERYTHING, asked).told == 2
+    asked = Reader()
+    cached("summary", "q", EVERYTHING, asked)
+    assert cached("summary", "q", EVERYTHING, asked, fresh=True).value == 2
+    assert cached("summary", "q", EVERYTHING, asked).value == 2
 
 
 @pytest.mark.django_db
@@ -91,8 +91,8 @@ def test_unreachable_cache_is_no_cache(monkeypatch):
 
     monkeypatch.setattr(cache, "get", fail)
     monkeypatch.setattr(cache, "set", fail)
-    asked = Asked()
-    assert [remembered("summary", "q", EVERYTHING, asked).told for _ in range(2)] == [1, 2]
+    asked = Reader()
+    assert [cached("summary", "q", EVERYTHING, asked).value for _ in range(2)] == [1, 2]
 
 
 @pytest.mark.django_db
@@ -106,13 +106,13 @@ def test_answer_is_remembered_in_the_database_too(settings):
     from usage.apps import make_cache_table
 
     make_cache_table(using="default")
-    asked = Asked()
-    first, second = (remembered("summary", "q", EVERYTHING, asked) for _ in range(2))
+    asked = Reader()
+    first, second = (cached("summary", "q", EVERYTHING, asked) for _ in range(2))
     assert first == second
     assert asked.times == 1
 
 
-class Slow(Asked):
+class Slow(Reader):
     """Answers once everybody has come to ask."""
 
     def __init__(self, everybody: int) -> None:
@@ -129,14 +129,14 @@ class Slow(Asked):
 
 @pytest.mark.django_db(transaction=True)
 def test_question_in_flight_is_asked_once_across_threads(settings):
-    from usage.history import answer_cache as module
+    from usage.history import result_cache as module
 
     settings.HISTORY_CACHE_SECONDS = 0  # so that only the flight can answer
     slow = Slow(8)
 
     def ask(_):
         try:
-            return remembered("summary", "q", EVERYTHING, slow).told
+            return cached("summary", "q", EVERYTHING, slow).value
         finally:
             connection.close()
 
@@ -160,12 +160,12 @@ def wait_until(condition):
 
 @pytest.mark.django_db
 def test_failed_question_leaves_no_flight_behind():
-    from usage.history import answer_cache as module
+    from usage.history import result_cache as module
 
     with pytest.raises(ZeroDivisionError):
-        remembered("summary", "q", EVERYTHING, lambda: 1 // 0)
+        cached("summary", "q", EVERYTHING, lambda: 1 // 0)
     assert module._flights == {}
-    assert remembered("summary", "q", EVERYTHING, lambda: "well").told == "well"
+    assert cached("summary", "q", EVERYTHING, lambda: "well").value == "well"
 
 
 @pytest.mark.django_db
@@ -205,8 +205,8 @@ def test_new_installation_can_be_read_before_anything_is_written(client, address
 def test_only_staff_may_ask_afresh(client, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "usage.api.conditional.remembered",
-        lambda *args, afresh: seen.append(afresh) or remembered(*args, afresh=afresh),
+        "usage.api.conditional.cached",
+        lambda *args, fresh: seen.append(fresh) or cached(*args, fresh=fresh),
     )
     owner = make_user()
     make_client_key(make_upstream(), "sk-mine-0001", owner=owner)

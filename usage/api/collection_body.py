@@ -1,0 +1,72 @@
+"""The body of `GET /api/usage/collection-status`, and the parts of it that other bodies share."""
+
+from datetime import datetime
+from typing import Any
+
+from management_proxy.models import Upstream
+from usage.collector.status import CollectorStatus, collection_status
+from usage.completeness.report import Completeness, completeness, incomplete
+from usage.models.completeness import CompletenessInterval
+
+
+def collection_body() -> dict[str, Any]:
+    """Whether collection works, and since when."""
+    status = collection_status()
+    return {
+        "success": True,
+        "lastCollectedAt": _iso(status.last_collected_at),
+        "lastStatus": status.last_status,
+        "errorMessage": status.error or None,
+        "recordsStored": status.records_stored,
+        "isHealthy": status.is_healthy,
+        "consecutiveFailures": status.consecutive_failures,
+        "runId": str(status.run_id) if status.run_id else None,
+        "isRunning": status.is_running,
+    }
+
+
+def collector_body(status: CollectorStatus) -> dict[str, str]:
+    """The `collectorStatus` of the history contract."""
+    return {
+        "lastCollectedAt": _iso(status.last_collected_at) or "",
+        "lastStatus": status.last_status,
+    }
+
+
+def completeness_body() -> list[dict[str, Any]]:
+    """Of each upstream: sums, share, and the intervals that lack something."""
+    intervals = incomplete()
+    return [
+        _upstream(completeness(u), [i for i in intervals if i.upstream == u])
+        for u in Upstream.objects.all()
+    ]
+
+
+def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> dict[str, Any]:
+    return {
+        "upstream": measured.upstream,
+        "counted": measured.counted,
+        "stored": measured.stored,
+        "lost": measured.lost,
+        "collectedShare": round(measured.share, 6) if measured.share is not None else None,
+        "measuredSince": _iso(measured.measured_since),
+        "measuredUntil": _iso(measured.measured_until),
+        "intervals": [_interval(interval) for interval in intervals],
+    }
+
+
+def _interval(interval: CompletenessInterval) -> dict[str, Any]:
+    return {
+        "from": interval.started_at.isoformat(),
+        "to": interval.ended_at.isoformat(),
+        "counted": interval.counted,
+        "stored": interval.stored,
+        "missing": interval.missing,
+        "isLoss": interval.is_loss,
+        "cause": interval.cause,
+        "detail": interval.detail,
+    }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None

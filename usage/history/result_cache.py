@@ -1,0 +1,119 @@
+"""Results of queries about usage, cached for seconds and read once.
+
+    query --in the cache?--> yes: that result
+           |  no
+           +--in flight in this process?--> yes: wait for that one
+                |  no
+                +--> read the database, cache the result
+
+Invariants
+* A result is cached under the query, whose usage may be seen, and the data version: the number of
+  the newest event. Data that are committed after the read began belong to another version, unless
+  their event number was already drawn; then, and for what has no event (a key gets an owner, a
+  rollup is rebuilt), the result is cached for HISTORY_CACHE_SECONDS at most.
+* A request for a fresh result gets neither a cached one nor that of a read in flight; its own is
+  cached.
+* A cache that cannot be reached is no cache: the database is read. Several processes read the same
+  once each, at most.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from django.conf import settings
+from django.core.cache import cache
+
+from monitoring.rows import rows
+from usage.history.replica import read
+from usage.history.scope import Scope
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_flights: dict[str, "Future[Result[Any]]"] = {}
+_flights_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Result(Generic[T]):
+    """What was read, and the instant up to which it is complete."""
+
+    value: T
+    as_of: datetime
+
+
+def cached(
+    name: str, query: object, scope: Scope, compute: Callable[[], T], *, fresh: bool = False
+) -> Result[T]:
+    """The result of a query of this name, whose `repr` identifies it; `compute` reads it, maybe from
+    the replica, unless it is cached. With `fresh` it is always read."""
+
+    def read_and_keep() -> Result[T]:
+        value, where = read(compute)
+        result = Result(value, where.as_of)
+        _keep(key, result)
+        return result
+
+    key = _key(name, query, scope)
+    if fresh:
+        return read_and_keep()
+    known: Result[T] | None = _kept(key)
+    return known or _once(key, read_and_keep)
+
+
+def data_version() -> int:
+    """A number that grows with every stored event."""
+    return int(
+        rows(
+            "/* usage.history.result_cache */ SELECT last_value + is_called::int FROM"
+            " usage_event_id_seq",
+            [],
+        )[0][0]
+    )
+
+
+def _key(name: str, query: object, scope: Scope) -> str:
+    seen_by = "everything" if scope.sees_everything else scope.owner_id
+    text = repr((name, query, seen_by, data_version()))
+    return f"usage:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _once(key: str, compute: Callable[[], Result[T]]) -> Result[T]:
+    with _flights_lock:
+        flight = _flights.get(key)
+        if is_first := flight is None:
+            flight = _flights[key] = Future()
+    if not is_first:
+        return flight.result()
+    try:
+        result = compute()
+    except BaseException as error:
+        flight.set_exception(error)
+        raise
+    else:
+        flight.set_result(result)
+        return result
+    finally:
+        with _flights_lock:
+            del _flights[key]
+
+
+def _kept(key: str) -> Any:
+    try:
+        return cache.get(key)
+    except Exception as error:  # every backend has its own
+        logger.warning("The cache cannot be read", extra={"error": type(error).__name__})
+        return None
+
+
+def _keep(key: str, result: Result[Any]) -> None:
+    try:
+        cache.set(key, result, settings.HISTORY_CACHE_SECONDS)
+    except Exception as error:  # every backend has its own
+        logger.warning("The cache cannot be written", extra={"error": type(error).__name__})
