@@ -9,8 +9,8 @@
 A pass belongs to a collector run: it holds the collect lease, so that nothing of this upstream is
 being stored meanwhile, and it comes after the queue was drained. Arrivals are counted by event id,
 each event once. Whatever arrives later still (a spool found after days, a replayed dead letter) is
-counted into the interval that it ended in. When an attempt ended is told by its event on the
-upstream's clock and brought to ours.
+counted into the interval that it ended in. When an attempt ended is known from its event, on the
+upstream's clock, and converted to ours.
 """
 
 import logging
@@ -82,7 +82,7 @@ def _measure(
     read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
     taken_at = asked_at + (timezone.now() - asked_at) / 2
     with transaction.atomic():
-        # As the term is current, nobody has sampled since these were read.
+        # As the term is current, no other process has sampled since these were read.
         if fence(term):
             _take(upstream, read, taken_at, samples)
 

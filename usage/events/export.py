@@ -1,4 +1,4 @@
-"""Events of a question as CSV or JSON lines, of any number: PostgreSQL writes the lines, we pass
+"""Events of a query as CSV or JSON lines, of any number: PostgreSQL writes the lines, we pass
 them on as they come.
 
 States: slot taken -> lines flow -> end of the file, or the connection is cut.

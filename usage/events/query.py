@@ -1,4 +1,4 @@
-"""Which events are asked for, and places in their list: ordered by (timestamp, id), which never
+"""Which events are requested, and places in their list: ordered by (timestamp, id), which never
 changes for an event."""
 
 import base64

@@ -1,5 +1,5 @@
-"""What may be asked of summary, series and breakdown: period, filters, groups, order and fineness,
-each wrong one named."""
+"""What may be requested of summary, series and breakdown: period, filters, groups, order and bucket;
+errors name each wrong one."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -45,8 +45,8 @@ class MomentField(DayField):
 
 
 class QueryForm(FilteredForm):
-    """A period (by default the last seven days), filters, groups and how finely: what summary,
-    series and breakdown are asked."""
+    """A period (by default the last seven days), filters, groups and bucket: a query of
+    summary, series or breakdown."""
 
     bucket = forms.CharField(required=False)
     group_by = forms.CharField(required=False)
@@ -166,7 +166,7 @@ class QueryForm(FilteredForm):
         return texts
 
     def asked(self) -> SummaryQuery:
-        """What a valid form asks."""
+        """The query of a valid form."""
         c = self.cleaned_data
         return SummaryQuery(
             c["period"],

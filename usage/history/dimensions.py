@@ -1,5 +1,5 @@
-"""What history can be filtered and grouped by: a closed list of dimensions, and filters as they
-stand in a query string.
+"""What history can be filtered and grouped by: a closed list of dimensions, and filters as a
+query string contains them.
 
 A parameter may come several times and its values are alternatives; different parameters must all
 hold. The empty parameter is no filter, as HTML forms send it. `unattributed` stands for usage
@@ -25,8 +25,8 @@ Value = str | int | None
 
 
 class InvalidQuery(ValueError):
-    """A question that cannot be answered as asked; `fields` maps each parameter to what was
-    expected and what was got."""
+    """A query that cannot be processed; `fields` maps each parameter to what was expected and what
+    was got."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))

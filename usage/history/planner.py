@@ -1,4 +1,4 @@
-"""Choosing what answers a question exactly at the least cost: rollups where they fit, events for
+"""Choosing the sources of an exact result at the least cost: rollups where they fit, events for
 what is left.
 
     interval  |---------------------------------------------|
@@ -8,7 +8,7 @@ what is left.
                 both ends
     events    |-|                                     |-----|   and the events what no rollup has
 
-A rollup can answer if it has every dimension that the question filters or groups by. Where several
+A rollup can serve if it has every dimension that the query filters or groups by. Where several
 can, the one with the fewest rows per hour of traffic is read; a coarser one with more rows than a
 finer one is not worth it. The figures are of the field's reference dataset
 (usage/reference/dataset.py, 1,485 events an hour) and only their order matters.

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose usage may be seen: everybody's, or that of one user's own client keys."""
+    """Whose usage may be seen: that of all, or of one user's own client keys."""
 
     owner_id: int | None
     sees_everything: bool

@@ -1,4 +1,4 @@
-"""Time that history is asked for: whole days in a zone, or any half-open interval, cut into hours,
+"""Time that history covers: whole days in a zone, or any half-open interval, cut into hours,
 days, weeks or months."""
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the usage page asks: totals, the same by bucket, the time before, and two breakdowns."""
+"""What the usage page reads: totals, the same by bucket, the time before, and two breakdowns."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

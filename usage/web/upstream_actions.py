@@ -1,5 +1,5 @@
-"""What staff mend upstream from a finding: the statistics switch, and letting callers in again.
-Each act is audited."""
+"""What staff fix upstream from a finding: the statistics switch, and letting callers in again. Each
+act is audited."""
 
 from django.contrib.auth.models import User
 
@@ -13,7 +13,7 @@ from providers.errors import QueueFull
 from providers.funnel.writes import perform
 from providers.models import Intent
 
-# How long somebody who pressed the button waits.
+# How long the user who pressed the button waits.
 WAIT_SECONDS = 10.0
 
 
@@ -46,7 +46,7 @@ def switch_statistics_on(upstream: Upstream, actor: User) -> str:
 
 
 def let_callers_in(upstream: Upstream, actor: User) -> str:
-    """Open the access again and ask the upstream once whether the key is right now; what went
+    """Open the access again and check the key by one request; what went
     wrong, or nothing."""
     allow_access(upstream)
     trail.record(

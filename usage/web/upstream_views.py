@@ -1,4 +1,4 @@
-"""Buttons of findings that mend an upstream."""
+"""Buttons of findings that fix an upstream."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def statistics_on(request: HttpRequest, upstream_id: int) -> HttpResponse:
 @require_POST
 @staff_only
 def let_in(request: HttpRequest, upstream_id: int) -> HttpResponse:
-    """Let callers in again after the key was mended."""
+    """Let callers in again after the key was corrected."""
     return _act(
         request, upstream_id, let_callers_in, "The upstream accepts the key; collection goes on."
     )
