@@ -265,16 +265,15 @@ class Search:
 
     def _parts(self, span: Span) -> Iterator[Span]:
         """A span in the direction that is read, in parts each longer than the one before."""
-        start, end, length = span.start, span.end, _FIRST_PART
-        while start < end:
+        length = _FIRST_PART
+        while span.start < span.end:
             if self.is_newer:
-                edge = min(start + length, end)
-                yield replace(span, start=start, end=edge)
-                start = edge
+                edge = min(span.start + length, span.end)
+                part, span = replace(span, end=edge), replace(span, start=edge)
             else:
-                edge = max(end - length, start)
-                yield replace(span, start=edge, end=end)
-                end = edge
+                edge = max(span.end - length, span.start)
+                part, span = replace(span, start=edge), replace(span, end=edge)
+            yield part
             length *= _GROWTH
 
     @property
