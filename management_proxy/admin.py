@@ -11,12 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from management_proxy.client.client import release_of
+from management_proxy.client.responses import release_of
 from management_proxy.client.subscription import FIRST_WITH_PUSH
 from management_proxy.models import CollectionMode, PersonalToken, Upstream
-from management_proxy.proxy.limits import breaker_rows
-from management_proxy.tokens.tokens import revoke_token
-from management_proxy.upstreams.blocks import allow_access
+from management_proxy.proxy.limits import shared_breaker
+from management_proxy.tokens.actions import revoke_token
+from management_proxy.upstreams.access import allow_access
 from management_proxy.upstreams.removal import reasons_against, remove
 from monitoring.audit import trail
 from monitoring.web.read_only_admin import ReadOnlyAdmin
@@ -185,7 +185,7 @@ class UpstreamAdmin(admin.ModelAdmin):
         self._record(request, "upstream.callers_let_in", upstreams)
         for upstream in upstreams:
             allow_access(upstream)
-            breaker_rows.reset(upstream)
+            shared_breaker.reset(upstream)
         self.message_user(request, "Callers may try again.", messages.SUCCESS)
 
     def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:

@@ -9,9 +9,9 @@ class ManagementProxyConfig(AppConfig):
     name = "management_proxy"
 
     def ready(self) -> None:
-        from management_proxy.proxy.calls import on_finished
         from management_proxy.traffic import metrics
         from management_proxy.traffic import recording as traffic
+        from management_proxy.traffic.calls import on_finished
         from management_proxy.traffic.health import check_breakers, proxy_context
         from management_proxy.upstreams.observation import examine_all
         from monitoring import health

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from management_proxy.client.client import _shared_http
+from management_proxy.client.http import _shared_http
 from monitoring.refusal_counts import forget_refusals
 from tests.factories import Recording, recordings_in
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 from django.contrib.auth.models import User
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
-from management_proxy.upstreams.verification import digest_of
+from management_proxy.upstreams.key_verification import digest_of
 from providers.models import ClientKey
 from usage.ingest.attribution import Attribution, client_key_digest
 from usage.ingest.store import Ingested, ingest

@@ -4,13 +4,15 @@ exposed to callers as it is."""
 from collections.abc import Mapping
 from typing import Any
 
-from management_proxy.client.client import Limits, ManagementClient, json_object
 from management_proxy.client.errors import Unintelligible
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import MIB, Limits
+from management_proxy.client.responses import json_object
 
 # In a header's value the upstream replaces this by the credential's token.
 TOKEN = "$TOKEN$"  # noqa: S105
 # The upstream itself waits 60 s for the provider.
-CALL = Limits(read=70, total=75, answer_bytes=8 * 1024 * 1024)
+CALL = Limits.of(70, total=75, response_bytes=8 * MIB)
 
 
 def call_provider(

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
-from management_proxy.client.client import SMALL, WRITE, Limits, ManagementClient, json_object
 from management_proxy.client.errors import NotFound, Unintelligible
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
+from management_proxy.client.responses import json_object
 
-LISTING = Limits(read=30, total=30, answer_bytes=64 * 1024 * 1024)
-CONTENT = Limits(read=30, total=30, answer_bytes=8 * 1024 * 1024)
+LISTING = Limits.of(30, response_bytes=64 * MIB)
+CONTENT = Limits.of(30, response_bytes=8 * MIB)
 
 
 def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, Any]]:

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from management_proxy.client.client import (
-    CONFIGURATION,
-    SMALL,
-    WRITE,
-    ManagementClient,
-    json_object,
-)
 from management_proxy.client.errors import Unintelligible
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import CONFIGURATION, SMALL, WRITE
+from management_proxy.client.responses import json_object
 
 
 def read_configuration(client: ManagementClient) -> str:

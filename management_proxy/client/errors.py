@@ -1,19 +1,22 @@
 """What can go wrong between us and an upstream, by what the caller can do about it.
 
+One tree for every way to it: our own calls (httpx), proxied ones (httpcore) and the subscription
+(redis-py) translate their library's errors into it where they use the library.
+
 UpstreamError
- +- NotReached           the request never arrived: repeating is safe
- |   +- Blocked          we did not even try: the upstream refused our key, or banned us; an
-     operator or the time must act
- |   |   +- KeyRejected      401
- |   |   +- Banned           403 with a time
- +- Uncertain            the request was sent, the answer did not come whole: it may have taken
-                         effect
- |   +- AnswerTimeout
- |   +- AnswerTooLarge
- +- Refused              a complete answer that is not the wanted one
-     +- NotFound             404: route or thing missing, or management switched off
-     +- ServerFault          5xx
-     +- Unintelligible       the wanted status with a body that makes no sense
+ +- NotReached              nothing was sent: repeating is safe
+ |   +- ConnectTimeout          no connection within the limit
+ |   +- Blocked                 we did not even try: an operator or the time must act
+ |       +- KeyRejected             401
+ |       +- Banned                  403 with a time
+ +- Uncertain               sent, but no whole response came: it may have taken effect
+ |   +- Broken                  the connection ended before the response did
+ |   +- ResponseTimeout         one of our limits passed
+ |   +- ResponseTooLarge        the response exceeds its budget
+ +- Refused                 a complete response that is not the wanted one
+     +- NotFound                404: route or thing missing, or management switched off
+     +- ServerFault             5xx
+     +- Unintelligible          the wanted status with a body that makes no sense
 
 `is_safe_to_repeat` says whether the same request may be sent again without knowing more;
 `failure_class` is the word of the closed list in the glossary.
@@ -23,7 +26,7 @@ from datetime import datetime
 
 
 class UpstreamError(Exception):
-    """A request to the upstream did not bring what was asked for."""
+    """A request to the upstream did not return what it was made for."""
 
     is_safe_to_repeat = False
     failure_class = "upstream_error"
@@ -36,8 +39,12 @@ class NotReached(UpstreamError):
     failure_class = "connection"
 
 
+class ConnectTimeout(NotReached):
+    """The connection was not made within the limit."""
+
+
 class Blocked(NotReached):
-    """Nobody may call this upstream until an operator has acted or the ban has passed."""
+    """No caller may use this upstream until an operator has acted or the ban has passed."""
 
     is_safe_to_repeat = False
     failure_class = "auth"
@@ -56,25 +63,29 @@ class Banned(Blocked):
 
 
 class Uncertain(UpstreamError):
-    """The request was sent and its answer is unknown or incomplete."""
+    """The request was sent and its response is unknown or incomplete."""
 
     failure_class = "connection"
 
 
-class AnswerTimeout(Uncertain):
-    """No complete answer within the limit."""
+class Broken(Uncertain):
+    """The connection ended early, or what came over it is not the protocol."""
+
+
+class ResponseTimeout(Uncertain):
+    """No complete response within the limit."""
 
     failure_class = "timeout"
 
 
-class AnswerTooLarge(Uncertain):
-    """The answer exceeded its budget; reading stopped."""
+class ResponseTooLarge(Uncertain):
+    """The response exceeded its budget; reading stopped."""
 
     failure_class = "invalid_response"
 
 
 class Refused(UpstreamError):
-    """A complete answer with another status than wanted."""
+    """A complete response with another status than wanted."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

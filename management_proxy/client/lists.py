@@ -8,8 +8,10 @@ lets one through at a time.
 
 from typing import Any
 
-from management_proxy.client.client import CONFIGURATION, WRITE, ManagementClient, json_object
 from management_proxy.client.errors import Unintelligible
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import CONFIGURATION, WRITE
+from management_proxy.client.responses import json_object
 
 Entry = dict[str, Any]
 CLIENT_KEYS = "api-keys"
@@ -54,11 +56,6 @@ def replace_list(client: ManagementClient, route: str, items: list[Any]) -> None
 def append_client_key(client: ManagementClient, key: str) -> None:
     """Append one key without touching the others; twice appends it twice."""
     client.call("PATCH", CLIENT_KEYS, WRITE, json={"old": _ABSENT, "new": key})
-
-
-def replace_client_key(client: ManagementClient, old: str, new: str) -> None:
-    """Put `new` in the place of `old`; appends it where `old` is gone."""
-    client.call("PATCH", CLIENT_KEYS, WRITE, json={"old": old, "new": new})
 
 
 def delete_client_key(client: ManagementClient, key: str) -> None:

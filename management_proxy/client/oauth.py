@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from management_proxy.client.client import SMALL, Limits, ManagementClient, json_object
 from management_proxy.client.errors import NotFound, Unintelligible
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import SMALL, Limits
+from management_proxy.client.responses import json_object
 
 # Device flows ask the provider before they answer.
-START = Limits(read=45, total=50, answer_bytes=64 * 1024)
+START = Limits.of(45, total=50)
 STATE = re.compile(r"(?!.*\.\.)[A-Za-z0-9._-]{1,128}\Z")
 
 

@@ -28,7 +28,6 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
-from management_proxy.client.client import BAN_MARGIN, CONNECT_SECONDS, ban_duration
 from management_proxy.client.errors import (
     Banned,
     Blocked,
@@ -38,6 +37,8 @@ from management_proxy.client.errors import (
     Uncertain,
     UpstreamError,
 )
+from management_proxy.client.limits import CONNECT_SECONDS
+from management_proxy.client.responses import BAN_MARGIN, ban_duration
 
 FIRST_WITH_PUSH = (7, 0, 7)
 # The upstream sends nothing while nothing happens; a connection that does not answer a ping is

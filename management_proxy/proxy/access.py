@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from management_proxy.models import PersonalToken, Upstream
-from management_proxy.proxy.rules.policies import READ_SECRETS, Effect, Policy, Role
+from management_proxy.proxy.rules.policy import READ_SECRETS, Effect, Policy, Role
 from management_proxy.tokens.access import token_of
 from monitoring.audit.trail import Via
 

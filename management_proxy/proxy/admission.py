@@ -8,20 +8,12 @@ from django.http import HttpRequest
 
 from management_proxy.models import Upstream
 from management_proxy.proxy.access import Caller, caller_of, reason_against
-from management_proxy.proxy.caller_bodies import CallerBody, body_of
-from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
+from management_proxy.proxy.caller_bodies import BodyIncomplete, BodyTooBig, CallerBody, body_of
 from management_proxy.proxy.oauth_binding import UnreadableCallback, owns_login, read_callback
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.paths import BadTarget, Target, read_target
-from management_proxy.proxy.rules.policies import (
-    BodyRule,
-    Effect,
-    Form,
-    Mask,
-    Policy,
-    Role,
-    rows_for_path,
-)
+from management_proxy.proxy.rules.policy import BodyRule, Effect, Form, Mask, Policy, Role
+from management_proxy.proxy.rules.policy_table import rows_for_path
 from management_proxy.proxy.rules.request_bodies import BadBody, form_of_body
 from management_proxy.upstreams.registry import NoSuchUpstream, find_upstream
 from monitoring.api.access import is_intended

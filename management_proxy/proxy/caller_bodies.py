@@ -9,9 +9,15 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
-
 CHUNK_BYTES = 64 * 1024
+
+
+class BodyTooBig(Exception):
+    """The caller's body exceeds its budget."""
+
+
+class BodyIncomplete(Exception):
+    """The caller's body ended early."""
 
 
 @dataclass
@@ -25,10 +31,6 @@ class CallerBody:
     seconds: float
     connection: socket.socket | None = None
     taken: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        return self.length == 0
 
     def chunks(self) -> Iterator[bytes]:
         """The body piece by piece. Raises BodyTooBig over its budget, BodyIncomplete short of its

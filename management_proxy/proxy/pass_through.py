@@ -1,36 +1,26 @@
-"""One call on its way to an upstream and back: a slot, attempts, and the answer as its caller gets
-it."""
+"""One call on its way to an upstream and back: a slot, attempts, and the response as its caller
+gets it."""
 
-import logging
 import time
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import lru_cache
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
 
-from management_proxy.client.client import refusal_of
 from management_proxy.client.errors import (
-    AnswerTimeout,
-    Banned,
     Blocked,
     Refused,
+    ResponseTooLarge,
     ServerFault,
     UpstreamError,
 )
+from management_proxy.proxy import upstream_failures as failures
 from management_proxy.proxy.admission import too_large
-from management_proxy.proxy.calls import Call
-from management_proxy.proxy.exchange import (
-    AnswerTooBig,
-    Attempt,
-    AttemptFailed,
-    BodyIncomplete,
-    BodyTooBig,
-    TookTooLong,
-    attempt,
-)
-from management_proxy.proxy.limits import breaker_rows
+from management_proxy.proxy.attempts import Attempt, attempt
+from management_proxy.proxy.caller_bodies import BodyIncomplete, BodyTooBig
+from management_proxy.proxy.limits import shared_breaker
 from management_proxy.proxy.limits.bulkhead import Bulkhead, Full
 from management_proxy.proxy.limits.retry import (
     GATEWAY_FAULTS,
@@ -43,13 +33,12 @@ from management_proxy.proxy.limits.sockets import CallerLeft, LimitPassed
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.responses import Ready, Trip, streamed_response, whole_response
 from management_proxy.proxy.rules.headers import header
-from management_proxy.proxy.rules.policies import Mask
+from management_proxy.proxy.rules.policy import Mask
+from management_proxy.traffic.calls import Call
 from management_proxy.traffic.metrics import in_flight
-from management_proxy.upstreams.blocks import record_block
+from management_proxy.upstreams.access import record_block
+from management_proxy.upstreams.key_verification import KeyOnTrial, ensure_verified, is_verified
 from management_proxy.upstreams.registry import find_upstream
-from management_proxy.upstreams.verification import KeyOnTrial, ensure_verified, is_verified
-
-logger = logging.getLogger(__name__)
 
 REFUSAL_BYTES = 64 * 1024
 
@@ -67,13 +56,12 @@ def retry_budget(upstream: int) -> RetryBudget:
 
 
 def carry(trip: Trip) -> HttpResponseBase:
-    """Bring the upstream's answer. Raises Refusal, or CallerLeft if nobody waits for it any
-    more."""
+    """The upstream's response. Raises Refusal, or CallerLeft if its caller has gone."""
     with trip.held as held:
         _take_slot(trip, held)
         if not is_verified(trip.upstream, trip.key):
             _verify_key(trip)
-        ready = _answered(trip)
+        ready = _attempted_until_ready(trip)
         response: HttpResponseBase
         if ready.is_whole:
             response = whole_response(trip, ready)
@@ -105,33 +93,24 @@ def _verify_key(trip: Trip) -> None:
     try:
         ensure_verified(trip.upstream, trip.key)
         failed = False
-    except Blocked as error:
-        failed = False  # the upstream did answer
-        raise blocked(error) from error
-    except KeyOnTrial as error:
-        raise Refusal(
-            503,
-            "UPSTREAM_KEY_ON_TRIAL",
-            "Another call is trying the upstream's new management key.",
-            retry_after=1,
-        ) from error
     except UpstreamError as error:
-        failed = not isinstance(error, Refused) or isinstance(error, ServerFault)
-        status, code = (
-            (504, "UPSTREAM_TIMEOUT")
-            if isinstance(error, AnswerTimeout)
-            else (502, "UPSTREAM_KEY_UNVERIFIED")
-        )
-        raise Refusal(
-            status, code, f"The upstream has not accepted its new management key yet: {error}."
-        ) from error
+        failed = _proves_ill(error)
+        raise failures.key_unverified(error) from error
     finally:
         trip.call.waited_seconds += time.monotonic() - started
-        breaker_rows.report(admission, failed, "the management key was not verified")
+        shared_breaker.report(admission, failed, "the management key was not verified")
 
 
-def _answered(trip: Trip) -> Ready:
-    """Attempts until one brings an answer, or none may be made any more. Raises Refusal or
+def _proves_ill(error: UpstreamError) -> bool | None:
+    """Whether a failed trial shows that the upstream is ill; None if it shows nothing."""
+    if isinstance(error, KeyOnTrial):
+        return None
+    is_response = isinstance(error, Blocked | Refused) and not isinstance(error, ServerFault)
+    return not is_response
+
+
+def _attempted_until_ready(trip: Trip) -> Ready:
+    """Attempts until one brings a response, or none may be made any more. Raises Refusal or
     CallerLeft."""
     budget = retry_budget(trip.upstream.pk)
     budget.earn()
@@ -141,7 +120,7 @@ def _answered(trip: Trip) -> Ready:
         ready, outcome = _attempted(trip, admission)
         if ready is not None:
             return ready
-        refusal = _refusal_after(trip, outcome)
+        refusal = failures.refusal_after(outcome)
         pause = pause_before_next(
             trip.policy, outcome, trip.call.attempts, trip.watch.deadline_in()
         )
@@ -154,166 +133,105 @@ def _answered(trip: Trip) -> Ready:
         trip.call.waited_seconds += pause
 
 
-def _admitted(trip: Trip, refusal: Refusal | None) -> breaker_rows.Admission:
-    if refusal is not None:
-        trip.upstream = find_upstream(
-            trip.upstream.name
-        )  # the attempt before may have opened the breaker
+def _admitted(trip: Trip, refusal: Refusal | None) -> shared_breaker.Admission:
+    if refusal is not None:  # the attempt before may have opened the breaker
+        trip.upstream = find_upstream(trip.upstream.name)
     try:
-        return breaker_rows.admit(trip.upstream)
-    except breaker_rows.BreakerOpen as error:
+        return shared_breaker.admit(trip.upstream)
+    except shared_breaker.BreakerOpen as error:
         opened = Refusal(
             503,
             "BREAKER_OPEN",
-            "The upstream failed too often just now; nobody calls it for a while.",
+            "The upstream failed too often just now; no call is passed to it for a while.",
             retry_after=error.seconds,
         )
         raise refusal or opened from error
 
 
-def _attempted(trip: Trip, admission: breaker_rows.Admission) -> tuple[Ready | None, Outcome]:
-    """One attempt, told to the breaker. Raises Refusal for what ends the call at once, or
+def _attempted(trip: Trip, admission: shared_breaker.Admission) -> tuple[Ready | None, Outcome]:
+    """One attempt, reported to the breaker. Raises Refusal for what ends the call at once, or
     CallerLeft."""
     failed: bool | None = None
     reason = ""
     trip.call.attempts += 1
     try:
         ready, outcome = _sent(trip)
-        failed, reason = (
-            (True, str(outcome.error or f"status {outcome.status}"))
-            if ready is None
-            else (False, "")
-        )
+        failed = ready is None
+        reason = str(outcome.error or f"status {outcome.status}") if failed else ""
         return ready, outcome
     except Refusal as refusal:
-        failed = None if refusal.status == 413 else False  # the upstream did answer
+        failed = None if refusal.status == 413 else False  # the upstream did respond
         raise
     finally:
         trip.call.bytes_in = trip.body.taken
         beyond = trip.policy.reaches_beyond and failed
-        breaker_rows.report(admission, None if beyond else failed, reason)
+        shared_breaker.report(admission, None if beyond else failed, reason)
 
 
 def _sent(trip: Trip) -> tuple[Ready | None, Outcome]:
     try:
-        answer = attempt(trip.outgoing, trip.policy.limits, trip.policy.response_bytes, trip.watch)
-    except AnswerTooBig as error:
-        raise _too_big(trip, error) from error
-    except AttemptFailed as error:
+        begun = attempt(trip.outgoing, trip.policy.limits, trip.watch)
+    except ResponseTooLarge as error:
+        raise failures.too_large(trip.policy) from error
+    except UpstreamError as error:
         return None, Outcome(error=error)
     except BodyTooBig as error:
         raise too_large(trip.policy) from error
     except BodyIncomplete as error:
         raise CallerLeft from error
-    trip.call.upstream_status = answer.status
+    trip.call.upstream_status = begun.status
     try:
-        return _received(trip, answer)
+        return _received(trip, begun)
     except BaseException:
-        answer.close()
+        begun.close()
         raise
     finally:
-        _count(trip.call, answer)
+        _count(trip.call, begun)
 
 
-def _received(trip: Trip, answer: Attempt) -> tuple[Ready | None, Outcome]:
-    _refuse_closed_doors(trip, answer)
-    if answer.status in GATEWAY_FAULTS and not trip.policy.reaches_beyond:
-        answer.close()
-        return None, Outcome(
-            status=answer.status,
-            retry_after=retry_after_seconds(header(answer.headers, "retry-after")),
-        )
+def _received(trip: Trip, begun: Attempt) -> tuple[Ready | None, Outcome]:
+    _refuse_closed_doors(trip, begun)
+    outcome = Outcome(status=begun.status)
+    if begun.status in GATEWAY_FAULTS and not trip.policy.reaches_beyond:
+        begun.close()
+        wait = retry_after_seconds(header(begun.headers, "retry-after"))
+        return None, replace(outcome, retry_after=wait)
     try:
         if trip.policy.streams and trip.mask is Mask.NOTHING:
-            first = answer.next_chunk()
-            return Ready(answer, first or b"", is_whole=first is None), Outcome(
-                status=answer.status
-            )
-        body = answer.whole()
-    except AnswerTooBig as error:
-        raise _too_big(trip, error) from error
-    except AttemptFailed as error:
-        answer.close()
+            first = begun.next_chunk()
+            return Ready(begun, first or b"", is_whole=first is None), outcome
+        body = begun.whole()
+    except ResponseTooLarge as error:
+        raise failures.too_large(trip.policy) from error
+    except UpstreamError as error:
+        begun.close()
         return None, Outcome(error=error)
-    answer.close()
-    return Ready(answer, body), Outcome(status=answer.status)
+    begun.close()
+    return Ready(begun, body), outcome
 
 
-def _refuse_closed_doors(trip: Trip, answer: Attempt) -> None:
-    """Raise Refusal where the answer is about our key or leads elsewhere: neither is the caller's
+def _refuse_closed_doors(trip: Trip, begun: Attempt) -> None:
+    """Raise Refusal where the response is about our key or leads elsewhere: neither is the caller's
     business."""
-    if answer.status in (401, 403):
-        error = refusal_of(answer.status, _beginning(answer), datetime.now(UTC))
-        if isinstance(error, Blocked):
-            record_block(trip.upstream, error)
-            raise blocked(error)
-        raise Refusal(502, "UPSTREAM_REFUSED", f"The upstream refuses to be managed: {error}")
-    if 300 <= answer.status < 400 and answer.status != 304:
-        raise Refusal(
-            502,
-            "UPSTREAM_REDIRECTED",
-            "The upstream answered with a redirect, which is not followed.",
-        )
+    if begun.status in (401, 403):
+        reason = failures.closed_door(begun.status, _beginning(begun))
+        if isinstance(reason, Refusal):
+            raise reason
+        record_block(trip.upstream, reason)
+        raise failures.blocked(reason)
+    if 300 <= begun.status < 400 and begun.status != 304:
+        raise failures.redirected()
 
 
-def _beginning(answer: Attempt) -> bytes:
-    answer.budget = REFUSAL_BYTES
+def _beginning(begun: Attempt) -> bytes:
+    begun.limits = replace(begun.limits, response_bytes=REFUSAL_BYTES)
     try:
-        return answer.whole()
-    except (AttemptFailed, CallerLeft):
+        return begun.whole()
+    except (UpstreamError, CallerLeft):
         return b""
 
 
-def blocked(error: Blocked) -> Refusal:
-    """The refusal while the upstream lets nobody in."""
-    seconds = (
-        (error.until - datetime.now(UTC)).total_seconds() if isinstance(error, Banned) else 0.0
-    )
-    code = "UPSTREAM_BANNED" if isinstance(error, Banned) else "UPSTREAM_KEY_REJECTED"
-    return Refusal(
-        503,
-        code,
-        "The upstream lets nobody in until its ban has passed or an operator has mended the key.",
-        retry_after=seconds,
-    )
-
-
-def _too_big(trip: Trip, error: AnswerTooBig) -> Refusal:
-    return Refusal(
-        502,
-        "ANSWER_TOO_LARGE",
-        f"The upstream's answer exceeds {trip.policy.response_bytes} bytes.",
-        outcome_is_unknown=True,
-    )
-
-
-def _refusal_after(trip: Trip, outcome: Outcome) -> Refusal:
-    """What the caller is told when this was the last attempt."""
-    if isinstance(outcome.error, TookTooLong):
-        return Refusal(
-            504,
-            "UPSTREAM_TIMEOUT",
-            f"The upstream gave {outcome.error}.",
-            outcome_is_unknown=outcome.error.was_sent,
-        )
-    if outcome.error is not None:
-        code = "UPSTREAM_BROKEN" if outcome.error.was_sent else "UPSTREAM_UNREACHABLE"
-        return Refusal(
-            502,
-            code,
-            f"{str(outcome.error).capitalize()}.",
-            outcome_is_unknown=outcome.error.was_sent,
-        )
-    return Refusal(
-        502,
-        "UPSTREAM_UNAVAILABLE",
-        f"The upstream answered with status {outcome.status}.",
-        retry_after=outcome.retry_after,
-        outcome_is_unknown=outcome.status != 503,
-    )
-
-
-def _count(call: Call, answer: Attempt) -> None:
-    call.connect_seconds += answer.timings.connect
-    call.first_byte_seconds += answer.timings.first_byte
-    call.body_seconds += answer.timings.body
+def _count(call: Call, begun: Attempt) -> None:
+    call.connect_seconds += begun.timings.connect
+    call.first_byte_seconds += begun.timings.first_byte
+    call.body_seconds += begun.timings.body

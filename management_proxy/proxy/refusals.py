@@ -7,7 +7,7 @@ own complete responses, errors included, are passed on as they are.
 
 from django.http import JsonResponse
 
-from management_proxy.proxy.calls import Call
+from management_proxy.traffic.calls import Call
 from monitoring.api.errors import error
 
 

@@ -10,15 +10,16 @@ from typing import TypeVar
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from management_proxy.proxy.attempts import Attempt, Outgoing
 from management_proxy.proxy.caller_bodies import CallerBody
-from management_proxy.proxy.calls import Call
-from management_proxy.proxy.exchange import Attempt, AttemptFailed, Outgoing
 from management_proxy.proxy.limits.sockets import CallerLeft, Watch
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.headers import headers_to_caller
-from management_proxy.proxy.rules.policies import Mask, Policy
+from management_proxy.proxy.rules.policy import Mask, Policy
 from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
+from management_proxy.traffic.calls import Call
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -115,7 +116,7 @@ class AnswerStream:
         except CallerLeft as error:
             self._trip.call.finish("caller_left", self._attempt.status)
             raise ConnectionResetError(errno.ECONNRESET, "the caller left") from error
-        except AttemptFailed as error:
+        except UpstreamError as error:
             self._trip.call.finish("cut", self._attempt.status, str(error))
             raise ConnectionResetError(errno.ECONNRESET, f"cut: {error}") from error
         finally:

@@ -10,20 +10,21 @@ from django.views.decorators.csrf import csrf_exempt
 from management_proxy.client.errors import Blocked
 from management_proxy.proxy import admission as checks
 from management_proxy.proxy.admission import Entry
-from management_proxy.proxy.audited import Audited
+from management_proxy.proxy.attempts import Outgoing
+from management_proxy.proxy.auditing import Audited
 from management_proxy.proxy.caller_bodies import socket_of
-from management_proxy.proxy.calls import Call
-from management_proxy.proxy.exchange import Outgoing
 from management_proxy.proxy.limits.sockets import CallerLeft, Watch
 from management_proxy.proxy.oauth_binding import remember_login
-from management_proxy.proxy.pass_through import blocked, carry
+from management_proxy.proxy.pass_through import carry
 from management_proxy.proxy.refusals import Refusal, envelope
 from management_proxy.proxy.responses import Trip
 from management_proxy.proxy.rules.headers import headers_upstream
-from management_proxy.proxy.rules.policies import Effect
+from management_proxy.proxy.rules.policy import Effect
+from management_proxy.proxy.upstream_failures import blocked
 from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, hand_over
 from management_proxy.tokens.access import honours_token
-from management_proxy.upstreams.blocks import raise_if_blocked
+from management_proxy.traffic.calls import Call
+from management_proxy.upstreams.access import raise_if_blocked
 from management_proxy.upstreams.registry import key_of
 from monitoring.request_context import current_request
 

@@ -1,0 +1,1 @@
+"""Personal tokens, with which scripts call instead of a session."""

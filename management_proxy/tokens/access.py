@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 from django.http import HttpRequest, HttpResponse
 
 from management_proxy.models import PersonalToken
-from management_proxy.tokens.tokens import MARK, find_token, note_use
+from management_proxy.tokens.actions import note_use
+from management_proxy.tokens.queries import MARK, find_token
 from monitoring.api.access import bearer_key, is_below_api
 from monitoring.api.errors import error
 from monitoring.audit import trail

@@ -11,8 +11,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from management_proxy.models import PersonalToken
+from management_proxy.tokens.actions import TokenNotMade, create_token, revoke_token
 from management_proxy.tokens.forms import TokenForm
-from management_proxy.tokens.tokens import TokenNotMade, create_token, revoke_token
 from monitoring.web.roles import user_of
 
 

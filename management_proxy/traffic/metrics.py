@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
 from management_proxy.models import Access, Upstream, UpstreamBreaker
-from management_proxy.proxy.calls import Call
+from management_proxy.traffic.calls import Call
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNLISTED = "unlisted"

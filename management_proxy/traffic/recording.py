@@ -25,7 +25,7 @@ from django.db import connection
 from django.utils import timezone
 
 from management_proxy.models import ProxyTraffic
-from management_proxy.proxy.calls import Call
+from management_proxy.traffic.calls import Call
 from management_proxy.traffic.metrics import UNLISTED, method_of, outcome_group, phases_of
 
 logger = logging.getLogger(__name__)

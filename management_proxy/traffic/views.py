@@ -1,5 +1,4 @@
-"""The pages of the management proxy, for staff: its traffic, and the table of what it lets
-through."""
+"""The page of the management proxy's traffic, for staff."""
 
 from collections import Counter
 from typing import Any
@@ -11,8 +10,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from management_proxy.models import Upstream
-from management_proxy.proxy.rules.policies import NEVER, POLICIES
-from management_proxy.proxy.rules.policy_descriptions import Row, row_of
 from management_proxy.traffic.queries import WINDOWS, report
 from monitoring.metrics.registry import summed
 from monitoring.web.regions import page_or_region
@@ -48,25 +45,3 @@ def _in_flight(upstream: str) -> int:
     for labels, value in summed("management_proxy_in_flight"):
         held[labels["upstream"]] += int(value)
     return held[upstream] if upstream else held.total()
-
-
-@require_GET
-@never_cache
-@staff_only
-def policies(request: HttpRequest) -> HttpResponse:
-    """Every row of the table in words; `q` keeps those that hold all of its words."""
-    asked = request.GET.get("q", "")[:200]
-    wanted = asked.casefold().split()
-    rows: list[Row] = [
-        row for row in map(row_of, POLICIES) if all(word in row.text for word in wanted)
-    ]
-    never = [
-        (route, why)
-        for route, why in NEVER.items()
-        if all(word in f"{route} {why} never passes".casefold() for word in wanted)
-    ]
-    return render(
-        request,
-        "management_proxy/policies.html",
-        {"rows": rows, "never": never, "asked": asked, "row_count": len(POLICIES)},
-    )

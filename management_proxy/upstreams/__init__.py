@@ -1,0 +1,1 @@
+"""Which upstreams there are, what was learnt of each, and whether it lets callers in."""

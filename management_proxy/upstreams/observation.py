@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import httpx
 from django.utils import timezone
 
-from management_proxy.client.client import CONNECT_SECONDS, ManagementClient, UsageSettings
 from management_proxy.client.errors import NotFound, UpstreamError
-from management_proxy.client.usage import usage_interface
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import CONNECT_SECONDS
+from management_proxy.client.usage import UsageSettings, usage_interface, usage_settings
 from management_proxy.models import Access, Upstream, UsageInterface
 from management_proxy.upstreams.registry import client_for
 
@@ -54,7 +55,7 @@ def observe(upstream: Upstream, client: ManagementClient) -> None:
     """Ask the upstream for its settings and keep them with its row, also in the given object.
     Raises UpstreamError."""
     asked_at = timezone.now()
-    settings = client.usage_settings()
+    settings = usage_settings(client)
     answered_at = timezone.now()
     interface = UsageInterface(upstream.usage_interface)
     if interface != UsageInterface.QUEUE or settings.version != upstream.version:

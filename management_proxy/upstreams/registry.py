@@ -6,13 +6,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import KeyRejected
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.subscription import Subscription
 from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Access, Upstream
-from management_proxy.upstreams.blocks import check_access, raise_if_blocked, record_block
-from management_proxy.upstreams.verification import ensure_verified
+from management_proxy.upstreams.access import check_access, raise_if_blocked, record_block
+from management_proxy.upstreams.key_verification import ensure_verified
 from monitoring.rows import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"

@@ -12,8 +12,8 @@ from typing import Any
 from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import NotFound
+from management_proxy.client.http import ManagementClient
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
 from providers.models import Intent

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
 from providers.client_keys.consumption import Consumption, consumption_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from management_proxy.client import lists as list_client
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from providers.funnel.changes import Moved
 
 

@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from management_proxy.client import config as config_client
-from management_proxy.client.client import CONFIGURATION, json_object
+from management_proxy.client.limits import CONFIGURATION
+from management_proxy.client.responses import json_object
 from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for

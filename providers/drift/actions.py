@@ -9,7 +9,7 @@ from typing import Literal
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from monitoring.audit import trail

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import UpstreamError
+from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from providers.client_keys.queries import listed_digests

@@ -11,7 +11,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import (
     NotReached,
     Refused,
@@ -19,6 +18,7 @@ from management_proxy.client.errors import (
     Unintelligible,
     UpstreamError,
 )
+from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from monitoring.failpoints import around

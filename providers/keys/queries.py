@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import NotFound
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_entries
 from management_proxy.models import Upstream
 from monitoring.masking import last4

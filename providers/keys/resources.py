@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from management_proxy.client import lists as list_client
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import NotFound
+from management_proxy.client.http import ManagementClient
 from providers.funnel.changes import Moved
 from providers.keys.entries import Entry, identity_of, meaningful, says_same, without_index
 from providers.keys.families import Family

@@ -4,7 +4,9 @@ management proxy."""
 from dataclasses import dataclass
 from typing import Any
 
-from management_proxy.client.client import CONFIGURATION, WRITE, ManagementClient, json_object
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import CONFIGURATION, WRITE
+from management_proxy.client.responses import json_object
 from monitoring.masking import last4
 from providers.client_keys.resources import CLIENT_KEY_LIST, ClientKeyList
 from providers.digests import value_digest

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from management_proxy.client import config as config_client
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import CLIENT_KEYS
 from management_proxy.models import Upstream
-from management_proxy.proxy.rules.policies import PROVIDER_MAPS, SWITCHES
+from management_proxy.proxy.rules.policy_table import PROVIDER_MAPS, SWITCHES
 from management_proxy.proxy.write_funnel import ProxiedWrite
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import note_listed

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from management_proxy.client.errors import AnswerTimeout, Blocked, NotReached, UpstreamError
+from management_proxy.client.errors import Blocked, NotReached, ResponseTimeout, UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.tokens.access import honours_token_upstreams, token_of
 from management_proxy.upstreams.registry import ensure_environment_upstream
@@ -89,7 +89,7 @@ def _fields(field: str, message: str) -> dict[str, Any]:
 def upstream_failed(problem: UpstreamError) -> JsonResponse:
     """503 while it may or can not be called, 504 for our limits, 502 for what it responded."""
     status = 502
-    if isinstance(problem, AnswerTimeout):
+    if isinstance(problem, ResponseTimeout):
         status = 504
     elif isinstance(problem, Blocked | NotReached):
         status = 503

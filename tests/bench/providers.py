@@ -194,9 +194,9 @@ def bench(
 ) -> Iterator[Bench]:
     from django.contrib.auth.models import User
 
-    from management_proxy.client.client import ManagementClient
+    from management_proxy.client.http import ManagementClient
     from management_proxy.models import Upstream
-    from management_proxy.tokens.tokens import create_token
+    from management_proxy.tokens.actions import create_token
     from providers.models import ClientKey, Intent
 
     Intent.objects.all().delete()

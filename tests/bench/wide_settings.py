@@ -4,11 +4,12 @@ lifted."""
 from dataclasses import replace
 
 from config.settings import *  # noqa: F403
-from management_proxy.proxy.rules import policies
+from management_proxy.client.limits import MIB
+from management_proxy.proxy.rules import policy_table
 
-policies.POLICIES = tuple(
-    replace(row, request_bytes=256 * policies.MIB)
+policy_table.POLICIES = tuple(
+    replace(row, request_bytes=256 * MIB)
     if (row.path, row.methods) == ("auth-files", ("POST",))
     else row
-    for row in policies.POLICIES
+    for row in policy_table.POLICIES
 )

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from management_proxy.tokens.tokens import create_token
+from management_proxy.tokens.actions import create_token
 from tests.factories import make_upstream, make_user
 
 pytestmark = pytest.mark.django_db

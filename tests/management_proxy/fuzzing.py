@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from management_proxy.proxy.rules.policies import POLICIES, rows_for_path
+from management_proxy.proxy.rules.policy_table import POLICIES, rows_for_path
 from tests.management_proxy.contract_routes import ROUTES
 
 PATHS = sorted({route.path for route in ROUTES})

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from management_proxy.proxy.rules.policies import POLICIES, BodyRule, Form, Policy
+from management_proxy.proxy.rules.policy import BodyRule, Form, Policy
+from management_proxy.proxy.rules.policy_table import POLICIES
 from tests.management_proxy.proxied import URL
 
 SAMPLES = {"log": "error-1.log", "id": "abc12345", "channel": "claude", "plugin": "some"}

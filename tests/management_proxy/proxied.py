@@ -10,8 +10,8 @@ from django.test import Client
 
 from config.sign_in.sessions import SessionStore
 from management_proxy.proxy import pass_through
-from management_proxy.proxy.exchange import close_pool
-from management_proxy.proxy.limits import breaker_rows
+from management_proxy.proxy.attempts import close_pool
+from management_proxy.proxy.limits import shared_breaker
 from tests.factories import give_key, make_upstream, make_user
 from tests.web_server import WebServer
 
@@ -22,7 +22,7 @@ URL = "/api/management/"
 def forget_everything() -> None:
     """What this process remembers of upstreams, whose numbers come again in the next test."""
     close_pool()
-    breaker_rows._windows.clear()
+    shared_breaker._windows.clear()
     pass_through.retry_budget.cache_clear()
     pass_through.bulkhead.cache_clear()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator, running_simulator

@@ -4,7 +4,7 @@ through."""
 from collections import Counter
 from dataclasses import dataclass
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
 from providers.drift.queries import compare

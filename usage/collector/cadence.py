@@ -16,7 +16,7 @@ before anything is lost.
 import random
 from dataclasses import dataclass
 
-from management_proxy.client.client import DEFAULT_RETENTION_SECONDS
+from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS
 
 LONGEST_BACKOFF_SECONDS = 60.0
 LONGEST_IDLE_SECONDS = 10.0

@@ -17,7 +17,7 @@ from functools import partial
 from django.conf import settings
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.observation import observe
 from monitoring.leases import LeaseLost, renew

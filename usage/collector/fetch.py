@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import UpstreamError
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.usage import pop_usage
 from monitoring.failpoints import around
 from usage.collector import spool
 from usage.ingest.page_parser import Entry, Reject, parse_page
@@ -69,7 +70,7 @@ def fetch(client: ManagementClient, upstream_id: int, count: int) -> Page:
 def _receive(page: Page, client: ManagementClient, upstream_id: int, count: int) -> None:
     try:
         with around("pop"):
-            client.pop_usage(count, page.file.write)
+            pop_usage(client, count, page.file.write)
     except UpstreamError as error:
         page.failure = error
     received = page.file.read()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from management_proxy.client.client import DEFAULT_RETENTION_SECONDS
+from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS
 from management_proxy.models import CollectionMode, Upstream
 from usage.completeness.matching import Lines, looks_stolen
 from usage.models import CollectorRun

@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import UpstreamError
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.usage import counters
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for

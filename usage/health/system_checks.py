@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from management_proxy.client.client import DEFAULT_RETENTION_SECONDS, LONGEST_RETENTION_SECONDS
+from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS, LONGEST_RETENTION_SECONDS
 
 
 @register()

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from management_proxy.client.usage import STATISTICS_SWITCH
 from management_proxy.models import Upstream
-from management_proxy.upstreams.blocks import allow_access
+from management_proxy.upstreams.access import allow_access
 from management_proxy.upstreams.observation import examine
 from monitoring.audit import trail
 from providers.configuration.changes import SetSwitch

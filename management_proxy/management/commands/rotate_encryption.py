@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from management_proxy.upstreams.rotation import rotate_everything
+from management_proxy.encryption_rotation import rotate_everything
 
 
 class Command(BaseCommand):

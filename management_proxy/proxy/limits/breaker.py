@@ -12,7 +12,7 @@ call tries.
 
 Each process judges by the attempts it made itself (`Window`); the state is one row of the database
 that all share, so that they stop together and exactly one of them tries again
-(management_proxy/proxy/limits/breaker_rows.py). Each opening that follows a failed trial lasts
+(management_proxy/proxy/limits/shared_breaker.py). Each opening that follows a failed trial lasts
 twice as long as the one before. Both classes are plain: time is an argument.
 
 A failure is an attempt without a whole answer, or one answered 502, 503 or 504: the upstream is out

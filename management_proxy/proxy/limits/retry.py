@@ -16,8 +16,8 @@ import random
 import threading
 from dataclasses import dataclass
 
-from management_proxy.proxy.exchange import AttemptFailed, Broken, Unreachable
-from management_proxy.proxy.rules.policies import Policy
+from management_proxy.client.errors import Broken, NotReached, UpstreamError
+from management_proxy.proxy.rules.policy import Policy
 
 MOST_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.1
@@ -54,7 +54,7 @@ class Outcome:
     """How an attempt ended: an error, or a status and what `Retry-After` said (seconds, 0 if
     nothing)."""
 
-    error: AttemptFailed | None = None
+    error: UpstreamError | None = None
     status: int = 0
     retry_after: float = 0.0
 
@@ -62,7 +62,7 @@ class Outcome:
     def is_repeatable(self) -> bool:
         """Whether the failure is one after which the same request may be sent again."""
         if self.error is not None:
-            return isinstance(self.error, Unreachable | Broken) or not self.error.was_sent
+            return isinstance(self.error, NotReached | Broken)
         return self.status in GATEWAY_FAULTS
 
 

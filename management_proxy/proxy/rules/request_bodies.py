@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from management_proxy.client.safe_yaml import BadYaml, read_yaml
-from management_proxy.proxy.rules.policies import BodyRule, Form
+from management_proxy.proxy.rules.policy import BodyRule, Form
 
 # Lists whose entries the upstream drops in silence when they have no base URL (contract 6.3).
 _DROPS_WITHOUT_URL = frozenset({"codex-api-key", "xai-api-key", "openai-compatibility"})

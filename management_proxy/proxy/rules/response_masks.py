@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from management_proxy.client.safe_yaml import BadYaml, read_yaml, write_yaml
-from management_proxy.proxy.rules.policies import Mask
+from management_proxy.proxy.rules.policy import Mask
 from monitoring.masking import HIDDEN_USER, SECRET_NAME, USER_IN_ADDRESS, last4, without_secrets
 
 MOST_NODES = 500_000

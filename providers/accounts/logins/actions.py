@@ -34,8 +34,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from management_proxy.client import oauth as oauth_client
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import NotFound, NotReached, Refused, UpstreamError
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.oauth import FLOWS, Flow, LoginStatus
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for

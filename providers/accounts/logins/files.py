@@ -1,7 +1,7 @@
 """The auth files by which a login proves whose account it connected."""
 
 from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.oauth import Flow
 from providers.accounts.auth_files import AuthFile, auth_file_of
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from management_proxy.client import oauth as oauth_client
-from management_proxy.client.client import ManagementClient
 from management_proxy.client.errors import UpstreamError
+from management_proxy.client.http import ManagementClient
 from management_proxy.client.oauth import FLOWS, LoginStatus
 from management_proxy.upstreams.registry import client_for
 from providers.accounts.auth_files import AuthFile

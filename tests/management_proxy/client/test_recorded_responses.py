@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from management_proxy.proxy import write_funnel
-from management_proxy.proxy.rules.policies import rows_for_path
+from management_proxy.proxy.rules.policy_table import rows_for_path
 from tests.factories import RECORDINGS, Recording, make_upstream, recordings_in
 from tests.management_proxy.proxied import URL, forget_everything, signed_in
 from tests.management_proxy.scripted import Conversation, scripted_upstream

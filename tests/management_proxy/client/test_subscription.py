@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from management_proxy.client import client, errors
+from management_proxy.client import errors, http
 from management_proxy.client.subscription import Subscription, refusal_of
+from management_proxy.client.usage import pop_usage
 from management_proxy.simulator import running_simulator
 from tests.processes import eventually
 from tests.tls import behind_tls, make_certificate
@@ -183,19 +184,18 @@ def test_asking_trusts_the_same_authorities(simulator, tmp_path, monkeypatch, is
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     simulator.app.generate(3, 0.0, None)
     chunks: list[bytes] = []
-    client._shared_http.cache_clear()
+    http._shared_http.cache_clear()
     try:
         with (
             behind_tls(simulator.port, certificate) as port,
             nullcontext() if is_trusted else pytest.raises(errors.NotReached),
         ):
-            client.ManagementClient(
-                f"https://127.0.0.1:{port}/v0/management", simulator.key
-            ).pop_usage(10, chunks.append)
+            client = http.ManagementClient(f"https://127.0.0.1:{port}/v0/management", simulator.key)
+            pop_usage(client, 10, chunks.append)
         assert (b"".join(chunks).count(b'"timestamp"') == 3) is is_trusted
     finally:
-        client._shared_http().close()
-        client._shared_http.cache_clear()
+        http._shared_http().close()
+        http._shared_http.cache_clear()
 
 
 @pytest.mark.parametrize(

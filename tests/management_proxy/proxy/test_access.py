@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from management_proxy.models import PersonalToken
-from management_proxy.proxy.rules.policies import READ_SECRETS, Effect, Role
-from management_proxy.tokens.tokens import create_token
+from management_proxy.proxy.rules.policy import READ_SECRETS, Effect, Role
+from management_proxy.tokens.actions import create_token
 from monitoring.models import AuditEntry
 from tests.factories import make_upstream, make_user
 from tests.management_proxy.policy_requests import EVERY_ROW, path_of, send

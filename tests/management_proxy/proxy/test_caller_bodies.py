@@ -5,8 +5,7 @@ import socket
 
 import pytest
 
-from management_proxy.proxy.caller_bodies import CallerBody
-from management_proxy.proxy.exchange import BodyIncomplete, BodyTooBig
+from management_proxy.proxy.caller_bodies import BodyIncomplete, BodyTooBig, CallerBody
 
 
 def body(content: bytes, length: int | None, budget: int) -> CallerBody:

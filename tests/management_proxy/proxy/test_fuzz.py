@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from management_proxy.models import Access, Upstream, UpstreamBreaker
 from management_proxy.proxy import write_funnel
-from management_proxy.proxy.limits import breaker_rows
-from management_proxy.proxy.rules.policies import rows_for_path
+from management_proxy.proxy.limits import shared_breaker
+from management_proxy.proxy.rules.policy_table import rows_for_path
 from management_proxy.upstreams.registry import find_upstream
 from tests.factories import give_key, make_upstream
 from tests.management_proxy.fuzzing import Sent, broken_promises, requests
@@ -114,4 +114,4 @@ def test_no_request_breaks_a_promise(fuzzed, caplog):
     assert len(reached) > min(EXAMPLES // 80, 40)
     assert Upstream.objects.get().access == Access.OPEN
     assert not UpstreamBreaker.objects.exists()
-    assert breaker_rows.circuit_of(find_upstream()).wait(0) == 0
+    assert shared_breaker.circuit_of(find_upstream()).wait(0) == 0

@@ -11,7 +11,7 @@ from django.utils import timezone
 from management_proxy.models import ProxiedLogin
 from management_proxy.proxy.oauth_binding import LIFETIME, UnreadableCallback, read_callback
 from management_proxy.simulator import running_simulator
-from management_proxy.tokens.tokens import create_token
+from management_proxy.tokens.actions import create_token
 from tests.concurrency import times
 from tests.factories import make_user
 from tests.management_proxy.proxied import URL, asked, forget_everything, signed_in, upstream_of

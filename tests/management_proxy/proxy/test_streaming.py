@@ -143,7 +143,7 @@ def test_answer_over_its_budget_is_cut_while_it_comes(server):
         with pytest.raises(httpx.RemoteProtocolError), staff.stream("GET", "auth-files") as answer:
             received.extend(map(len, answer.iter_raw()))
     assert sum(received) <= 64 * 2**20
-    wait_until(lambda: "reason=the answer exceeds 67108864 bytes" in server.log())
+    wait_until(lambda: "reason=the response exceeds 67108864 bytes" in server.log())
 
 
 @pytest.mark.parametrize("path", ["debug", "auth-files"])

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from management_proxy.models import PersonalToken
-from management_proxy.tokens.tokens import MARK, TokenNotMade, create_token, revoke_token
+from management_proxy.tokens.actions import TokenNotMade, create_token, revoke_token
+from management_proxy.tokens.queries import MARK
 from monitoring.models import AuditEntry
 from monitoring.refusal_counts import MOST_A_MINUTE
 from tests.factories import make_upstream, make_user
@@ -198,7 +199,7 @@ def test_nonsense_makes_no_token(client, wrong):
 
 
 def test_number_of_tokens_is_bounded(monkeypatch):
-    monkeypatch.setattr("management_proxy.tokens.tokens.MOST_PER_USER", 1)
+    monkeypatch.setattr("management_proxy.tokens.actions.MOST_PER_USER", 1)
     user = make_user("ada")
     create_token(user, "one", "read")
     with pytest.raises(TokenNotMade):

@@ -10,12 +10,12 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from management_proxy.models import ProxyTraffic
-from management_proxy.proxy.calls import Call
-from management_proxy.proxy.rules.policies import POLICIES
+from management_proxy.proxy.rules.policy_table import POLICIES
 from management_proxy.proxy.write_funnel import ProxiedAnswer
 from management_proxy.simulator import running_simulator
 from management_proxy.traffic import metrics
 from management_proxy.traffic import recording as traffic
+from management_proxy.traffic.calls import Call
 from management_proxy.traffic.queries import REASONS, report
 from management_proxy.traffic.recording import BINS, GROWTH, Recorder, bin_of, seconds_of
 from monitoring.metrics.registry import exposition, summed
@@ -174,14 +174,14 @@ def test_call_that_cannot_be_counted_passes(monkeypatch):
     def full(_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("management_proxy.proxy.calls._listeners", [full])
+    monkeypatch.setattr("management_proxy.traffic.calls._listeners", [full])
     assert signed_in().get(URL + "nothing").status_code == 404
 
 
 def test_time_in_the_funnel_is_not_ours(monkeypatch):
     make_upstream(name="east", management_url="http://127.0.0.1:9/v0/management")
     ended: list[Call] = []
-    monkeypatch.setattr("management_proxy.proxy.calls._listeners", [ended.append])
+    monkeypatch.setattr("management_proxy.traffic.calls._listeners", [ended.append])
     monkeypatch.setattr(
         "management_proxy.proxy.views.hand_over",
         lambda *_: time.sleep(0.05) or ProxiedAnswer(200, b"{}"),

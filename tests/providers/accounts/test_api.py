@@ -9,7 +9,7 @@ from django.test import Client
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import config as config_client
 from management_proxy.client import lists as list_client
-from management_proxy.tokens.tokens import create_token
+from management_proxy.tokens.actions import create_token
 from providers.accounts.logins import polling
 from providers.models import Account, AccountLogin
 from tests.factories import make_user

@@ -17,7 +17,7 @@ import pytest
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import config as config_client
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from providers.accounts import actions as account_actions
 from providers.accounts.auth_files import Health, auth_file_of
 from providers.accounts.logins import actions as logins

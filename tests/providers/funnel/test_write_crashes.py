@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from management_proxy.simulator import running_simulator
 from providers.models import ClientKey, Intent
 from tests.crashing import Nursery, nursery

@@ -6,10 +6,10 @@ import json
 import pytest
 from django.test import Client
 
-from management_proxy.client.client import SMALL as LIMITS
+from management_proxy.client.limits import SMALL as LIMITS
 from management_proxy.client.lists import read_entries
 from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite
-from management_proxy.tokens.tokens import create_token
+from management_proxy.tokens.actions import create_token
 from providers.models import ClientKey, Intent
 from providers.proxied_writes.actions import handle
 from tests.factories import make_user

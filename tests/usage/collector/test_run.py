@@ -57,7 +57,7 @@ class CutStream(httpx.SyncByteStream):
 def serve(monkeypatch):
     def use(transport: httpx.BaseTransport):
         monkeypatch.setattr(
-            "management_proxy.client.client._shared_http", lambda: httpx.Client(transport=transport)
+            "management_proxy.client.http._shared_http", lambda: httpx.Client(transport=transport)
         )
         return transport
 

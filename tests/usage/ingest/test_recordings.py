@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from management_proxy.client.client import ManagementClient
+from management_proxy.client.http import ManagementClient
 from providers.models import Credential
 from tests.factories import RECORDINGS, Recording, make_upstream, recordings_in
 from usage.collector import collect as collector

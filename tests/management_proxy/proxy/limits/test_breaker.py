@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from management_proxy.models import Upstream, UpstreamBreaker
-from management_proxy.proxy.limits import breaker_rows
+from management_proxy.proxy.limits import shared_breaker
 from management_proxy.proxy.limits.breaker import (
     FEWEST_ATTEMPTS,
     FIRST_OPEN_SECONDS,
@@ -140,8 +140,8 @@ def test_of_many_callers_one_wins_the_trial():
 
     def try_to_enter(number: int) -> bool:
         try:
-            breaker_rows.admit(callers[number])
-        except breaker_rows.BreakerOpen:
+            shared_breaker.admit(callers[number])
+        except shared_breaker.BreakerOpen:
             return False
         return True
 
@@ -156,8 +156,8 @@ def test_trial_that_tells_nothing_lets_the_next_one_try(simulator):
     UpstreamBreaker.objects.create(
         upstream=upstream, state=State.OPEN, until=datetime.now(UTC), strikes=1
     )
-    breaker_rows.report(breaker_rows.admit(find_upstream()), None)
-    assert breaker_rows.admit(find_upstream()).trial is not None
+    shared_breaker.report(shared_breaker.admit(find_upstream()), None)
+    assert shared_breaker.admit(find_upstream()).trial is not None
 
 
 @pytest.mark.django_db

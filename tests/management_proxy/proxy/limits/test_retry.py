@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from management_proxy.client.errors import (
+    Broken,
+    ConnectTimeout,
+    NotReached,
+    ResponseTimeout,
+    ResponseTooLarge,
+)
 from management_proxy.proxy import pass_through
-from management_proxy.proxy.exchange import AnswerTooBig, Broken, TookTooLong, Unreachable
 from management_proxy.proxy.limits import retry
 from management_proxy.proxy.limits.retry import Outcome, RetryBudget, pause_before_next
-from management_proxy.proxy.rules.policies import Policy, rows_for_path
+from management_proxy.proxy.rules.policy import Policy
+from management_proxy.proxy.rules.policy_table import rows_for_path
 from management_proxy.simulator import running_simulator
 from tests.management_proxy.proxied import (
     URL,
@@ -27,16 +34,14 @@ def policy(path: str = "debug", method: str = "GET") -> Policy:
 
 
 REPEATABLE = [
-    Outcome(error=Unreachable()),
+    Outcome(error=NotReached()),
     Outcome(error=Broken()),
-    Outcome(error=TookTooLong("connect")),
+    Outcome(error=ConnectTimeout()),
     *(Outcome(status=s) for s in (502, 503, 504)),
 ]
 FINAL = [
-    Outcome(error=TookTooLong("first_byte")),
-    Outcome(error=TookTooLong("idle")),
-    Outcome(error=TookTooLong("total")),
-    Outcome(error=AnswerTooBig()),
+    Outcome(error=ResponseTimeout()),
+    Outcome(error=ResponseTooLarge()),
     *(Outcome(status=status) for status in (200, 400, 401, 403, 404, 408, 409, 429, 500, 501)),
 ]
 

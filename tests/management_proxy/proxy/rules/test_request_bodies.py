@@ -2,7 +2,7 @@
 
 import pytest
 
-from management_proxy.proxy.rules.policies import BodyRule, Form
+from management_proxy.proxy.rules.policy import BodyRule, Form
 from management_proxy.proxy.rules.request_bodies import BadBody, form_of_body
 
 

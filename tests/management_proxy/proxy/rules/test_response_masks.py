@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from management_proxy.proxy.rules.policies import Mask
+from management_proxy.proxy.rules.policy import Mask
 from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
 from tests.secret_looks import NO_SECRETS, SECRETS_IN_TEXT
 

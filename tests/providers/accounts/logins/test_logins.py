@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import oauth as oauth_client
-from management_proxy.client.errors import AnswerTimeout, NotReached, UpstreamError
+from management_proxy.client.errors import NotReached, ResponseTimeout, UpstreamError
 from management_proxy.client.oauth import FLOWS
 from monitoring.models import AuditEntry
 from providers.accounts.logins import actions as logins
@@ -282,7 +282,7 @@ def test_code_that_never_arrived_may_be_sent_again(upstream, monkeypatch):
         patch.setattr(
             oauth_client,
             "deliver_code",
-            lambda *args: (_ for _ in ()).throw(AnswerTimeout("no answer")),
+            lambda *args: (_ for _ in ()).throw(ResponseTimeout("no answer")),
         )
         login = logins.deliver(login, address(login))
     assert poll(login).status == Status.DELIVERED

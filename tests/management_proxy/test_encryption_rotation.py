@@ -5,8 +5,8 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import models
 
+from management_proxy.encryption_rotation import encrypted_columns
 from management_proxy.models import Upstream
-from management_proxy.upstreams.rotation import encrypted_columns
 from tests.factories import make_upstream, store
 from usage.ingest.dead_letters import shown
 from usage.models import DeadLetter

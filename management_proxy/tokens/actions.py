@@ -6,22 +6,20 @@ lost the right, and users that were switched off, take their tokens with them. I
 upstreams narrow that further.
 """
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from management_proxy.models import PersonalToken, Upstream
+from management_proxy.tokens.queries import MARK, digest_of, live_tokens
 from monitoring.audit import trail
 
-MARK = "tollgate_"
 MOST_PER_USER = 50
-# Marked, so that a token can be told from others in the list and in a leak, without helping to
-# guess it.
+# To recognise a token by, without helping to guess it.
 _PREFIX_LENGTH = len(MARK) + 6
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -43,44 +41,45 @@ def create_token(
     secret = MARK + secrets.token_urlsafe(32)
     if live_tokens(user).count() >= MOST_PER_USER:
         raise TokenNotMade(f"There are {MOST_PER_USER} tokens already; revoke one first.")
+    token = PersonalToken(
+        user=user,
+        name=name,
+        scope=scope,
+        any_upstream=upstreams is None,
+        expires_at=expires_at,
+        prefix=secret[:_PREFIX_LENGTH],
+        digest=digest_of(secret),
+    )
     try:
-        with transaction.atomic():
-            token = PersonalToken.objects.create(
-                user=user,
-                name=name,
-                scope=scope,
-                any_upstream=upstreams is None,
-                expires_at=expires_at,
-                prefix=secret[:_PREFIX_LENGTH],
-                digest=digest_of(secret),
-            )
-            token.upstreams.set(upstreams or [])
-            detail = {
-                "scope": scope,
-                "upstreams": [u.name for u in upstreams] if upstreams is not None else "any",
-                "expires_at": expires_at,
-            }
-            trail.record(
-                user,
-                "personal_token.created",
-                _target(token),
-                outcome=trail.Outcome.SUCCEEDED,
-                detail=detail,
-            )
+        _save(token, upstreams or [])
     except IntegrityError as error:
         raise TokenNotMade(f"A token named {name} is in use already.") from error
     return token, secret
 
 
+@transaction.atomic
+def _save(token: PersonalToken, upstreams: list[Upstream]) -> None:
+    token.save()
+    token.upstreams.set(upstreams)
+    detail = {
+        "scope": token.scope,
+        "upstreams": "any" if token.any_upstream else [upstream.name for upstream in upstreams],
+        "expires_at": token.expires_at,
+    }
+    trail.record(
+        token.user,
+        "personal_token.created",
+        _target(token),
+        outcome=trail.Outcome.SUCCEEDED,
+        detail=detail,
+    )
+
+
 def revoke_token(token: PersonalToken, by: User) -> bool:
     """Refuse the token from now on; False if it was revoked already."""
     with transaction.atomic():
-        revoked = (
-            PersonalToken.objects.filter(pk=token.pk, revoked_at=None).update(
-                revoked_at=timezone.now()
-            )
-            == 1
-        )
+        live = PersonalToken.objects.filter(pk=token.pk, revoked_at=None)
+        revoked = live.update(revoked_at=timezone.now()) == 1
         if revoked:
             trail.record(
                 by, "personal_token.revoked", _target(token), outcome=trail.Outcome.SUCCEEDED
@@ -92,34 +91,8 @@ def _target(token: PersonalToken) -> str:
     return f"{token.name} of {token.user.get_username()}"
 
 
-def live_tokens(user: User) -> QuerySet[PersonalToken]:
-    """The user's tokens that are neither revoked nor expired."""
-    return PersonalToken.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), user=user, revoked_at=None
-    )
-
-
-def digest_of(secret: str) -> bytes:
-    """What is kept of a token's secret."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def find_token(secret: str) -> tuple[PersonalToken | None, str]:
-    """The token of a secret, or None and the reason why it is of no use."""
-    token = PersonalToken.objects.select_related("user").filter(digest=digest_of(secret)).first()
-    if token is None:
-        return None, "The token is unknown."
-    if token.revoked_at:
-        return None, "The token was revoked."
-    if token.expires_at and token.expires_at <= timezone.now():
-        return None, "The token has expired."
-    if not token.user.is_active:
-        return None, "The token's user is switched off."
-    return token, ""
-
-
 def note_use(token: PersonalToken, source_ip: str) -> None:
-    """Remember when and from where the token was last used, to the minute."""
+    """Record when and from where the token was last used, to the minute."""
     now = timezone.now()
     if token.last_used_at and now - token.last_used_at < _USE_NOTED_EVERY:
         return

@@ -11,7 +11,7 @@ from management_proxy.proxy.admission import Entry
 from management_proxy.proxy.limits.sockets import CallerLeft
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.paths import Target
-from management_proxy.proxy.rules.policies import Policy
+from management_proxy.proxy.rules.policy import Policy
 from monitoring.audit import trail
 from monitoring.audit.trail import Outcome
 from monitoring.masking import last4

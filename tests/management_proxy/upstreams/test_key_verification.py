@@ -11,10 +11,12 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from management_proxy.client.errors import KeyRejected, NotReached, UpstreamError
+from management_proxy.client.usage import usage_settings
 from management_proxy.models import Access, Upstream
 from management_proxy.simulator import running_simulator
-from management_proxy.upstreams import verification
-from management_proxy.upstreams.blocks import allow_access
+from management_proxy.upstreams import key_verification
+from management_proxy.upstreams.access import allow_access
+from management_proxy.upstreams.key_verification import KeyOnTrial, is_verified
 from management_proxy.upstreams.registry import (
     client_for,
     ensure_environment_upstream,
@@ -22,7 +24,6 @@ from management_proxy.upstreams.registry import (
     key_of,
     subscription_to,
 )
-from management_proxy.upstreams.verification import KeyOnTrial, is_verified
 from tests.factories import make_upstream, make_user
 from tests.management_proxy.proxied import asked, browser, fault, forget_everything, signed_in
 from tests.web_server import WebServer, web_server
@@ -90,7 +91,7 @@ def call_at_once(server: WebServer, upstream: Upstream) -> list[object]:
     def subscribe() -> None:
         subscription_to(upstream).close()
 
-    acts = [lambda: client_for(upstream).usage_settings()] * (CALLERS // 2 - 1) + [subscribe]
+    acts = [lambda: usage_settings(client_for(upstream))] * (CALLERS // 2 - 1) + [subscribe]
     with ThreadPoolExecutor(CALLERS) as pool:
         ours = [pool.submit(by_ourselves, act) for act in acts]
         theirs = [pool.submit(through_proxy) for _ in range(CALLERS // 2)]
@@ -115,7 +116,7 @@ def test_right_key_lets_all_callers_pass_after_one_trial(server, simulator):
 
 def test_key_changed_in_the_admin_is_verified_anew(simulator):
     upstream = upstream_with(simulator, simulator.key)
-    client_for(upstream).usage_settings()
+    usage_settings(client_for(upstream))
     admin = Client()
     admin.force_login(make_user(staff=True))
     form = {
@@ -131,7 +132,7 @@ def test_key_changed_in_the_admin_is_verified_anew(simulator):
     )
     changed = find_upstream()
     assert not is_verified(changed, key_of(changed))
-    assert outcome(lambda: client_for(changed).usage_settings()) == "KeyRejected"
+    assert outcome(lambda: usage_settings(client_for(changed))) == "KeyRejected"
     assert failed_logins(simulator) == 1
 
 
@@ -141,44 +142,44 @@ def test_environments_key_is_verified_and_so_is_a_new_one(simulator, settings):
         simulator.key,
     )
     upstream = ensure_environment_upstream()
-    client_for(upstream).usage_settings()
-    client_for(upstream).usage_settings()
+    usage_settings(client_for(upstream))
+    usage_settings(client_for(upstream))
     assert asked(simulator, TRIAL) == 1
     settings.MANAGEMENT_API_KEY = "another"
     with pytest.raises(KeyRejected):
-        client_for(upstream).usage_settings()
+        usage_settings(client_for(upstream))
     assert asked(simulator, "config") == 2
 
 
 def test_same_key_is_verified_anew_at_another_address(simulator):
     upstream = upstream_with(simulator, simulator.key)
-    client_for(upstream).usage_settings()
+    usage_settings(client_for(upstream))
     with running_simulator(key="the-key-of-the-other") as other:
         Upstream.objects.update(management_url=other.management_url)
         upstream.refresh_from_db()
         with pytest.raises(KeyRejected):
-            client_for(upstream).usage_settings()
+            usage_settings(client_for(upstream))
         assert failed_logins(other) == 1
 
 
 def test_refused_key_is_tried_once_again_when_callers_are_let_in(simulator):
     upstream = upstream_with(simulator, simulator.key)
-    client_for(upstream).usage_settings()
+    usage_settings(client_for(upstream))
     simulator.app.state.secrets.environment_key = "changed upstream"
     for count in (1, 2):
         for _ in range(3):
             with pytest.raises(KeyRejected):
-                client_for(upstream).usage_settings()
+                usage_settings(client_for(upstream))
         assert failed_logins(simulator) == count
         allow_access(upstream)
 
 
 def test_callers_wait_no_longer_than_their_patience(simulator, monkeypatch):
-    monkeypatch.setattr(verification, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(key_verification, "PATIENCE_SECONDS", 0.2)
     upstream = upstream_with(simulator, simulator.key)
     Upstream.objects.update(key_on_trial_until=Now() + timedelta(minutes=1))
     with pytest.raises(KeyOnTrial):
-        client_for(upstream).usage_settings()
+        usage_settings(client_for(upstream))
     response = signed_in().get("/api/management/debug")
     assert (response.status_code, response.json()["error"]["code"]) == (
         503,
@@ -191,7 +192,7 @@ def test_callers_wait_no_longer_than_their_patience(simulator, monkeypatch):
 def test_dead_holders_claim_ends_by_itself(simulator):
     upstream = upstream_with(simulator, simulator.key)
     Upstream.objects.update(key_on_trial_until=Now() + timedelta(seconds=0.5))
-    client_for(upstream).usage_settings()
+    usage_settings(client_for(upstream))
     assert asked(simulator, TRIAL) == 1
 
 
@@ -200,7 +201,7 @@ def test_trial_that_brings_nothing_leaves_the_key_unverified_and_the_claim_free(
     Upstream.objects.update(management_url="http://127.0.0.1:1/v0/management")
     upstream.refresh_from_db()
     with pytest.raises(NotReached):
-        client_for(upstream).usage_settings()
+        usage_settings(client_for(upstream))
     response = signed_in().get("/api/management/debug")
     assert (response.status_code, response.json()["error"]["code"]) == (
         502,

@@ -1,150 +1,31 @@
 """What the proxy lets through: one table, from contract section 10. What no row allows does not
 pass.
 
-A row says for a path and methods who may call it, how large and how slow both bodies may be,
-whether a failed call may be repeated, what of the answer is masked, whether a write is handed to
-the funnel, and what confirmation a destructive form asks for. The same path and method may have
-several rows: one for each form (a query member such as `all` or `index`, or an emptied list) that
-needs a permission and a confirmation of its own.
+The same path and method may have several rows: one for each form (a query member such as `all` or
+`index`, or an emptied list) that needs a permission and a confirmation of its own.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-KIB, MIB = 1024, 1024 * 1024
+from management_proxy.client.limits import KIB, MIB, Limits
+from management_proxy.proxy.rules.policy import (
+    CHANGE_PLUGINS,
+    DELETE_BY_INDEX,
+    DELETE_EVERYTHING,
+    EMPTY_LISTS,
+    READ_SECRETS,
+    BodyRule,
+    Effect,
+    Form,
+    Mask,
+    Policy,
+    Role,
+)
 
-
-class Role(StrEnum):
-    """Who may call."""
-
-    STAFF = "staff"
-    SIGNED_IN = "any signed-in user"
-    OAUTH_OWNER = "who began the login"
-
-
-class Effect(StrEnum):
-    """What a call does to the upstream, whatever its method is."""
-
-    READ = "reads"
-    START = "starts a login"
-    WRITE = "writes"
-
-
-class Mask(StrEnum):
-    """How secrets are taken out of an answer (management_proxy/proxy/rules/response_masks.py)."""
-
-    NOTHING = ""
-    NAMED = "secrets by name"
-    CLIENT_KEYS = "client keys"
-    KEYS_IN_NAMES = "keys in names"
-    LOG_LINES = "keys in log lines"
-    YAML = "secrets in YAML"
-
-
-class BodyRule(StrEnum):
-    """What a request's body must be before anything is sent
-    (management_proxy/proxy/rules/request_bodies.py)."""
-
-    NONE = "no body"
-    JSON = "JSON"
-    KEY_LIST = "a key list"
-    KEY_PATCH = "a change of an entry"
-    PROVIDER_MAP = "a map of providers"
-    YAML = "YAML"
-    ANY = "anything"
-
-
-class Form(StrEnum):
-    """A form of a request that has a row of its own."""
-
-    PLAIN = ""
-    ALL = "all"
-    INDEX = "index"
-    EMPTY = "an empty list"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds: to connect, until the answer begins, for each further wait, and for everything
-    together."""
-
-    connect: float = 3.0
-    first_byte: float = 10.0
-    idle: float = 10.0
-    total: float = 10.0
-
-    @classmethod
-    def of(cls, seconds: float) -> "Limits":
-        return cls(first_byte=seconds, idle=seconds, total=seconds)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """One row. `path` is below the management URL; a part in braces stands for what `PARAMETERS`
-    says.
-
-    `query` are the members that may be sent, `needs` those that must. `permission` is asked for
-    besides the role; `confirmation` is what the header `X-Tollgate-Confirm` must say.
-    """
-
-    path: str
-    methods: tuple[str, ...]
-    role: Role = Role.STAFF
-    effect: Effect = Effect.READ
-    query: frozenset[str] = frozenset()
-    needs: frozenset[str] = frozenset()
-    form: Form = Form.PLAIN
-    body: BodyRule = BodyRule.NONE
-    request_bytes: int = 0
-    response_bytes: int = 64 * KIB
-    limits: Limits = Limits()
-    retries: bool = False
-    streams: bool = False
-    masks: Mask = Mask.NOTHING
-    writes_through_funnel: bool = False
-    permission: str = ""
-    confirmation: str = ""
-    # The upstream asks others in turn: their faults and their slowness say nothing about the
-    # upstream.
-    reaches_beyond: bool = False
-    # The body of a switch is worth reading in the trail, and holds no secret.
-    audits_body: bool = False
-
-    @property
-    def audited(self) -> bool:
-        return self.effect is not Effect.READ or self.permission == READ_SECRETS
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        parts = re.split(r"\{(\w+)\}", self.path)
-        return re.compile(
-            "".join(
-                f"(?:{PARAMETERS[part]})" if odd % 2 else re.escape(part)
-                for odd, part in enumerate(parts)
-            )
-        )
-
-    def __str__(self) -> str:
-        return f"{'/'.join(self.methods)} {self.path}" + (f" ({self.form})" if self.form else "")
-
-
-PARAMETERS = {
-    "log": r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*",
-    "id": r"[A-Za-z0-9]{1,32}",
-    "channel": r"[a-z0-9]+(?:-[a-z0-9]+)*",
-    "plugin": r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*",
-}
-
-READ_SECRETS = "management_proxy.read_secrets"
-DELETE_EVERYTHING = "management_proxy.delete_all_auth_files"
-EMPTY_LISTS = "management_proxy.empty_lists"
-DELETE_BY_INDEX = "management_proxy.delete_by_index"
-CHANGE_PLUGINS = "management_proxy.change_plugins"
-
+CONNECT_SECONDS = 3.0
 SWITCHES = (
     "debug",
     "logging-to-file",
@@ -173,27 +54,35 @@ NAMED_LIST = "openai-compatibility"
 PROVIDER_MAPS = ("oauth-excluded-models", "oauth-model-alias", "oauth-request-scoped-errors")
 LOGINS = ("anthropic", "codex", "antigravity", "kimi", "xai")
 
-_READ = ("GET",)
-_CONFIG_WRITE: dict[str, Any] = {
-    "effect": Effect.WRITE,
-    "limits": Limits.of(15),
-    "writes_through_funnel": True,
-}
+
+def _within(first_byte: float, idle: float | None = None, total: float | None = None) -> Limits:
+    """Limits of a row: the seconds that are not given are those until the first byte."""
+    return Limits(CONNECT_SECONDS, first_byte, idle or first_byte, total or first_byte)
 
 
-def _read(path: str, *query: str, seconds: float = 10, size: int = 64 * KIB, **more: Any) -> Policy:
-    row: dict[str, Any] = {
-        "retries": True,
-        "limits": Limits.of(seconds),
-        "response_bytes": size,
-        **more,
-    }
-    return Policy(path=path, methods=_READ, query=frozenset(query), **row)
+def _read(
+    path: str,
+    *query: str,
+    seconds: float = 10,
+    size: int = 64 * KIB,
+    limits: Limits | None = None,
+    **more: Any,
+) -> Policy:
+    row = {"retries": True, **more}
+    row["limits"] = replace(limits or _within(seconds), response_bytes=size)
+    return Policy(path=path, methods=("GET",), query=frozenset(query), **row)
 
 
 def _write(methods: str, path: str, *query: str, size: int = 4 * KIB, **more: Any) -> Policy:
-    row: dict[str, Any] = {"body": BodyRule.JSON, **_CONFIG_WRITE, "request_bytes": size, **more}
-    return Policy(path=path, methods=tuple(methods.split()), query=frozenset(query), **row)
+    row = {
+        "effect": Effect.WRITE,
+        "body": BodyRule.JSON,
+        "limits": _within(15),
+        "writes_through_funnel": True,
+        **more,
+    }
+    names = frozenset(query)
+    return Policy(path=path, methods=tuple(methods.split()), query=names, request_bytes=size, **row)
 
 
 def _delete(path: str, *query: str, **more: Any) -> Policy:
@@ -254,7 +143,7 @@ def _provider_maps() -> Iterator[Policy]:
 def _configuration() -> Iterator[Policy]:
     yield _read("config", seconds=15, size=16 * MIB, masks=Mask.NAMED)
     yield _read("config.yaml", seconds=15, size=8 * MIB, masks=Mask.YAML)
-    put = _write("PUT", "config.yaml", size=8 * MIB, body=BodyRule.YAML, limits=Limits.of(30))
+    put = _write("PUT", "config.yaml", size=8 * MIB, body=BodyRule.YAML, limits=_within(30))
     yield put
     yield replace(put, form=Form.EMPTY, permission=EMPTY_LISTS, confirmation="empty api-keys")
     yield _read("latest-version", seconds=15, reaches_beyond=True)
@@ -262,50 +151,32 @@ def _configuration() -> Iterator[Policy]:
 
 
 def _accounts() -> Iterator[Policy]:
-    slow = Limits.of(30)
     yield _read("auth-files", "name", "auth_index", seconds=30, size=64 * MIB, streams=True)
     yield _read("auth-files/models", "name", size=MIB)
     yield _read("auth-files/download", "name", seconds=30, size=MIB, permission=READ_SECRETS)
-    upload: dict[str, Any] = {
-        "body": BodyRule.ANY,
-        "limits": Limits(first_byte=60, idle=15, total=60),
-        "writes_through_funnel": False,
-    }
-    yield _write("POST", "auth-files", "name", size=16 * MIB, response_bytes=MIB, **upload)
-    yield _write(
-        "DELETE",
-        "auth-files",
-        "name",
-        size=64 * KIB,
-        body=BodyRule.ANY,
-        limits=slow,
-        writes_through_funnel=False,
-        response_bytes=MIB,
-    )
+    yield from _account_writes()
+    yield _write("POST", "reset-quota", writes_through_funnel=False)
+    yield _read("api-key-usage", seconds=15, size=16 * MIB, masks=Mask.KEYS_IN_NAMES)
+
+
+def _account_writes() -> Iterator[Policy]:
+    direct: dict[str, Any] = {"limits": _within(30), "writes_through_funnel": False}
+    large = {"response_bytes": MIB}
+    upload = {**direct, "body": BodyRule.ANY, "limits": replace(_within(60, 15, 60), **large)}
+    deletion = {**direct, "body": BodyRule.ANY, "limits": replace(_within(30), **large)}
+    yield _write("POST", "auth-files", "name", size=16 * MIB, **upload)
+    yield _write("DELETE", "auth-files", "name", size=64 * KIB, **deletion)
     yield _delete(
         "auth-files",
         "all",
         form=Form.ALL,
         permission=DELETE_EVERYTHING,
         confirmation="delete all auth files",
-        limits=slow,
-        writes_through_funnel=False,
+        **direct,
     )
-    yield _write("PATCH", "auth-files/status", limits=slow)
-    yield _write(
-        "PATCH", "auth-files/fields", size=64 * KIB, limits=slow, writes_through_funnel=False
-    )
-    yield _write(
-        "POST",
-        "vertex/import",
-        "location",
-        size=MIB,
-        body=BodyRule.ANY,
-        limits=slow,
-        writes_through_funnel=False,
-    )
-    yield _write("POST", "reset-quota", writes_through_funnel=False)
-    yield _read("api-key-usage", seconds=15, size=16 * MIB, masks=Mask.KEYS_IN_NAMES)
+    yield _write("PATCH", "auth-files/status", limits=_within(30))
+    yield _write("PATCH", "auth-files/fields", size=64 * KIB, **direct)
+    yield _write("POST", "vertex/import", "location", size=MIB, **{**direct, "body": BodyRule.ANY})
 
 
 def _logins() -> Iterator[Policy]:
@@ -324,14 +195,14 @@ def _logins() -> Iterator[Policy]:
     )
     bound: dict[str, Any] = {"role": Role.OAUTH_OWNER, "writes_through_funnel": False}
     yield _write("POST", "oauth-callback", **bound)
-    yield _delete("oauth-session", "state", limits=Limits.of(10), **bound)
+    yield _delete("oauth-session", "state", limits=_within(10), **bound)
 
 
 def _logs() -> Iterator[Policy]:
     download: dict[str, Any] = {
         "seconds": 300,
         "size": 512 * MIB,
-        "limits": Limits(first_byte=30, idle=30, total=300),
+        "limits": _within(30, 30, 300),
         "streams": True,
     }
     # Without a limit the upstream reads all of its files into one answer.
@@ -345,7 +216,7 @@ def _logs() -> Iterator[Policy]:
         size=16 * MIB,
         masks=Mask.LOG_LINES,
     )
-    yield _delete("logs", limits=Limits.of(30), writes_through_funnel=False)
+    yield _delete("logs", limits=_within(30), writes_through_funnel=False)
     yield _read("request-error-logs", seconds=15)
     yield _read("request-error-logs/{log}", **download)
     yield _read("request-log-by-id/{id}", **download)

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
-from management_proxy.proxy.limits import breaker_rows
+from management_proxy.proxy.limits import shared_breaker
 from monitoring.audit import trail
 
 
@@ -19,7 +19,7 @@ def close_breaker(request: HttpRequest, upstream_id: int) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied("Breakers are for staff.")
     upstream = get_object_or_404(Upstream, pk=upstream_id)
-    breaker_rows.reset(upstream)
+    shared_breaker.reset(upstream)
     trail.record(
         request.user,
         "breaker.closed",

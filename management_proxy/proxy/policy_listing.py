@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from management_proxy.client.limits import KIB, MIB, Limits
 from management_proxy.proxy.access import scope_needed
 from management_proxy.proxy.limits.retry import MOST_ATTEMPTS
-from management_proxy.proxy.rules.policies import KIB, MIB, BodyRule, Effect, Limits, Mask, Policy
+from management_proxy.proxy.rules.policy import BodyRule, Effect, Mask, Policy
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def _bodies(policy: Policy) -> str:
         if policy.body is not BodyRule.NONE
         else "in: nothing"
     )
-    return (
-        f"{going_in}; out: {_size(policy.response_bytes)}{', streamed' if policy.streams else ''}"
-    )
+    return f"{going_in}; out: {_size(policy.limits.response_bytes)}{', streamed' if policy.streams else ''}"
 
 
 def _limits(limits: Limits) -> str:

@@ -1,16 +1,9 @@
-"""One attempt to have an upstream answer: send a request, hand over its answer's head, then its
+"""One attempt to have an upstream respond: send a request, return the head of its response, then its
 body chunk by chunk.
 
-Nothing is repeated here and no redirect followed. Everything that can go wrong becomes one of the
-errors below, which say who is to blame and whether the request can have had an effect.
-
-AttemptFailed
- +- Unreachable       no connection: nothing was sent
- +- TookTooLong       one of our limits passed, in the phase it names
- +- Broken            the connection ended before the answer did
- +- AnswerTooBig      the answer exceeds its budget
-BodyTooBig            the caller's body exceeds its budget
-BodyIncomplete        the caller stopped in the middle of its body
+Nothing is repeated here and no redirect followed. What the upstream does wrong is raised as a member
+of the tree in `management_proxy.client.errors`; what the caller does wrong with its body as
+BodyTooBig or BodyIncomplete.
 """
 
 import threading
@@ -23,59 +16,26 @@ from functools import lru_cache
 import httpcore
 
 from management_proxy.client.certificates import trusted_authorities
+from management_proxy.client.errors import (
+    Broken,
+    ConnectTimeout,
+    NotReached,
+    ResponseTimeout,
+    ResponseTooLarge,
+    UpstreamError,
+)
+from management_proxy.client.limits import Limits
+from management_proxy.proxy.caller_bodies import BodyIncomplete
 from management_proxy.proxy.limits.sockets import LimitPassed, Watch, WatchedBackend, watched
 from management_proxy.proxy.rules.headers import RawHeaders, header
-from management_proxy.proxy.rules.policies import Limits
 
 # The upstream closes a connection that says nothing within 10 s of its beginning (contract 1.1).
 KEEPALIVE_SECONDS = 8.0
 
 
-class AttemptFailed(Exception):
-    """The upstream did not answer as it should."""
-
-    failure_class = "connection"
-    was_sent = True
-
-
-class Unreachable(AttemptFailed):
-    """No connection could be made."""
-
-    was_sent = False
-
-
-class TookTooLong(AttemptFailed):
-    """A limit of ours passed."""
-
-    failure_class = "timeout"
-
-    def __init__(self, phase: str) -> None:
-        super().__init__(f"no answer within the limit ({phase.replace('_', ' ')})")
-        self.phase = phase
-        self.was_sent = phase != "connect"
-
-
-class Broken(AttemptFailed):
-    """The connection ended, or what came over it is no HTTP."""
-
-
-class AnswerTooBig(AttemptFailed):
-    """The answer exceeds its budget."""
-
-    failure_class = "invalid_response"
-
-
-class BodyTooBig(Exception):
-    """The caller's body exceeds its budget."""
-
-
-class BodyIncomplete(Exception):
-    """The caller's body ended early."""
-
-
 @dataclass
 class Outgoing:
-    """A request as it goes upstream; `length` is None for a body whose size nobody told."""
+    """A request as it goes upstream; `length` is None for a body of unknown size."""
 
     method: str
     url: str
@@ -96,8 +56,8 @@ class Outgoing:
 
 @dataclass
 class Timings:
-    """Seconds of one attempt: to connect, from the end of that to the answer's head, and to read
-    its body."""
+    """Seconds of one attempt: to connect, from the end of that to the response's head, and to
+    read its body."""
 
     connect: float = 0.0
     first_byte: float = 0.0
@@ -106,13 +66,12 @@ class Timings:
 
 @dataclass
 class Attempt:
-    """An answer whose head has come. Iterate `chunks` for its body, and `close` it whatever
+    """A response whose head has come. Read its body by `next_chunk`, and `close` it whatever
     happens."""
 
     response: httpcore.Response
     watch: Watch
     limits: Limits
-    budget: int
     timings: Timings
     received: int = 0
     _chunks: Iterator[bytes] | None = field(default=None, repr=False)
@@ -127,13 +86,13 @@ class Attempt:
 
     @property
     def length(self) -> int | None:
-        """The body's length as the upstream tells it."""
-        told = header(self.headers, "content-length")
-        return int(told) if told.isdigit() else None
+        """The body's length as the upstream states it."""
+        stated = header(self.headers, "content-length")
+        return int(stated) if stated.isdigit() else None
 
     def next_chunk(self) -> bytes | None:
-        """The next bytes of the body, None at its end. Raises TookTooLong, Broken, AnswerTooBig,
-        CallerLeft."""
+        """The next bytes of the body, None at its end. Raises UpstreamError, or
+        CallerLeft of the watch."""
         if self._chunks is None:
             self._chunks = iter(self.response.iter_stream())
         started = time.monotonic()
@@ -142,19 +101,19 @@ class Attempt:
             chunk = next(self._chunks, None)
         self.timings.body += time.monotonic() - started
         self.received += len(chunk or b"")
-        if self.received > self.budget:
-            raise AnswerTooBig(f"the answer exceeds {self.budget} bytes")
+        if self.received > self.limits.response_bytes:
+            raise ResponseTooLarge(f"the response exceeds {self.limits.response_bytes} bytes")
         return chunk
 
     def whole(self) -> bytes:
-        """The whole body, within its budget; raises like `next_chunk`."""
+        """The whole body, within its limits; raises like `next_chunk`."""
         chunks = []
         while (chunk := self.next_chunk()) is not None:
             chunks.append(chunk)
         return b"".join(chunks)
 
     def close(self) -> None:
-        """Give the connection back, or cut it if the answer is not at its end."""
+        """Give the connection back, or cut it if the response is not at its end."""
         with watched(self.watch):
             self.response.close()
 
@@ -190,10 +149,10 @@ def close_pool() -> None:
             _made_pool.cache_clear()
 
 
-def attempt(outgoing: Outgoing, limits: Limits, budget: int, watch: Watch) -> Attempt:
-    """Send the request and wait for the answer's head.
+def attempt(outgoing: Outgoing, limits: Limits, watch: Watch) -> Attempt:
+    """Send the request and wait for the response's head.
 
-    Raises AttemptFailed, BodyTooBig, BodyIncomplete, or CallerLeft of the watch.
+    Raises UpstreamError, BodyTooBig, BodyIncomplete, or CallerLeft of the watch.
     """
     timings = Timings()
     started, connected_before = time.monotonic(), watch.connected_seconds
@@ -208,16 +167,17 @@ def attempt(outgoing: Outgoing, limits: Limits, budget: int, watch: Watch) -> At
         response = _pool().handle_request(request)
     timings.connect = watch.connected_seconds - connected_before
     timings.first_byte = time.monotonic() - started - timings.connect
-    answer = Attempt(response, watch, limits, budget, timings)
-    if (answer.length or 0) > budget and outgoing.method != "HEAD":
-        answer.close()
-        raise AnswerTooBig(f"the answer of {answer.length} bytes exceeds {budget}")
-    return answer
+    begun = Attempt(response, watch, limits, timings)
+    if (begun.length or 0) > limits.response_bytes and outgoing.method != "HEAD":
+        begun.close()
+        raise ResponseTooLarge(
+            f"the response of {begun.length} bytes exceeds {limits.response_bytes}"
+        )
+    return begun
 
 
 def _sent(body: Iterable[bytes], limits: Limits, watch: Watch) -> Iterator[bytes]:
-    """The body, told to the watch: the phase of waiting for the answer begins when all of it is
-    sent."""
+    """The body, observed by the watch: waiting for the response begins when all of it is sent."""
     watch.enter("send", limits.idle, each=True)
     yield from body
     watch.enter("first_byte", limits.first_byte)
@@ -228,14 +188,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except LimitPassed as error:
-        raise TookTooLong(error.phase) from error
+        raise _limit_passed(error.phase) from error
     except httpcore.ConnectTimeout as error:
-        raise TookTooLong("connect") from error
+        raise _limit_passed("connect") from error
     except (httpcore.ConnectError, httpcore.UnsupportedProtocol) as error:
-        raise Unreachable("cannot connect to the upstream") from error
+        raise NotReached("cannot connect to the upstream") from error
     except httpcore.TimeoutException as error:
-        raise TookTooLong("total") from error
+        raise _limit_passed("total") from error
     except httpcore.LocalProtocolError as error:
         raise BodyIncomplete("the body is not as long as its Content-Length says") from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise Broken("the connection broke before the answer was whole") from error
+        raise Broken("the connection broke before the response was whole") from error
+
+
+def _limit_passed(phase: str) -> UpstreamError:
+    kind = ConnectTimeout if phase == "connect" else ResponseTimeout
+    return kind(f"no response within the limit ({phase.replace('_', ' ')})")

@@ -27,12 +27,13 @@ from datetime import datetime
 from django.db import connection
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from management_proxy.client.client import CONNECT_SECONDS, Limits, ManagementClient
 from management_proxy.client.errors import NotReached
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import CONNECT_SECONDS, Limits
 from management_proxy.models import Access, Upstream
-from management_proxy.upstreams.blocks import check_access, record_block
+from management_proxy.upstreams.access import check_access, record_block
 
-TRIAL = Limits(read=5, total=5, answer_bytes=64 * 1024)
+TRIAL = Limits.of(5)
 # Longer than connecting and two waits for bytes, the longest that a trial can take.
 CLAIM_SECONDS = CONNECT_SECONDS + 2 * TRIAL.total + 5
 PATIENCE_SECONDS = 5.0
@@ -80,7 +81,7 @@ def _claim(upstream: Upstream, digest: bytes) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            /* management_proxy.upstreams.verification.claim */
+            /* management_proxy.upstreams.key_verification.claim */
             UPDATE management_proxy_upstream SET key_on_trial_until = clock_timestamp() + make_interval(secs => %s)
             WHERE id = %s AND access = %s AND key_verified_digest <> %s AND (key_on_trial_until IS NULL OR key_on_trial_until <= clock_timestamp())
             RETURNING key_on_trial_until

@@ -5,9 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from management_proxy.proxy.rules.policies import (
-    NEVER,
-    POLICIES,
+from management_proxy.proxy.rules.policy import (
     READ_SECRETS,
     BodyRule,
     Effect,
@@ -15,8 +13,8 @@ from management_proxy.proxy.rules.policies import (
     Mask,
     Policy,
     Role,
-    rows_for_path,
 )
+from management_proxy.proxy.rules.policy_table import NEVER, POLICIES, rows_for_path
 from tests.management_proxy.contract_routes import ROUTES, Route
 
 REFUSED = [

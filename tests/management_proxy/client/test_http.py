@@ -6,13 +6,14 @@ import httpx
 import pytest
 
 from management_proxy.client import errors
-from management_proxy.client.client import (
-    Limits,
-    ManagementClient,
-    ban_duration,
+from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import Limits
+from management_proxy.client.responses import ban_duration, refusal_of, version_of
+from management_proxy.client.usage import (
     effective_retention,
-    refusal_of,
-    version_of,
+    pop_usage,
+    statistics_enabled,
+    usage_settings,
 )
 from management_proxy.simulator import running_simulator
 from tests.factories import answering, recordings_in
@@ -63,29 +64,29 @@ def test_client_without_a_key_cannot_be_made():
 
 
 def test_settings_are_read(simulator):
-    observed = client_of(simulator).usage_settings()
+    observed = usage_settings(client_of(simulator))
     assert (observed.statistics_enabled, observed.retention_seconds, observed.version) == (
         True,
         300,
         "7.2.140",
     )
-    assert client_of(simulator).statistics_enabled() is True
+    assert statistics_enabled(client_of(simulator)) is True
 
 
 def test_wrong_key_is_tried_once_and_told(simulator):
     told = []
     client = ManagementClient(simulator.management_url, "wrong", on_blocked=told.append)
     with pytest.raises(errors.KeyRejected):
-        client.usage_settings()
+        usage_settings(client)
     assert failed_logins(simulator) == len(told) == 1
 
 
 def test_ban_carries_its_end(simulator):
     for _ in range(5):
         with pytest.raises(errors.KeyRejected):
-            client_of(simulator, "wrong").usage_settings()
+            usage_settings(client_of(simulator, "wrong"))
     with pytest.raises(errors.Banned) as caught:
-        client_of(simulator).usage_settings()
+        usage_settings(client_of(simulator))
     assert timedelta(minutes=29) < caught.value.until - datetime.now(UTC) < timedelta(minutes=31)
 
 
@@ -107,33 +108,29 @@ def test_ban_durations_are_go_text(text, duration):
 
 def test_nothing_listening_is_safe_to_repeat():
     with pytest.raises(errors.NotReached) as caught:
-        ManagementClient("http://127.0.0.1:9/v0/management", "key").statistics_enabled()
+        statistics_enabled(ManagementClient("http://127.0.0.1:9/v0/management", "key"))
     assert caught.value.is_safe_to_repeat
 
 
 def test_hanging_upstream_ends_at_the_limit(simulator, monkeypatch):
-    monkeypatch.setattr(
-        "management_proxy.client.client.SMALL", Limits(read=0.3, total=0.3, answer_bytes=1000)
-    )
+    monkeypatch.setattr("management_proxy.client.usage.SMALL", Limits.of(0.3))
     fault(simulator, kind="hang_before_headers", path="*usage-statistics-enabled", seconds=1)
-    with pytest.raises(errors.AnswerTimeout) as caught:
-        client_of(simulator).statistics_enabled()
+    with pytest.raises(errors.ResponseTimeout) as caught:
+        statistics_enabled(client_of(simulator))
     assert not caught.value.is_safe_to_repeat
 
 
 def test_dripping_answer_ends_at_the_total_limit(simulator, monkeypatch):
-    monkeypatch.setattr(
-        "management_proxy.client.client.SMALL", Limits(read=1, total=0.3, answer_bytes=1000)
-    )
+    monkeypatch.setattr("management_proxy.client.usage.SMALL", Limits.of(1, total=0.3))
     fault(simulator, kind="drip", path="*usage-statistics-enabled", bytes=1, seconds=0.1)
-    with pytest.raises(errors.AnswerTimeout):
-        client_of(simulator).statistics_enabled()
+    with pytest.raises(errors.ResponseTimeout):
+        statistics_enabled(client_of(simulator))
 
 
 def test_answer_over_its_budget_is_refused(simulator):
     fault(simulator, kind="huge", path="*usage-statistics-enabled", bytes=1_000_000)
-    with pytest.raises(errors.AnswerTooLarge):
-        client_of(simulator).statistics_enabled()
+    with pytest.raises(errors.ResponseTooLarge):
+        statistics_enabled(client_of(simulator))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ def test_answer_over_its_budget_is_refused(simulator):
 def test_broken_answers_become_the_right_error(simulator, fields, expected):
     fault(simulator, path="*usage-statistics-enabled", **fields)
     with pytest.raises(expected):
-        client_of(simulator).statistics_enabled()
+        statistics_enabled(client_of(simulator))
 
 
 def test_cut_after_the_pop_hands_over_what_arrived(simulator):
@@ -155,7 +152,7 @@ def test_cut_after_the_pop_hands_over_what_arrived(simulator):
     fault(simulator, kind="cut_body", path="*usage-queue", bytes=5000)
     received: list[bytes] = []
     with pytest.raises(errors.Uncertain):
-        client_of(simulator).pop_usage(20, received.append)
+        pop_usage(client_of(simulator), 20, received.append)
     assert b"".join(received).startswith(b'[{"timestamp"')
 
 
@@ -168,7 +165,7 @@ def test_redirect_is_not_followed():
         ]
     )
     with pytest.raises(errors.Refused):
-        client.statistics_enabled()
+        statistics_enabled(client)
 
 
 @pytest.mark.parametrize(
