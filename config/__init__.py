@@ -1,0 +1,1 @@
+"""Settings, addresses, signing in, the embedded database and the process supervisor."""

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.docs import ROOT
-from tests.docs.tree import DOCUMENT
+from tests.docs.tree import BEGIN, DOCUMENT, END, tree
 
 WALKS = (
     "Where does an event become a row?",
@@ -15,6 +15,11 @@ WALKS = (
     "Where is the lease renewed?",
 )
 MOST_FILES = 8
+
+
+def test_the_tree_is_that_of_the_folders():
+    written = DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0]
+    assert written == tree(), "make docs writes it anew"
 
 
 def steps_of(title: str) -> list[tuple[str, str]]:
