@@ -5,7 +5,7 @@ import copy
 import itertools
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.key_verification import digest_of
 from providers.models import ClientKey
+from usage.costs.own_prices import scope_digest
 from usage.ingest.attribution import Attribution, client_key_digest
 from usage.ingest.store import Ingested, ingest
+from usage.models import OwnPrice
 
 RECORDINGS = Path(__file__).parent / "recordings"
 _numbers = itertools.count(1)
@@ -111,6 +113,14 @@ def make_client_key(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
     return ClientKey.objects.create(
         upstream=upstream, digest=client_key_digest(key), last_four=key[-4:], **fields
     )
+
+
+def own_price(kind: str, **fields: Any) -> OwnPrice:
+    """An own price that holds since 2020 unless a day is named."""
+    price = OwnPrice(kind=kind, **{"holds_from": date(2020, 1, 1), **fields})
+    price.scope_digest = scope_digest(price)
+    price.save()
+    return price
 
 
 _EXAMPLE = {

@@ -5,7 +5,7 @@ Events lie thickly around changes of clocks and exactly on the edges of quarters
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from providers.models import ClientKey, Credential
-from tests.factories import make_event, make_upstream, make_user, store
+from tests.factories import make_event, make_upstream, make_user, own_price, store
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
 from usage.history.measures import DURATIONS
 from usage.history.queries import PERCENTILES, Query
@@ -75,6 +75,8 @@ _LENGTHS = (
     timedelta(days=40),
 )
 _ORDERS = ("attempts", "requests", "failed", "total_tokens")
+# Real models have a price in the catalogue, one of them one by time of day; others have none.
+_MODELS = ("gpt-5.4", "claude-sonnet-4-5-20250929", "deepseek-v4-flash", "m1", "m2")
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,12 @@ class Known:
 
 def fill(seed: int, events: int = 250) -> Known:
     """Store random events of two upstreams in a random calendar, page by page through the real
-    ingest."""
+    ingest, under random own prices."""
     chance = random.Random(seed)
     calendar = chance.choice(ZONES)
     RollupCalendar.objects.update_or_create(pk=1, defaults={"zone": calendar})
     upstreams = [make_upstream(), make_upstream()]
+    _set_own_prices(chance)
     elements = [_element(chance) for _ in range(events)]
     while elements:
         size = chance.choice((1, 7, 60))
@@ -106,9 +109,16 @@ def fill(seed: int, events: int = 250) -> Known:
     return Known(calendar, _values(), users)
 
 
+def _set_own_prices(chance: random.Random) -> None:
+    day = (FIRST + timedelta(days=chance.randrange(36))).date()
+    own_price("price", model="m1", holds_from=day, input_rate=1_234_567, output_rate=7_000_001)
+    own_price("discount", provider="claude", holds_from=day, percent=33)
+    own_price("flat", model="gpt-*", holds_from=day)
+
+
 def _element(chance: random.Random) -> Row:
     failed = chance.random() < 0.3
-    parts = [chance.randrange(1000) for _ in range(5)]
+    parts = [chance.randrange(chance.choice((1000, 300_000))) for _ in range(5)]
     return make_event(
         timestamp=_instant(chance),
         request_id=f"{chance.randrange(90):08x}",
@@ -117,11 +127,12 @@ def _element(chance: random.Random) -> Row:
         auth_index=chance.choice(("a1", "a2", "")),
         source=chance.choice(("x@example.com", "")),
         provider=chance.choice(("codex", "claude")),
-        model=chance.choice(("m1", "m2", "m3")),
+        model=chance.choice(_MODELS),
         alias=chance.choice(("m1", "other")),
         endpoint=chance.choice(("POST /v1/messages", "POST /v1/responses", "")),
         auth_type=chance.choice(("oauth", "apikey")),
         service_tier=chance.choice(("auto", "priority")),
+        response_service_tier=chance.choice(("", "default", "priority", "flex")),
         reasoning_effort=chance.choice(("", "none", "high")),
         latency_ms=chance.choice((0, 1, chance.randrange(1, 90_000))),
         ttft_ms=chance.choice((0, chance.randrange(1, 9_000))),
@@ -238,6 +249,17 @@ _PLAIN = {
         for name in SUMS
         if name.endswith("_tokens") and name != "generated_tokens"
     },
+    **{
+        name: f"sum(e.{name})"
+        for name in ("input_cost", "cache_read_cost", "cache_write_cost", "list_cost")
+    },
+    "cache_savings": "sum(e.cache_savings)",
+    "output_cost": "sum(e.output_cost + coalesce(e.reasoning_cost, 0))",
+    "priced": "count(e.price_version_id)",
+    "failed_cost": (
+        "coalesce(sum(e.input_cost + e.cache_read_cost + e.cache_write_cost + e.output_cost"
+        " + coalesce(e.reasoning_cost, 0)) FILTER (WHERE s.failed), 0)"
+    ),
     "generated_tokens": (
         "coalesce(sum(e.non_reasoning_output_tokens + e.reasoning_tokens) FILTER (WHERE NOT"
         " s.failed), 0)"
@@ -376,9 +398,15 @@ def _by_group(plain: dict[tuple[Any, ...], Row], order: str) -> dict[tuple[Any, 
 
 def _summed(rows: list[Row]) -> Row:
     return {
-        name: max(row[name] for row in rows) if name in MAXIMA else sum(row[name] for row in rows)
+        name: max(row[name] for row in rows) if name in MAXIMA else _sum(row[name] for row in rows)
         for name in _PLAIN
     }
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    """None where nothing has a price."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _values_of(question: Query, row: Row) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from usage.history.snapshot import Row
 from usage.history.source_sql import MAXIMA, MEASURES
 from usage.models import TOKEN_KINDS
 from usage.rollups.histograms import duration_of
+from usage.rollups.tables import COST_SUMS
 
 DURATIONS = ("latency", "ttft")
 _KINDS = {
     name: name.split("_")[0] + "".join(part.capitalize() for part in name.split("_")[1:])
     for name in TOKEN_KINDS
 }
-_NULLABLE = ("total_tokens", *TOKEN_KINDS)
+_NULLABLE = ("total_tokens", *TOKEN_KINDS, *COST_SUMS)
 NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
 
 

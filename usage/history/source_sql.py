@@ -16,9 +16,18 @@ from usage.history.dimensions import Dimension, Filters
 from usage.history.planner import EVENTS, Piece, Source, Unit
 from usage.history.scope import Scope
 from usage.rollups.histograms import BIN_SQL
-from usage.rollups.tables import TOKEN_SUMS
+from usage.rollups.tables import COST_SUMS, TOKEN_SUMS, costs_of_event
 
-COUNTS = ("attempts", "requests", "failed", *TOKEN_SUMS, "generated_tokens", "generation_ms")
+COSTS = (*COST_SUMS, "priced", "failed_cost")
+COUNTS = (
+    "attempts",
+    "requests",
+    "failed",
+    *TOKEN_SUMS,
+    *COSTS,
+    "generated_tokens",
+    "generation_ms",
+)
 SUMS = (*COUNTS, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
 MAXIMA = ("latency_max_ms", "ttft_max_ms")
 MEASURES = (*SUMS, *MAXIMA)
@@ -34,6 +43,7 @@ _OF_EVENTS = {
     "requests": "count(*) FILTER (WHERE u.is_first_attempt)",
     "failed": "count(*) FILTER (WHERE s.failed)",
     **{name: f"sum(u.{name})::bigint" for name in TOKEN_SUMS},
+    **{name: f"sum({sql})::bigint" for name, sql in costs_of_event("u", "s").items()},
     "generated_tokens": (
         "coalesce(sum(coalesce(u.non_reasoning_output_tokens, 0) + coalesce(u.reasoning_tokens, 0))"
         " FILTER (WHERE NOT s.failed), 0)::bigint"

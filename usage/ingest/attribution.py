@@ -21,6 +21,7 @@ from monitoring.masking import last4, last_four
 from providers.digests import client_key_digest
 from providers.models import ClientKey, Credential
 from usage.ingest.page_parser import Entry, Signature
+from usage.ingest.pricing import Pricing
 from usage.ingest.stored_text import storable_text
 from usage.models import UsageSeries
 
@@ -81,6 +82,7 @@ class Attribution:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
+        self.pricing = Pricing()
         self._client_keys: dict[bytes, int] = {}
         self._credentials: dict[tuple[str, str], int] = {}
         self._series: dict[UUID, int] = {}

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from usage.costs.tiers import billed_tier
 from usage.ingest.queue_entry import QueueEntry
 from usage.ingest.stored_text import details_of, fail_body_of, storable_text
 from usage.ingest.token_counts import tokens_of
@@ -84,6 +85,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     digest: UUID
     signature: Signature
     columns: tuple[Any, ...]
+    billed_tier: str
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
@@ -188,6 +190,7 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
         digest,
         Signature._make((*_of_record(record), failure_class)),
         _columns(record, timestamp, digest),
+        billed_tier(record.response_service_tier) if record.response_service_tier else "",
     )
 
 

@@ -21,8 +21,10 @@ from management_proxy.encryption import encrypt
 from management_proxy.models import Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
+from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
 from usage.ingest.page_parser import COLUMNS, Entry, Reject, parse_page
+from usage.ingest.pricing import Priceable
 from usage.ingest.stored_text import storable_text
 from usage.models import DeadLetter
 from usage.rollups.partitions import ensure_partitions, month_of
@@ -37,13 +39,14 @@ REQUEST_WINDOW = timedelta(hours=1)
 PAYLOAD_BYTES = 8 * 1024 * 1024
 
 _NAMES = ", ".join(f'"{name}"' for name in (*Belongs._fields, *COLUMNS))
+_COSTS = cost_columns_sql("placed", "version")
 
 # The names carry a version: behind a pooler a table may be one that an older release made in this
 # session.
-_STAGING, _ADDED = "usage_staging_4", "usage_added_4"
+_STAGING, _ADDED = "usage_staging_5", "usage_added_5"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
-SELECT {_NAMES}, 0::integer AS "position" FROM usage_event WITH NO DATA;
+SELECT {_NAMES}, price_version_id, 0::integer AS "position" FROM usage_event WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {prepared_sql("usage_event")} WITH NO DATA;
 -- Only within a larger transaction is there anything.
 DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
@@ -55,8 +58,8 @@ WITH placed AS (
         "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, client_key_id ORDER BY "timestamp", "position") AS gap
     FROM {_STAGING} AS staged JOIN usage_usageseries AS o ON o.id = staged.series_id
 ), fresh AS (
-    INSERT INTO usage_event ({_NAMES}, is_first_attempt)
-    SELECT {_NAMES}, request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
+    INSERT INTO usage_event ({_NAMES}, price_version_id, {", ".join(_COSTS)}, is_first_attempt)
+    SELECT {_NAMES}, version_id, {", ".join(_COSTS.values())}, request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
         -- OFFSET 0 keeps the few attempts with this request id first: from the series side, it would be many times the work.
         SELECT 1 FROM (
             SELECT e.series_id FROM usage_event AS e
@@ -66,7 +69,8 @@ WITH placed AS (
         ) AS e JOIN usage_usageseries AS o ON o.id = e.series_id
         WHERE o.upstream_id = placed.upstream_id AND o.endpoint = placed.endpoint
     ))
-    FROM placed ORDER BY "position"
+    FROM placed LEFT JOIN {VERSIONS_SQL} AS version ON version_id = placed.price_version_id AND {priceable_sql("placed")}
+    ORDER BY "position"
     ON CONFLICT ("timestamp", digest) DO NOTHING
     RETURNING *
 )
@@ -123,8 +127,10 @@ def _ingest(
 ) -> Ingested:
     try:
         belongings = attribution.attribute(entries)
+        priceable = [Priceable.of(entry) for entry in entries]
+        versions = attribution.pricing.versions(priceable, belongings) if entries else []
         with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
-            stored = _store(entries, belongings) if entries else 0
+            stored = _store(entries, belongings, versions) if entries else 0
             dead = _write_dead_letters(rejects, batch, upstream)
             failpoint("before commit")
         failpoint("after commit")
@@ -162,17 +168,19 @@ def _ingest_in_halves(
     return first + _ingest(entries[middle:], [], batch, upstream, attribution)
 
 
-def _store(entries: list[Entry], belongings: list[Belongs]) -> int:
+def _store(entries: list[Entry], belongings: list[Belongs], versions: list[int | None]) -> int:
     parameters: dict[str, Any] = {"zone": calendar_zone(), "window": REQUEST_WINDOW}
     with connection.cursor() as cursor:
         cursor.execute(_CREATE_STAGING, parameters)
         with (
             around("copy"),
             connection.wrap_database_errors,
-            cursor.copy(f'COPY {_STAGING} ({_NAMES}, "position") FROM STDIN') as copy,
+            cursor.copy(
+                f'COPY {_STAGING} ({_NAMES}, price_version_id, "position") FROM STDIN'
+            ) as copy,
         ):
-            for entry, belongs in zip(entries, belongings, strict=True):
-                copy.write_row((*belongs, *entry.columns, entry.position))
+            for entry, belongs, version in zip(entries, belongings, versions, strict=True):
+                copy.write_row((*belongs, *entry.columns, version, entry.position))
         with around("insert"):
             cursor.execute(_INSERT, parameters)
             stored: int = cursor.rowcount

@@ -2,6 +2,13 @@
 
 from usage.models.completeness import CompletenessInterval, CounterSample
 from usage.models.events import TOKEN_KINDS, PrunedMonth, UsageEvent, UsageSeries
+from usage.models.prices import (
+    COST_KINDS,
+    OwnPrice,
+    PriceCatalogue,
+    PriceVersion,
+    Recomputation,
+)
 from usage.models.rollups import (
     RollupCalendar,
     UsageDaily,
@@ -17,12 +24,17 @@ from usage.models.rollups import (
 from usage.models.runs import CollectorRun, DeadLetter
 
 __all__ = [
+    "COST_KINDS",
     "TOKEN_KINDS",
     "CollectorRun",
     "CompletenessInterval",
     "CounterSample",
     "DeadLetter",
+    "OwnPrice",
+    "PriceCatalogue",
+    "PriceVersion",
     "PrunedMonth",
+    "Recomputation",
     "RollupCalendar",
     "UsageDaily",
     "UsageDailyByCredential",

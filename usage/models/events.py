@@ -7,6 +7,7 @@ from django.db.models import Q
 from management_proxy.models import Upstream
 from providers.models import ClientKey, Credential
 from usage.models.failures import FailureClass
+from usage.models.prices import PriceVersion
 
 TOKEN_KINDS = (
     "uncached_input_tokens",
@@ -100,7 +101,24 @@ class Measured(models.Model):
         abstract = True
 
 
-class UsageEvent(Measured):
+class Costed(models.Model):
+    """The cost of an event or the sums of a rollup, in nano-dollars. NULL means that nothing of it
+    has a price, which is not 0."""
+
+    input_cost = models.BigIntegerField(null=True)
+    cache_read_cost = models.BigIntegerField(null=True)
+    cache_write_cost = models.BigIntegerField(null=True)
+    output_cost = models.BigIntegerField(null=True)
+    list_cost = models.BigIntegerField(null=True, help_text="The same by the price list.")
+    cache_savings = models.BigIntegerField(
+        null=True, help_text="What the cached tokens would have cost more as plain input."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class UsageEvent(Measured, Costed):
     """One attempt at an LLM request, stored once. Range-partitioned by month of `timestamp`
     (migration 0002)."""
 
@@ -152,6 +170,17 @@ class UsageEvent(Measured):
     details = models.JSONField(
         null=True,
         help_text="Client address, user agent, tier of the answer, harmless answer headers.",
+    )
+    price_version = models.ForeignKey(
+        PriceVersion,
+        null=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    reasoning_cost = models.BigIntegerField(
+        null=True, help_text="Where it is billed apart; `output_cost` is without it then."
     )
 
     class Meta:

@@ -5,10 +5,10 @@ from django.db import models
 from django.db.models import Q
 
 from providers.models import ClientKey, Credential
-from usage.models.events import Measured, UsageSeries
+from usage.models.events import Costed, Measured, UsageSeries
 
 
-class Rollup(Measured):
+class Rollup(Measured, Costed):
     """Sums over the events of one series, and of one client key or credential where it has such a
     column, in one bucket.
 
@@ -22,6 +22,12 @@ class Rollup(Measured):
     attempts = models.BigIntegerField()
     requests = models.BigIntegerField()
     failed = models.BigIntegerField(help_text="Attempts that failed.")
+    priced = models.BigIntegerField(
+        default=0, db_default=0, help_text="Attempts that have a cost; the others have no price."
+    )
+    failed_cost = models.BigIntegerField(
+        default=0, db_default=0, help_text="Cost of the attempts that failed."
+    )
     generated_tokens = models.BigIntegerField(help_text="Output of the attempts that succeeded.")
     generation_ms = models.BigIntegerField(help_text="Latency of the attempts that succeeded.")
     latency_count = models.BigIntegerField(

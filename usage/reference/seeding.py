@@ -22,8 +22,10 @@ from django.db import connection, transaction
 
 from management_proxy.models import Upstream
 from providers.models import ClientKey
+from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
 from usage.ingest.page_parser import Entry, identity, parse_element
+from usage.ingest.pricing import Priceable
 from usage.ingest.store import REQUEST_WINDOW
 from usage.models import UsageSeries
 from usage.reference.dataset import Combination, Sample, samples
@@ -63,7 +65,9 @@ _COLUMNS = (
     "fail_body",
     "details",
 )
-_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_PLAIN = ", ".join(f'"{name}"' for name in _COLUMNS)
+_NAMES = f"{_PLAIN}, price_version_id"
+_COSTS = cost_columns_sql("staged", "version")
 _CREATE_STAGING = (
     f"CREATE TEMPORARY TABLE usage_seed_staging AS SELECT {_NAMES} FROM usage_event WITH NO DATA"
 )
@@ -78,10 +82,15 @@ class _Prepared:
     """What all events of a combination share."""
 
     fields: dict[str, Any]
+    entry: Entry
     belongs: Belongs
     details: str | None
     fail_status: int | None
     fail_body: str | None
+
+    def priced(self, sample: Sample) -> Priceable:
+        """What the price of a sample depends on."""
+        return Priceable(sample.at, self.entry.signature, self.entry.billed_tier, sample.input)
 
 
 def seed(
@@ -161,6 +170,10 @@ class _Seeder:
                 if sample.combination not in self._prepared
             }
         )
+        versions = self._attribution.pricing.versions(
+            [self._prepared[sample.combination].priced(sample) for sample in chunk],
+            [self._prepared[sample.combination].belongs for sample in chunk],
+        )
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute(_CREATE_STAGING)
@@ -168,8 +181,8 @@ class _Seeder:
                 connection.wrap_database_errors,
                 cursor.copy(f"COPY usage_seed_staging ({_NAMES}) FROM STDIN") as copy,
             ):
-                for row in self._rows(chunk):
-                    copy.write_row(row)
+                for row, version in zip(self._rows(chunk), versions, strict=True):
+                    copy.write_row((*row, version))
             cursor.execute(_store_sql(), {"zone": calendar_zone()})
             stored = int(cursor.fetchone()[0])
             cursor.execute("DROP TABLE usage_seed_staging")
@@ -186,7 +199,7 @@ class _Seeder:
         ):
             status, fail_body, details = entry.columns[-3:]
             self._prepared[combination] = _Prepared(
-                fields[combination], belongs, details, status, fail_body
+                fields[combination], entry, belongs, details, status, fail_body
             )
 
     def _entry(self, element: bytes) -> Entry:
@@ -255,7 +268,9 @@ def _store_sql() -> str:
     return f"""
     /* usage.reference.seeding */
     WITH fresh AS (
-        INSERT INTO usage_event ({_NAMES}) SELECT {_NAMES} FROM usage_seed_staging ON CONFLICT ("timestamp", digest) DO NOTHING RETURNING *
+        INSERT INTO usage_event ({_PLAIN}, price_version_id, {", ".join(_COSTS)}) SELECT {_PLAIN}, version_id, {", ".join(_COSTS.values())}
+        FROM usage_seed_staging AS staged LEFT JOIN {VERSIONS_SQL} AS version ON version_id = staged.price_version_id AND {priceable_sql("staged")}
+        ON CONFLICT ("timestamp", digest) DO NOTHING RETURNING *
     ), {rollups}
     SELECT count(*) FROM fresh
     """

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from usage.models import TOKEN_KINDS, RollupCalendar
+from usage.models import COST_KINDS, TOKEN_KINDS, RollupCalendar
 from usage.rollups.histograms import BIN_SQL
 
 TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
+# NULL where nothing has a price.
+COST_SUMS = (*COST_KINDS, "list_cost", "cache_savings")
+_NULLABLE = (*TOKEN_SUMS, *COST_SUMS)
 _DURATIONS = ("latency", "ttft")
 _PARTIES = ("client_key_id", "credential_id")
 _NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
@@ -24,7 +27,14 @@ _COUNTS = {
     "attempts": "count(*)",
     **{
         name: f"sum({name})::bigint"
-        for name in ("requests", "failed", "generated_tokens", "generation_ms")
+        for name in (
+            "requests",
+            "failed",
+            "priced",
+            "failed_cost",
+            "generated_tokens",
+            "generation_ms",
+        )
     },
     "latency_count": "count(latency_ms)",
     "latency_sum_ms": "coalesce(sum(latency_ms), 0)::bigint",
@@ -33,7 +43,7 @@ _COUNTS = {
 }
 _MAXIMA = {f"{name}_max_ms": f"coalesce(max({name}_ms), 0)" for name in _DURATIONS}
 _HISTOGRAMS = tuple(f"{name}_{part}" for name in _DURATIONS for part in ("bins", "counts"))
-MEASURES = (*TOKEN_SUMS, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
+MEASURES = (*_NULLABLE, *_COUNTS, *_MAXIMA, *_HISTOGRAMS)
 # The bucket of an instant `{}` by its name; `%(zone)s` is the calendar's zone.
 BUCKETS = {
     "quarter": "date_bin('15 minutes', {}, '2020-01-01 00:00:00+00')",
@@ -112,6 +122,23 @@ def _decided_zone() -> str | None:
     return RollupCalendar.objects.values_list("zone", flat=True).filter(pk=1).first()
 
 
+def cost_sql(event: str) -> str:
+    """The SQL of what an event cost altogether; NULL without a price."""
+    kinds = " + ".join(f"{event}.{name}" for name in COST_KINDS)
+    return f"{kinds} + coalesce({event}.reasoning_cost, 0)"
+
+
+def costs_of_event(event: str, series: str) -> dict[str, str]:
+    """The SQL of all that rollups sum of the cost of an event, by the names of its table and its
+    series'."""
+    return {
+        **{name: f"{event}.{name}" for name in COST_SUMS},
+        "output_cost": f"{event}.output_cost + coalesce({event}.reasoning_cost, 0)",
+        "priced": f"({event}.input_cost IS NOT NULL)::int",
+        "failed_cost": f"CASE WHEN {series}.failed THEN coalesce({cost_sql(event)}, 0) ELSE 0 END",
+    }
+
+
 def prepared_sql(source: str) -> str:
     """The events of `source` (a table or CTE), each with all that rollups group and sum by."""
     buckets = ", ".join(
@@ -120,13 +147,14 @@ def prepared_sql(source: str) -> str:
     series = ", ".join(f"o.{name}" for name in _NARROW)
     parties = ", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _PARTIES)
     tokens = ", ".join(f"e.{name}" for name in TOKEN_SUMS)
+    costs = ", ".join(f"{sql} AS {name}" for name, sql in costs_of_event("e", "o").items())
     durations = ", ".join(
         f"CASE WHEN e.{name}_ms > 0 THEN e.{name}_ms END AS {name}_ms, CASE WHEN e.{name}_ms > 0"
         f" THEN {BIN_SQL.format(f'e.{name}_ms')} END AS {name}_bin"
         for name in _DURATIONS
     )
     return f"""
-        SELECT {buckets}, e.series_id, {series}, {parties}, {tokens}, {durations}, e.is_first_attempt::int AS requests, o.failed::int AS failed,
+        SELECT {buckets}, e.series_id, {series}, {parties}, {tokens}, {costs}, {durations}, e.is_first_attempt::int AS requests, o.failed::int AS failed,
             CASE WHEN o.failed THEN 0 ELSE coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0) END AS generated_tokens,
             CASE WHEN o.failed THEN 0 ELSE e.latency_ms END AS generation_ms
         FROM {source} AS e JOIN usage_usageseries AS o ON o.id = e.series_id"""
@@ -135,7 +163,7 @@ def prepared_sql(source: str) -> str:
 def rows_sql(granularity: Granularity, prepared: str) -> str:
     """The rows that a rollup would have for prepared rows (a table or CTE of `prepared_sql`)."""
     key = ", ".join(granularity.key)
-    tokens = ", ".join(f"sum({name})::bigint AS {name}" for name in TOKEN_SUMS)
+    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in _NULLABLE)
     counts = ", ".join(f"{sql} AS {name}" for name, sql in {**_COUNTS, **_MAXIMA}.items())
     histograms = ", ".join(
         f"coalesce({name}.{part}, '{{}}') AS {name}_{part}"
@@ -148,7 +176,7 @@ def rows_sql(granularity: Granularity, prepared: str) -> str:
     )
     return f"""
     SELECT s.*, {histograms}
-    FROM (SELECT {_key_of(granularity)}, {tokens}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
+    FROM (SELECT {_key_of(granularity)}, {sums}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
     {joined}"""
 
 
@@ -201,9 +229,9 @@ def _merged(measure: str) -> str:
 def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
     """An upsert that adds prepared rows to a rollup."""
     key = ", ".join(granularity.key)
-    tokens = ", ".join(
+    sums = ", ".join(
         f"{name} = coalesce(held.{name} + excluded.{name}, held.{name}, excluded.{name})"
-        for name in TOKEN_SUMS
+        for name in _NULLABLE
     )
     counts = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in _COUNTS)
     maxima = ", ".join(f"{name} = greatest(held.{name}, excluded.{name})" for name in _MAXIMA)
@@ -211,7 +239,7 @@ def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
     INSERT INTO {granularity.table} AS held ({key}, {", ".join(MEASURES)})
     {rows_sql(granularity, prepared)}
     ORDER BY {key}
-    ON CONFLICT ({key}) DO UPDATE SET {tokens}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
+    ON CONFLICT ({key}) DO UPDATE SET {sums}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
     """
 
 
