@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from monitoring.rows import columns, instance, rows
+from monitoring.planned_statements import columns, instance, rows
 
 if TYPE_CHECKING:
     from config.sign_in.models import Session

@@ -13,7 +13,7 @@ from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Access, Upstream
 from management_proxy.upstreams.access import check_access, raise_if_blocked, record_block
 from management_proxy.upstreams.key_verification import ensure_verified
-from monitoring.rows import columns, instance, rows
+from monitoring.planned_statements import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"
 

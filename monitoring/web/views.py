@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from monitoring.doctor_report import as_text
 from monitoring.health import examine, findings, worst
-from monitoring.reports import as_text
 from monitoring.web.panels import panels
 from monitoring.web.regions import page_or_region
 from monitoring.web.roles import staff_only

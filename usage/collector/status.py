@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from management_proxy.models import Upstream
 from monitoring.models import Lease
-from monitoring.rows import rows
+from monitoring.planned_statements import rows
 from usage.models import CollectorRun
 
 Status = CollectorRun.Status

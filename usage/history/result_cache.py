@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar
 from django.conf import settings
 from django.core.cache import cache
 
-from monitoring.rows import rows
+from monitoring.planned_statements import rows
 from usage.history.replica import read
 from usage.history.scope import Scope
 

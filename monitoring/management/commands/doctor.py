@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from monitoring.doctor_report import as_data, as_text
 from monitoring.health import Level, examine, findings, worst
-from monitoring.reports import as_data, as_text
 
 EXIT_CODES = {Level.OK: 0, Level.NOTICE: 0, Level.WARNING: 1, Level.ERROR: 2}
 
