@@ -12,7 +12,7 @@ from management_proxy.tokens.actions import create_token
 from tests.factories import make_upstream, make_user
 
 pytestmark = pytest.mark.django_db
-VALUES = {"int": "1", "str": "x", "slug": "x", "path": "x"}
+VALUES = {"int": "1", "str": "x", "slug": "x", "path": "x", "family": "claude"}
 
 
 def addresses(patterns=None, before: str = "/") -> Iterator[str]:
