@@ -12,7 +12,7 @@ memory.settle()  # what the workers inherit
 _environment = read_environment()
 _host: str = _environment["HOST"]
 _project = Path(__file__).resolve().parent.parent
-# Before anything of prometheus_client is imported, which looks at it then
+# Before anything of prometheus_client is imported, which reads it then
 # (monitoring/metrics/registry.py). One folder a server.
 _metrics = (
     (_environment["VAR_DIR"] or _project / "var").resolve() / "metrics" / str(_environment["PORT"])
@@ -25,11 +25,11 @@ worker_class = "gthread"
 workers: int = _environment["WEB_WORKERS"]
 threads: int = _environment["WEB_THREADS"]
 loglevel = "warning"
-# Long enough for an answer that waits for the upstream, shorter than the stack's patience.
+# Long enough for a response that waits for the upstream, shorter than the stack's patience.
 graceful_timeout = 10
 # Heartbeats go to memory where there is some: a slow disk must not look like a dead worker.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
-# Nobody steers it from aside; its default path would be shared by all instances of a user.
+# Its runtime control is not used, and its default path would be shared by all instances of a user.
 control_socket_disable = True
 
 
@@ -45,7 +45,7 @@ def on_starting(_arbiter: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Keep the figures of the proxy's calls."""
+    """Store the figures of the proxy's calls."""
     from management_proxy.traffic.recording import start_flushing
 
     start_flushing()
@@ -66,7 +66,7 @@ def child_exit(_arbiter: Any, worker: Any) -> None:
 
 
 def on_exit(_arbiter: Any) -> None:
-    """Leave no database behind that nobody uses."""
+    """Leave no database behind that no process uses."""
     from config import embedded_postgres
 
     settings = _settings()

@@ -13,7 +13,7 @@ def settle() -> None:
     nothing.
 
     By itself it makes a heap for nearly every thread, each of which keeps what its largest page or
-    answer took.
+    response took.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

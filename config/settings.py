@@ -83,7 +83,7 @@ DATABASES = {
     )
 }
 if DATABASE_REPLICA_URL:
-    # Whoever waits for it could have asked the primary.
+    # Waiting longer would cost more than reading from the primary.
     DATABASES["replica"] = _database(
         environ.Env.db_url_config(DATABASE_REPLICA_URL), connect_timeout=2
     ) | {"TEST": {"MIRROR": "default"}}
@@ -92,10 +92,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Cache -------------------------------------------------------------------------------------------
 CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}
 if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
-    # An answer about hundreds of client keys takes some 100 kB.
+    # A result about hundreds of client keys takes some 100 kB.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100}
 elif CACHES["default"]["BACKEND"].endswith(".RedisCache"):
-    # Whoever waits for it could have asked the database.
+    # Waiting longer would cost more than reading from the database.
     CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": 0.3, "socket_timeout": 0.3}
 HISTORY_CACHE_SECONDS: float = environment["HISTORY_CACHE_SECONDS"]
 HISTORY_REPLICA_MAX_LAG_SECONDS: float = environment["HISTORY_REPLICA_MAX_LAG_SECONDS"]

@@ -26,12 +26,12 @@ def system_user(name: str) -> int:
 
 
 def make_private(path: Path, owner: int) -> None:
-    """A folder for one user alone; raises FileExistsError for one that somebody else made there (a
+    """A folder for one user alone; raises FileExistsError for one that another user made there (a
     shared /tmp)."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), owner):
-        raise FileExistsError(f"{path} belongs to somebody else: remove it")
+        raise FileExistsError(f"{path} belongs to another user: remove it")
     path.chmod(0o700)
     if found.st_uid != owner:
         os.chown(path, owner, -1)

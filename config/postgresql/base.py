@@ -1,11 +1,10 @@
-"""Django asks `SELECT 1` before the first query of every request, to see that the server did not
+"""Django sends `SELECT 1` before the first query of every request, to see that the server did not
 close the connection.
 
-A closed connection shows without asking: there is something to read on it, be it a farewell or the
-end. So only then is the question asked. A server that vanished without a word would not answer the
-question either.
+A closed connection shows by itself: there is something to read on it, be it a message or the end.
+So the statement is sent only then. A server that vanished silently would not respond to it either.
 
-`planned_cursor` is for the few statements that every request asks: where
+`planned_cursor` is for the few statements that every request executes: where
 `DATABASE_PREPARED_STATEMENTS` allows it the server keeps their plans for as long as the connection
 lasts, which is three quarters of what they cost.
 """
@@ -33,7 +32,7 @@ def _counted(alias: str, vendor: str) -> Any:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
-    """A connection that looks before it asks."""
+    """A connection that is checked without a round trip."""
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:

@@ -1,6 +1,6 @@
 """Start everything, keep it alive, stop everything.
 
-States: locked -> database up -> migrated -> simulator answers (if there is no real upstream) ->
+States: locked -> database up -> migrated -> simulator responds (if there is no real upstream) ->
 serving -> stopping. The stack's lock is held throughout, so a folder has one stack; the embedded
 database outlives all children.
 """
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _take_lock_patiently(var_dir: Path) -> IO[str] | None:
-    # A command that looks whether a stack runs holds the lock for an instant.
+    # A command that checks whether a stack runs holds the lock for an instant.
     for _ in range(10):
         if (lock := take_lock(var_dir)) is not None:
             return lock
@@ -187,7 +187,7 @@ def _start_simulator(
 
 
 def _close_connections() -> None:
-    # The supervisor asks the database nothing more, and holds no connection of those that others
+    # The supervisor needs the database no more, and holds no connection of those that others
     # need.
     from django.db import connections
 
@@ -195,7 +195,7 @@ def _close_connections() -> None:
 
 
 def _state(url: str, upstream: dict[str, str]) -> StackState:
-    # A real upstream's key is not written down: who may know it has it in the environment.
+    # A real upstream's key is not written down: a process that needs it has it in the environment.
     return StackState(
         pid=os.getpid(),
         url=url,

@@ -2,4 +2,4 @@
 
 
 class CannotStart(Exception):
-    """Something that an operator must change first; the message says what."""
+    """Something that an operator must change first; the message names what."""

@@ -42,25 +42,25 @@ class Identity:
 def start(
     var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_history: bool
 ) -> Identity:
-    """Start it and wait until it answers; raises CannotStart."""
+    """Start it and wait until it responds; raises CannotStart."""
     identity = kept_identity(var_dir)
     child = Child("simulator", command(identity, with_history=with_history), {}, serves_others=True)
     supervisor.start(child)
-    # Should it die, what it has handed out is not handed out again.
+    # Should it die, what it has delivered is not delivered again.
     child.command = command(identity, with_history=False)
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(identity.port) and not stop.is_set():
         if not child.is_alive() or time.monotonic() > deadline:
             raise CannotStart(
-                "the simulated upstream did not start; its last words:\n"
-                + "\n".join(child.last_words)
+                "the simulated upstream did not start; its last output:\n"
+                + "\n".join(child.last_lines)
             )
         stop.wait(0.1)
     return identity
 
 
 def kept_identity(var_dir: Path) -> Identity:
-    """Port and key of this folder's simulator; the port is a new one if somebody else took the
+    """Port and key of this folder's simulator; the port is a new one if another process took the
     old."""
     folder = var_dir / "simulator"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def free_port(wanted: int) -> int:
 
 
 def command(identity: Identity, *, with_history: bool) -> list[str]:
-    """The simulator's command line; its past is handed out once, at the first start of a folder."""
+    """The simulator's command line; its past is delivered once, at the first start of a folder."""
     options = {
         "host": HOST,
         "port": identity.port,

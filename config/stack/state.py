@@ -1,4 +1,4 @@
-"""What a running stack tells other processes on the same folder: a file, believed only while the
+"""What a running stack publishes to other processes on the same folder: a file, believed only while the
 stack holds its lock."""
 
 import fcntl
@@ -35,7 +35,7 @@ def take_lock(var_dir: Path) -> IO[str] | None:
 
 
 def write_state(var_dir: Path, state: StackState) -> None:
-    """Tell others; the file is theirs alone who may read secrets."""
+    """Publish the state; only its owner may read the file, which holds a secret."""
     path = var_dir / "stack.json"
     unfinished = path.with_suffix(".unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -5,8 +5,8 @@ Invariants
 * A child leads a process group of its own: a terminal's Ctrl-C reaches the supervisor alone, and
   what a dead or hung child leaves behind is found by the group and killed before the child is
   started again.
-* A child is tethered: it is told to end when the supervisor dies, even by kill -9.
-* Output is read to its end, also when nobody reads ours any more; a child never blocks on it.
+* A child is tethered: it is signalled to end when the supervisor dies, even by kill -9.
+* Output is read to its end, also when ours is no longer read; a child never blocks on it.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ LONGEST_BACKOFF_SECONDS = 30.0
 # A child that lived this long starts again without having failed before.
 STEADY_SECONDS = 60.0
 STOP_SECONDS = 20.0
-LAST_WORDS = 12
+LAST_LINES = 12
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def say(text: str) -> None:
-    """A line of the stack's own, if anybody still listens."""
+    """A line of the stack's own, if it is still read."""
     with contextlib.suppress(OSError):
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -50,13 +50,13 @@ class Child:
     started: float = 0.0
     restart_at: float = 0.0
     failures: int = 0
-    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_WORDS))
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     reader: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the process. To be called by the main thread: the tether holds to the thread that
         started it."""
-        self.last_words.clear()
+        self.last_lines.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.stack.tether", str(os.getpid()), *self.command],
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
@@ -81,7 +81,7 @@ class Child:
             return
         with process.stdout as output:
             for line in output:
-                self.last_words.append(line.rstrip())
+                self.last_lines.append(line.rstrip())
                 say(f"{self.name:>10} | {line.rstrip()}")
 
     def note_death(self) -> None:
@@ -94,19 +94,19 @@ class Child:
             FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_BACKOFF_SECONDS
         )
         self.restart_at = time.monotonic() + backoff
-        words = "".join(f"\n             {line}" for line in self.last_words) or " none"
+        output = "".join(f"\n             {line}" for line in self.last_lines) or " none"
         say(
             f"tollgate: {self.name} ended with status {status} after {lived:.0f} s; starting it"
-            f" again in {backoff:.0f} s. Its last words:{words}"
+            f" again in {backoff:.0f} s. Its last output:{output}"
         )
 
     def ask_to_stop(self) -> None:
-        """Ask the process to end."""
+        """Signal the process to end."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
     def see_stopped(self, deadline: float) -> None:
-        """Wait for the end that was asked for; past the deadline, make it."""
+        """Wait for the end that was requested; past the deadline, kill."""
         if self.process is None:
             return
         try:
@@ -140,7 +140,7 @@ class Supervisor:
         child.start()
 
     def watch(self) -> None:
-        """Restart what dies, until told to stop; then stop all."""
+        """Restart what dies, until `stop` is set; then stop all."""
         while not self._stop.wait(0.2):
             if self._sources and (changed := self._sources.changed()):
                 say(f"tollgate: {changed} changed")
@@ -150,7 +150,7 @@ class Supervisor:
         self.stop_all()
 
     def step(self, child: Child) -> None:
-        """Look after one child once."""
+        """Restart one child if it died and its time has come."""
         if child.process is not None and child.process.poll() is not None:
             child.note_death()
         if child.process is None and time.monotonic() >= child.restart_at:

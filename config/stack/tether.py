@@ -1,7 +1,7 @@
-"""Run a command that is told to end when its parent dies: `python -m config.stack.tether PARENT_PID
+"""Run a command that ends when its parent dies: `python -m config.stack.tether PARENT_PID
 COMMAND...`.
 
-A supervisor killed with -9 can stop nobody. On Linux the kernel does it; elsewhere the command runs
+A supervisor killed with -9 can stop no child. On Linux the kernel does it; elsewhere the command runs
 untethered.
 """
 
@@ -18,7 +18,7 @@ def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    # It may have died before the kernel was asked.
+    # It may have died before the kernel knew.
     if os.getppid() != parent:
         sys.exit("the process that started this one is gone")
     os.execvp(command[0], command)  # noqa: S606

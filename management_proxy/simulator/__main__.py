@@ -79,7 +79,7 @@ def main() -> int:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         # `shutdown` waits for the serving loop, which this handler interrupts; another thread must
-        # ask for it.
+        # call it.
         threading.Thread(target=server.stop, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -24,7 +24,7 @@ from management_proxy.simulator.upstream import Upstream
 PREFIX = "/v0/management/"
 NO_KEY_NEEDED = frozenset({("POST", "oauth-callback"), ("GET", "oauth-callback")})
 PLAIN_404 = b"404 page not found"
-# The key of the WSGI environment under which a fault tells the server how to deliver the answer.
+# The key of the WSGI environment under which a fault says how to deliver the response.
 DELIVERY = "simulator.delivery"
 
 StartResponse = Callable[..., Any]
@@ -44,7 +44,7 @@ class SimulatedUpstream(Upstream):
         return [response.body]
 
     def handle(self, request: Request) -> Response:
-        """Answer a request, faults included, and count it."""
+        """Respond to a request, faults included, and count it."""
         if request.path.startswith(CONTROL_PREFIX):
             return self.control.handle(request)
         self.state.settle()
@@ -64,21 +64,21 @@ class SimulatedUpstream(Upstream):
             self.options.sleep(self.latency)
         fault = self.faults.take(request)
         if fault is None:
-            return self.answer(request)
+            return self.respond(request)
         if fault.kind == "latency":
             self.faults.delay(fault)
-            return self.answer(request)
-        return fault.alter(Response(200) if fault.is_before else self.answer(request))
+            return self.respond(request)
+        return fault.alter(Response(200) if fault.is_before else self.respond(request))
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request without faults."""
-        response = self._respond(request)
+    def respond(self, request: Request) -> Response:
+        """Respond to a request without faults."""
+        response = self._dispatch(request)
         response.headers = [*self.state.profile.cors_headers(), *response.headers]
         if request.method == "HEAD":
             response.body = b""
         return response
 
-    def _respond(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return empty(204)
         redirect = self._redirect(request)
@@ -86,7 +86,7 @@ class SimulatedUpstream(Upstream):
             return redirect
         if request.path.startswith(PREFIX):
             return self._manage(request, request.path.removeprefix(PREFIX))
-        found = public.respond(request, self.state.store.memory, self.state.world)
+        found = public.serve(request, self.state.store.memory, self.state.world)
         return found or self._not_found()
 
     def _not_found(self) -> Response:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from management_proxy.simulator.http.routing import Routes
-from management_proxy.simulator.http.wire import Request, Response, answer, error
+from management_proxy.simulator.http.wire import Request, Response, error, respond
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Model:
 
     @property
     def converses(self) -> bool:
-        """Tell whether the model talks, which one that only draws does not."""
+        """Whether the model writes text; one that only draws does not."""
         return self.context > 0
 
 
@@ -172,7 +172,7 @@ def _definitions(request: Request) -> Response:
     channel = ALIASES.get(channel, channel)
     if channel not in CHANNELS:
         return error(400, "unknown channel", channel=channel)
-    return answer(
+    return respond(
         {"channel": channel, "models": [_definition(model) for model in CHANNELS[channel]]}
     )
 

@@ -17,10 +17,10 @@ from management_proxy.simulator.http.routing import Refusal, Routes
 from management_proxy.simulator.http.wire import (
     Request,
     Response,
-    answer,
     attachment,
     error,
     parse_go_int,
+    respond,
 )
 
 LONGEST_LOG = 50_000
@@ -162,12 +162,12 @@ class LogRoutes:
         else:
             lines, scanned = self._scan(after, limit)
         shown = lines[-limit:] if limit and not cursor else lines
-        told: dict[str, Any] = {"cursor-reset": True} if reset else {}
-        told["latest-timestamp"] = max((line.second for line in lines), default=after)
-        told["line-count"] = scanned
-        told["lines"] = [line.text for line in shown]
-        told["next-cursor"] = next_cursor
-        return answer(told)
+        page: dict[str, Any] = {"cursor-reset": True} if reset else {}
+        page["latest-timestamp"] = max((line.second for line in lines), default=after)
+        page["line-count"] = scanned
+        page["lines"] = [line.text for line in shown]
+        page["next-cursor"] = next_cursor
+        return respond(page)
 
     def _scan(self, after: int, limit: int | None) -> tuple[list[Line], int]:
         if not after:
@@ -179,7 +179,7 @@ class LogRoutes:
     def clear(self, _request: Request) -> Response:
         self._require_file()
         self.log.clear()
-        return answer({"message": "Logs cleared successfully", "removed": 0, "success": True})
+        return respond({"message": "Logs cleared successfully", "removed": 0, "success": True})
 
     def note_failure(self, endpoint: str, request_id: str, body: str) -> None:
         """Keep the exchange of a failed request; only the newest few stay."""
@@ -204,7 +204,7 @@ class LogRoutes:
             {"name": file.name, "size": len(file.content), "modified": file.modified}
             for file in files
         ]
-        return answer({"files": shown})
+        return respond({"files": shown})
 
     def error_log(self, request: Request) -> Response:
         name = request.path.rpartition("/")[2]

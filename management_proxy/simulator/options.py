@@ -1,4 +1,4 @@
-"""What a simulated upstream can be told at its start."""
+"""The options that a simulated upstream starts with."""
 
 import time
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Options:
     rate: float = 0.0
     clients: int = 20
     failure_rate: float = 0.04
-    # None leaves what the preset says.
+    # None leaves what the preset has.
     retention: int | None = None
     statistics: bool | None = None
     # Seconds between the reading and the applying of a reload; None lets it grow with the

@@ -56,7 +56,7 @@ SUPPORT_PLUGIN_HEADER_SINCE: Version = (7, 1, 69)
 SUBSCRIBE_SINCE: Version = (7, 0, 7)
 SUPPORT_REFRESH_SINCE: Version = (7, 1, 39)
 LOG_CURSOR_SINCE: Version = (7, 2, 6)
-UNKNOWN_STATE_TOLD_SINCE: Version = (7, 2, 62)
+UNKNOWN_STATE_REPORTED_SINCE: Version = (7, 2, 62)
 # Before it, compatible providers went by their bare name and an absent tier was called `default`.
 COMPAT_PREFIX_SINCE: Version = (7, 2, 0)
 # Before it, a Claude event's total left the cache out; the recordings show it for 7.1.40 and not
@@ -90,7 +90,7 @@ class Profile:
         return self.version >= ROUTES_SINCE.get(name.split("/")[0], (0, 0, 0))
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the headers of every answer that passed the gate."""
+        """Return the headers of every response that passed the gate."""
         headers = [
             ("X-Cpa-Build-Date", "unknown"),
             ("X-Cpa-Commit", COMMITS.get(self.text, "none")),

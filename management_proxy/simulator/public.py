@@ -1,10 +1,10 @@
-"""What the upstream answers outside the management API (contract 9)."""
+"""What the upstream serves outside the management API (contract 9)."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
-from management_proxy.simulator.http.wire import Request, Response, answer, empty, error
+from management_proxy.simulator.http.wire import Request, Response, empty, error, respond
 from management_proxy.simulator.traffic.world import World
 
 ENDPOINTS = ["POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"]
@@ -13,18 +13,18 @@ PATHS = frozenset({"/", "/healthz", "/v1/models", *CALLBACKS})
 LOGGED_IN = b"<html><body><h1>Authentication successful!</h1></body></html>"
 
 
-def respond(
+def serve(
     request: Request, config: dict[str, Any], world: Callable[[], World]
 ) -> Response | None:
-    """Return the answer of a public path, or None for a path that is none."""
+    """Return the response of a public path, or None for a path that is none."""
     if request.path == "/healthz":
         if request.method == "GET":
-            return answer({"status": "ok"})
+            return respond({"status": "ok"})
         return empty(200) if request.method == "HEAD" else None
     if request.method != "GET":
         return None
     if request.path == "/":
-        return answer({"endpoints": ENDPOINTS, "message": "CLI Proxy API Server"})
+        return respond({"endpoints": ENDPOINTS, "message": "CLI Proxy API Server"})
     if request.path in CALLBACKS:
         return Response(200, LOGGED_IN, [("Content-Type", "text/html; charset=utf-8")])
     return _models(request, config, world()) if request.path == "/v1/models" else None
@@ -60,4 +60,4 @@ def _models(request: Request, config: dict[str, Any], world: World) -> Response:
         {"id": name, "object": "model", "created": 1770912000, "owned_by": names[name]}
         for name in sorted(names)
     ]
-    return answer({"data": shown, "object": "list"})
+    return respond({"data": shown, "object": "list"})

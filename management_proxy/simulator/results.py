@@ -12,7 +12,7 @@ BUCKET_SECONDS = 600
 BUCKETS_SHOWN = 20
 HALF_HOUR, HALF_DAY, MINUTE = 1800.0, 43200.0, 60.0
 LONGEST_BACKOFF = 1800.0
-# The client's own fault or its leaving says nothing about the credential.
+# The client's own fault or its leaving is no failure of the credential.
 BLAMELESS = frozenset({400, 409, 413, 422, 499})
 UNSUPPORTED = ("not supported", "unsupported", "does not exist")
 

@@ -1,4 +1,4 @@
-"""The parts of one simulated server, and how what happens in one is told to the others."""
+"""The parts of one simulated server, and how a change in one reaches the others."""
 
 import random
 from collections.abc import Iterable

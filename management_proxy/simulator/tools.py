@@ -14,18 +14,18 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     go_json,
     member,
     read_json,
     read_object,
+    respond,
 )
 from management_proxy.simulator.keys.loaded import LoadedKey
 from management_proxy.simulator.results import Results
 
 NO_NETWORK = "connect: network is unreachable"
-# Stands in a header for the credential's token, which is the first of these that its file has.
+# In a header it represents the credential's token, which is the first of these that its file has.
 TOKEN = "$TOKEN$"
 TOKEN_FIELDS = ("access_token", "token", "id_token", "cookie")
 RELEASES = "https://api.github.com/repos/router-for-me/CLIProxyAPI/releases/latest"
@@ -33,7 +33,7 @@ RELEASES = "https://api.github.com/repos/router-for-me/CLIProxyAPI/releases/late
 
 @dataclass(frozen=True)
 class Canned:
-    """What `api-call` answers for addresses that start with a text."""
+    """What `api-call` returns for addresses that start with a text."""
 
     url: str
     body: str
@@ -124,7 +124,7 @@ class ToolRoutes:
         return self._canned_answer(url)
 
     def _lacks_token(self, index: str) -> bool:
-        """Tell whether a credential is known and has no token; for an unknown one the call is made
+        """Whether a credential is known and has no token; for an unknown one the call is made
         all the same."""
         file = self.directory.by_index(index)
         if file:
@@ -137,7 +137,7 @@ class ToolRoutes:
             (one for one in self.canned if url.strip().startswith(one.url)), DEFAULT_CANNED
         )
         header = {"Content-Length": [str(len(found.body.encode()))], **found.header}
-        return answer({"status_code": found.status, "header": header, "body": found.body})
+        return respond({"status_code": found.status, "header": header, "body": found.body})
 
     def key_usage(self, _request: Request) -> Response:
         usage: dict[str, dict[str, Any]] = {}
@@ -145,18 +145,18 @@ class ToolRoutes:
             usage.setdefault(key.provider, {})[f"{key.base_url}|{key.api_key}"] = (
                 self.results.shown(key.index)
             )
-        return answer(
+        return respond(
             {provider: dict(sorted(usage[provider].items())) for provider in sorted(usage)}
         )
 
     def latest_version(self, _request: Request) -> Response:
         if not self.network:
-            told = f'Get "{RELEASES}": dial tcp: lookup api.github.com: {NO_NETWORK}'
-            return error(502, "request_failed", message=told)
-        return answer({"latest-version": self.latest})
+            problem = f'Get "{RELEASES}": dial tcp: lookup api.github.com: {NO_NETWORK}'
+            return error(502, "request_failed", message=problem)
+        return respond({"latest-version": self.latest})
 
     def plugins(self, _request: Request) -> Response:
-        return answer({"plugins_enabled": False, "plugins_dir": "plugins", "plugins": []})
+        return respond({"plugins_enabled": False, "plugins_dir": "plugins", "plugins": []})
 
     def reset_quota(self, request: Request) -> Response:
         try:
@@ -172,7 +172,7 @@ class ToolRoutes:
             return error(404, "auth not found")
         tracked = self.results.reset_quota(index.strip())
         models = tracked or [model.name for model in models_of(provider)]
-        return answer({"auth_index": index.strip(), "models": models, "status": "ok"})
+        return respond({"auth_index": index.strip(), "models": models, "status": "ok"})
 
     def _provider_of(self, index: str) -> str | None:
         file = self.directory.by_index(index)
@@ -205,5 +205,5 @@ class ToolRoutes:
         email = str(account.get("client_email") or "")
         content = {"type": "vertex", "project_id": project, "email": email, "location": location}
         self.directory.save(name, go_json({**content, "service_account": account}, sort=True))
-        told = {"auth-file": f"{AUTH_DIR}/{name}", "email": email, "location": location}
-        return answer({**told, "project_id": project, "status": "ok"})
+        saved = {"auth-file": f"{AUTH_DIR}/{name}", "email": email, "location": location}
+        return respond({**saved, "project_id": project, "status": "ok"})

@@ -135,7 +135,7 @@ def test_data_of_another_version_is_refused_with_advice(var_dir: Path):
         version.write_text(made_by)
 
 
-def test_a_server_that_cannot_start_says_its_last_words(var_dir: Path):
+def test_a_server_that_cannot_start_shows_its_last_output(var_dir: Path):
     ensure_running(var_dir)
     stop_if_unused(var_dir)
     configuration = var_dir / "postgres" / "postgresql.conf"

@@ -38,7 +38,7 @@ def died(child: Child) -> None:
     child.supervisor.step(child)
 
 
-def test_a_dying_child_is_reported_with_its_last_words_and_started_again(
+def test_a_dying_child_is_reported_with_its_last_output_and_started_again(
     run: Started, capsys: pytest.CaptureFixture[str]
 ):
     child = run("import sys; print('all is well'); sys.exit('the disk is full')")
@@ -77,14 +77,14 @@ def test_a_child_is_not_started_again_too_early(run: Started):
 def test_what_a_dead_child_leaves_behind_is_killed(run: Started):
     child = run("import subprocess as s; print(s.Popen(['sleep', '60']).pid)")
     died(child)
-    eventually(lambda: not alive(int(child.last_words[0])))
+    eventually(lambda: not alive(int(child.last_lines[0])))
 
 
 def test_a_child_that_ignores_sigterm_is_killed(run: Started, capsys: pytest.CaptureFixture[str]):
     child = run(
         "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(60)"
     )
-    eventually(lambda: "ready" in child.last_words)
+    eventually(lambda: "ready" in child.last_lines)
     child.supervisor.stop_all()
     assert child.process is None
     assert "did not stop within" in capsys.readouterr().out
@@ -105,7 +105,7 @@ time.sleep(60)
         run(code.format(path=path, name=name), name, serves_others=name == "server")
         for name in ("server", "user")
     ]
-    eventually(lambda: all("ready" in child.last_words for child in children))
+    eventually(lambda: all("ready" in child.last_lines for child in children))
     children[0].supervisor.stop_all()
     assert (tmp_path / "order").read_text() == "user server "
 
@@ -117,7 +117,7 @@ from config.stack.supervisor import Child, Supervisor
 child = Child("child", [sys.executable, "-c", "print('ready'); import time; time.sleep(60)"], {})
 supervisor = Supervisor(threading.Event())
 supervisor.start(child)
-while "ready" not in child.last_words: pass
+while "ready" not in child.last_lines: pass
 print(child.process.pid, flush=True)
 supervisor.watch()
 """

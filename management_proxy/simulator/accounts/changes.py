@@ -11,11 +11,11 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     member,
     ok,
     read_object,
+    respond,
 )
 
 HYPHENATED = frozenset(
@@ -78,7 +78,7 @@ class AuthFileChangeRoutes:
         with self.directory.lock:
             file = self._file(name, member(body, "auth_index"))
             self.directory.rewrite(file, {**file.content, "disabled": disabled})
-        return answer({"disabled": disabled, "status": "ok"})
+        return respond({"disabled": disabled, "status": "ok"})
 
     def _file(self, name: str, index: Any = None) -> AuthFile:
         file = self.directory.find(name)
@@ -103,13 +103,13 @@ class AuthFileChangeRoutes:
             raise Refusal(error(404, "config api key entry not found"))
 
         self.store.write(change, synchronous=True)
-        told = {
+        changed = {
             "disabled": disabled,
             "excluded_pattern": "*",
             "status": "ok",
             "via": "config:excluded-models",
         }
-        return answer(told)
+        return respond(changed)
 
     def fields(self, request: Request) -> Response:
         body = _body(request)

@@ -195,7 +195,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 
 
 def go_json_problem(text: str, position: int) -> str:
-    """Return about what Go says of broken JSON."""
+    """Return about what Go reports of broken JSON."""
     rest = text[position:].lstrip()
     if not rest or position >= len(text):
         return "unexpected end of JSON input"

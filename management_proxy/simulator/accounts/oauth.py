@@ -1,7 +1,7 @@
 """OAuth logins: starting, polling, delivering the code, cancelling (contract 7).
 
 A session is pending until a code arrives (or a device flow is approved), then finished after a
-moment; a finished one is remembered for a minute, an idle one for half an hour. A code or approval
+moment; a finished one is kept for a minute, an idle one for half an hour. A code or approval
 whose text starts with `bad` fails.
 """
 
@@ -21,15 +21,15 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     go_json,
     member,
     read_object,
+    respond,
 )
-from management_proxy.simulator.profiles import UNKNOWN_STATE_TOLD_SINCE, Profile
+from management_proxy.simulator.profiles import UNKNOWN_STATE_REPORTED_SINCE, Profile
 
-REMEMBERED_SECONDS = 60.0
+FINISHED_SECONDS = 60.0
 LONGEST_SESSION_SECONDS = 30 * 60.0
 CALLBACK_SECONDS = 5 * 60.0
 STATE = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -90,10 +90,10 @@ class OAuth:
         with self._lock:
             self.sessions[state] = Session(state, flow.name, now)
         if not flow.device_prefix:
-            return answer({"state": state, "status": "ok", "url": self._address(flow, state)})
+            return respond({"state": state, "status": "ok", "url": self._address(flow, state)})
         code = f"{self._random.getrandbits(32):08X}"
-        told = {"expires_in": 1800, "flow": "device", "state": state, "status": "ok"}
-        return answer({**told, "url": f"{flow.address}?user_code={code}", "user_code": code})
+        shown = {"expires_in": 1800, "flow": "device", "state": state, "status": "ok"}
+        return respond({**shown, "url": f"{flow.address}?user_code={code}", "user_code": code})
 
     def _address(self, flow: Flow, state: str) -> str:
         query = {
@@ -115,7 +115,7 @@ class OAuth:
                 if session.status == "wait":
                     self._advance(session, now)
                 if (
-                    session.status == "ok" and now - session.finished_at > REMEMBERED_SECONDS
+                    session.status == "ok" and now - session.finished_at > FINISHED_SECONDS
                 ) or now - session.started_at > LONGEST_SESSION_SECONDS:
                     del self.sessions[session.state]
 
@@ -160,20 +160,20 @@ class OAuth:
         self.settle()
         state = request.first("state").strip()
         if not state:
-            return answer({"status": "ok"})
+            return respond({"status": "ok"})
         if not _is_state(state):
-            return answer({"error": "invalid state", "status": "error"}, 400)
+            return respond({"error": "invalid state", "status": "error"}, 400)
         session = self.sessions.get(state)
         if session is None:
-            known = self._profile.since(UNKNOWN_STATE_TOLD_SINCE)
-            return answer(
+            known = self._profile.since(UNKNOWN_STATE_REPORTED_SINCE)
+            return respond(
                 {"error": "unknown or expired state", "status": "error"}
                 if known
                 else {"status": "ok"}
             )
         if session.status == "error":
-            return answer({"error": session.problem, "status": "error"})
-        return answer({"status": session.status})
+            return respond({"error": session.problem, "status": "error"})
+        return respond({"status": session.status})
 
     def callback(self, request: Request) -> Response:
         self.settle()
@@ -208,7 +208,7 @@ class OAuth:
                 self._fail(session, "Bad Request" if session.provider == "codex" else "Bad request")
             else:
                 self.finish(session, given["code"])
-        return answer({"status": "ok"})
+        return respond({"status": "ok"})
 
     def finish(self, session: Session, outcome: str) -> None:
         session.outcome, session.finish_at = outcome, self._clock() + self.exchange_seconds
@@ -216,20 +216,20 @@ class OAuth:
     def cancel(self, request: Request) -> Response:
         state = request.first("state").strip()
         if not state:
-            return answer({"error": "missing state", "status": "error"}, 400)
+            return respond({"error": "missing state", "status": "error"}, 400)
         if not _is_state(state):
-            return answer({"error": "invalid state", "status": "error"}, 400)
+            return respond({"error": "invalid state", "status": "error"}, 400)
         self.settle()
         with self._lock:
             session = self.sessions.get(state)
             cancelled = session is not None and session.status == "wait"
             if cancelled:
                 del self.sessions[state]
-        return answer({"cancelled": cancelled, "status": "ok"})
+        return respond({"cancelled": cancelled, "status": "ok"})
 
 
 def _refused(status: int, text: str) -> Response:
-    return answer({"error": text, "status": "error"}, status)
+    return respond({"error": text, "status": "error"}, status)
 
 
 def _is_state(state: str) -> bool:

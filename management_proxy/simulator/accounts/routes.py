@@ -10,11 +10,11 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     member,
     ok,
     read_json,
+    respond,
 )
 
 
@@ -38,7 +38,7 @@ class AuthFileRoutes:
         for name, key in (("name", "name"), ("auth_index", "auth_index")):
             wanted = request.first(name)
             entries = [entry for entry in entries if not wanted or entry[key] == wanted]
-        return answer({"files": entries})
+        return respond({"files": entries})
 
     def models(self, request: Request) -> Response:
         name = request.first("name").strip()
@@ -46,7 +46,7 @@ class AuthFileRoutes:
             return error(400, "name is required")
         file = self.directory.find(name)
         shown = catalog.account_models(file.provider) if file and not file.is_disabled else []
-        return answer({"models": shown})
+        return respond({"models": shown})
 
     def download(self, request: Request) -> Response:
         name = request.first("name")
@@ -100,7 +100,7 @@ class AuthFileRoutes:
         # `all` wins over any names, so a stray `all=1` erases everything; that is what the real
         # server does.
         if request.first("all") in ("true", "1", "*"):
-            return answer({"deleted": self.directory.clear(), "status": "ok"})
+            return respond({"deleted": self.directory.clear(), "status": "ok"})
         names = _names(request)
         if not names:
             return error(400, "invalid name")
@@ -139,10 +139,10 @@ def _names_of_body(body: bytes) -> list[Any]:
 
 
 def _several(verb: str, outcomes: list[tuple[str, str]]) -> Response:
-    """Answer for many files: 200 when all went well, else 207 that names both kinds."""
+    """Respond for many files: 200 when all went well, else 207 that names both kinds."""
     done = [name for name, problem in outcomes if not problem]
     failed = [{"error": problem, "name": name} for name, problem in outcomes if problem]
-    told: dict[str, Any] = {"files": done, "status": "partial" if failed else "ok", verb: len(done)}
+    body: dict[str, Any] = {"files": done, "status": "partial" if failed else "ok", verb: len(done)}
     if failed:
-        told["failed"] = failed
-    return answer(dict(sorted(told.items())), 207 if failed else 200)
+        body["failed"] = failed
+    return respond(dict(sorted(body.items())), 207 if failed else 200)

@@ -1,4 +1,4 @@
-"""The upstream's configuration as `GET /config` shows it when a file says nothing, in its order."""
+"""The upstream's configuration as `GET /config` shows it for an empty file, in its order."""
 
 import copy
 from typing import Any

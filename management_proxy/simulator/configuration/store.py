@@ -1,13 +1,13 @@
 """The live configuration, its file, and the reload between them that loses writes (contract 6.5-3).
 
-A write changes memory, saves the whole memory to the file, answers, and schedules a reload. The
+A write changes memory, saves the whole memory to the file, responds, and schedules a reload. The
 reload reads the file at once and *replaces* memory by what it read only after a window. A write
-that lands inside the window is answered 200 and saved, starts no reload of its own, vanishes from
+that lands inside the window gets a 200 and is saved, starts no reload of its own, vanishes from
 memory when the window ends, and is erased from the file by the next write. The window and the time
 of a write grow with the configuration, as measured: a pause of twice what the write took is always
 enough.
 
-Reloads are applied when somebody looks (`settle`), so the clock alone decides and tests need no
+Reloads are applied when `settle` is called, so the clock alone decides and tests need no
 waiting.
 """
 
@@ -28,7 +28,7 @@ SECONDS_PER_BYTE = 0.45e-6
 SHORTEST_WRITE_SECONDS = 0.0015
 # The window as a multiple of what the write took; twice was always enough on the real server.
 WINDOW_FACTORS = (0.4, 1.9)
-# A file that somebody else wrote is noticed after the watcher's debounce.
+# A file that another process wrote is noticed after the watcher's debounce.
 WATCHER_SECONDS = 0.15
 
 

@@ -1,5 +1,5 @@
-"""Whether a configuration file's values have the types that the upstream reads them into, told as
-Go's YAML reader tells it."""
+"""Whether a configuration file's values have the types that the upstream reads them into, with the
+errors of Go's YAML reader."""
 
 from typing import Any
 
@@ -52,12 +52,12 @@ def _check_value(node: yaml.Node, default: Any, key: str) -> None:
         for name, inner in _members(node):
             _check_value(inner, default.get(name), name)
         return
-    tag, told = _SCALARS.get(type(default), ("", ""))
+    tag, shown = _SCALARS.get(type(default), ("", ""))
     # A text takes any scalar; the other kinds only their own.
-    if told and not (
+    if shown and not (
         isinstance(node, yaml.ScalarNode) and (tag == "str" or node.tag.endswith(f":{tag}"))
     ):
-        raise _mismatch(node, told)
+        raise _mismatch(node, shown)
 
 
 def _check_texts(node: yaml.Node, wanted: str) -> None:

@@ -55,8 +55,8 @@ def _compose(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        told = _PROBLEMS.get(problem.problem or "", problem.problem)
-        raise InvalidYaml(f"yaml: line {max(line, 2)}: {told}") from problem
+        shown = _PROBLEMS.get(problem.problem or "", problem.problem)
+        raise InvalidYaml(f"yaml: line {max(line, 2)}: {shown}") from problem
     except yaml.YAMLError as problem:
         raise InvalidYaml(f"yaml: {problem}") from problem
 

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 
 from management_proxy.simulator.http.routing import Routes
-from management_proxy.simulator.http.wire import Request, Response, answer, ok
+from management_proxy.simulator.http.wire import Request, Response, ok, respond
 from management_proxy.simulator.upstream import Upstream
 
 
@@ -23,7 +23,7 @@ class HandedOutRoutes:
         }
 
     def read(self, _request: Request) -> Response:
-        return answer([payload.decode("utf-8", "replace") for payload in self._payloads()])
+        return respond([payload.decode("utf-8", "replace") for payload in self._payloads()])
 
     def forget(self, _request: Request) -> Response:
         self.upstream.state.queue.handed_out_log = []
@@ -37,7 +37,7 @@ class HandedOutRoutes:
             digest.update(payload + b"\n")
             sums.update(_counts(payload))
         shown = dict(sorted(sums.items()))
-        return answer({"count": len(payloads), "sha256": digest.hexdigest(), "sums": shown})
+        return respond({"count": len(payloads), "sha256": digest.hexdigest(), "sums": shown})
 
     def _payloads(self) -> list[bytes]:
         return list(self.upstream.state.queue.handed_out_log or [])

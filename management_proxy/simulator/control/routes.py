@@ -1,7 +1,7 @@
 """Control of the simulator itself, outside everything that the real server has.
 
-Only loopback peers are answered, and only with the header `X-Control-Key` where a control key is
-set. All bodies and answers are JSON.
+Only loopback peers are served, and only with the header `X-Control-Key` where a control key is
+set. All bodies are JSON.
 
     GET    /__control/state             counters: queue, requests by route and status, failed
            logins, faults in force
@@ -11,8 +11,8 @@ set. All bodies and answers are JSON.
            `Content-Type: application/x-ndjson` each line's bytes are an element, valid JSON or not
     POST   /__control/generate          {"events": N, "spread": seconds, "seed": S}: queue N
            generated events
-    POST   /__control/hostile           {"kinds": ["nul", "big", ...], "bytes": N}: elements nobody
-           should trust
+    POST   /__control/hostile           {"kinds": ["nul", "big", ...], "bytes": N}: elements that
+           no reader should trust
     POST   /__control/settings          any of retention, statistics, rate, bulk_rate (events per
            second at little cost, for load), latency, failure_rate, reload_window (null: grows with
            the configuration), network, latest_version, record_handed_out, oauth_seconds
@@ -21,7 +21,7 @@ set. All bodies and answers are JSON.
            absorbs are full; DELETE sends them away
     POST   /__control/oauth             {"state": S, "outcome": "ok" | "bad ..."}: finish a login
     POST   /__control/api-call          {"url": prefix, "status": N, "header": {}, "body": text}: a
-           canned answer
+           canned response
     POST   /__control/results           {"auth_index", "model", "status", "body"}: one outcome of a
            credential, no event
     POST   /__control/restart           queue gone, counters 0; POST /__control/reset starts all
@@ -34,8 +34,8 @@ A fault is {"kind": K, "path": pattern, "method": M, "count": N or null, "probab
 "before" | "after", "seconds": S, "status": N, "body": text, "bytes": N}; only `kind` must be given.
 Kinds: `latency`, `hang_before_headers`, `hang_after_headers`, `cut` (closed without a byte),
 `cut_body` (closed after `bytes` of the body), `reset`, `status`, `drip` (`bytes` at a time, every
-`seconds`), `huge` (a body of `bytes`), `garbage` (200 with `body`). `when` says whether the handler
-runs: "after" means that the queue is popped although the answer never arrives whole. It is "before"
+`seconds`), `huge` (a body of `bytes`), `garbage` (200 with `body`). `when` is whether the handler
+runs: "after" means that the queue is popped although the response never arrives whole. It is "before"
 by default for `status` and `reset`, and "after" for the others.
 """
 
@@ -51,12 +51,12 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     empty,
     error,
     go_json,
     ok,
     read_json,
+    respond,
 )
 from management_proxy.simulator.tools import Canned
 from management_proxy.simulator.traffic import hostile
@@ -113,7 +113,7 @@ class Control:
     def state(self, _request: Request) -> Response:
         upstream, queue = self.upstream, self.upstream.state.queue
         upstream.state.settle()
-        return answer(
+        return respond(
             {
                 "queued": len(queue),
                 "pushed": queue.pushed,
@@ -144,7 +144,7 @@ class Control:
         }
 
     def list_faults(self, _request: Request) -> Response:
-        return answer([vars(fault) for fault in self.upstream.faults.active])
+        return respond([vars(fault) for fault in self.upstream.faults.active])
 
     def add_faults(self, request: Request) -> Response:
         value = read_json(request.body)
@@ -164,14 +164,14 @@ class Control:
             value = read_json(request.body)
             payloads = [go_json(one) for one in (value if isinstance(value, list) else [value])]
         self.upstream.state.queue.push(payloads)
-        return answer({"queued": len(payloads)})
+        return respond({"queued": len(payloads)})
 
     def generate(self, request: Request) -> Response:
         value = _members(request)
         self.upstream.generate(
             int(value["events"]), float(value.get("spread", 60.0)), value.get("seed")
         )
-        return answer({"queued": int(value["events"])})
+        return respond({"queued": int(value["events"])})
 
     def hostile(self, request: Request) -> Response:
         value = _members(request)
@@ -181,7 +181,7 @@ class Control:
         events = [traffic.request(start + position)[0][1] for position in range(len(kinds))]
         payloads = hostile.make(kinds, events, int(value.get("bytes", hostile.BIG)))
         self.upstream.state.queue.push(payloads)
-        return answer({"queued": len(payloads), "kinds": kinds})
+        return respond({"queued": len(payloads), "kinds": kinds})
 
     def settings(self, request: Request) -> Response:
         for name, value in _members(request).items():

@@ -102,8 +102,8 @@ class Secrets:
 
 
 def hashed(key: str) -> str:
-    """Return what stands in the configuration for a key; a stand-in for bcrypt with the same outer
-    form."""
+    """Return the hash of a key as the configuration holds it; a substitute for bcrypt with the
+    same outer form."""
     if key.startswith(HASH_PREFIX) or not key:
         return key
     digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
@@ -124,7 +124,7 @@ def supplied_key(headers: Mapping[str, str]) -> str:
 
 
 def client_address(headers: Mapping[str, str], peer: str) -> str:
-    """Return the leftmost valid forwarded address, which anybody may claim, else the TCP peer."""
+    """Return the leftmost valid forwarded address, which any caller may claim, else the TCP peer."""
     for part in headers.get("x-forwarded-for", "").split(","):
         if _is_address(part.strip()):
             return part.strip()

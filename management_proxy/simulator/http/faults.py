@@ -9,7 +9,7 @@ from typing import Any
 from management_proxy.simulator.clock import Sleep
 from management_proxy.simulator.http.wire import JSON_TYPE, Delivery, Request, Response
 
-# Without a word said, a hang is one that only a client's own deadline ends.
+# Without seconds, a hang is one that only a client's own deadline ends.
 LONG = 3600.0
 KINDS = frozenset(
     {
@@ -33,7 +33,7 @@ class UnknownFault(Exception):
 
 @dataclass
 class Fault:
-    """One fault; `count` is how many requests it still hits (null: all), `when` says whether the
+    """One fault; `count` is how many requests it still hits (null: all), `when` is whether the
     handler runs before."""
 
     kind: str
@@ -49,7 +49,7 @@ class Fault:
 
     @property
     def is_before(self) -> bool:
-        """Tell whether the handler must not run, so that nothing is popped."""
+        """Whether the handler must not run, so that nothing is popped."""
         return (
             self.when or ("before" if self.kind in ("status", "reset", "latency") else "after")
         ) == "before"
@@ -72,7 +72,7 @@ class Fault:
         }.get(self.kind)
 
     def alter(self, response: Response) -> Response:
-        """Return the answer as this fault leaves it."""
+        """Return the response as this fault leaves it."""
         json_type = [("Content-Type", JSON_TYPE)]
         if self.kind == "status":
             return Response(self.status, self.body.encode(), json_type)

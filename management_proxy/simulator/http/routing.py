@@ -1,4 +1,4 @@
-"""The table of management routes, and the way from a handler's refusal to its answer."""
+"""The table of management routes, and the way from a handler's refusal to its response."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Routes = dict[tuple[str, str], Handler]
 
 
 class Refusal(Exception):
-    """A handler's decision to answer something else than success."""
+    """A handler's decision for another response than success."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)

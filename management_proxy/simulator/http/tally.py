@@ -1,11 +1,11 @@
-"""Counts of requests by route and status, so that a test can tell how often it was asked what."""
+"""Counts of requests by route and status, by which a test counts what was sent."""
 
 import threading
 from collections import Counter
 
 
 class Tally:
-    """Requests that were answered."""
+    """Requests that got a response."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

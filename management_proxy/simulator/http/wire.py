@@ -1,4 +1,4 @@
-"""Requests, answers and JSON as the upstream's HTTP layer reads and writes them (contract 1.1)."""
+"""Requests, responses and JSON as the upstream's HTTP layer reads and writes them (contract 1.1)."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the server puts an answer on the wire when a fault says so."""
+    """How the server puts a response on the wire under a fault."""
 
     hang_before: float = 0.0
     hang_after: float = 0.0
@@ -46,7 +46,7 @@ class Delivery:
 
 @dataclass
 class Response:
-    """One HTTP answer before it is put on the wire."""
+    """One HTTP response before it is put on the wire."""
 
     status: int
     body: bytes = b""
@@ -68,16 +68,16 @@ def go_json(value: Any, *, sort: bool = False) -> bytes:
     return text.translate(_GO_ESCAPES).encode("utf-8", "replace")
 
 
-def answer(value: Any, status: int = 200) -> Response:
+def respond(value: Any, status: int = 200) -> Response:
     return Response(status, go_json(value), [("Content-Type", JSON_TYPE)])
 
 
 def error(status: int, text: str, **more: Any) -> Response:
-    return answer(dict(sorted({"error": text, **more}.items())), status)
+    return respond(dict(sorted({"error": text, **more}.items())), status)
 
 
 def ok() -> Response:
-    return answer({"status": "ok"})
+    return respond({"status": "ok"})
 
 
 def empty(status: int) -> Response:
@@ -137,7 +137,7 @@ def leading_int(text: str) -> int | None:
 
 
 def attachment(name: str, content: bytes, modified: str, range_header: str) -> Response:
-    """Return a file, or the asked part of it."""
+    """Return a file, or the requested part of it."""
     headers = [
         ("Accept-Ranges", "bytes"),
         ("Content-Disposition", f'attachment; filename="{name}"'),

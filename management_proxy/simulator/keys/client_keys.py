@@ -8,12 +8,12 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     leading_int,
     member,
     ok,
     read_object,
+    respond,
 )
 from management_proxy.simulator.keys.provider_keys import read_items
 
@@ -37,7 +37,7 @@ class ClientKeyRoutes:
         }
 
     def read(self, _request: Request) -> Response:
-        return answer({"api-keys": self.store.memory.get("api-keys")})
+        return respond({"api-keys": self.store.memory.get("api-keys")})
 
     def replace(self, request: Request) -> Response:
         items = ["" if item is None else item for item in read_items(request.body)]

@@ -21,13 +21,13 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     leading_int,
     member,
     ok,
     read_json,
     read_object,
+    respond,
 )
 
 TOO_HEAVY = f"weight must not exceed {HEAVIEST}"
@@ -73,7 +73,9 @@ class KeyListRoutes:
     def read(self, _request: Request) -> Response:
         loaded = self.loaded()
         entries = self._entries(self.store.memory)
-        return answer({self.family.route: [shown(self.family, entry, loaded) for entry in entries]})
+        return respond(
+            {self.family.route: [shown(self.family, entry, loaded) for entry in entries]}
+        )
 
     def replace(self, request: Request) -> Response:
         items = read_items(request.body)
@@ -168,7 +170,7 @@ class KeyListRoutes:
         return matches[0]
 
     def _is_gone(self, entry: Entry, partial: Entry) -> bool:
-        """Tell whether the change emptied what the entry cannot be without."""
+        """Whether the change emptied what the entry cannot be without."""
         if self.family.needs_base_url:
             return partial.get("base-url") == ""
         if self.family.route == "vertex-api-key":

@@ -18,7 +18,7 @@ from management_proxy.simulator.http.wire import Delivery
 # Closing with this option sends a reset instead of a farewell.
 RESET = struct.pack("ii", 1, 0)
 HEALTHY = Delivery()
-# Go's server buffers so much of an answer; a longer one of unknown length goes out in chunks.
+# Go's server buffers so much of a response; a longer one of unknown length goes out in chunks.
 LONGEST_UNCHUNKED = 2048
 BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection:"

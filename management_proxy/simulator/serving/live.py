@@ -7,7 +7,7 @@ from management_proxy.simulator.app import SimulatedUpstream
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
 from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic
 
-# The world changes only when somebody edits it; looking once in a while is enough.
+# The world changes only when it is edited; reading it once in a while is enough.
 WORLD_SECONDS = 2.0
 # A stretch this long without a step (a suspended machine) is not made up for.
 LONGEST_STEP_SECONDS = 1.0
@@ -28,7 +28,7 @@ def finished(traffic: Traffic, now: int) -> list[Event]:
 
 
 class LiveTraffic:
-    """What the application's rate says, step by step."""
+    """Requests at the application's rate, step by step."""
 
     def __init__(self, app: SimulatedUpstream) -> None:
         self._app = app

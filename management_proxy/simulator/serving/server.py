@@ -19,7 +19,7 @@ from management_proxy.simulator.serving.http import HttpSession
 from management_proxy.simulator.serving.live import LiveTraffic
 from management_proxy.simulator.serving.resp import FIRST_BYTES, Session
 
-# A connection that says nothing for so long after it was accepted is closed.
+# A connection that sends nothing for so long after it was accepted is closed.
 FIRST_BYTE_SECONDS = 10.0
 STEP_SECONDS = 0.02
 
@@ -124,7 +124,7 @@ class RunningSimulator:
         return self.app.options.key
 
     def control(self, path: str, value: Any = None, *, method: str = "") -> Any:
-        """Ask a control route, `POST` where there is a value, and return its answer; raises
+        """Call a control route, `POST` where there is a value, and return its result; raises
         ControlRefused."""
         request = Request(
             method=method or ("GET" if value is None else "POST"),

@@ -10,7 +10,7 @@ from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.configuration.types import InvalidYaml
 from management_proxy.simulator.configuration.yaml_text import InvalidConfig
 from management_proxy.simulator.http.routing import Routes
-from management_proxy.simulator.http.wire import Request, Response, answer, error
+from management_proxy.simulator.http.wire import Request, Response, error, respond
 
 
 class ConfigRoutes:
@@ -29,7 +29,7 @@ class ConfigRoutes:
 
     def read(self, _request: Request) -> Response:
         values = self.store.memory
-        return answer(
+        return respond(
             {
                 key: self._shown(key, value)
                 for key, value in values.items()
@@ -60,4 +60,4 @@ class ConfigRoutes:
         except InvalidConfig as problem:
             return error(422, "invalid_config", message=str(problem))
         self.on_replaced()
-        return answer({"changed": ["config"], "ok": True})
+        return respond({"changed": ["config"], "ok": True})

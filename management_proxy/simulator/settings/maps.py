@@ -10,13 +10,13 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     has_member,
     member,
     ok,
     read_json,
     read_object,
+    respond,
 )
 
 
@@ -58,7 +58,7 @@ class MapRoutes:
         }
 
     def read(self, _request: Request) -> Response:
-        return answer({self.kind.route: self.store.memory.get(self.kind.route) or None})
+        return respond({self.kind.route: self.store.memory.get(self.kind.route) or None})
 
     def replace(self, request: Request) -> Response:
         value = read_json(request.body, trailing=False)

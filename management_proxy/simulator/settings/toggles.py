@@ -10,11 +10,11 @@ from management_proxy.simulator.http.wire import (
     BadBody,
     Request,
     Response,
-    answer,
     error,
     member,
     ok,
     read_object,
+    respond,
 )
 
 STRATEGIES = {
@@ -92,7 +92,7 @@ class ToggleRoutes:
         value: Any = self.store.memory
         for part in self.toggle.place:
             value = value.get(part, self.toggle.unset) if isinstance(value, dict) else value
-        return answer({self.toggle.place[-1]: value})
+        return respond({self.toggle.place[-1]: value})
 
     def write(self, request: Request) -> Response:
         value = member(read_object(request.body), "value")

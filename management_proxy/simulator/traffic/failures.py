@@ -24,7 +24,7 @@ class Failure:
     families: tuple[str, ...] = EVERYONE
     # Milliseconds that it takes, from and to.
     takes: tuple[int, int] = (200, 900)
-    # Whether an answer with headers came at all.
+    # Whether a response with headers came at all.
     has_headers: bool = True
     content_type: str = "application/json"
     # Whether the upstream then tries another credential.
@@ -39,7 +39,7 @@ def _error(**members: object) -> str:
 
 
 def _own(status: int, body: str, weight: float, families: tuple[str, ...] = EVERYONE) -> Failure:
-    """Return a refusal of the upstream itself, made before it called anybody."""
+    """Return a refusal of the upstream itself, made before it called a provider."""
     return Failure(status, body, weight, families, takes=(0, 1), has_headers=False)
 
 

@@ -1,4 +1,4 @@
-"""Queue elements that nobody should trust, made from an ordinary event."""
+"""Queue elements that no reader should trust, made from an ordinary event."""
 
 from collections.abc import Callable
 from typing import Any

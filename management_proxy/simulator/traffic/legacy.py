@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from management_proxy.simulator.http.wire import Request, Response, answer
+from management_proxy.simulator.http.wire import Request, Response, respond
 from management_proxy.simulator.traffic.generator import Event
 
 TOKEN_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "total_tokens")
@@ -60,7 +60,7 @@ class LegacyUsage:
                 "apis": self._apis,
                 **{name: dict(counts) for name, counts in self._buckets.items()},
             }
-            return answer({"failed_requests": self._sums["failed"], "usage": usage})
+            return respond({"failed_requests": self._sums["failed"], "usage": usage})
 
 
 def _detail(event: Event) -> dict[str, Any]:

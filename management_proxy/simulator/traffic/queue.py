@@ -1,10 +1,10 @@
 """The usage queue and its subscribers (contract 2.1 to 2.3 and 4).
 
-Items are bytes with their enqueue time. Pruning is lazy, on push and on pop. While anybody
+Items are bytes with their enqueue time. Pruning is lazy, on push and on pop. While a client
 subscribes, events go to the subscribers only. A subscriber whose buffer is full when a message
 comes is dropped, and that message is lost for it.
 
-A simulator may start with a past: a stock of events that is handed out first and that no retention
+A simulator may start with a past: a stock of events that is delivered first and that no retention
 touches.
 """
 
@@ -34,7 +34,7 @@ class Loose(bytes):
 
 
 class Subscriber:
-    """One listener's buffer; whoever owns the connection takes messages from it."""
+    """One listener's buffer; the thread of its connection takes messages from it."""
 
     def __init__(self, channel: str, capacity: int = SUBSCRIBER_BUFFER) -> None:
         self.channel = channel
@@ -189,7 +189,7 @@ class UsageQueue:
 
 
 def as_page(payloads: list[bytes]) -> bytes:
-    """Return popped payloads as the JSON array that HTTP answers."""
+    """Return popped payloads as the JSON array of the HTTP response."""
     return b"[" + b",".join(_element(payload) for payload in payloads) + b"]"
 
 

@@ -35,7 +35,7 @@ NOTHING = Used()
 
 
 def draw(rng: random.Random, family: str, *, thinks: bool) -> Used:
-    """Draw plausible counts: long prompts mostly served from the cache, short answers."""
+    """Draw plausible counts: long prompts mostly served from the cache, short responses."""
     prompt = min(int(rng.lognormvariate(8.6, 1.1)) + 12, 900_000)
     cached = int(prompt * rng.choice((0.0, 0.0, 0.55, 0.8, 0.9, 0.95)))
     spoken = min(int(rng.lognormvariate(5.9, 1.0)) + 1, 64_000)
