@@ -87,20 +87,16 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(
 
 def assert_counts_outlive_workers(url: str, folder: Path) -> None:
     def requests_counted() -> float:
-        told = httpx.get(
-            f"{url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
-        ).text
-        return float(
-            re.search(
-                r"^django_http_requests_before_middlewares_total (\S+)", told, re.MULTILINE
-            ).group(1)
-        )
+        bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        shown = httpx.get(f"{url}/metrics", headers=bearer, timeout=30).text
+        total = r"^django_http_requests_before_middlewares_total (\S+)"
+        return float(re.search(total, shown, re.MULTILINE).group(1))
 
     def workers() -> set[int]:
         return {int(file.stem.rpartition("_")[2]) for file in folder.glob("counter_*.db")} - {0}
 
     for _ in range(20):
-        httpx.get(f"{url}/login/")
+        httpx.get(f"{url}/login/", timeout=30)
     before, dead = requests_counted(), workers()
     assert before >= 20
     for worker in dead:
