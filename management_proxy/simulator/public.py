@@ -13,9 +13,7 @@ PATHS = frozenset({"/", "/healthz", "/v1/models", *CALLBACKS})
 LOGGED_IN = b"<html><body><h1>Authentication successful!</h1></body></html>"
 
 
-def serve(
-    request: Request, config: dict[str, Any], world: Callable[[], World]
-) -> Response | None:
+def serve(request: Request, config: dict[str, Any], world: Callable[[], World]) -> Response | None:
     """Return the response of a public path, or None for a path that is none."""
     if request.path == "/healthz":
         if request.method == "GET":
