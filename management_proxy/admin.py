@@ -1,4 +1,4 @@
-"""Upstreams in the admin: add, pause, resume, let callers in again, remove; and everybody's
+"""Upstreams in the admin: add, pause, resume, restore access, remove; and everybody's
 personal tokens, to revoke."""
 
 from typing import Any
@@ -180,7 +180,7 @@ class UpstreamAdmin(admin.ModelAdmin):
         self._record(request, "upstream.resumed", upstreams)
         self.message_user(request, f"{upstreams.update(is_enabled=True)} resumed.")
 
-    @admin.action(description="Let callers in again (the key is mended)", permissions=["change"])
+    @admin.action(description="Restore access (the key is fixed)", permissions=["change"])
     def let_callers_in(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
         self._record(request, "upstream.callers_let_in", upstreams)
         for upstream in upstreams:

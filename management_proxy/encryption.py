@@ -35,7 +35,7 @@ def decrypt(encrypted: bytes) -> bytes:
     try:
         return _cipher(tuple(settings.ENCRYPTION_KEYS)).decrypt(encrypted)
     except InvalidToken as error:
-        raise UndecryptableError("no configured encryption key fits") from error
+        raise UndecryptableError("no configured encryption key decrypts it") from error
 
 
 def reencrypt(encrypted: bytes) -> bytes:
@@ -43,4 +43,4 @@ def reencrypt(encrypted: bytes) -> bytes:
     try:
         return _cipher(tuple(settings.ENCRYPTION_KEYS)).rotate(encrypted)
     except InvalidToken as error:
-        raise UndecryptableError("no configured encryption key fits") from error
+        raise UndecryptableError("no configured encryption key decrypts it") from error

@@ -91,7 +91,7 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_database(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """E005: the database is out of reach. E006: it is older than PostgreSQL 15."""
+    """E005: the database is unreachable. E006: it is older than PostgreSQL 15."""
     if "default" not in (databases or ()):
         return []
     try:
@@ -100,7 +100,7 @@ def check_database(
         reason = str(error).strip().split("\n")[0]
         return [
             Error(
-                f"The database is out of reach: {reason}",
+                f"The database is unreachable: {reason}",
                 hint="Check DATABASE_URL, and that the server runs.",
                 id="tollgate.E005",
             )

@@ -113,7 +113,7 @@ def _run(name: str, check: Check) -> list[Finding]:
             Level.ERROR,
             f"The check “{name}” failed: {type(error).__name__}.",
             "What it watches is unknown.",
-            "Look into the log.",
+            "See the log.",
             check=name,
         )
         return [broken]
@@ -128,12 +128,12 @@ def database_finding() -> Finding:
         reason = str(error).strip().split("\n")[0]
         return Finding(
             Level.ERROR,
-            f"The database is out of reach: {reason}",
+            f"The database is unreachable: {reason}",
             "Nothing can be stored or shown.",
             "Check DATABASE_URL, and that the server runs.",
             check="database",
         )
-    return Finding(Level.OK, "The database answers.", check="database")
+    return Finding(Level.OK, "The database responds.", check="database")
 
 
 def worst(found: Iterable[Finding]) -> Level:

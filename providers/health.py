@@ -23,10 +23,10 @@ def check_differences() -> Iterator[Finding]:
             more = f" and {len(ours) - 1} more" if len(ours) > 1 else ""
             yield Finding(
                 Level.WARNING,
-                f"The upstream is not as we believe: {first}{more}.",
-                "Keys that people rely on may be gone, changed, or back although revoked; another"
+                f"The upstream differs from what Tollgate manages: {first}{more}.",
+                "Keys in use may be missing or changed, or revoked ones present again; another"
                 " tool writes this upstream, too.",
-                "Look at the differences and choose a direction for each, or run manage.py"
+                "Choose a direction for each difference, or run manage.py"
                 " reconcile_providers --apply.",
                 subject=check.upstream.name,
                 action=Action("Differences", "providers:drift", is_link=True),

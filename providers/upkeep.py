@@ -45,7 +45,6 @@ TEND = Task(
     timedelta(minutes=1),
     why="Changes may stay uncertain, and client keys may live on beyond their end or limit.",
     mend=(
-        "Look into the log for the reason; manage.py reconcile_providers --apply does the same by"
-        " hand."
+        "See the log for the reason; manage.py reconcile_providers --apply does the same by hand."
     ),
 )

@@ -22,5 +22,5 @@ FORGET = Task(
     timedelta(days=1),
     hour=4,
     why="Ended sessions admit no one, but their table grows.",
-    mend="Look in the log for the error, and run `manage.py clearsessions`.",
+    mend="See the log for the error, and run `manage.py clearsessions`.",
 )

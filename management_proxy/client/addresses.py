@@ -65,7 +65,7 @@ def resolve(host: str, port: int) -> list[str]:
         return [str(found[4][0]).split("%")[0] for found in future.result(RESOLVE_SECONDS)]
     except FutureTimeout as error:
         future.cancel()
-        raise OSError("the name could not be looked up in time") from error
+        raise OSError("the name could not be resolved in time") from error
     except UnicodeError as error:
         raise OSError("the name is not valid") from error
 

@@ -32,5 +32,5 @@ def call_provider(
     answer = json_object(client.call("POST", "api-call", CALL, json=body).body)
     status, text = answer.get("status_code"), answer.get("body")
     if not isinstance(status, int) or not isinstance(text, str):
-        raise Unintelligible("the answer tells no status of the provider", 200)
+        raise Unintelligible("the response has no status of the provider", 200)
     return status, text

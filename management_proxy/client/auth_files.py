@@ -23,7 +23,7 @@ def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, 
         client.call("GET", "auth-files", LISTING, params={"name": name} if name else None).body
     ).get("files")
     if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
-        raise Unintelligible("the list of auth files is none", 200)
+        raise Unintelligible("the list of auth files is not a list", 200)
     # Before v7.2.94 the filter is ignored.
     return [entry for entry in files if not name or name in (entry.get("name"), entry.get("id"))]
 
@@ -35,7 +35,7 @@ def auth_file_models(client: ManagementClient, name: str) -> list[str]:
         client.call("GET", "auth-files/models", CONTENT, params={"name": name}).body
     ).get("models")
     if not isinstance(models, list):
-        raise Unintelligible("the list of models is none", 200)
+        raise Unintelligible("the list of models is not a list", 200)
     return [str(model["id"]) for model in models if isinstance(model, dict) and model.get("id")]
 
 
@@ -51,9 +51,9 @@ def auth_file_content(client: ManagementClient, name: str) -> dict[str, Any] | N
     except NotFound:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unintelligible("the auth file is no JSON", 200) from error
+        raise Unintelligible("the auth file is not JSON", 200) from error
     if not isinstance(content, dict):
-        raise Unintelligible("the auth file is no object", 200)
+        raise Unintelligible("the auth file is not an object", 200)
     return content
 
 

@@ -13,7 +13,7 @@ def read_configuration(client: ManagementClient) -> str:
     try:
         return client.call("GET", "config.yaml", CONFIGURATION).body.decode()
     except UnicodeDecodeError as error:
-        raise Unintelligible("config.yaml is no UTF-8", 200) from error
+        raise Unintelligible("config.yaml is not UTF-8", 200) from error
 
 
 def replace_configuration(client: ManagementClient, text: str) -> None:
@@ -30,7 +30,7 @@ def read_switch(client: ManagementClient, path: str) -> Any:
     answer = json_object(client.call("GET", path, SMALL).body)
     key = path.rsplit("/", 1)[-1]
     if key not in answer:
-        raise Unintelligible(f"the answer holds no {key}", 200)
+        raise Unintelligible(f"the response has no {key}", 200)
     return answer[key]
 
 

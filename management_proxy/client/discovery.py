@@ -88,7 +88,7 @@ def _fetch(target: Target, headers: Mapping[str, str], tls: ssl.SSLContext | Non
                 return _read(response)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             if is_over.is_set() or isinstance(error, httpx.TimeoutException):
-                raise DiscoveryFailed("The provider did not answer in time.") from error
+                raise DiscoveryFailed("The provider did not respond in time.") from error
             raise DiscoveryFailed(f"The provider cannot be reached: {error}.") from error
 
 
@@ -116,9 +116,9 @@ def _read(response: httpx.Response) -> bytes:
     if response.status_code in (401, 403):
         raise DiscoveryFailed(f"The provider refuses the key (status {response.status_code}).")
     if response.status_code != 200:
-        raise DiscoveryFailed(f"The provider answers with status {response.status_code}.")
+        raise DiscoveryFailed(f"The provider responds with status {response.status_code}.")
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise DiscoveryFailed("The provider answers in an encoding that was not asked for.")
+        raise DiscoveryFailed("The provider responds in an encoding that was not requested.")
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -136,14 +136,14 @@ def models_of(body: bytes) -> list[str]:
         answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DiscoveryFailed(
-            "The provider's answer is no JSON; does the address end where its API begins, for"
+            "The provider's response is not JSON; does the address end where its API begins, for"
             " instance in /v1?"
         ) from error
     listed = answer.get("data", answer.get("models")) if isinstance(answer, dict) else answer
     if not isinstance(listed, list):
         raise DiscoveryFailed(
-            "The provider's answer is no list of models; does the address end where its API begins,"
-            " for instance in /v1?"
+            "The provider's response is not a list of models; does the address end where its API"
+            " begins, for instance in /v1?"
         )
     names = (
         entry.get("id") or entry.get("name") if isinstance(entry, dict) else entry

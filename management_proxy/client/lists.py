@@ -25,7 +25,7 @@ def read_client_keys(client: ManagementClient) -> list[str]:
     UpstreamError."""
     keys = _list_of(client, CLIENT_KEYS)
     if not all(isinstance(key, str) for key in keys):
-        raise Unintelligible("api-keys holds something that is no text", 200)
+        raise Unintelligible("api-keys has an entry that is not text", 200)
     return keys
 
 
@@ -41,7 +41,7 @@ def _list_of(client: ManagementClient, route: str) -> list[Any]:
     answer = json_object(client.call("GET", route, CONFIGURATION).body)
     found = answer.get(route)
     if route not in answer or not (found is None or isinstance(found, list)):
-        raise Unintelligible(f"the answer holds no list {route}", 200)
+        raise Unintelligible(f"the response has no list {route}", 200)
     return found or []
 
 
@@ -49,7 +49,7 @@ def replace_list(client: ManagementClient, route: str, items: list[Any]) -> None
     """PUT a whole list. An empty `api-keys` would open the upstream to everybody and is refused
     here."""
     if route == CLIENT_KEYS and not items:
-        raise ValueError("an empty list of client keys opens the upstream to everybody")
+        raise ValueError("an empty list of client keys opens the upstream to every client")
     client.call("PUT", route, WRITE, json=items)
 
 

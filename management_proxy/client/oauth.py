@@ -122,7 +122,7 @@ def poll_login(client: ManagementClient, state: str) -> Poll:
     try:
         return Poll(LoginStatus(str(answer.get("status"))), str(error)[:300])
     except ValueError as unknown:
-        raise Unintelligible("the upstream told an unknown status of a login", 200) from unknown
+        raise Unintelligible("the upstream returned an unknown status of a login", 200) from unknown
 
 
 def deliver_code(

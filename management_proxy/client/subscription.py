@@ -87,7 +87,7 @@ class Subscription:
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
             raise NotReached(f"cannot subscribe: {error}") from error
         if not (isinstance(answer, list) and answer[:1] == [b"subscribe"]):
-            raise Refused("the upstream answered SUBSCRIBE with something else", 200)
+            raise Refused("the upstream responded to SUBSCRIBE with something else", 200)
 
     def receive(self, seconds: float) -> list[bytes]:
         """The events that have come, waiting so long for the first; empty if none did. Raises
@@ -125,7 +125,7 @@ class Subscription:
     def _keep_alive(self) -> None:
         now = time.monotonic()
         if now - self._heard > SILENCE_SECONDS:
-            raise exceptions.ConnectionError(f"no answer to a ping for {SILENCE_SECONDS:g} s")
+            raise exceptions.ConnectionError(f"no response to a ping for {SILENCE_SECONDS:g} s")
         if now - self._pinged > PING_SECONDS:
             self._pinged = now
             self._connection.send_command("PING", check_health=False)

@@ -127,7 +127,7 @@ def counters(client: ManagementClient) -> list[Counter]:
 def _file_counters(client: ManagementClient) -> list[Counter]:
     files = json_object(client.call("GET", "auth-files", CONFIGURATION).body).get("files")
     if not isinstance(files, list):
-        raise Unintelligible("the list of auth files is none", 200)
+        raise Unintelligible("the list of auth files is not a list", 200)
     return [
         _counter(file_account(str(file["auth_index"])), file)
         for file in files
@@ -152,7 +152,7 @@ def _key_counters(client: ManagementClient) -> list[Counter]:
 def _counter(account: str, entry: Mapping[str, Any]) -> Counter:
     success, failed = entry.get("success"), entry.get("failed")
     if not isinstance(success, int) or not isinstance(failed, int):
-        raise Unintelligible("a counter is no number", 200)
+        raise Unintelligible("a counter is not a number", 200)
     return Counter(account, success, failed)
 
 

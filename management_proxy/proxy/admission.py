@@ -58,14 +58,14 @@ def what_is_asked(request: HttpRequest) -> tuple[Target, Policy]:
         raise Refusal(400, "PATH_MALFORMED", f"The address is malformed: {error}.") from error
     rows = rows_for_path(target.path)
     if not rows:
-        raise Refusal(404, "PATH_NOT_LISTED", "The proxy does not pass this path.")
+        raise Refusal(404, "PATH_NOT_LISTED", "The proxy does not allow this path.")
     of_method = [row for row in rows if request.method in row.methods]
     if not of_method:
         allowed = sorted({method for row in rows for method in row.methods})
         raise Refusal(
             405,
             "METHOD_NOT_LISTED",
-            f"The proxy passes only {', '.join(allowed)} here.",
+            f"The proxy allows only {', '.join(allowed)} here.",
             headers={"Allow": ", ".join(allowed)},
         )
     policy = _row_of_query(of_method, target)
@@ -149,7 +149,7 @@ def _content(policy: Policy, body: CallerBody) -> bytes | None:
         raise too_large(policy) from error
     except BodyIncomplete as error:
         raise Refusal(
-            400, "BODY_INCOMPLETE", "The body ended early, or did not come in time."
+            400, "BODY_INCOMPLETE", "The body ended early, or was not received in time."
         ) from error
 
 
@@ -180,7 +180,7 @@ def _check_confirmation(request: HttpRequest, policy: Policy) -> None:
         raise Refusal(
             428,
             "CONFIRMATION_NEEDED",
-            f"This destroys. Send the header “{CONFIRM}: {policy.confirmation}” to confirm it.",
+            f"This destroys data. Send the header “{CONFIRM}: {policy.confirmation}” to confirm.",
         )
 
 

@@ -79,7 +79,7 @@ def _remarks(policy: Policy) -> list[str]:
         (policy.writes_through_funnel, "through the funnel"),
         (policy.audited, "audited"),
         (policy.effect is Effect.START, "bound to its session"),
-        (policy.reaches_beyond, "asks others in turn"),
+        (policy.reaches_beyond, "calls other hosts"),
     ]
     return [text for applies, text in remarks if applies]
 

@@ -60,7 +60,7 @@ def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
             raise Refusal(
                 502,
                 "UPSTREAM_UNINTELLIGIBLE",
-                "The upstream's answer cannot be read, so that its secrets cannot be masked.",
+                "The upstream's response cannot be read, so that its secrets cannot be masked.",
             ) from error
         headers = {
             name: value

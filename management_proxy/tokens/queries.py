@@ -34,5 +34,5 @@ def find_token(secret: str) -> tuple[PersonalToken | None, str]:
     if token.expires_at and token.expires_at <= timezone.now():
         return None, "The token has expired."
     if not token.user.is_active:
-        return None, "The token's user is switched off."
+        return None, "The token's user is disabled."
     return token, ""

@@ -51,7 +51,7 @@ def check_breakers() -> Iterator[Finding]:
             ),
             "Calls to its management API are refused meanwhile. The last failure:"
             f" {breaker.reason or 'unknown'}.",
-            "Look after the upstream; the breaker tries again by itself. To hurry, close it.",
+            "Fix the upstream; the breaker retries by itself. Close it to retry at once.",
             subject=breaker.upstream.name,
             action=Action("Close the breaker", "proxy-pages:close-breaker", (breaker.upstream_id,)),
         )

@@ -21,9 +21,7 @@ def raise_if_blocked(upstream: Upstream) -> None:
     if upstream.removed_at:
         raise KeyRejected("the upstream was removed")
     if upstream.access == Access.KEY_REJECTED:
-        raise KeyRejected(
-            f"stopped until an operator lets callers in again: {upstream.access_detail}"
-        )
+        raise KeyRejected(f"stopped until an operator restores access: {upstream.access_detail}")
     if upstream.access == Access.BANNED and upstream.blocked_until:
         # A ban whose end has passed is believed over.
         if upstream.blocked_until > timezone.now():
@@ -48,7 +46,7 @@ def record_block(upstream: Upstream, error: Blocked) -> None:
 
 
 def allow_access(upstream: Upstream) -> None:
-    """Let callers in again: after an operator mended the key, or when a ban has passed."""
+    """Restore access: after an operator mended the key, or when a ban has passed."""
     Upstream.objects.filter(pk=upstream.pk).update(
         access=Access.OPEN, access_detail="", blocked_until=None
     )

@@ -133,7 +133,7 @@ def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
             "The upstream runs, but its management is switched off: it has neither"
             " MANAGEMENT_PASSWORD nor remote-management.secret-key."
         )
-    return "Something answers at this address that is no CLIProxyAPI."
+    return "A server responds at this address, but it is not CLIProxyAPI."
 
 
 def is_alive(upstream: Upstream) -> bool:

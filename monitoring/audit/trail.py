@@ -95,9 +95,9 @@ def check_pending() -> Iterator[Finding]:
         yield Finding(
             Level.NOTICE,
             f"{count} acts of the last day have no outcome in the audit trail.",
-            "The process died between sending a change and learning what became of it.",
-            "Look in the audit trail for the outcome “pending”, and upstream whether each took"
-            " effect.",
+            "The process ended between sending a change and recording its outcome.",
+            "Find the entries with the outcome “pending”, and check at their target whether each"
+            " took effect.",
             action=Action("Show them", "monitoring:audit", is_link=True),
         )
 

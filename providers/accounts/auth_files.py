@@ -220,7 +220,7 @@ def checked_upload(name: str, content: bytes) -> Upload:
     for names in _NEEDED.get(provider.lower(), _TOKENS):
         if not any(account.get(key) for key in names):
             raise ChangeRefused(
-                f"The file holds none of {', '.join(names)}: nobody could sign in with it.", "file"
+                f"The file holds none of {', '.join(names)}: no login is possible with it.", "file"
             )
     return Upload(name, content, provider.lower(), _email_of(account), _account_of(account))
 
@@ -229,11 +229,11 @@ def _json_object(content: bytes) -> dict[str, Any]:
     try:
         account = json.loads(content.decode())
     except UnicodeDecodeError as error:
-        raise ChangeRefused("The file is no UTF-8 text.", "file") from error
+        raise ChangeRefused("The file is not UTF-8 text.", "file") from error
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         raise ChangeRefused(
-            f"The file is no JSON{f' (line {line})' if line else ''}.", "file"
+            f"The file is not JSON{f' (line {line})' if line else ''}.", "file"
         ) from error
     if not isinstance(account, dict):
         raise ChangeRefused("The file's JSON must be an object.", "file")

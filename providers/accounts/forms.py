@@ -46,7 +46,7 @@ class AccountForm(forms.Form):
     )
     # Django takes fields off the class, so that its own `prefix` stays.
     prefix = forms.CharField(
-        required=False, max_length=100, help_text="Models are asked for as prefix/model."
+        required=False, max_length=100, help_text="Clients request models as prefix/model."
     )  # type: ignore[assignment]
     proxy_url = forms.CharField(
         label="Proxy",

@@ -111,7 +111,7 @@ def _found(request: HttpRequest) -> tuple[Upstream, AccountRow]:
     try:
         row = find_account(upstream, user_of(request), name) if upstream and name else None
     except UpstreamError as error:
-        raise Http404(f"The upstream cannot be asked: {error}") from error
+        raise Http404(f"Upstream unreachable: {error}") from error
     if upstream is None or row is None:
         raise Http404("There is no such account, or it is not yours.")
     return upstream, row
@@ -139,7 +139,7 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
         except ChangeRefused as refused:
             messages.error(request, refused.message)
         except UpstreamError as error:
-            messages.error(request, f"The upstream did not do it: {error}")
+            messages.error(request, f"The upstream did not apply it: {error}")
         return (
             _to_account(upstream, name)
             if request.POST.get("back") == "account"

@@ -54,9 +54,9 @@ def settle(request: HttpRequest) -> HttpResponse:
     if upstream and finish_waiting(upstream):
         messages.success(
             request,
-            "Whatever could be settled is settled; what was sent moments ago is looked at again"
-            " after 20 seconds.",
+            "All changes that could be settled are settled; those sent moments ago are checked"
+            " again after 20 seconds.",
         )
     else:
-        messages.warning(request, "Somebody else is changing this upstream right now.")
+        messages.warning(request, "Another change of this upstream is in progress.")
     return back_to("providers:changes")

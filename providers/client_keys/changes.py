@@ -89,8 +89,8 @@ class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
         kept = [key for key in state if client_key_digest(key) != self.digest]
         if state and not [key for key in kept if key.strip()]:
             raise ChangeRefused(
-                "it is the last client key: without any, the upstream serves everybody. Add another"
-                " first",
+                "it is the last client key: without one, the upstream serves every client. Add"
+                " another first",
                 "",
                 "LAST_CLIENT_KEY",
             )

@@ -109,7 +109,7 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
         except ChangeRefused as refusal:
             form.refuse(refusal)
         except UpstreamError as error:
-            form.add_error(None, f"The upstream cannot be asked whether it lists this key: {error}")
+            form.add_error(None, f"Upstream unreachable, so the key cannot be found: {error}")
     return _key_page(request, row, form)
 
 

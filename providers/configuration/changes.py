@@ -87,7 +87,7 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
             return state
         if digest_of(state) != self.opened:
             raise ChangeRefused(
-                "The configuration was changed meanwhile; look at what changed and edit that.",
+                "The configuration has changed since; compare and edit the current version.",
                 "text",
                 "CONFLICT",
             )
@@ -179,7 +179,7 @@ class SetSwitch(Change, frozen=True, kw_only=True):
 def _check_unmoved(name: str, present: Any, opened: Value | None, written: Any) -> None:
     # What says nothing is as good as another: an absent value reads as the default.
     if opened is not None and present is not None and present != written(opened):
-        raise ChangeRefused("Somebody changed it meanwhile; look at it again.", name, "CONFLICT")
+        raise ChangeRefused("It was changed in the meantime; reload the page.", name, "CONFLICT")
 
 
 def _written(value: Value) -> str:

@@ -106,7 +106,7 @@ def _takes_key(level: _Level, value: str, line: int) -> bool:
     if not level.is_mapping or level.key is not None:
         return False
     if value in level.seen and value != "<<":
-        raise InvalidText(f"{value!r} stands twice in one mapping", line)
+        raise InvalidText(f"{value!r} occurs twice in one mapping", line)
     level.seen.add(value)
     level.key = value
     return True
@@ -188,7 +188,7 @@ def check_replacement(text: str, before: str) -> None:
         )
     if _client_keys(then) and not _client_keys(now):
         raise InvalidText(
-            "api-keys is empty: the upstream would serve requests of anybody without a key"
+            "api-keys is empty: the upstream would serve every request, without a key"
         )
 
 

@@ -126,7 +126,7 @@ def restored(edited: str, opened: str) -> str:
         number = int(match[1])
         if not 1 <= number <= len(secrets):
             raise InvalidText(
-                f"{match[0]} stands for nothing in the text that was opened",
+                f"{match[0]} is no placeholder of the text that was opened",
                 edited.count("\n", 0, match.start()) + 1,
             )
         secret = secrets[number - 1]
@@ -147,7 +147,7 @@ def restored(edited: str, opened: str) -> str:
             and secret.value not in visible_before
         ):
             raise InvalidText(
-                "a hidden value may only stand where hidden values stand: under the name of a key,"
+                "a hidden value is allowed only where hidden values occur: under the name of a key,"
                 " token, secret or header"
             )
     return result

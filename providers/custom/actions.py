@@ -100,7 +100,7 @@ def move(upstream: Upstream, user: User, row: CustomRow, *, up: bool) -> Intent:
     names = [other.name for other in custom_rows(upstream, user)]
     place = names.index(row.name)
     if (up and place == 0) or (not up and place == len(names) - 1):
-        raise ChangeRefused("It stands there already.", "name")
+        raise ChangeRefused("It is there already.", "name")
     before = names[place - 1] if up else names[place + 2] if place + 2 < len(names) else ""
     return perform(upstream, MoveProvider(name=row.name, before=before), user)
 
@@ -136,13 +136,13 @@ def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place)
 def _check_place(user: User, place: Place, owner_id: int | None) -> None:
     if place.is_shared and not user.is_staff:
         raise ChangeRefused(
-            "Only staff may share a provider with everybody.",
+            "Only staff may share a provider with all users.",
             "is_shared",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
     if place.group and place.group.owner_id not in (None, owner_id) and not user.is_staff:
         raise ChangeRefused(
-            "That group belongs to somebody else.", "group", "AUTH_INSUFFICIENT_PERMISSIONS"
+            "That group belongs to another user.", "group", "AUTH_INSUFFICIENT_PERMISSIONS"
         )
 
 
@@ -155,7 +155,7 @@ def _put(key: ProviderKey, place: Place) -> None:
 
 def _require(row: CustomRow) -> None:
     if not row.may_manage:
-        raise ChangeRefused("It is not yours.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused("You do not own it.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
 
 
 # Groups
@@ -177,7 +177,7 @@ def save_group(
         raise ChangeRefused(f"Expected one of {', '.join(ProviderGroup.Colour.values)}.", "colour")
     if is_everybodys and not user.is_staff:
         raise ChangeRefused(
-            "Only staff may make a group for everybody.",
+            "Only staff may create a group for all users.",
             "is_everybodys",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )

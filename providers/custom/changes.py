@@ -96,7 +96,7 @@ class MoveProvider(_CustomProviders, frozen=True, kw_only=True):
         )
         if not moved or place is None:
             raise ChangeRefused(
-                "The provider, or the one it should stand before, is gone.",
+                "The provider, or the one it should precede, is gone.",
                 "name",
                 "RESOURCE_NOT_FOUND",
             )

@@ -27,7 +27,7 @@ class ProviderForm(forms.Form):
     )
     # Django takes fields off the class, so that its own `prefix` stays.
     prefix = forms.CharField(
-        required=False, max_length=100, help_text="Models are asked for as prefix/model."
+        required=False, max_length=100, help_text="Clients request models as prefix/model."
     )  # type: ignore[assignment]
     priority = forms.IntegerField(required=False, help_text="Higher ones are used first.")
     request_retry = forms.IntegerField(
@@ -39,7 +39,7 @@ class ProviderForm(forms.Form):
     group = forms.ModelChoiceField(
         queryset=ProviderGroup.objects.none(), required=False, empty_label="none"
     )
-    is_shared = forms.BooleanField(label="Shared: everybody sees it and its models", required=False)
+    is_shared = forms.BooleanField(label="Shared: all users see it and its models", required=False)
 
     def __init__(self, data: Any = None, *, user: User, upstream: Upstream, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -274,4 +274,4 @@ class GroupForm(forms.Form):
     colour = forms.ChoiceField(
         choices=ProviderGroup.Colour.choices, initial=ProviderGroup.Colour.BLUE
     )
-    is_everybodys = forms.BooleanField(label="for everybody", required=False)
+    is_everybodys = forms.BooleanField(label="For all users", required=False)

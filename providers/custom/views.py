@@ -76,7 +76,7 @@ def provider(request: HttpRequest) -> HttpResponse:
         except ChangeRefused as refused:
             forms.complain(refused.field, refused.message)
         except UpstreamError as error:
-            forms.complain("", f"The upstream cannot be asked: {error}")
+            forms.complain("", f"Upstream unreachable: {error}")
     context = {
         "upstream": upstream,
         "upstreams": upstreams(),
@@ -104,7 +104,7 @@ def _row(request: HttpRequest, upstream: Upstream) -> CustomRow | None:
     except (ChangeRefused, UpstreamError) as error:
         raise Http404(str(error)) from error
     if not row.may_manage:
-        raise Http404("It is not yours.")
+        raise Http404("You do not own it.")
     return row
 
 
@@ -164,7 +164,7 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponse]:
         except ChangeRefused as refused:
             messages.error(request, refused.message)
         except UpstreamError as error:
-            messages.error(request, f"The upstream did not do it: {error}")
+            messages.error(request, f"The upstream did not apply it: {error}")
         return back_to("custom-providers:list", upstream=upstream.name)
 
     return view

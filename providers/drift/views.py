@@ -70,8 +70,7 @@ def mend_one(request: HttpRequest) -> HttpResponse:
                 tell(
                     request,
                     intent,
-                    f"{difference.label}:"
-                    f" {'as we believe' if direction == 'here' else 'taken over'}.",
+                    f"{difference.label}: {'restored' if direction == 'here' else 'taken over'}.",
                 )
             else:
                 messages.success(request, f"{difference.label}: taken over.")

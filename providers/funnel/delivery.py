@@ -237,7 +237,7 @@ class Delivery:
             self._verify(self.resource.read(client))
         except UpstreamError as second:
             error = f"{error}; and then: {second}"
-        self._leave_all_unknown(f"sent without an answer: {error}")
+        self._leave_all_unknown(f"sent, without a response: {error}")
 
     def _leave_all_unknown(self, error: str, *, must_save: bool = False) -> None:
         for intent, _ in self.pairs:
@@ -255,7 +255,7 @@ def give_up(term: Term, intent: Intent, change: Change, error: str) -> None:
 def _too_late(intent: Intent) -> str:
     """Why it may not be sent (any more); empty if it may."""
     if intent.requested_at < timezone.now() - EXPIRY:
-        return "nobody carried it out in time; the upstream does not hold it"
+        return "it was not sent in time; the upstream does not have it"
     later = Intent.objects.filter(
         upstream_id=intent.upstream_id,
         resource=intent.resource,

@@ -60,10 +60,10 @@ def _alone(
     except _OUT_OF_REACH:
         raise
     except Exception:
-        logger.exception("A change broke", extra={"upstream": upstream.name, "intent": intent.pk})
+        logger.exception("A change failed", extra={"upstream": upstream.name, "intent": intent.pk})
         intent.refresh_from_db()
     if intent.is_waiting:
-        give_up(term, intent, change, "internal error; the log tells more")
+        give_up(term, intent, change, "internal error; see the log")
 
 
 def requeue_interrupted(upstream: Upstream, term: Term) -> None:

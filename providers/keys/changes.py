@@ -138,7 +138,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
         for name in self.fields:
             if not says_same(found.get(name), self.opened.get(name)):
                 raise ChangeRefused(
-                    "somebody changed it meanwhile; look at it again", name, "CONFLICT"
+                    "it was changed in the meantime; reload the page", name, "CONFLICT"
                 )
         edited = merged(found, self.fields)
         others = [entry for entry in state if entry is not found]

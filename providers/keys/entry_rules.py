@@ -241,7 +241,7 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
         items.append(entry)
     keys = [item["api-key"] for item in items]
     if len(set(keys)) < len(keys):
-        raise ChangeRefused("the same key stands twice", name)
+        raise ChangeRefused("the same key occurs twice", name)
     return items
 
 

@@ -37,7 +37,7 @@ class EntryForm(forms.Form):
         label="Base URL", required=False, help_text="Empty for the provider's own."
     )
     model_prefix = forms.CharField(
-        label="Prefix", required=False, max_length=100, help_text="Clients ask for prefix/model."
+        label="Prefix", required=False, max_length=100, help_text="Clients request prefix/model."
     )
     priority = forms.IntegerField(required=False, help_text="Higher is used first.")
     weight = forms.IntegerField(required=False, help_text="Share among equals; 0 or less excludes.")
@@ -51,7 +51,7 @@ class EntryForm(forms.Form):
         label="Excluded models",
         required=False,
         widget=forms.Textarea(_AREA),
-        help_text="One a line; * stands for anything.",
+        help_text="One a line; * matches anything.",
     )
     headers = forms.CharField(
         required=False,
@@ -119,7 +119,7 @@ class EntryForm(forms.Form):
         for name in changed:
             if opened.get(name) != _fingerprint(name, self.entry.get(name)):
                 raise ChangeRefused(
-                    "somebody changed it after you opened the page; look at it again",
+                    "it was changed after you opened the page; reload the page",
                     name,
                     "CONFLICT",
                 )

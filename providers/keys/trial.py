@@ -54,8 +54,8 @@ _LISTS = {
 }
 _MEANINGS = {
     401: "the provider rejects the key",
-    403: "the provider knows the key and refuses it this",
-    404: "the provider has no list of models at this address; the key may be good all the same",
+    403: "the provider accepts the key, but not for this request",
+    404: "the provider has no list of models at this address; the key may still be valid",
     429: "the provider limits this key right now",
 }
 

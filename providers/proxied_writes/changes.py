@@ -91,10 +91,10 @@ def replacement(route: str, items: Any, present: State) -> ReplaceList:
         keys = [checked_key(key, f"{route}[{n}]") for n, key in enumerate(items)]
         if not keys:
             raise ChangeRefused(
-                "without any client key the upstream serves everybody", route, "LAST_CLIENT_KEY"
+                "without any client key the upstream serves every client", route, "LAST_CLIENT_KEY"
             )
         if len(set(keys)) < len(keys):
-            raise ChangeRefused("the same key stands twice", route)
+            raise ChangeRefused("the same key occurs twice", route)
     else:
         _check_entries(change.family, items)
     return change
@@ -117,7 +117,7 @@ def _check_entries(family: Family, items: list[Any]) -> None:
             ) from refusal
         if (identity := identity_of(family, entry)) in seen:
             raise ChangeRefused(
-                "the same key and address stand twice; they could not be told apart any more", place
+                "the same key and address occur twice and could no longer be distinguished", place
             )
         seen.add(identity)
 

@@ -90,7 +90,7 @@ def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ChangeRefused("the body is no JSON") from error
+        raise ChangeRefused("the body is not JSON") from error
 
 
 def _member(value: Any, name: str) -> Any:

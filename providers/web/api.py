@@ -103,9 +103,9 @@ def body_of(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(request.body or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise ChangeRefused(f"the body is no JSON: {problem}") from problem
+        raise ChangeRefused(f"the body is not JSON: {problem}") from problem
     if not isinstance(body, dict):
-        raise ChangeRefused("the body is no JSON object")
+        raise ChangeRefused("the body is not a JSON object")
     if unknown := [name for name in body if name not in allowed]:
         raise ChangeRefused(f"unknown field; known are {', '.join(allowed)}", str(unknown[0])[:60])
     return body

@@ -1,23 +1,23 @@
-// A collection that was asked for by hand: says how it went, then has the page's regions read again.
+// A collection that was requested by hand: shows its outcome, then updates the page's regions.
 (() => {
-  function told({ status, responseText }) {
-    let answer = {};
+  function outcome({ status, responseText }) {
+    let body = {};
     try {
-      answer = JSON.parse(responseText);
+      body = JSON.parse(responseText);
     } catch {
-      /* an answer of a proxy in between */
+      /* a response of a proxy in between */
     }
     if (status === 200)
-      return `Collected: ${answer.stored} stored, ${answer.duplicates} duplicates.`;
+      return `Collected: ${body.stored} stored, ${body.duplicates} duplicates.`;
     if (status === 202)
-      return `A run is in progress (for ${Math.round(answer.ageSeconds || 0)} s).`;
-    return `Collection failed: ${answer.error?.message || answer.error || status || "no answer"}`;
+      return `A run is in progress (for ${Math.round(body.ageSeconds || 0)} s).`;
+    return `Collection failed: ${body.error?.message || body.error || status || "no response"}`;
   }
 
   for (const button of document.querySelectorAll("[data-collect]")) button.hidden = false;
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!event.target.matches("[data-collect]")) return;
-    document.getElementById("collect-outcome").textContent = told(event.detail.xhr);
+    document.getElementById("collect-outcome").textContent = outcome(event.detail.xhr);
     document.dispatchEvent(new Event("poll:now"));
   });
 })();

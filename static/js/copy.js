@@ -1,4 +1,5 @@
-// Buttons `data-copy="<id>"` copy the text of that element; where the clipboard is closed to us, they select it.
+// Buttons `data-copy="<id>"` copy the text of that element; without access to the clipboard, they
+// select it.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {

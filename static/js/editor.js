@@ -1,4 +1,4 @@
-// Numbers beside the lines of a [data-editor] text area, and a question before unsaved text is left.
+// Line numbers beside a [data-editor] text area, and a warning before unsaved text is left.
 for (const editor of document.querySelectorAll("[data-editor]")) {
   const area = editor.querySelector("textarea");
   const gutter = document.createElement("pre");

@@ -1,4 +1,4 @@
-// A filter that is chosen applies at once, and what is left at "any" does not stand in the address.
+// A filter that is chosen applies at once, and what is left at "any" is not in the address.
 (() => {
   for (const form of document.querySelectorAll("form[data-filters]")) {
     form.addEventListener("change", () => form.requestSubmit());

@@ -1,6 +1,6 @@
 // Decides when a [data-poll] region is requested again: never while the tab is hidden, never twice at
 // once, less and less often while it fails, at once on return to the tab, and no more once the server
-// says stop or wants a new sign-in. A region names its seconds (data-poll) and its address
+// requests a stop or a new sign-in. A region names its seconds (data-poll) and its address
 // (data-poll-url). The response holds the region again, and may hold more elements with an id, which
 // replace theirs.
 (() => {
@@ -28,21 +28,21 @@
     return states.get(region.id);
   }
 
-  function retryAfter(answer) {
-    const given = answer.headers.get("Retry-After") || "";
+  function retryAfter(response) {
+    const given = response.headers.get("Retry-After") || "";
     const wait = /^\d+$/.test(given) ? Number(given) : (Date.parse(given) - Date.now()) / 1000;
     return wait > 0 ? wait : 0;
   }
 
-  function say(text) {
+  function notify(text) {
     const notice = document.getElementById("poll-notice");
     if (!notice || notice.textContent === text) return;
     notice.textContent = text;
     notice.hidden = !text;
   }
 
-  // What the reader has opened, scrolled and focused, by id or else by place.
-  function remember(element) {
+  // What the reader has opened, scrolled and focused, by id or else by position.
+  function capture(element) {
     const kept = [...element.querySelectorAll(KEPT)].map((e, n) => [
       e.id || n,
       { open: e.open, left: e.scrollLeft, top: e.scrollTop },
@@ -51,15 +51,15 @@
     return { kept: new Map(kept), focused, tag: document.activeElement?.tagName };
   }
 
-  function restore(element, memory) {
+  function restore(element, captured) {
     [...element.querySelectorAll(KEPT)].forEach((e, n) => {
-      const was = memory.kept.get(e.id || n);
+      const was = captured.kept.get(e.id || n);
       if (!was) return;
       if (e.matches("details")) e.open = was.open;
       [e.scrollLeft, e.scrollTop] = [was.left, was.top];
     });
-    const target = memory.focused < 0 ? null : element.querySelectorAll(FOCUSABLE)[memory.focused];
-    if (target?.tagName === memory.tag) target.focus({ preventScroll: true });
+    const target = captured.focused < 0 ? null : element.querySelectorAll(FOCUSABLE)[captured.focused];
+    if (target?.tagName === captured.tag) target.focus({ preventScroll: true });
   }
 
   function replace(region, html) {
@@ -67,18 +67,18 @@
     holder.innerHTML = html;
     const fresh = [...holder.content.children];
     if (!fresh.some((element) => element.id === region.id))
-      throw new Error("the answer is not the region");
+      throw new Error("the response does not contain the region");
     for (const element of fresh) {
       const old = element.id && document.getElementById(element.id);
       if (!old) continue;
-      const memory = remember(old);
+      const captured = capture(old);
       old.replaceWith(element);
-      restore(element, memory);
+      restore(element, captured);
       window.htmx?.process(element);
     }
   }
 
-  // Somebody who types, or has marked text to copy, is not disturbed.
+  // A region in which the reader types or selects text is left alone.
   function isInUse(region) {
     const active = document.activeElement;
     if (region.contains(active) && active.matches("input, select, textarea")) return true;
@@ -86,30 +86,30 @@
     return Boolean(selection && !selection.isCollapsed && region.contains(selection.anchorNode));
   }
 
-  function mustStop(answer) {
+  function mustStop(response) {
     return (
-      [286, 401, 403].includes(answer.status) ||
-      answer.type === "opaqueredirect" ||
-      answer.headers.get("HX-Poll") === "stop"
+      [286, 401, 403].includes(response.status) ||
+      response.type === "opaqueredirect" ||
+      response.headers.get("HX-Poll") === "stop"
     );
   }
 
   async function request(region, state) {
-    const answer = await fetch(region.dataset.pollUrl, {
+    const response = await fetch(region.dataset.pollUrl, {
       headers: { "HX-Request": "true" },
-      redirect: "manual", // a redirect is the way to the login
+      redirect: "manual", // a redirect is the way to the sign-in page
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    state.retryAfter = retryAfter(answer);
-    state.stopped = mustStop(answer);
-    if (state.stopped && !answer.ok) return;
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const html = await answer.text();
+    state.retryAfter = retryAfter(response);
+    state.stopped = mustStop(response);
+    if (state.stopped && !response.ok) return;
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const html = await response.text();
     if (html || !state.stopped) replace(region, html);
     state.failures = 0;
   }
 
-  async function ask(region) {
+  async function poll(region) {
     const state = stateOf(region);
     state.inFlight = true;
     state.retryAfter = 0;
@@ -124,19 +124,19 @@
       Math.max(LONGEST_SECONDS, seconds(region)),
     );
     state.due = Date.now() + jittered(Math.max(backoff, state.retryAfter));
-    tell(state, region.id);
+    show(state, region.id);
     schedule();
   }
 
-  function tell(state, id) {
+  function show(state, id) {
     document.getElementById(id)?.classList.toggle("stale", state.failures > 0);
     const next = new Date(state.due).toLocaleTimeString();
     if (state.stopped)
-      say("Updates have stopped. Reload the page to go on; you may have to sign in again.");
+      notify("Updates have stopped. Reload the page to continue; you may have to sign in again.");
     else
-      say(
+      notify(
         state.failures
-          ? `The figures are not up to date: the server does not answer. Next try at ${next}.`
+          ? `The figures are not up to date: the server does not respond. Next attempt at ${next}.`
           : "",
       );
   }
@@ -146,7 +146,7 @@
       const state = stateOf(region);
       if (!isVisible() || state.stopped || state.inFlight || Date.now() < state.due) continue;
       if (isInUse(region)) state.due = Date.now() + 1000;
-      else ask(region);
+      else poll(region);
     }
     schedule();
   }

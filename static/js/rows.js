@@ -1,4 +1,4 @@
-// Adds an empty row to a [data-rows] list from its [data-row] template, numbered as Django's formsets want it.
+// Adds an empty row to a [data-rows] list from its [data-row] template, numbered as Django's formsets require.
 for (const button of document.querySelectorAll("[data-add-row]")) {
   const prefix = button.dataset.addRow;
   const rows = document.querySelector(`[data-rows="${prefix}"]`);

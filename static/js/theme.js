@@ -1,4 +1,4 @@
-// Light, dark or as the system says. Loaded before the first paint, so that nothing flashes.
+// Light, dark or the system's theme. Loaded before the first paint, so that nothing flashes.
 (() => {
   const root = document.documentElement;
   // A browser may refuse storage altogether; the choice then lasts as long as the page.

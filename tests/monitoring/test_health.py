@@ -49,4 +49,4 @@ def test_checks_only_read_and_examinations_run_when_asked():
 
 def test_nothing_is_wrong_where_nothing_is_registered():
     assert health.worst([]) == Level.OK
-    assert [f.summary for f in health.findings()] == ["The database answers."]
+    assert [f.summary for f in health.findings()] == ["The database responds."]

@@ -57,7 +57,7 @@ def test_filters_stand_as_chips_that_can_be_left_out(staff):
     page = staff.get(EVENTS, {"key": key.pk, "model": "other", "range": "7d"}).content.decode()
     assert len(shown(page)) == 1
     assert re.search(r"Client key</span> laptop", page)
-    assert f'href="?key={key.pk}&amp;range=7d" aria-label="Leave out Model other"' in page
+    assert f'href="?key={key.pk}&amp;range=7d" aria-label="Remove filter Model other"' in page
     assert "format=csv" in page
     assert len(shown(staff.get(EVENTS, {"model": "nothing"}).content.decode())) == 0
 
@@ -134,7 +134,7 @@ def test_one_event_shows_what_is_known_and_no_secret(staff):
         "bad key [masked]",
         "alice@example.com",
         "10.0.0.12",
-        "Attempts at this request",
+        "Attempts of this request",
     ):
         assert text in page
     assert "secret-provider" not in page

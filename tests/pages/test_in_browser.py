@@ -130,7 +130,7 @@ def test_reading_needs_no_script(open_page, usage):
     assert not page.get_by_role("link", name="Monitoring").is_visible()
     page.get_by_text("Menu", exact=True).click()
     page.get_by_role("link", name="Monitoring").click()
-    page.get_by_role("heading", name="Last runs").wait_for()
+    page.get_by_role("heading", name="Collector runs").wait_for()
 
 
 def test_bar_leads_to_its_day(open_page, usage):
@@ -153,7 +153,7 @@ def test_filter_is_chosen_and_left_out_again(open_page, usage):
     page.locator(".events .badge.bad").first.wait_for()
     assert page.locator(".events .badge.good").count() == 0
     assert page.locator(".events .badge.bad").count() > 0
-    page.get_by_role("link", name="Leave out Outcome Failed").click()
+    page.get_by_role("link", name="Remove filter Outcome Failed").click()
     page.locator(".events .badge.good").first.wait_for()
 
 

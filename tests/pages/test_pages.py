@@ -132,10 +132,10 @@ def test_monitoring_shows_upstream_lease_and_runs(staff):
         ended_at=now,
         status="failed",
         failure_class="timeout",
-        error="no answer within 60 s",
+        error="no response within 60 s",
     )
     page = staff.get("/monitoring/").content.decode()
-    for text in ("east", "switched off upstream", "held", "no answer within 60 s"):
+    for text in ("east", "switched off upstream", "held", "no response within 60 s"):
         assert text in page
 
 

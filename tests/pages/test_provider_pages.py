@@ -113,7 +113,7 @@ def test_a_key_that_changed_under_the_editor_is_refused_at_its_field(page, key, 
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "theirs"}])
     answer = page.post(f"/providers/keys/claude/{key}/", {**form, "model_prefix": "mine"})
     assert answer.status_code == 400
-    assert "somebody changed it" in answer.content.decode()
+    assert "it was changed after" in answer.content.decode()
     assert read_entries(client, "claude-api-key")[0]["prefix"] == "theirs"
 
 
@@ -223,7 +223,7 @@ def test_drift_is_shown_and_mended(page, key, client, upstream, simulator):  # n
     assert "Not compared yet" in page.get("/providers/drift/").content.decode()
     check_drift(upstream)
     text = page.get("/providers/drift/").content.decode()
-    assert "Only here" in text
+    assert "Missing upstream" in text
     difference = re.search(r'name="difference" value="(provider-key[^"]+)"', text)[1]
     page.post("/providers/drift/mend/", {"difference": difference, "direction": "here"})
     assert read_entries(client, "claude-api-key")[0]["api-key"] == KEY
@@ -235,4 +235,4 @@ def test_pages_stand_while_the_upstream_is_down(page, upstream):  # noqa: F811
     for address in ("keys", "client-keys", "changes", "drift"):
         answer = page.get(f"/providers/{address}/")
         assert answer.status_code == 200, address
-    assert "cannot be asked" in page.get("/providers/keys/").content.decode()
+    assert "Upstream unreachable" in page.get("/providers/keys/").content.decode()

@@ -106,7 +106,7 @@ def test_only_staff_break_down_by_credential(client, upstream):
     client.force_login(make_user())
     answer = client.get(USAGE, {"by": "credential"})
     assert answer.status_code == 400
-    assert "expected no dimension that only staff may ask by" in answer.content.decode()
+    assert "expected no dimension that only staff may use" in answer.content.decode()
 
 
 def test_compares_with_as_many_days_before(staff):

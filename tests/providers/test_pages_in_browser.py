@@ -135,7 +135,7 @@ def test_login_page_follows_the_login_to_its_end(open_page, simulator):
     )
     page.click(".paste button")
     page.wait_for_selector("#region .badge.good", timeout=15_000)
-    assert "is connected and yours" in page.locator("#region").inner_text()
+    assert "is connected, and you own it" in page.locator("#region").inner_text()
     assert page.locator(".paste").count() == 0
     assert page.get_by_text("Cancel this login").count() == 0
     assert page.locator("#poll-notice").is_hidden()

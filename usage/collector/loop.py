@@ -70,7 +70,7 @@ class UpstreamThread(threading.Thread):
             return self._cadence.while_another_collects()
         except DatabaseError as error:
             logger.error(
-                "Database is out of reach",
+                "Database is unreachable",
                 extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]},
             )
             connection.close()

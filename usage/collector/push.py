@@ -229,7 +229,7 @@ class Session:
                 if self._should_stop():
                     raise
                 logger.error(
-                    "Database is out of reach",
+                    "Database is unreachable",
                     extra={"upstream": run.upstream.name, "error": str(error).split("\n")[0]},
                 )
                 connection.close()

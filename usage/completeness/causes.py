@@ -94,6 +94,6 @@ def _longest_silence(upstream: Upstream, start: datetime, end: datetime) -> Why 
         upstream=upstream, status=Status.FAILED, started_at__range=(since, until)
     ).first()
     if failed is None:
-        return Why(Cause.STOPPED, f"nobody looked for {length}")
+        return Why(Cause.STOPPED, f"no poll for {length}")
     cause = Cause.REFUSED if failed.failure_class == "auth" else Cause.UNREACHABLE
-    return Why(cause, f"no look succeeded for {length}: {failed.error}"[:300])
+    return Why(cause, f"no poll succeeded for {length}: {failed.error}"[:300])

@@ -138,7 +138,7 @@ class QueryForm(FilteredForm):
             group.value for group in groups if group.is_for_staff and not self.scope.sees_everything
         ]:
             raise ValidationError(
-                f"expected no dimension that only staff may ask by, got {hidden[0]!r}"
+                f"expected no dimension that only staff may use, got {hidden[0]!r}"
             )
         return groups
 

@@ -114,7 +114,7 @@ class FilteredForm(WindowForm):
             if dimension.is_for_staff and not self.scope.sees_everything:
                 self.add_error(
                     dimension.value,
-                    "expected nothing, as only staff may ask by it, got"
+                    "expected nothing, as only staff may filter by it, got"
                     f" {self.data[dimension.value][:40]!r}",
                 )
         return cleaned

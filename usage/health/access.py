@@ -64,9 +64,9 @@ def _key_rejected(upstream: Upstream) -> Finding:
         Level.ERROR,
         f"The upstream refused the management key ({upstream.access_detail}).",
         "Everything has stopped: five wrong keys would ban this address for 30 minutes.",
-        f"{where}, then let callers in again.",
+        f"{where}, then restore access.",
         subject=upstream.name,
-        action=Action("Let callers in again", "upstreams:let-in", (upstream.pk,)),
+        action=Action("Restore access", "upstreams:let-in", (upstream.pk,)),
     )
 
 
@@ -113,7 +113,7 @@ def judge_reach(state: UpstreamState) -> Finding | None:
     if upstream.access != Access.OPEN or not (error or upstream.observed_at):
         return None
     if not error:
-        return Finding(Level.OK, "The upstream answers.", subject=upstream.name)
+        return Finding(Level.OK, "The upstream responds.", subject=upstream.name)
     return Finding(
         Level.ERROR,
         f"The last attempt failed: {error}",

@@ -17,7 +17,7 @@ def judge_spool(state: UpstreamState) -> Finding | None:
     return Finding(
         Level.NOTICE,
         f"{waiting} popped page{'s wait' if waiting != 1 else ' waits'} in the spool of this host.",
-        "They are safe, but not yet in any figure.",
+        "They are safe, but do not yet appear in any figure.",
         "Nothing while a collector runs on this host: it stores them within seconds.",
         subject=state.upstream.name,
     )
@@ -49,7 +49,7 @@ def _left_behind() -> Iterator[Finding]:
                 Level.WARNING,
                 f"{pages} in the spool of this host for an upstream that this database does not"
                 f" know ({upstream_id}).",
-                "They are in no figure.",
+                "They appear in no figure.",
                 "If SPOOL_DIR belongs to an installation with another database, give this one its"
                 f" own; else move {spool_health.folder_of(upstream_id)} away.",
             )
@@ -57,7 +57,7 @@ def _left_behind() -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 f"{pages} in the spool of this host.",
-                "Its collector died before it was removed; they are safe, but not yet in any"
+                "Its collector ended before it was removed; they are safe, but not yet in any"
                 " figure.",
                 "Start `manage.py collect_usage --loop` on this host: it stores them within"
                 " seconds.",
@@ -72,9 +72,9 @@ def check_dead_letters() -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             f"{count} dead letter{'s' if count != 1 else ''} could not be stored.",
-            "They are in no figure.",
-            "Look at the reason; replay them after a fix, or discard them with a reason.",
+            "They appear in no figure.",
+            "See the reason of each; replay them after a fix, or discard them.",
             action=Action("Dead letters", "admin:usage_deadletter_changelist", is_link=True),
         )
     else:
-        yield Finding(Level.OK, "No dead letters wait.")
+        yield Finding(Level.OK, "No dead letters are pending.")

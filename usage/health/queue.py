@@ -47,8 +47,8 @@ def judge_retention(state: UpstreamState) -> Finding | None:
             Level.WARNING,
             f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the"
             f" upstream's retention of {retention} s.",
-            "The loop looks more often than told; a collection started from outside would lose"
-            " events.",
+            "The loop polls more often than configured; a collection started from outside would"
+            " lose events.",
             f"Lower COLLECTOR_INTERVAL_SECONDS. {advice}",
             subject=upstream.name,
         )
@@ -88,8 +88,8 @@ def judge_completeness(state: UpstreamState) -> Finding | None:
         return Finding(
             Level.ERROR,
             f"Another consumer takes events of this upstream: {sentence(lost[0])}.",
-            "Each event is handed out once: to whoever asks first, or to subscribers alone. A"
-            " subscriber that does not read makes them vanish.",
+            "Each event is delivered once: to the first reader, or only to subscribers. A"
+            " subscriber that does not read loses them.",
             "Stop the other dashboard or script that reads /usage-queue or subscribes over RESP, or"
             " let both subscribe: set this upstream to push.",
             subject=state.upstream.name,
@@ -98,7 +98,7 @@ def judge_completeness(state: UpstreamState) -> Finding | None:
     return Finding(
         Level.WARNING,
         f"{sentence(lost[0])}.",
-        "They are in no figure, and nothing can bring them back.",
+        "They appear in no figure and cannot be recovered.",
         "Remove the cause; a retention of 3600 s upstream bridges an hour.",
         subject=state.upstream.name,
     )

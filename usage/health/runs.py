@@ -29,7 +29,7 @@ def judge_collector(state: UpstreamState) -> Finding | None:
     since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M}" if last else "yet"
     return Finding(
         Level.ERROR,
-        f"No collector has looked at the queue {since}.",
+        f"No collector has polled the queue {since}.",
         "The upstream forgets events after its retention.",
         "Start `manage.py collect_usage --loop` (`make run` does), and see that it stays up.",
         subject=upstream.name,
@@ -49,7 +49,7 @@ def judge_first_run(state: UpstreamState) -> Finding | None:
         Level.NOTICE,
         "The first run is in progress.",
         "Events show as soon as its first page is stored.",
-        "Nothing: look again in a few seconds.",
+        "Nothing: reload the page in a few seconds.",
         subject=state.upstream.name,
     )
 

@@ -70,7 +70,7 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             Error(
                 f"COLLECTOR_INTERVAL_SECONDS={interval:g} is not between 0.1 and the longest"
                 f" retention of an upstream, {LONGEST_RETENTION_SECONDS} s.",
-                hint="Events older than the upstream's retention are gone: look every few seconds.",
+                hint="Events older than the upstream's retention are gone: poll every few seconds.",
                 id="tollgate.E013",
             )
         )

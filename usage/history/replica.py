@@ -78,7 +78,7 @@ def check() -> Iterator[Finding]:
         f" {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
         why="History is read from the primary meanwhile, which then has that load as well.",
         mend=(
-            "Look at pg_stat_replication on the primary and at the log of the standby; check"
+            "See pg_stat_replication on the primary and the log of the standby; check"
             " DATABASE_REPLICA_URL."
         ),
     )

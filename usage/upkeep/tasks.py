@@ -45,8 +45,8 @@ def compare_rollups() -> str:
         tables = ", ".join(sorted({difference.table for difference in found}))
         raise TroubleFound(
             f"{len(found)} rows of rollups between {first:%Y-%m-%d} and {today:%Y-%m-%d} are not"
-            f" what the events say ({tables}). manage.py rebuild_rollups --from {first:%Y-%m-%d}"
-            f" --to {today:%Y-%m-%d} mends them."
+            f" what the events sum to ({tables}). manage.py rebuild_rollups --from {first:%Y-%m-%d}"
+            f" --to {today:%Y-%m-%d} fixes them."
         )
     return f"Rollups and events agree from {first:%Y-%m-%d} to {today:%Y-%m-%d}."
 
@@ -74,7 +74,7 @@ PRUNE = Task(
     hour=3,
     lease=retention.LEASE,
     why="Events that should be gone still fill the disk.",
-    mend="Do what the message says, or see whether a long query holds the event table.",
+    mend="Follow the message, or check whether a long query locks the event table.",
 )
 TASKS = (
     Task(
@@ -83,7 +83,7 @@ TASKS = (
         make_partitions,
         timedelta(hours=6),
         why="Events of a new month find no partition waiting; the ingest then makes it itself.",
-        mend="Look into the log of the collector.",
+        mend="See the log of the collector.",
     ),
     PRUNE,
     Task(
@@ -105,6 +105,6 @@ TASKS = (
         timedelta(days=1),
         hour=5,
         why="The list of runs grows without end.",
-        mend="Look into the log of the collector.",
+        mend="See the log of the collector.",
     ),
 )

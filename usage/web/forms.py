@@ -96,7 +96,7 @@ class UsageForm(HistoryForm):
                 and not self.scope.sees_everything
             ):
                 self.add_error(
-                    name, f"expected no dimension that only staff may ask by, got {value!r}"
+                    name, f"expected no dimension that only staff may use, got {value!r}"
                 )
         if self.errors:
             return cleaned

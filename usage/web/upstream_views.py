@@ -29,9 +29,9 @@ def statistics_on(request: HttpRequest, upstream_id: int) -> HttpResponse:
 @require_POST
 @staff_only
 def let_in(request: HttpRequest, upstream_id: int) -> HttpResponse:
-    """Let callers in again after the key was corrected."""
+    """Restore access after the key was corrected."""
     return _act(
-        request, upstream_id, let_callers_in, "The upstream accepts the key; collection goes on."
+        request, upstream_id, let_callers_in, "The upstream accepts the key; collection continues."
     )
 
 

@@ -100,7 +100,7 @@ class Policy:
     writes_through_funnel: bool = False
     permission: str = ""
     confirmation: str = ""
-    # The upstream asks others in turn: their faults and their slowness say nothing about the
+    # The upstream calls other hosts: their faults and their slowness say nothing about the
     # upstream.
     reaches_beyond: bool = False
     # The body of a switch is worth reading in the trail, and holds no secret.

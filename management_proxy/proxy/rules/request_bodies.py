@@ -92,7 +92,9 @@ def _key_patch(path: str, body: bytes) -> Form:
     value = _decoded(body)
     if path == "api-keys":
         if any(_says_blank(new) for name in ("new", "value") for new in _members(value, name)):
-            raise BadBody("a blank client key would let everybody in; delete the key instead")
+            raise BadBody(
+                "a blank client key would open the upstream to every client; delete the key instead"
+            )
         return Form.PLAIN
     for entry in _members(value, "value"):
         key, url = _members(entry, "api-key"), _members(entry, "base-url")
@@ -148,10 +150,10 @@ def _configuration(path: str, body: bytes) -> Form:
     try:
         document = read_yaml(body)
     except BadYaml as error:
-        raise BadBody("the configuration is no YAML") from error
+        raise BadBody("the configuration is not YAML") from error
     if not isinstance(document, dict) or not document:
         raise BadBody(
-            "the configuration is no mapping; an empty one would switch the upstream's"
+            "the configuration is not a mapping; an empty one would switch the upstream's"
             " management off"
         )
     # Without client keys the upstream serves everybody.
@@ -162,7 +164,7 @@ def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadBody("the body is no JSON") from error
+        raise BadBody("the body is not JSON") from error
 
 
 _RULES: dict[BodyRule, Callable[[str, bytes], Form]] = {

@@ -31,7 +31,7 @@ def masked_answer(mask: Mask, body: bytes) -> bytes:
     try:
         return _MASKS[mask](body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadYaml, ValueError) as error:
-        raise Unmaskable("the answer is not what the contract says") from error
+        raise Unmaskable("the response does not match the contract") from error
 
 
 def _json(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:

@@ -200,8 +200,7 @@ def _claim_exchange(login: AccountLogin, client: ManagementClient) -> None:
             )
     except IntegrityError as busy:
         raise ChangeRefused(
-            "Somebody else's login of this kind is being completed; send it again in a few"
-            " seconds.",
+            "Another login of this kind is being completed; send it again in a few seconds.",
             "callback",
             "BUSY",
         ) from busy

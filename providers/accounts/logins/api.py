@@ -87,7 +87,7 @@ def _own(request: HttpRequest, login_id: int) -> AccountLogin:
     login = own.filter(pk=login_id).first()
     if login is None:
         raise ChangeRefused(
-            "there is no such login, or somebody else began it", "", "RESOURCE_NOT_FOUND"
+            "there is no such login, or another user started it", "", "RESOURCE_NOT_FOUND"
         )
     return login
 

@@ -44,7 +44,7 @@ def connect(login: AccountLogin, file: AuthFile) -> None:
             settled = settle(
                 login,
                 Status.UNCLEAR,
-                "This account was connected before by somebody else, who keeps it; ask staff.",
+                "Another user connected this account before and remains its owner; contact staff.",
                 file.name,
             )
         else:

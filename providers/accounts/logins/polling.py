@@ -45,7 +45,7 @@ def poll(login: AccountLogin) -> AccountLogin:
             AccountLogin.objects.filter(pk=login.pk).exclude(trouble="").update(trouble="")
         except UpstreamError as error:
             AccountLogin.objects.filter(pk=login.pk).update(
-                trouble=str(error)[:300] or "the upstream cannot be asked"
+                trouble=str(error)[:300] or "the upstream is unreachable"
             )
             if login.seconds_left == 0 and login.status == Status.WAITING:
                 settle(login, Status.EXPIRED)
@@ -73,7 +73,7 @@ def _poll_upstream(login: AccountLogin, client: ManagementClient) -> None:
         if login.seconds_left == 0 and not login.delivered_at:
             settle(login, Status.EXPIRED)
         elif login.delivered_at or _changed(login, files_of(client, FLOWS[login.flow])):
-            settle(login, Status.UNCLEAR, "The upstream no longer knows how this login ended.")
+            settle(login, Status.UNCLEAR, "The upstream no longer has the outcome of this login.")
         else:
             settle(
                 login,
@@ -92,7 +92,7 @@ def _find_file(login: AccountLogin, client: ManagementClient) -> None:
     changed = _changed(login, files_of(client, FLOWS[login.flow]))
     if not changed:
         if login.finished_at and timezone.now() - login.finished_at > FILE_PATIENCE:
-            settle(login, Status.UNCLEAR, "The upstream says it is done, but no file has appeared.")
+            settle(login, Status.UNCLEAR, "The upstream reports success, but no file has appeared.")
         return
     appeared = [file for file in changed if file.name not in login.files_before] or changed
     if len(appeared) > 1 or _rival_is_done(login, client):

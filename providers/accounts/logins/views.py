@@ -88,7 +88,7 @@ def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
         messages.error(request, refused.message)
     except UpstreamError as error:
         messages.error(
-            request, f"The upstream cannot be reached: {error}. The login goes on; send it again."
+            request, f"Upstream unreachable: {error}. The login continues; send it again."
         )
     return redirect("accounts:login", login_id)
 
@@ -104,7 +104,7 @@ def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
     except UpstreamError as error:
         messages.error(
             request,
-            f"The upstream cannot be told: {error}. It ends by itself in"
+            f"Upstream unreachable: {error}. The login ends by itself in"
             f" {login.seconds_left / 60:.0f} min.",
         )
         return redirect("accounts:login", login_id)

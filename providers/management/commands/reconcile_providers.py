@@ -18,12 +18,12 @@ EXIT_DIFFERENT = 3
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 they agree, 1 an upstream could not be asked, 3 differences are left."""
+    """Exit codes: 0 they agree, 1 an upstream was unreachable, 3 differences are left."""
 
     help = (
         "Compare provider keys and client keys with the upstreams. With --apply: finish interrupted"
-        " changes and put back what was lost; with a direction also mend all the rest. Exit codes:"
-        " 0 they agree, 1 an upstream could not be asked, 3 differences are left."
+        " changes and restore what was lost; with a direction also fix all the rest. Exit codes:"
+        " 0 they agree, 1 an upstream was unreachable, 3 differences are left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--direction",
             choices=("here", "there"),
-            help="here: the upstream becomes as we believe; there: we take over the upstream's",
+            help="here: restore our state on the upstream; there: accept the upstream's",
         )
         parser.add_argument(
             "--upstream", metavar="NAME", help="only this upstream; all of them if not given"
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             waiting = Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
             differences = compare(upstream, client_for(upstream))
         except UpstreamError as error:
-            self.stderr.write(f"{upstream.name}: could not be asked: {error}")
+            self.stderr.write(f"{upstream.name}: unreachable: {error}")
             return None
         self.stdout.write(
             f"{upstream.name}: {len(differences)} differences, {waiting} changes not settled"

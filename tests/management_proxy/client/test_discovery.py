@@ -233,9 +233,9 @@ def test_headers_that_drip_end_at_the_total_limit(loopback_allowed, monkeypatch)
     [
         (respond(b"", 401), "refuses the key"),
         (respond(b"", 500), "status 500"),
-        (respond(b"<html>"), "no JSON"),
-        (respond(b'{"data": 1}'), "no list"),
-        (respond(b"[" * 100_000), "no JSON"),
+        (respond(b"<html>"), "not JSON"),
+        (respond(b'{"data": 1}'), "not a list"),
+        (respond(b"[" * 100_000), "not JSON"),
         (respond(b"x", Content_Encoding="gzip"), "encoding"),
     ],
 )

@@ -53,7 +53,7 @@ def test_use_is_noted_once_a_minute(client):
     assert PersonalToken.objects.get().last_used_at == before
 
 
-@pytest.mark.parametrize("spoil", ["revoked", "expired", "switched off", "unknown"])
+@pytest.mark.parametrize("spoil", ["revoked", "expired", "disabled", "unknown"])
 def test_useless_token_is_refused(client, spoil):
     user = make_user("ada")
     token, secret = create_token(user, "report", "read")
@@ -61,7 +61,7 @@ def test_useless_token_is_refused(client, spoil):
         revoke_token(token, user)
     elif spoil == "expired":
         PersonalToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    elif spoil == "switched off":
+    elif spoil == "disabled":
         type(user).objects.update(is_active=False)
     else:
         secret = secret[:-1] + ("a" if secret[-1] != "a" else "b")

@@ -251,4 +251,4 @@ def test_policies_are_listed_in_words_and_searched(client):
     assert rows("no such words") == []
     page = client.get("/monitoring/policies/?q=<script>").content.decode()
     assert "<script>" not in page.split("<main")[1]
-    assert "Never passes" in client.get("/monitoring/policies/").content.decode()
+    assert "Never allowed" in client.get("/monitoring/policies/").content.decode()

@@ -81,7 +81,7 @@ def test_filter_lets_through_what_was_asked_for(staff, query):
 def test_filter_that_fits_nothing_says_so(staff, query):
     an_entry()
     assert shown(staff, query.replace("%00", "x%25y")) == []
-    assert "Nothing matches" in staff.get(f"{TRAIL}?{query.replace('%00', 'x')}").content.decode()
+    assert "No entry matches" in staff.get(f"{TRAIL}?{query.replace('%00', 'x')}").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_staff_see_all_accounts_and_others_their_own(upstream, as_user, ada, bob
         ("owner=bob", "carol@", "alice@"),
         ("owner=-", "alice@", "carol@"),
         ("health=active", "alice@", "no such"),
-        ("health=disabled", "No account fits", "alice@"),
-        ("provider=nonsense", "No account fits", "alice@"),
+        ("health=disabled", "No account matches", "alice@"),
+        ("provider=nonsense", "No account matches", "alice@"),
     ],
 )
 def test_filters_narrow_the_list(upstream, as_user, ada, bob, query, shown, hidden):
@@ -114,7 +114,7 @@ def test_unreachable_upstream_is_told_on_the_page(upstream, as_user, ada, simula
         f"{simulator.url}/__control/faults",
         json={"kind": "status", "status": 503, "path": "*auth-files"},
     ).raise_for_status()
-    assert "cannot be asked" in as_user(ada).get(LIST).content.decode()
+    assert "Upstream unreachable" in as_user(ada).get(LIST).content.decode()
 
 
 def test_cooling_account_says_why_and_until_when(upstream, client, as_user, ada, simulator):
@@ -193,11 +193,11 @@ def test_uploaded_account_belongs_to_its_uploader(upstream, client, as_user, bob
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.json", b"not json", "no JSON"),
+        ("a.json", b"not json", "not JSON"),
         ("a.json", b"[1]", "must be an object"),
         ("a.json", b'"x"', "must be an object"),
-        ("a.json", b"\xff\xfe", "no UTF-8"),
-        ("a.json", b"[" * 100_000, "no JSON"),
+        ("a.json", b"\xff\xfe", "not UTF-8"),
+        ("a.json", b"[" * 100_000, "not JSON"),
         ("a.json", account_file(pad="x" * 5_000_000), "larger than"),
         ("a.txt", account_file(), "must end in .json"),
         ("../a.json", account_file(), "no path"),

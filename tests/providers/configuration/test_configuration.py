@@ -112,7 +112,7 @@ def test_setting_that_somebody_changed_meanwhile_is_left_alone(upstream, client,
     fields = form_of(staff.get(ROOT).content.decode())
     config_client.write_switch(client, "request-retry", 7)
     page = staff.post(ROOT, {**fields, "request-retry": "3"}, follow=True).content.decode()
-    assert "Somebody changed it meanwhile" in page
+    assert "It was changed in the meantime" in page
     assert config_client.read_switch(client, "request-retry") == 7
 
 
@@ -185,7 +185,7 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
     config_client.write_switch(client, "request-retry", 7)
     edit["text"] = edit["text"].replace("debug: false", "debug: true")
     page = staff.post(f"{ROOT}file/", {**edit, "step": "save"}).content.decode()
-    assert "changed meanwhile" in page
+    assert "has changed since" in page
     assert "debug: true" in page
     assert config_client.read_switch(client, "debug") is False
     assert config_client.read_switch(client, "request-retry") == 7
@@ -202,8 +202,8 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
             lambda text: re.sub(r"(?m)^api-keys:\n(?:- .*\n)+", "api-keys: []\n", text),
             "api-keys is empty",
         ),
-        (lambda text: text.replace("hidden-2", "hidden-999"), "stands for nothing"),
-        (lambda text: text + "\nlabel: hidden-2…\n", "hidden values stand"),
+        (lambda text: text.replace("hidden-2", "hidden-999"), "is no placeholder"),
+        (lambda text: text + "\nlabel: hidden-2…\n", "hidden values occur"),
     ],
 )
 def test_bad_text_is_refused_before_anything_is_sent(upstream, client, staff, change, told):
@@ -249,7 +249,7 @@ def test_roll_back_over_a_newer_change_is_refused(upstream, client, staff):
     page = staff.post(
         f"{ROOT}versions/{old.pk}/roll-back/", {"opened": seen.pk}, follow=True
     ).content.decode()
-    assert "changed meanwhile" in page
+    assert "has changed since" in page
     assert config_client.read_switch(client, "request-retry") == 9
 
 

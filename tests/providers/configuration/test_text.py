@@ -92,7 +92,7 @@ def test_edits_around_hidden_values_keep_them():
     ],
 )
 def test_placeholder_where_its_secret_would_show_is_refused(old, new):
-    with pytest.raises(InvalidText, match="hidden values stand"):
+    with pytest.raises(InvalidText, match="hidden values occur"):
         restored(hidden(TEXT).replace(old, new), TEXT)
 
 

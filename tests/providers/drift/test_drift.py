@@ -182,7 +182,7 @@ def test_the_command_says_when_the_upstream_cannot_be_asked(upstream, managed):
     said = StringIO()
     with pytest.raises(SystemExit) as end:
         call_command("reconcile_providers", stderr=said)
-    assert (end.value.code, "could not be asked" in said.getvalue()) == (1, True)
+    assert (end.value.code, "unreachable" in said.getvalue()) == (1, True)
 
 
 def test_after_an_outage_it_is_compared_at_once(upstream, client, simulator, managed):

@@ -72,7 +72,7 @@ def test_the_last_client_key_stays(upstream, client):
     assert perform(upstream, remove_key(upstream, first)).state == "verified"
     intent = perform(upstream, remove_key(upstream, last))
     assert intent.state == "failed"
-    assert "serves everybody" in intent.error
+    assert "serves every client" in intent.error
     assert keys_of(client) == [last]
 
 
@@ -138,7 +138,7 @@ def test_a_write_without_an_answer_that_is_not_found_is_unknown(upstream, client
     fault(simulator, kind="reset", path="*api-keys", method="PATCH")
     intent = perform(upstream, add_key(upstream, KEY))
     assert (intent.state, intent.settled_at) == ("unknown", None)
-    assert "without an answer" in intent.error
+    assert "without a response" in intent.error
 
 
 def test_a_write_that_the_upstream_could_not_save_is_unknown_and_saved_again(

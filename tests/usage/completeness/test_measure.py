@@ -91,7 +91,7 @@ def test_events_that_expired_while_nobody_looked_are_lost_because_the_collector_
     [lost] = world.intervals(Cause.STOPPED)
     assert lost.is_loss
     assert lost.missing == lost.counted >= 40
-    assert "nobody looked for" in lost.detail
+    assert "no poll for" in lost.detail
 
 
 def test_subscriber_that_takes_events_away_is_named(world):

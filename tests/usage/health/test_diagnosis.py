@@ -112,7 +112,7 @@ def test_missing_collector_and_failed_run_are_told():
     CollectorRun.objects.update(
         started_at=timezone.now() - timedelta(hours=2), ended_at=timezone.now() - timedelta(hours=2)
     )
-    assert "No collector has looked" in summaries(Level.ERROR)
+    assert "No collector has polled" in summaries(Level.ERROR)
     now = timezone.now()
     CollectorRun.objects.create(
         upstream=upstream,
@@ -239,14 +239,14 @@ def test_mended_key_is_tried_once_when_callers_are_let_in(simulated, client):
         follow=True,
     )
     assert page.redirect_chain[0][0] == "/monitoring/doctor/"
-    assert "collection goes on" in page.content.decode()
+    assert "collection continues" in page.content.decode()
 
 
 def test_address_of_something_else_is_recognised(settings, live_server):
     upstream = make_upstream(management_url=f"{live_server.url}/v0/management", usage_interface="")
     health.examine()
     upstream.refresh_from_db()
-    assert "no CLIProxyAPI" in upstream.examination_error
+    assert "not CLIProxyAPI" in upstream.examination_error
 
 
 @pytest.mark.parametrize("path", ["/usage/", "/monitoring/", "/monitoring/doctor/"])
@@ -256,7 +256,7 @@ def test_address_of_something_else_is_recognised(settings, live_server):
         ({"statistics_enabled": False}, "Switch statistics on"),
         (
             {"access": Access.KEY_REJECTED, "access_detail": "invalid management key"},
-            "Let callers in again",
+            "Restore access",
         ),
     ],
 )

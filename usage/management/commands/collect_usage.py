@@ -46,7 +46,7 @@ class Command(BaseCommand):
             "--interval",
             type=_seconds,
             metavar="S",
-            help="seconds between two looks at an idle queue, with --loop",
+            help="seconds between two polls of an idle queue, with --loop",
         )
         parser.add_argument(
             "--upstream", metavar="NAME", help="only this upstream; all enabled ones if not given"
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 reason = str(error).split("\n")[0]
                 raise CommandError(
-                    f"the database is out of reach; what was popped waits in the spool: {reason}",
+                    f"the database is unreachable; what was popped waits in the spool: {reason}",
                     returncode=EXIT_FAILED,
                 ) from error
             self._print(outcome, upstream, options["json"])

@@ -26,7 +26,7 @@ def _midnight(day: date) -> datetime:
 class Command(BaseCommand):
     """Exit codes: 0 done or equal, 1 refused or different."""
 
-    help = "Recompute every rollup from the events of a range of days, while collection goes on."
+    help = "Recompute every rollup from the events of a range of days, while collection continues."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -232,7 +232,7 @@ def test_account_of_somebody_else_stays_theirs(upstream, client):
     second.refresh_from_db()
     second = settled(second)
     assert second.status == Status.UNCLEAR
-    assert "somebody else" in second.detail
+    assert "Another user" in second.detail
     assert Account.objects.get().owner == ada
 
 
