@@ -28,7 +28,7 @@ class ClientKeyAdmin(admin.ModelAdmin):
 
 @admin.register(Credential)
 class CredentialAdmin(admin.ModelAdmin):
-    """What the upstream used, to look at."""
+    """What the upstream used, read only."""
 
     list_display = ("label", "provider", "auth_type", "auth_index", "upstream", "first_seen_at")
     list_filter = (("upstream", UpstreamFilter), "provider", "auth_type")
@@ -46,7 +46,7 @@ class CredentialAdmin(admin.ModelAdmin):
 
 @admin.register(Intent)
 class IntentAdmin(ReadOnlyAdmin):
-    """Changes of the upstreams, to look at; Providers, Changes is the better place."""
+    """Changes of the upstreams, read only; Providers, Changes is the better place."""
 
     list_display = (
         "pk",

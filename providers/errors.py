@@ -1,7 +1,7 @@
 """Why a change of the upstream cannot be made; nothing has been changed when one of these is
 raised.
 
-ChangeRefused            names the field and says why, for the person who asked
+ChangeRefused            names the field and says why, for the user
  +- QueueFull            too many changes wait for this upstream
 """
 

@@ -33,8 +33,8 @@ def change_gauges() -> Iterator[Metric]:
         for state in Intent.UNSETTLED:
             waiting.add_metric([upstream.name, state.value], counts[upstream.pk, state])
         ages = [
-            (timezone.now() - asked).total_seconds()
-            for upstream_id, _, asked in unsettled
+            (timezone.now() - requested_at).total_seconds()
+            for upstream_id, _, requested_at in unsettled
             if upstream_id == upstream.pk
         ]
         oldest.add_metric([upstream.name], max(ages, default=0.0))
@@ -50,7 +50,7 @@ def drift_gauges() -> Iterator[Metric]:
     )
     compared = GaugeMetricFamily(
         "providers_drift_compared_timestamp_seconds",
-        "When they were looked for.",
+        "When the comparison was made.",
         labels=["upstream"],
     )
     for check in DriftCheck.objects.select_related("upstream"):

@@ -1,4 +1,4 @@
-"""Who may see and change what: staff everything, everybody else what they own."""
+"""Who may see and change what: staff everything, others what they own."""
 
 from django.contrib.auth.models import User
 from django.db import models, transaction

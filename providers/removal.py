@@ -1,4 +1,4 @@
-"""What stands against removing an upstream here, and what goes with it: its secrets, not its
+"""What prevents removing an upstream here, and what goes with it: its secrets, not its
 names."""
 
 from management_proxy.models import Upstream

@@ -19,9 +19,9 @@ COMPARED_EVERY = timedelta(minutes=10)
 
 def tend(upstreams: Iterable[Upstream]) -> str:
     """Look after these upstreams; an outage that is over is followed by a comparison at once."""
-    said = [_tend_one(upstream) for upstream in upstreams]
+    reports = [_tend_one(upstream) for upstream in upstreams]
     forget_changes()
-    return "; ".join(said) or "No upstream is enabled."
+    return "; ".join(reports) or "No upstream is enabled."
 
 
 def _tend_one(upstream: Upstream) -> str:

@@ -53,9 +53,9 @@ def upload(
             "ALREADY_EXISTS",
         )
     if (twin := twin_of(file, present)) and not twin_accepted:
-        told = f" as {twin.name}" if may_change(upstream, user, twin.name) else ""
+        known_as = f" as {twin.name}" if may_change(upstream, user, twin.name) else ""
         message = (
-            f"The account {file.email} is connected already{told}. Two copies invalidate each"
+            f"The account {file.email} is connected already{known_as}. Two copies invalidate each"
             " other's tokens; confirm if you want it all the same."
         )
         raise ChangeRefused(message, "twin_accepted", "DUPLICATE_ACCOUNT")
@@ -173,7 +173,7 @@ def download(upstream: Upstream, user: User, name: str) -> bytes:
 
 
 def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> None:
-    """Make somebody, or nobody, the owner of a file that exists. Raises ChangeRefused and
+    """Make a user, or no one, the owner of a file that exists. Raises ChangeRefused and
     UpstreamError."""
     if not staff.is_staff:
         raise ChangeRefused("Only staff may grant an account.", "", "AUTH_INSUFFICIENT_PERMISSIONS")

@@ -124,8 +124,8 @@ def import_file(request: HttpRequest) -> HttpResponse:
 
 @json_api("POST")
 def claim(request: HttpRequest) -> HttpResponse:
-    """POST `{accountName, owner?}`, for staff: name the owner of an account; the caller unless
-    said, null for nobody."""
+    """POST `{accountName, owner?}`, for staff: name the owner of an account; the caller by
+    default, null for none."""
     upstream, user, body = (
         upstream_of(request),
         caller(request),

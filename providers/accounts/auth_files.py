@@ -1,5 +1,5 @@
-"""Auth files as values: what the upstream's list says of an account, and checks of a file before it
-is uploaded. Pure."""
+"""Auth files as values: what the upstream's list holds of an account, and checks of a file before
+it is uploaded. Pure."""
 
 import base64
 import binascii
@@ -109,7 +109,7 @@ class AuthFile:
 
     @property
     def reason(self) -> str:
-        """What the upstream says of its trouble in one line: the message inside an error body,
+        """What the upstream reports of its trouble in one line: the message inside an error body,
         secrets masked."""
         return masked_text(_message_in(self.status_message), 240)
 

@@ -175,7 +175,7 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
         return cleared if value is None else value
 
     def _amiss(self, content: dict[str, Any]) -> list[str]:
-        """Names of the fields that are not as asked for; only of a weight does 0 say something."""
+        """Names of the fields that are not as requested; only of a weight is 0 a value."""
         return [
             name
             for name, value in self.fields.items()

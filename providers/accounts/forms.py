@@ -63,8 +63,8 @@ class AccountForm(forms.Form):
             del self.fields["proxy_url"]
 
     def changes(self) -> dict[str, Any]:
-        """Only what differs from what was shown, so that a field somebody else set meanwhile stays
-        theirs."""
+        """Only what differs from what was shown, so that a field that another user set meanwhile
+        stays theirs."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 

@@ -1,4 +1,4 @@
-"""Reading accounts: the upstream's list joined with owners, filtered for whoever looks."""
+"""Reading accounts: the upstream's list joined with owners, filtered for the user."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from providers.models import Account
 
 @dataclass(frozen=True)
 class Bar:
-    """Ten minutes in the picture of recent requests: failed ones stand below the succeeded."""
+    """Ten minutes in the picture of recent requests: failed ones are drawn below the succeeded."""
 
     x: int
     good_y: float
@@ -66,8 +66,8 @@ class AccountRow:
     @property
     def success_rate(self) -> float | None:
         """Percent since the upstream's start; None of nothing."""
-        asked = self.file.success + self.file.failed
-        return 100 * self.file.success / asked if asked else None
+        total = self.file.success + self.file.failed
+        return 100 * self.file.success / total if total else None
 
 
 def account_rows(upstream: Upstream, user: User) -> list[AccountRow]:
@@ -103,7 +103,7 @@ def find_account(upstream: Upstream, user: User, name: str) -> AccountRow | None
 
 
 def may_change(upstream: Upstream, user: User, name: str) -> bool:
-    """Whether somebody may change a file: staff, and its owner. Asked anew under every change."""
+    """Whether a user may change a file: staff, and its owner. Checked for every change."""
     return (
         user.is_staff or Account.objects.filter(upstream=upstream, name=name, owner=user).exists()
     )
@@ -147,7 +147,7 @@ def counted(rows: list[AccountRow]) -> dict[str, Any]:
 
 
 def extra_fields(upstream: Upstream, name: str) -> dict[str, str]:
-    """Prefix and proxy of a file, which the list does not tell; without the proxy's user and
+    """Prefix and proxy of a file, which the list does not hold; without the proxy's user and
     password. Raises UpstreamError."""
     content = auth_file_client.auth_file_content(client_for(upstream), name) or {}
     prefix, proxy = content.get("prefix"), content.get("proxy_url")

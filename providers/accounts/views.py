@@ -34,7 +34,7 @@ from providers.accounts.queries import (
 )
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 ROWS_A_PAGE = 100
 Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
@@ -44,7 +44,7 @@ Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
 @never_cache
 @login_required
 def accounts(request: HttpRequest) -> HttpResponse:
-    """The list with its filters, or the polled region when htmx asks."""
+    """The list with its filters, or the polled region alone."""
     upstream, user = chosen_upstream(request), user_of(request)
     form = AccountFilterForm(request.GET)
     chosen = form.chosen()
@@ -91,7 +91,7 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Nothing to change.")
             return _to_account(upstream, row.file.name)
         try:
-            tell(request, actions.edit(upstream, user, row.file.name, form.changes()), "Saved.")
+            report(request, actions.edit(upstream, user, row.file.name, form.changes()), "Saved.")
             return _to_account(upstream, row.file.name)
         except ChangeRefused as refused:
             form.add_error(refused.field if refused.field in form.fields else None, refused.message)
@@ -134,8 +134,8 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
         if upstream is None:
             raise Http404("There is no such upstream.")
         try:
-            if answer := act(request, upstream, name):
-                return answer
+            if response := act(request, upstream, name):
+                return response
         except ChangeRefused as refused:
             messages.error(request, refused.message)
         except UpstreamError as error:
@@ -153,7 +153,7 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
 def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
     """Enable or disable it."""
     disabled = request.POST.get("disabled") == "true"
-    tell(
+    report(
         request,
         actions.switch(upstream, user_of(request), name, disabled=disabled),
         f"{name} is {'disabled' if disabled else 'enabled'}.",
@@ -162,8 +162,8 @@ def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
 
 @_action
 def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse | None:
-    """Delete it; the page asked before."""
-    done = tell(request, actions.delete(upstream, user_of(request), name), f"{name} is deleted.")
+    """Delete it; the page has asked for confirmation."""
+    done = report(request, actions.delete(upstream, user_of(request), name), f"{name} is deleted.")
     return back_to("accounts:list", upstream=upstream.name) if done else None
 
 
@@ -191,7 +191,7 @@ def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse
     )
     return (
         _to_account(upstream, file.name)
-        if tell(request, intent, "The account is connected and yours.")
+        if report(request, intent, "The account is connected and yours.")
         else None
     )
 

@@ -1,4 +1,4 @@
-"""`/api/providers/changes`: what was asked of the upstreams and what became of it."""
+"""`/api/providers/changes`: what was requested of the upstreams and its outcome."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -12,7 +12,7 @@ MOST_SHOWN = 100
 
 @json_api("GET")
 def collection(request: HttpRequest) -> HttpResponse:
-    """The newest changes; `?state=` narrows, `?before=<id>` goes on."""
+    """The newest changes; `?state=` narrows, `?before=<id>` pages on."""
     intents = visible_intents(caller(request), upstream_of(request))
     if state := request.GET.get("state"):
         if state not in Intent.State.values:
@@ -35,7 +35,7 @@ def collection(request: HttpRequest) -> HttpResponse:
 
 @json_api("GET")
 def one(request: HttpRequest, intent_id: int) -> HttpResponse:
-    """One change; to be asked again while its state is requested, applied or unknown."""
+    """One change; to be polled while its state is requested, applied or unknown."""
     intent = visible_intents(caller(request), upstream_of(request)).filter(pk=intent_id).first()
     if intent is None:
         raise ChangeRefused("there is no such change, or it is not yours", "", "RESOURCE_NOT_FOUND")

@@ -8,7 +8,7 @@ from providers.models import Intent
 
 
 def visible_intents(user: User, upstream: Upstream | None = None) -> QuerySet[Intent]:
-    """Newest first: all for staff, for others what they asked for themselves."""
+    """Newest first: all for staff, for others what they requested themselves."""
     intents = Intent.objects.select_related("upstream").defer("change_encrypted")
     if upstream:
         intents = intents.filter(upstream=upstream)
@@ -16,7 +16,7 @@ def visible_intents(user: User, upstream: Upstream | None = None) -> QuerySet[In
 
 
 def waiting_places() -> dict[int, int]:
-    """How many changes stand before each waiting one of its upstream, by id."""
+    """How many changes are before each waiting one of its upstream, by id."""
     waiting = (
         Intent.objects.filter(state__in=(Intent.State.REQUESTED, Intent.State.APPLIED))
         .order_by("pk")

@@ -25,7 +25,7 @@ FILTERS = (("", "All"), ("open", "Not settled"), ("failed", "Failed"))
 @never_cache
 @login_required
 def changes(request: HttpRequest) -> HttpResponse:
-    """The newest changes that the user may see, or the polled region when htmx asks."""
+    """The newest changes that the user may see, or the polled region alone."""
     upstream, chosen = chosen_upstream(request), request.GET.get("show", "")
     intents = visible_intents(user_of(request), upstream)
     states = {

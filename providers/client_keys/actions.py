@@ -82,7 +82,7 @@ def create(
     """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds
     for everybody but staff.
 
-    Without an actor it is the shell that asks, which is staff.
+    Without an actor the request comes from the shell, which is staff.
     """
     terms = terms or Terms()
     terms.check()

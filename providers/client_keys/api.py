@@ -34,7 +34,7 @@ _TERMS = {
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
     """GET; POST `{name, key?, owner?, expiresAt?, monthlyRequests?, monthlyTokens?,
-    removesAtLimit?, reason?}`; the key is told once."""
+    removesAtLimit?, reason?}`; the key is shown once."""
     upstream = upstream_of(request)
     if request.method == "GET":
         return JsonResponse(
@@ -93,8 +93,8 @@ def one(request: HttpRequest, key_id: int) -> HttpResponse:
 
 @json_api("POST")
 def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
-    """POST `{overlapHours?, reason?}`: a new key, told once; the old one ends after the overlap (24
-    hours if not said)."""
+    """POST `{overlapHours?, reason?}`: a new key, shown once; the old one ends after the overlap
+    (24 hours by default)."""
     body = body_of(request, ("overlapHours", "reason"))
     hours = body.get("overlapHours", 24)
     if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 <= hours <= 720:
@@ -122,7 +122,7 @@ def _terms_of(row: ClientKey) -> Terms:
 
 
 def _terms(body: dict[str, Any], present: Terms) -> Terms:
-    """The terms with what the body says. Raises ChangeRefused naming the body's field."""
+    """The terms with those that the body sets. Raises ChangeRefused naming the body's field."""
     given = {field: _value(name, body[name]) for name, field in _TERMS.items() if name in body}
     try:
         terms = Terms(**{**present.fields, **given})

@@ -33,7 +33,7 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
     kind = "client_key.added"
     key: str
     name: str = ""
-    # How long the key that it replaces goes on beside it.
+    # How long the key that it replaces works beside it.
     retires_after_seconds: float = 0
 
     @property

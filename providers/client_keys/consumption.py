@@ -1,5 +1,5 @@
-"""What client keys have used, as told by whoever stores usage; this app may not import it, so it
-registers itself here."""
+"""What client keys have used, as reported by the app that stores usage; this app may not import it,
+so it registers itself here."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class Consumption:
     last_used_at: datetime | None = None
 
 
-# Called with ids of client keys; those without usage may be missing in the answer.
+# Called with ids of client keys; those without usage may be missing in the result.
 Source = Callable[[Collection[int]], dict[int, Consumption]]
 _sources: list[Source] = []
 
 
 def register(source: Source) -> None:
-    """Ask this one from now on."""
+    """Use this one from now on."""
     _sources[:] = [source]
 
 

@@ -92,7 +92,7 @@ def shown_terms(key: ClientKey) -> dict[str, Any]:
 
 
 class RotateForm(forms.Form):
-    """How long the old key goes on beside the new one."""
+    """How long the old key works beside the new one."""
 
     overlap = forms.TypedChoiceField(
         label="The old one ends", choices=OVERLAPS, coerce=int, initial=24

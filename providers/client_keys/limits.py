@@ -15,8 +15,8 @@ SOON = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Standing:
-    """How a key stands: share of its nearest limit used (None without limits), and a word that the
-    pages colour."""
+    """The state of a key: share of its nearest limit used (None without limits), and a word that
+    the pages colour."""
 
     share: float | None
     word: str

@@ -17,7 +17,7 @@ from providers.models import ClientKey
 @dataclass(frozen=True)
 class ShownKey:
     """One client key for people: our row, what it used this month, whether the upstream lists it
-    (None: not asked)."""
+    (None: not known)."""
 
     row: ClientKey
     used: Consumption
@@ -60,8 +60,8 @@ def visible_rows(user: User, upstream: Upstream) -> Iterable[ClientKey]:
 
 
 def shown_keys(rows: Iterable[ClientKey], listed: dict[bytes, str] | None) -> list[ShownKey]:
-    """The rows with their use and standing; `listed` is what the upstream lists, None if it was not
-    asked."""
+    """The rows with their use and standing; `listed` is what the upstream lists, None if that is
+    not known."""
     rows = list(rows)
     used = consumption_of([row.pk for row in rows])
     return [

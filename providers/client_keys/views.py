@@ -20,14 +20,14 @@ from providers.client_keys.forms import ClientKeyForm, RotateForm, shown_terms
 from providers.client_keys.queries import listed_digests, note_listed, shown_keys, visible_rows
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def client_keys(request: HttpRequest) -> HttpResponse:
-    """The keys that the user may see; a new one is part of the answer that made it and of no
+    """The keys that the user may see; a new one is part of the response that made it and of no
     other."""
     upstream, user = chosen_upstream(request), user_of(request)
     form = ClientKeyForm(
@@ -160,7 +160,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
 def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     """Remove it upstream at once."""
     row = _found(request, key_id)
-    tell(
+    report(
         request,
         keys.revoke(row, user_of(request)),
         f"{row.display_name} was revoked; the upstream refuses it from now on.",

@@ -31,7 +31,7 @@ Origin = ConfigurationVersion.Origin
 
 
 def opened_version(upstream: Upstream) -> ConfigurationVersion:
-    """The configuration as it stands upstream now, kept as a version. Raises UpstreamError and
+    """The configuration as it is upstream now, kept as a version. Raises UpstreamError and
     ChangeRefused."""
     text = config_client.read_configuration(client_for(upstream))
     hidden_text(text)  # a file caught while it is being written is no version (contract 8.2)
@@ -173,7 +173,8 @@ def roll_back(
 # Single settings
 # -----------------------------------------------------------------------------------
 def present_values(upstream: Upstream) -> dict[str, Value]:
-    """The value of each setting as the upstream tells it, or its default. Raises UpstreamError."""
+    """The value of each setting as the upstream reports it, or its default. Raises
+    UpstreamError."""
     config = json_object(client_for(upstream).call("GET", "config", CONFIGURATION).body)
     return {setting.name: setting.read(config) for setting in SETTINGS.values()}
 

@@ -1,5 +1,5 @@
 """`/api/providers/configuration`, for staff: the JSON twin of the configuration's page. Secrets are
-hidden in every answer."""
+hidden in every response."""
 
 from typing import Any
 

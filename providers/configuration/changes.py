@@ -11,7 +11,7 @@ from monitoring.masking import masked
 from providers.configuration.document import (
     InvalidText,
     check_replacement,
-    says,
+    has_values_of,
     set_value,
     value_at,
 )
@@ -95,7 +95,7 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
         return self.text
 
     def holds(self, state: State) -> bool:
-        return _says(state, self.text)
+        return _has_values_of(state, self.text)
 
     def shown(self, state: State) -> Any:
         return {"digest": digest_of(state)[:12], "bytes": len(state.encode())}
@@ -177,7 +177,7 @@ class SetSwitch(Change, frozen=True, kw_only=True):
 
 
 def _check_unmoved(name: str, present: Any, opened: Value | None, written: Any) -> None:
-    # What says nothing is as good as another: an absent value reads as the default.
+    # An absent value reads as the default.
     if opened is not None and present is not None and present != written(opened):
         raise ChangeRefused("It was changed in the meantime; reload the page.", name, "CONFLICT")
 
@@ -193,8 +193,8 @@ def _checked(text: str, before: str) -> None:
         raise ChangeRefused(str(problem), "text") from problem
 
 
-def _says(state: str, text: str) -> bool:
+def _has_values_of(state: str, text: str) -> bool:
     try:
-        return says(state, text)
+        return has_values_of(state, text)
     except InvalidText:
         return False

@@ -32,7 +32,7 @@ class InvalidText(Exception):
 
 @dataclass(frozen=True)
 class Scalar:
-    """One scalar of the document: its path, its value, and where it stands in the text."""
+    """One scalar of the document: its path, its value, and where it is in the text."""
 
     path: Path
     value: str
@@ -128,7 +128,7 @@ def _passed(levels: list[_Level]) -> None:
 
 
 def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
-    """The text with one value set, where it stands or, for a name of the first or second level,
+    """The text with one value set, where it is or, for a name of the first or second level,
     where it would. Raises InvalidText."""
     written = _written(value)
     for scalar in scalars(text):
@@ -167,12 +167,12 @@ def _written(value: str | int | bool) -> str:
 
 
 def value_at(text: str, path: tuple[str, ...]) -> str | None:
-    """The value as it is written, None if nothing stands there. Raises InvalidText."""
+    """The value as it is written, None if there is none. Raises InvalidText."""
     return next((scalar.value for scalar in scalars(text) if scalar.path == path), None)
 
 
 def check_replacement(text: str, before: str) -> None:
-    """Raise InvalidText for what the upstream would take and everybody regret: no text, no key of
+    """Raise InvalidText for what the upstream would take and users would regret: no text, no key of
     ours, no client key."""
     if not text.strip():
         raise InvalidText("an empty configuration takes the management key with it")
@@ -203,7 +203,7 @@ def _client_keys(found: list[Scalar]) -> bool:
     return any(scalar.path[:1] == ("api-keys",) and scalar.value.strip() for scalar in found)
 
 
-def says(text: str, wanted: str) -> bool:
+def has_values_of(text: str, wanted: str) -> bool:
     """Whether a text has every value of the wanted one; the upstream hashes its key and lays out
     comments anew (contract 8.3)."""
 

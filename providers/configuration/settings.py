@@ -35,7 +35,7 @@ class Setting:
         return "" if self.in_file else self.name
 
     def read(self, config: dict[str, Any]) -> Value:
-        """Its value in what `GET /config` answers."""
+        """Its value in the response to `GET /config`."""
         value: Any = config
         for part in self.name.split("/"):
             value = value.get(part) if isinstance(value, dict) else None

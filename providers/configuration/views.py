@@ -17,7 +17,7 @@ from providers.configuration import actions
 from providers.configuration.forms import EditorForm, SettingsForm
 from providers.errors import ChangeRefused
 from providers.models import ConfigurationVersion
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 VERSIONS_SHOWN = 50
 
@@ -76,7 +76,7 @@ def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> Non
         return
     try:
         for intent in actions.change_settings(upstream, user_of(request), changes, form.opened()):
-            tell(request, intent, f"{intent.title}: done.")
+            report(request, intent, f"{intent.title}: done.")
     except ChangeRefused as refused:
         messages.error(
             request, f"{refused.field}: {refused.message}" if refused.field else refused.message
@@ -89,7 +89,7 @@ def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> Non
 @sensitive_post_parameters("text")
 @sensitive_variables("text", "edited")
 def editor(request: HttpRequest) -> HttpResponse:
-    """The file as text: edit, look at the difference, save if it still is what was opened."""
+    """The file as text: edit, review the difference, save if it still is what was opened."""
     context = _context(request, "editor", diff=None, text_error="", reason="")
     upstream = context["upstream"]
     if upstream is None:
@@ -121,7 +121,7 @@ def _edited(request: HttpRequest, upstream: Upstream, context: dict[str, Any]) -
         again["diff"] = actions.compared(opened.text, text)
         if request.POST.get("step") == "save":
             intent = actions.save(upstream, user_of(request), opened, text, reason)
-            if tell(request, intent, "The configuration is saved."):
+            if report(request, intent, "The configuration is saved."):
                 return back_to("configuration:editor", upstream=upstream.name)
             again["text_error"] = intent.error
             again["is_moved"] = intent.error_code == "CONFLICT"
@@ -186,7 +186,7 @@ def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
         intent = actions.roll_back(
             upstream, user_of(request), present, actions.find_version(upstream, version_id)
         )
-        tell(request, intent, f"Version #{version_id} is back.")
+        report(request, intent, f"Version #{version_id} is back.")
     except (ChangeRefused, UpstreamError) as error:
         messages.error(request, f"Nothing was changed: {error}")
     return back_to("configuration:versions", upstream=upstream.name)

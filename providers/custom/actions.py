@@ -24,7 +24,7 @@ from providers.permissions import check_may_manage
 
 @dataclass(frozen=True)
 class Place:
-    """Where a provider shall stand; what is None stays as it is."""
+    """Where a provider belongs; what is None stays as it is."""
 
     is_shared: bool | None = None
     group: ProviderGroup | None = None
@@ -52,8 +52,8 @@ def edit(upstream: Upstream, user: User, row: CustomRow, fields: Entry) -> Inten
 
 
 def check_same_destination(entry: Entry, fields: Entry) -> None:
-    """Stored keys and headers are not sent to a new place: whoever names another address enters
-    them again."""
+    """Stored keys and headers are not sent to a new place: with another address they are
+    entered again."""
     if _origin(fields.get("base-url", entry.get("base-url"))) == _origin(entry.get("base-url")):
         return
     stored = {item.get("api-key") for item in entry.get("api-key-entries") or []}
@@ -113,7 +113,7 @@ def order(upstream: Upstream, user: User, names: list[str]) -> Intent:
 
 
 def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place) -> None:
-    """Share it, or put it into a group; one that nobody manages here is taken into staff's care.
+    """Share it, or put it into a group; one that is not managed here is taken into staff's care.
     Raises ChangeRefused."""
     _require(row)
     _check_place(user, place, row.listed.owner_id)

@@ -48,7 +48,7 @@ class ProviderForm(forms.Form):
             del self.fields["is_shared"]
 
     def entry(self) -> Entry:
-        """The fields as the upstream calls them; None where nothing is said."""
+        """The fields as the upstream calls them; None where nothing is given."""
         given = self.cleaned_data
         texts = {
             "name": given["name"],
@@ -78,7 +78,7 @@ class KeyForm(forms.Form):
 
 
 class ModelForm(forms.Form):
-    """One model and the name by which clients ask for it."""
+    """One model and the name by which clients request it."""
 
     place = forms.IntegerField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(required=False, max_length=200)
@@ -144,7 +144,7 @@ class CustomProviderForms:
         ]
 
     def entry(self, found: list[str]) -> Entry:
-        """What the forms say, with the models found and chosen; kept keys, headers and unknown
+        """What the forms hold, with the models found and chosen; kept keys, headers and unknown
         fields of rows put back."""
         models = [*self._models(), *({"name": name} for name in found)]
         fields = {"api-key-entries": self._keys(), "models": models, "headers": self._headers()}
@@ -208,7 +208,7 @@ class CustomProviderForms:
         }
 
     def typed_key(self) -> str:
-        """A key that was entered just now, for asking the provider."""
+        """A key that was entered just now, for listing the models."""
         return next((given["key"] for given in self._rows(self.keys) if given["key"]), "")
 
     def typed_headers(self) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Section:
 
     @property
     def state(self) -> str:
-        """`true` when all are in use, `false` when none is, else `mixed`: as a switch tells it."""
+        """`true` when all are in use, `false` when none is, else `mixed`: as a switch shows it."""
         in_use = {not row.listed.is_disabled for row in self.rows}
         return "mixed" if len(in_use) > 1 else "true" if in_use == {True} else "false"
 

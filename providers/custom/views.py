@@ -22,7 +22,7 @@ from providers.custom.forms import CustomProviderForms, GroupForm
 from providers.custom.queries import CustomRow, custom_rows, find_custom, sections, visible_groups
 from providers.errors import ChangeRefused
 from providers.models import ProviderGroup
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 Action = Callable[[HttpRequest, Upstream], HttpResponse | None]
 
@@ -57,7 +57,7 @@ def providers(request: HttpRequest) -> HttpResponse:
 @login_required
 @sensitive_post_parameters()
 def provider(request: HttpRequest) -> HttpResponse:
-    """A new provider, or the one that `name` names: fields, keys, models, headers; asking it for
+    """A new provider, or the one that `name` names: fields, keys, models, headers; listing
     its models."""
     upstream, user = chosen_upstream(request), user_of(request)
     if upstream is None:
@@ -135,11 +135,11 @@ def _saved(
     place = Place(is_shared=given.get("is_shared"), group=given["group"], group_given=True)
     if row is None:
         fields = {name: value for name, value in forms.entry(found).items() if value is not None}
-        return tell(
+        return report(
             request, actions.create(upstream, user, fields, place), f"{given['name']} is added."
         )
     changes = forms.changes(found)
-    if changes and not tell(
+    if changes and not report(
         request, actions.edit(upstream, user, row, changes), f"{given['name']} is saved."
     ):
         return False
@@ -178,7 +178,7 @@ def _named(request: HttpRequest, upstream: Upstream) -> CustomRow:
 def switch(request: HttpRequest, upstream: Upstream) -> None:
     """One provider in or out of use."""
     row, disabled = _named(request, upstream), request.POST.get("disabled") == "true"
-    tell(
+    report(
         request,
         actions.switch(upstream, user_of(request), row, disabled=disabled),
         f"{row.name} is {'out of' if disabled else 'in'} use.",
@@ -189,7 +189,7 @@ def switch(request: HttpRequest, upstream: Upstream) -> None:
 def move(request: HttpRequest, upstream: Upstream) -> None:
     """One place up or down."""
     row = _named(request, upstream)
-    tell(
+    report(
         request,
         actions.move(upstream, user_of(request), row, up=request.POST.get("to") == "up"),
         f"{row.name} is moved.",
@@ -198,9 +198,9 @@ def move(request: HttpRequest, upstream: Upstream) -> None:
 
 @_action
 def remove(request: HttpRequest, upstream: Upstream) -> None:
-    """Remove one; the page asked before."""
+    """Remove one; the page has asked for confirmation."""
     row = _named(request, upstream)
-    tell(request, actions.remove(upstream, user_of(request), row), f"{row.name} is removed.")
+    report(request, actions.remove(upstream, user_of(request), row), f"{row.name} is removed.")
 
 
 def _group(request: HttpRequest, upstream: Upstream) -> ProviderGroup:
@@ -243,7 +243,7 @@ def remove_group(request: HttpRequest, upstream: Upstream) -> None:
 def switch_group(request: HttpRequest, upstream: Upstream) -> None:
     """All providers of a group in or out of use."""
     group, disabled = _group(request, upstream), request.POST.get("disabled") == "true"
-    tell(
+    report(
         request,
         actions.switch_group(upstream, user_of(request), group, disabled=disabled),
         f"Group {group} is {'out of' if disabled else 'in'} use.",

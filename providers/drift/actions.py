@@ -1,4 +1,4 @@
-"""Bringing our belief and the upstream together: interrupted changes finished, differences mended
+"""Bringing our belief and the upstream together: interrupted changes finished, differences fixed
 in a chosen direction."""
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from management_proxy.upstreams.registry import client_for
 from monitoring.audit import trail
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import listed_digests, note_listed
-from providers.drift.queries import Difference, check_drift, compare, remembered_client_keys
+from providers.drift.queries import Difference, check_drift, compare, kept_client_keys
 from providers.errors import ChangeRefused
 from providers.funnel.changes import change_of
 from providers.funnel.writes import carry_out, finish_waiting, submit
@@ -29,23 +29,23 @@ Direction = Literal["here", "there"]
 REASON = "reconciled"
 # How long a verified change keeps its secret, so that a loss which shows soon afterwards can be put
 # back.
-REMEMBERED_FOR = timedelta(days=1)
+KEPT_FOR = timedelta(days=1)
 
 
 @dataclass
 class Outcome:
     """What a reconciliation did: intents it made, differences it left, and why some could not be
-    mended."""
+    fixed."""
 
-    mended: list[Difference] = field(default_factory=list)
+    fixed: list[Difference] = field(default_factory=list)
     left: list[Difference] = field(default_factory=list)
     refused: list[tuple[Difference, str]] = field(default_factory=list)
 
 
-def mend(
+def fix(
     upstream: Upstream, difference: Difference, direction: Direction, actor: User | None
 ) -> Intent | None:
-    """Mend one difference, found afresh just now; the intent if the upstream was changed. Raises
+    """Fix one difference, found afresh just now; the intent if the upstream was changed. Raises
     ChangeRefused, UpstreamError."""
     if direction == "here" and not difference.can_restore:
         raise ChangeRefused(difference.detail)
@@ -65,7 +65,7 @@ def find_difference(upstream: Upstream, client: ManagementClient, difference_id:
 def reconcile(
     upstream: Upstream, *, direction: Direction | None = None, actor: User | None = None
 ) -> Outcome:
-    """Finish what was interrupted, put back what was lost, and with a direction mend all the rest
+    """Finish what was interrupted, put back what was lost, and with a direction fix all the rest
     in it. Raises UpstreamError."""
     finish_waiting(upstream)
     outcome = Outcome()
@@ -77,21 +77,21 @@ def reconcile(
             outcome.left.append(difference)
             continue
         try:
-            intent = mend(upstream, difference, chosen, actor)
+            intent = fix(upstream, difference, chosen, actor)
             error = intent.error if intent and intent.state != Intent.State.VERIFIED else ""
         except ChangeRefused as refusal:
             error = refusal.message
         if error:
             outcome.refused.append((difference, error))
         else:
-            outcome.mended.append(difference)
+            outcome.fixed.append(difference)
     check_drift(upstream)
     return outcome
 
 
 def _restore_client_key(upstream: Upstream, difference: Difference, actor: User | None) -> Intent:
     row = _client_key(upstream, difference)
-    intent = remembered_client_keys(upstream)[row.pk]
+    intent = kept_client_keys(upstream)[row.pk]
     change = change_of(intent)
     if not isinstance(change, AddClientKey):
         raise ChangeRefused("the key itself is not kept")
@@ -197,8 +197,8 @@ def _row(upstream: Upstream, difference: Difference) -> ProviderKey:
     )
 
 
-Mend = Callable[[Upstream, Difference, User | None], Intent | None]
-_ACTIONS: dict[tuple[str, str, str], Mend] = {
+Fix = Callable[[Upstream, Difference, User | None], Intent | None]
+_ACTIONS: dict[tuple[str, str, str], Fix] = {
     ("client key", "only here", "here"): _restore_client_key,
     ("client key", "only here", "there"): _give_up_client_key,
     ("client key", "only there", "here"): _remove_client_key,
@@ -215,6 +215,6 @@ _ACTIONS: dict[tuple[str, str, str], Mend] = {
 def forget_changes() -> int:
     """Empty the secrets of verified changes that had their time; how many."""
     old = Intent.objects.filter(
-        state=Intent.State.VERIFIED, settled_at__lt=timezone.now() - REMEMBERED_FOR
+        state=Intent.State.VERIFIED, settled_at__lt=timezone.now() - KEPT_FOR
     ).exclude(change_encrypted=b"")
     return old.update(change_encrypted=b"")

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
-from providers.drift.actions import find_difference, mend
+from providers.drift.actions import find_difference, fix
 from providers.drift.queries import check_drift, compare
 from providers.errors import ChangeRefused
 from providers.web.api import body_of, caller, json_api, outcome, text_of, upstream_of
@@ -14,12 +14,12 @@ from providers.web.api import body_of, caller, json_api, outcome, text_of, upstr
 
 @json_api("GET", "POST")
 def drift(request: HttpRequest) -> HttpResponse:
-    """GET compares now; POST `{difference: id, direction: "here" or "there"}` mends one."""
+    """GET compares now; POST `{difference: id, direction: "here" or "there"}` fixes one."""
     upstream, user = upstream_of(request), caller(request)
     if not user.is_staff:
         raise ChangeRefused("drift is for staff", "", "AUTH_INSUFFICIENT_PERMISSIONS")
     if request.method == "POST":
-        return _mend(request, upstream)
+        return _fix(request, upstream)
     return JsonResponse(
         {
             "data": {
@@ -31,7 +31,7 @@ def drift(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _mend(request: HttpRequest, upstream: Upstream) -> HttpResponse:
+def _fix(request: HttpRequest, upstream: Upstream) -> HttpResponse:
     body = body_of(request, ("difference", "direction"))
     direction = text_of(body, "direction", required=True)
     if direction not in ("here", "there"):
@@ -39,6 +39,6 @@ def _mend(request: HttpRequest, upstream: Upstream) -> HttpResponse:
     difference = find_difference(
         upstream, client_for(upstream), text_of(body, "difference", required=True)
     )
-    intent = mend(upstream, difference, "here" if direction == "here" else "there", caller(request))
+    intent = fix(upstream, difference, "here" if direction == "here" else "there", caller(request))
     check_drift(upstream)
     return outcome(intent) if intent else JsonResponse({"success": True, "data": {}})

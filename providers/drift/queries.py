@@ -1,11 +1,11 @@
 """Drift: what we believe an upstream to hold, compared with what it lists.
 
-    only here    we manage it, and the upstream does not list it: somebody else took it away, or a
+    only here    we manage it, and the upstream does not list it: another program removed it, or a
                  write of theirs swallowed it
     only there   the upstream lists it, and we do not manage it, or revoked it
     different    both have it, and it was changed past us
 
-A difference is mended in one of two directions: `here`, the upstream becomes as we believe it to
+A difference is fixed in one of two directions: `here`, the upstream becomes as we believe it to
 be, through the funnel; `there`, we take over how the upstream is. What is about to be changed by a
 waiting intent is no difference.
 """
@@ -21,13 +21,13 @@ from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
 from providers.client_keys.queries import listed_digests
-from providers.keys.entries import is_same, says_same
+from providers.keys.entries import is_same, means_same
 from providers.keys.families import FAMILIES
 from providers.keys.queries import ListedKey, listed_keys
 from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
 
 Kind = Literal["only here", "only there", "different"]
-REMEMBERED = 500
+MOST_KEPT = 500
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _client_keys(
         bytes(row.digest): row
         for row in ClientKey.objects.filter(upstream=upstream).select_related("owner")
     }
-    remembered = remembered_client_keys(upstream)
+    kept = kept_client_keys(upstream)
     for digest, row in rows.items():
         if f"client-key:{row.pk}" in busy:
             continue
@@ -76,7 +76,7 @@ def _client_keys(
         if row.state == ClientKey.State.ACTIVE and digest not in listed:
             why = (
                 ""
-                if row.pk in remembered
+                if row.pk in kept
                 else "the key itself is not kept, so it cannot be put back; make another"
             )
             yield Difference(
@@ -86,7 +86,7 @@ def _client_keys(
                 row.display_name,
                 owner,
                 why,
-                row.pk in remembered,
+                row.pk in kept,
             )
         elif digest in listed and row.state in (ClientKey.State.SEEN, ClientKey.State.REVOKED):
             why = "revoked here, and listed again" if row.state == ClientKey.State.REVOKED else ""
@@ -103,7 +103,7 @@ def _client_keys(
             yield Difference(f"client-key.{digest.hex()}", "only there", "client key", f"…{four}")
 
 
-def remembered_client_keys(upstream: Upstream) -> dict[int, Intent]:
+def kept_client_keys(upstream: Upstream) -> dict[int, Intent]:
     """The newest additions whose key is still kept, by client key."""
     added = Intent.objects.filter(
         upstream=upstream, kind="client_key.added", state=Intent.State.VERIFIED
@@ -157,7 +157,7 @@ def _of_row(row: ProviderKey, kind: Kind, detail: str) -> Difference:
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     return sorted(
-        name for name in {*ours, *theirs} if not says_same(ours.get(name), theirs.get(name))
+        name for name in {*ours, *theirs} if not means_same(ours.get(name), theirs.get(name))
     )
 
 
@@ -166,8 +166,7 @@ def check_drift(upstream: Upstream) -> DriftCheck:
     found: dict[str, Any] = {"checked_at": timezone.now(), "error": ""}
     try:
         found["differences"] = [
-            asdict(difference)
-            for difference in compare(upstream, client_for(upstream))[:REMEMBERED]
+            asdict(difference) for difference in compare(upstream, client_for(upstream))[:MOST_KEPT]
         ]
     except UpstreamError as error:
         found["error"] = str(error)[:500]

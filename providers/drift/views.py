@@ -9,11 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 from management_proxy.client.errors import UpstreamError
 from management_proxy.upstreams.registry import client_for
 from monitoring.web.roles import staff_only, user_of
-from providers.drift.actions import Direction, find_difference, mend
+from providers.drift.actions import Direction, find_difference, fix
 from providers.drift.queries import check_drift
 from providers.errors import ChangeRefused
 from providers.models import DriftCheck
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 MOST_AT_ONCE = 100
 
@@ -57,8 +57,8 @@ def compare_now(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only
-def mend_one(request: HttpRequest) -> HttpResponse:
-    """Mend one difference, or all of a kind, in the chosen direction."""
+def fix_one(request: HttpRequest) -> HttpResponse:
+    """Fix one difference, or all of a kind, in the chosen direction."""
     upstream = chosen_upstream(request)
     if upstream is None or request.POST.get("direction") not in ("here", "there"):
         return back_to("providers:drift")
@@ -66,8 +66,8 @@ def mend_one(request: HttpRequest) -> HttpResponse:
     for difference_id in request.POST.getlist("difference")[:MOST_AT_ONCE]:
         try:
             difference = find_difference(upstream, client_for(upstream), difference_id)
-            if intent := mend(upstream, difference, direction, user_of(request)):
-                tell(
+            if intent := fix(upstream, difference, direction, user_of(request)):
+                report(
                     request,
                     intent,
                     f"{difference.label}: {'restored' if direction == 'here' else 'taken over'}.",

@@ -3,10 +3,9 @@ and writes.
 
 A `Resource` does the talking: it reads the present state and brings about another with exactly one
 request, the smallest that does it safely. A `Change` does the thinking: from a state freshly read
-it makes the next one, tells whether a state holds it already, and what of a state people may see. A
-change that may have been sent is looked for with `holds` before `next` is asked again, so sending
-twice does no harm.
-"""
+it makes the next one, decides whether a state holds it already, and what of a state people may see.
+A change that may have been sent is looked for with `holds` before `next` is called again, so
+sending twice does no harm."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -50,7 +49,7 @@ class Resource(Protocol):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One change as data. Subclasses say `kind` and register with `registered`."""
+    """One change as data. Subclasses set `kind` and register with `registered`."""
 
     kind: ClassVar[str]
     # Whether it may share a write with others of the same resource.
@@ -78,7 +77,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @abstractmethod
     def holds(self, state: State) -> bool:
-        """Whether the state is as asked for."""
+        """Whether the state is as requested."""
 
     def partly(self, state: State) -> str:
         """What the upstream discards of it though it keeps the rest; empty if nothing of it is

@@ -36,7 +36,7 @@ MOST_MOVES = 50
 SETTLE_FACTOR = 2.5
 SETTLE_MARGIN_SECONDS = 0.02
 LONGEST_SETTLE_SECONDS = 15.0
-# Whoever asked is gone by then: what has not been sent, or is found lost, is not sent any more.
+# By then no user waits for it: what has not been sent, or is found lost, is not sent any more.
 EXPIRY = timedelta(minutes=10)
 
 Pair = tuple[Intent, Change]
@@ -218,7 +218,7 @@ class Delivery:
         intent.save(update_fields=["attempts"])
 
     def _refused(self, error: Refused) -> None:
-        """A refusal of several at once is nobody's in particular: each is tried alone."""
+        """A refusal of several at once names none of them: each is tried alone."""
         if len(self.pairs) > 1:
             for pair in self.pairs:
                 Delivery(self.upstream, self.term, [pair]).run()
@@ -231,7 +231,7 @@ class Delivery:
             )
 
     def _after_silence(self, client: ManagementClient, error: str, took: float) -> None:
-        """No answer: what is there afterwards was done; what is not may still come."""
+        """No response: what is there afterwards was done; what is not may still come."""
         self._wait(took)
         try:
             self._verify(self.resource.read(client))

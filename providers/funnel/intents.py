@@ -1,5 +1,5 @@
-"""Steps of an intent's life, each one fenced transaction; what each state means stands in
-`upstream_writes`."""
+"""Steps of an intent's life, each one fenced transaction; what each state means is in
+`writes.py`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -84,7 +84,7 @@ def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = F
 
 
 def requeue(term: Term, intent: Intent) -> None:
-    """Have one looked at again: what is sent stays sent, and is found when reading. Raises
+    """Have one carried out again: what is sent stays sent, and is found when reading. Raises
     LeaseLost."""
     with transaction.atomic():
         _check(term)

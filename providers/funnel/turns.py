@@ -18,12 +18,12 @@ from providers.models import Intent
 logger = logging.getLogger(__name__)
 
 MOST_TOGETHER = 200
-# Nobody waits longer because more than so many came later and were served earlier.
+# An intent is overtaken by later ones at most so often.
 MOST_OVERTAKEN = 2
 # By then a request that was given up has long been carried out or dropped.
 UNKNOWN_REST = timedelta(seconds=20)
 
-# Nobody's change is at fault.
+# No change is at fault.
 _OUT_OF_REACH = (LeaseLost, OperationalError, InterfaceError)
 
 
@@ -89,7 +89,7 @@ def _next_together(upstream: Upstream, term: Term) -> list[Pair]:
 
 
 def _joining(term: Term, first: Intent, change: Change, others: list[Intent]) -> list[Pair]:
-    """The first and those that share its write; they stop where one more would overtake somebody
+    """The first and those that share its write; they stop where one more would overtake another
     too often."""
     pairs, subjects, passed = [(first, change)], {first.subject}, list[Intent]()
     for intent in others if change.joins else []:

@@ -22,19 +22,19 @@ Invariants
   write per upstream at a time, of all processes, and none before the reload of the one before has
   passed.
 * A state is recorded only by the lease's holder, in a transaction that proves its term. `applied`
-  is recorded before the request leaves, so whatever may have an effect upstream has a row that says
-  so.
-* No database transaction is open while the upstream is asked.
+  is recorded before the request leaves, so whatever may have an effect upstream has a row that
+  shows it.
+* No database transaction is open during a request to the upstream.
 * Our half of a change (an owner, a key's row) is written in the transaction that settles it, or
   undone there.
 * An intent settles as `verified` only on what was read back, after the reload. Sending again is
   harmless by the making of `Change`, so a crash anywhere is healed by reading and, if it is not
-  there, sending again; not after `EXPIRY`, when nobody expects it any more, nor after a newer
+  there, sending again; not after `EXPIRY`, when no user expects it any more, nor after a newer
   change of the same subject.
 
 Who waits: threads of one process wait for its lock, processes for the lease. Whoever gets it
-carries out the oldest first, whoever asked, until its own is done. Younger ones of the list whose
-turn it is join in, but nobody is overtaken more than twice. The queue is bounded: beyond
+carries out the oldest first, of any user, until its own is done. Younger ones of the list whose
+turn it is join in, but none is overtaken more than twice. The queue is bounded: beyond
 `LONGEST_QUEUE` nothing is accepted.
 
 The database's clock decides about the lease, ours only how long to wait. What cannot be had: the
@@ -64,10 +64,10 @@ from providers.models import Intent
 
 LONGEST_QUEUE = 256
 DEFAULT_WAIT_SECONDS = 20.0
-# How often a process looks whether the lease is free, and a thread whether its change is settled by
-# another process.
-_LOOK_SECONDS = 0.05
-_THREAD_LOOK_SECONDS = 0.3
+# How often a process checks whether the lease is free, and a thread whether its change is settled
+# by another process.
+_POLL_SECONDS = 0.05
+_THREAD_POLL_SECONDS = 0.3
 _local_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -105,7 +105,7 @@ def submit(
 
 
 def hold_places(upstream: Upstream) -> None:
-    """Let nobody join the upstream's queue until the transaction ends."""
+    """Keep the upstream's queue closed until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             "/* providers.funnel.writes.place */ SELECT pg_advisory_xact_lock(%s, %s)",
@@ -139,7 +139,7 @@ def carry_out(intent: Intent, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Int
     deadline = time.monotonic() + wait_seconds
     lock = _local_locks[intent.upstream_id]
     while intent.is_waiting and time.monotonic() < deadline:
-        if lock.acquire(timeout=_THREAD_LOOK_SECONDS):
+        if lock.acquire(timeout=_THREAD_POLL_SECONDS):
             try:
                 _serve_until_done(intent)
             finally:
@@ -170,7 +170,7 @@ def ahead_of(intent: Intent) -> int:
 
 
 def finish_waiting(upstream: Upstream, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> bool:
-    """Carry out whatever waits or was interrupted; False if somebody else held the lease all the
+    """Carry out whatever waits or was interrupted; False if another process held the lease all the
     time."""
     deadline = time.monotonic() + wait_seconds
     while True:
@@ -194,10 +194,10 @@ def _serve_until_done(intent: Intent) -> None:
 
 def _serve(upstream: Upstream, is_done: Callable[[], bool]) -> bool:
     """Take turns under the lease until `is_done` or nothing waits; False, after a moment, if
-    somebody else holds it."""
+    another process holds it."""
     term = acquire(upstream.write_lease, settings.WRITE_LEASE_TTL_SECONDS)
     if term is None:
-        time.sleep(random.uniform(0.4, 1.0) * _LOOK_SECONDS)  # noqa: S311
+        time.sleep(random.uniform(0.4, 1.0) * _POLL_SECONDS)  # noqa: S311
         return False
     try:
         failpoint("write lease taken")

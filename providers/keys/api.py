@@ -106,7 +106,7 @@ def _change(request: HttpRequest, upstream: Upstream, listed: ListedKey) -> Http
 
 @json_api("POST")
 def trial(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
-    """Ask the provider for its models with this key, through the upstream."""
+    """Request the provider's models with this key, through the upstream."""
     upstream = upstream_of(request)
     result = try_key(upstream, _wanted(request, upstream, key_id, family), caller(request))
     return JsonResponse(

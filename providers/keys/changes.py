@@ -14,8 +14,8 @@ from providers.keys.entries import (
     is_disabled,
     is_same,
     masked_entry,
+    means_same,
     merged,
-    says_same,
 )
 from providers.keys.families import FAMILIES, Family
 from providers.keys.resources import EntryList
@@ -241,7 +241,7 @@ class RemoveEntry(_OneEntry, frozen=True, kw_only=True):
 
 @registered
 class PutEntry(_OneEntry, frozen=True, kw_only=True):
-    """An entry exactly as we believe it to be, whatever stands in its place: reconciliation towards
+    """An entry exactly as we believe it to be, whatever is in its place: reconciliation towards
     the upstream."""
 
     kind = "provider_key.restored"
@@ -279,8 +279,8 @@ def _kept(fields: Entry, intent: Intent) -> Entry:
 
 def _differing(found: Entry, wanted: Entry) -> list[str]:
     """Names of the fields that are not as wanted."""
-    return sorted(name for name, value in wanted.items() if not says_same(found.get(name), value))
+    return sorted(name for name, value in wanted.items() if not means_same(found.get(name), value))
 
 
 def _agree(family: Family, one: Entry, other: Entry) -> bool:
-    return all(says_same(one.get(name), other.get(name)) for name in family.unique_by)
+    return all(means_same(one.get(name), other.get(name)) for name in family.unique_by)

@@ -8,7 +8,7 @@ from monitoring.masking import masked as masked_by_name
 from providers.keys.families import Family
 
 Entry = dict[str, Any]
-# The position of a credential, told by GET and ignored by PUT; it comes and goes with the reload.
+# The position of a credential, given by GET and ignored by PUT; it comes and goes with the reload.
 INDEX = "auth-index"
 # Disables an entry in the lists that have no switch (contract 5.6).
 EVERYTHING = "*"
@@ -24,25 +24,25 @@ def without_index(entry: Entry) -> Entry:
     return kept
 
 
-def _says_nothing(value: Any) -> bool:
+def _is_empty(value: Any) -> bool:
     # Not 0: a weight of 0 excludes, a missing one does not.
     return value is None or value is False or value in ("", [], {})
 
 
 def meaningful(value: Any) -> Any:
-    """A value without what says nothing, so that `null`, `""` and an absent field compare equal."""
+    """A value without what is empty, so that `null`, `""` and an absent field compare equal."""
     if isinstance(value, dict):
         return {
             name: inner
             for name, item in value.items()
-            if name != INDEX and not _says_nothing(inner := meaningful(item))
+            if name != INDEX and not _is_empty(inner := meaningful(item))
         }
     if isinstance(value, list):
         return [meaningful(item) for item in value]
     return value
 
 
-def says_same(one: Any, other: Any) -> bool:
+def means_same(one: Any, other: Any) -> bool:
     """Whether two values of a field mean the same; nothing, empty and absent do."""
     return bool(meaningful({"value": one}) == meaningful({"value": other}))
 

@@ -1,8 +1,8 @@
 """What may be put into an entry of a provider key list: as the upstream will keep it, or refused
 with the field's name.
 
-The upstream answers 200 and silently drops, shortens or merges what does not suit it (contract
-6.3); here that is said first. Pure, but for looking up where a base URL leads.
+The upstream responds 200 and silently drops, shortens or merges what does not suit it (contract
+6.3); here that is refused first. Pure, but for resolving where a base URL leads.
 """
 
 import re

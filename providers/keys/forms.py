@@ -10,7 +10,7 @@ from django.core import signing
 from monitoring.masking import last4
 from providers.digests import value_digest
 from providers.errors import ChangeRefused
-from providers.keys.entries import EVERYTHING, Entry, meaningful, says_same
+from providers.keys.entries import EVERYTHING, Entry, meaningful, means_same
 from providers.keys.families import FAMILIES, Family
 
 # Stands for a value that is kept and not shown.
@@ -86,9 +86,9 @@ class EntryForm(forms.Form):
 
     def changes(self) -> Entry:
         """The fields to set, None to remove one. Raises ChangeRefused if one was changed meanwhile
-        by somebody else."""
+        by another user."""
         data = self.cleaned_data
-        asked: Entry = {
+        given: Entry = {
             "base-url": data["base_url"],
             "prefix": data["model_prefix"],
             "priority": data["priority"],
@@ -98,11 +98,11 @@ class EntryForm(forms.Form):
             "headers": self._headers(data["headers"]),
             **({"proxy-url": data["proxy_url"]} if "proxy_url" in data else {}),
         }
-        asked |= {"api-key": data["key"].strip()} if data["key"].strip() else {}
+        given |= {"api-key": data["key"].strip()} if data["key"].strip() else {}
         changed = {
             name: value
-            for name, value in asked.items()
-            if not says_same(value, self.entry.get(name))
+            for name, value in given.items()
+            if not means_same(value, self.entry.get(name))
         }
         self._check_opened(changed)
         return {

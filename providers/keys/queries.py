@@ -44,7 +44,7 @@ class ListedKey:
 
     @property
     def id(self) -> str:
-        """What addresses and the JSON API call it; says nothing of the key."""
+        """What addresses and the JSON API call it; reveals nothing of the key."""
         return self.digest.hex()
 
     @property

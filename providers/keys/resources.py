@@ -13,10 +13,10 @@ from management_proxy.client import lists as list_client
 from management_proxy.client.errors import NotFound
 from management_proxy.client.http import ManagementClient
 from providers.funnel.changes import Moved
-from providers.keys.entries import Entry, identity_of, meaningful, says_same, without_index
+from providers.keys.entries import Entry, identity_of, meaningful, means_same, without_index
 from providers.keys.families import Family
 
-# What stands for "nothing" in a PATCH, where a missing field means "as it was".
+# What means "nothing" in a PATCH, where a missing field means "as it was".
 _CLEARED: dict[str, Any] = {
     "weight": None,
     "disable-cooling": None,
@@ -85,7 +85,7 @@ class EntryList:
         if len(before) != len(after) or len(changed) != 1:
             return None
         old, new = before[changed[0]], after[changed[0]]
-        fields = {name for name in {*old, *new} if not says_same(old.get(name), new.get(name))}
+        fields = {name for name in {*old, *new} if not means_same(old.get(name), new.get(name))}
         selector = self.family.identity[0]
         fits = (
             fields

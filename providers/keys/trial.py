@@ -1,4 +1,4 @@
-"""Trying a provider key: the upstream asks the provider for its list of models with it, which costs
+"""Trying a provider key: the upstream requests the provider's list of models with it, which costs
 nothing."""
 
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
             status,
             "the provider accepts the key"
             if status == 200
-            else _MEANINGS.get(status, f"the provider answered {status}"),
+            else _MEANINGS.get(status, f"the provider responded {status}"),
         )
     except Refused as error:
         result = KeyTrial(False, 0, f"the provider could not be reached: {error}")

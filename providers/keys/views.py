@@ -23,7 +23,7 @@ from providers.keys.families import FAMILIES, Family
 from providers.keys.forms import EntryForm
 from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
 from providers.keys.trial import try_key
-from providers.web.pages import back_to, chosen_upstream, tell, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 # Custom providers have a page of their own.
 SHOWN = tuple(family for family in FAMILIES.values() if not family.is_named)
@@ -33,7 +33,7 @@ SHOWN = tuple(family for family in FAMILIES.values() if not family.is_named)
 @never_cache
 @login_required
 def provider_keys(request: HttpRequest) -> HttpResponse:
-    """Every key that the user may see, or the polled region when htmx asks."""
+    """Every key that the user may see, or the polled region alone."""
     upstream = chosen_upstream(request)
     context: dict[str, Any] = {
         "upstream": upstream,
@@ -73,7 +73,7 @@ def new_key(request: HttpRequest, family: Family) -> HttpResponse:
         try:
             data = form.cleaned_data
             owner = data["owner"] if user.is_staff else user
-            tell(
+            report(
                 request,
                 keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]),
                 f"The {family.label} key was added.",
@@ -132,7 +132,7 @@ def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: Ent
             upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff
         )
     if changes:
-        tell(request, keys.edit(upstream, listed, changes, user), "Saved.")
+        report(request, keys.edit(upstream, listed, changes, user), "Saved.")
     else:
         messages.success(request, "Saved.")
 
@@ -143,7 +143,7 @@ def switch(request: HttpRequest, key_id: str, family: Family | None = None) -> H
     """Out of use, or back into use."""
     upstream, listed = _found(request, key_id, family)
     disabled = request.POST.get("disabled") == "true"
-    tell(
+    report(
         request,
         keys.switch(upstream, listed, disabled, user_of(request)),
         f"{listed.label} is {'out of' if disabled else 'in'} use.",
@@ -156,14 +156,14 @@ def switch(request: HttpRequest, key_id: str, family: Family | None = None) -> H
 def remove(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Remove it upstream."""
     upstream, listed = _found(request, key_id, family)
-    tell(request, keys.remove(upstream, listed, user_of(request)), f"{listed.label} was removed.")
+    report(request, keys.remove(upstream, listed, user_of(request)), f"{listed.label} was removed.")
     return back_to("providers:keys", upstream=upstream.name)
 
 
 @require_POST
 @login_required
 def trial(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
-    """Ask the provider with it, through the upstream."""
+    """Try it with the provider, through the upstream."""
     upstream, listed = _found(request, key_id, family)
     try:
         result = try_key(upstream, listed, user_of(request))

@@ -44,7 +44,7 @@ class Account(models.Model):
 
 
 class AccountLogin(models.Model):
-    """One login that somebody began, bound to its state, user and session; see
+    """One login that was begun, bound to its state, user and session; see
     `providers/accounts/logins/actions.py`."""
 
     class Mode(models.TextChoices):

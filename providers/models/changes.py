@@ -8,8 +8,8 @@ from management_proxy.models import Upstream
 
 
 class Intent(models.Model):
-    """One change of an upstream that somebody asked for, from the request to its outcome; see
-    `upstream_writes`."""
+    """One change of an upstream that was requested, from the request to its outcome; see
+    `providers/funnel/writes.py`."""
 
     class State(models.TextChoices):
         REQUESTED = "requested", "requested"
@@ -20,7 +20,7 @@ class Intent(models.Model):
         COMPENSATED = "compensated", "compensated"
 
     UNSETTLED = (State.REQUESTED, State.APPLIED, State.UNKNOWN)
-    # What the upstream discarded though it kept the rest; told to `confirmed`, not stored.
+    # What the upstream discarded though it kept the rest; for `confirmed`, not stored.
     discarded: str = ""
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="intents")
@@ -33,7 +33,7 @@ class Intent(models.Model):
     )
     title = models.CharField(max_length=200)
     reason = models.CharField(max_length=300, blank=True)
-    # The change with its secrets; emptied once nobody can need it any more.
+    # The change with its secrets; emptied once it cannot be needed any more.
     change_encrypted = models.BinaryField(editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.REQUESTED)
     actor = models.ForeignKey(
@@ -105,7 +105,7 @@ class Intent(models.Model):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether somebody still has to carry it out."""
+        """Whether it still has to be carried out."""
         return self.state in (self.State.REQUESTED, self.State.APPLIED)
 
 

@@ -44,7 +44,7 @@ class ProviderGroup(models.Model):
 
 
 class Placement(models.Model):
-    """Where a custom provider that is managed here stands: who sees it, and in which group."""
+    """Where a custom provider that is managed here belongs: who sees it, and in which group."""
 
     provider_key = models.OneToOneField(
         "providers.ProviderKey", on_delete=models.CASCADE, related_name="placement"

@@ -23,7 +23,7 @@ MOVED_TEXT = "the list was changed meanwhile; read it again and decide anew"
 
 @registered
 class ReplaceList(Change, frozen=True, kw_only=True):
-    """A whole list, if it still is what it was when this was asked for. Rows of ours follow with
+    """A whole list, if it still is what it was when this was requested. Rows of ours follow with
     the next comparison."""
 
     kind = "list.replaced"

@@ -24,7 +24,7 @@ from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
 from providers.keys.changes import EditEntry, RemoveEntry
-from providers.keys.entries import Entry, identity_of, merged, says_same
+from providers.keys.entries import Entry, identity_of, means_same, merged
 from providers.keys.entry_rules import check_whole, checked_key
 from providers.keys.families import FAMILIES, Family
 from providers.keys.resources import EntryList
@@ -187,7 +187,7 @@ def _entry_change(family: Family, client: ManagementClient, sent: _Sent) -> Chan
     given = _member(sent.value, "value")
     named = given.items() if isinstance(given, dict) else ()
     fields = {name.lower(): item for name, item in named if name.lower() in family.patched}
-    changed = {name: item for name, item in fields.items() if not says_same(entry.get(name), item)}
+    changed = {name: item for name, item in fields.items() if not means_same(entry.get(name), item)}
     check_whole(family, merged(entry, changed))
     return EditEntry(
         family_name=family.name,

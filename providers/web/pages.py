@@ -1,4 +1,5 @@
-"""What the providers' pages share: which upstream is meant, and telling what became of a change."""
+"""What the providers' pages share: which upstream is meant, and reporting what became of a
+change."""
 
 from urllib.parse import urlencode
 
@@ -30,8 +31,8 @@ def back_to(url_name: str, **query: str) -> HttpResponse:
     return redirect(f"{reverse(url_name)}?{urlencode(query)}" if query else reverse(url_name))
 
 
-def tell(request: HttpRequest, intent: Intent, done: str) -> bool:
-    """Say on the next page what became of a change; whether it is certain to hold."""
+def report(request: HttpRequest, intent: Intent, done: str) -> bool:
+    """Report on the next page what became of a change; whether it is certain to hold."""
     if intent.state == Intent.State.VERIFIED:
         messages.success(request, f"{done} {intent.error}".strip() if intent.error else done)
     elif intent.is_settled:

@@ -56,7 +56,7 @@ def keys_of(client: ManagementClient) -> list[str]:
 
 
 def foreign(simulator: RunningSimulator, **lists: object) -> None:
-    """Lists as somebody else left them some time ago; underscores stand for hyphens."""
+    """Lists as another program left them some time ago; underscores become hyphens."""
     simulator.app.state.store.force(
         {name.replace("_", "-"): value for name, value in lists.items()}
     )

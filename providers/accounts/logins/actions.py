@@ -1,28 +1,28 @@
 """Connecting an OAuth account: from the provider's page to an account with a proven owner.
 
-    waiting --code handed over--> delivered --upstream says done--> finished --its file found-->
+    waiting --code delivered-----> delivered --upstream reports it--> finished --its file found-->
     connected
-       |  '--upstream says done (device, browser)------------------>   |
+       |  '--upstream reports it done (device, browser)------------->   |
        |--cancelled, expired, failed                                   '--no file, or several-->
                                                                        unclear (staff grant)
 
-What proves ownership. The upstream names a login only by its state and never says which file it
+What proves ownership. The upstream names a login only by its state and never reports which file it
 wrote. A file is this login's if it appeared, or was written anew, since the login could write one,
 and no other login could have done it:
 
-* With a pasted address the code passes through us. It is handed over only while no other code of
+* With a pasted address the code passes through us. It is delivered only while no other code of
   that kind is being exchanged (a unique constraint decides), and the files are listed just before.
 * With a device code, or a browser on the upstream's host, others may finish at the same moment.
-  Every open login of the kind is then asked as well; if two are done and not told apart, nobody
-  gets anything by chance: both are `unclear`.
-* A file that somebody else owns stays theirs, however the login ended.
+  Every open login of the kind is then polled as well; if two are done and cannot be
+  distinguished, no owner is guessed: both are `unclear`.
+* A file that another user owns stays theirs, however the login ended.
 
 Invariants
 * A login is reached only by the user and the session that began it; the state never leaves the
   server but inside the provider's address.
-* Only the upstream's word or its silence beyond the deadline ends a login. An error on the way
-  there is shown and the next look comes (`trouble`).
-* Two looks at once do no harm: each step is a compare-and-set on the status.
+* Only the upstream's report or the deadline ends a login. An error on the way there is shown
+  (`trouble`) and the next poll follows.
+* Two polls at once do no harm: each step is a compare-and-set on the status.
 """
 
 import hashlib
@@ -132,7 +132,7 @@ def _start(login: AccountLogin, flow: Flow) -> None:
 
 
 def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
-    """Hand over the address, or the code, that the provider ended with. Raises ChangeRefused naming
+    """Deliver the address, or the code, that the provider ended with. Raises ChangeRefused naming
     what is wrong with it."""
     code, error = _read_paste(login, pasted)
     client = client_for(login.upstream)
@@ -148,7 +148,7 @@ def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
         back_to_waiting(login)
         raise
     except UpstreamError as trouble:
-        # It may have arrived; the next look tells.
+        # It may have arrived; the next poll shows it.
         AccountLogin.objects.filter(pk=login.pk).update(trouble=str(trouble)[:300])
     login.refresh_from_db()
     return login
@@ -192,7 +192,7 @@ def _claim_exchange(login: AccountLogin, client: ManagementClient) -> None:
         status__in=(Status.DELIVERED, Status.FINISHED),
     ):
         if stuck.is_stuck:
-            settle(stuck, Status.UNCLEAR, "The upstream did not say how the exchange ended.")
+            settle(stuck, Status.UNCLEAR, "The upstream did not report how the exchange ended.")
     try:
         with transaction.atomic():
             claimed = AccountLogin.objects.filter(pk=login.pk, status=Status.WAITING).update(
@@ -215,7 +215,7 @@ def _claim_exchange(login: AccountLogin, client: ManagementClient) -> None:
 
 
 def cancel(login: AccountLogin) -> AccountLogin:
-    """End an open login; one that is finished upstream goes on instead. Raises UpstreamError."""
+    """End an open login; one that is finished upstream continues instead. Raises UpstreamError."""
     if login.is_open and login.status != Status.FINISHED:
         client = client_for(login.upstream)
         was_waiting = oauth_client.cancel_login(client, login.state)

@@ -24,8 +24,8 @@ def _binding(request: HttpRequest) -> str:
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET the caller's open logins; POST `{flow, browserIsOnUpstream?}` begins one and tells the
-    page to open."""
+    """GET the caller's open logins; POST `{flow, browserIsOnUpstream?}` begins one and returns
+    the page to open."""
     upstream, user, digest = (
         upstream_of(request),
         caller(request),
@@ -58,7 +58,7 @@ def collection(request: HttpRequest) -> HttpResponse:
 
 @json_api("GET", "DELETE")
 def one(request: HttpRequest, login_id: int) -> HttpResponse:
-    """GET how it stands, to be asked every two seconds or so; DELETE cancels it."""
+    """GET its state, to be polled every two seconds or so; DELETE cancels it."""
     login = _own(request, login_id)
     login = actions.cancel(login) if request.method == "DELETE" else poll(login)
     return JsonResponse({"success": True, "data": _summary(login)})
@@ -67,8 +67,8 @@ def one(request: HttpRequest, login_id: int) -> HttpResponse:
 @json_api("POST")
 @sensitive_variables("body")
 def callback(request: HttpRequest, login_id: int) -> HttpResponse:
-    """POST `{callbackUrl}`: the address that the browser ended at. 202: the exchange goes on, ask
-    how it stands."""
+    """POST `{callbackUrl}`: the address that the browser ended at. 202: the exchange continues;
+    poll its state."""
     body = body_of(request, ("callbackUrl",))
     pasted = body.get("callbackUrl")
     if not isinstance(pasted, str):

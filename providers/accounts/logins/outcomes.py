@@ -1,4 +1,4 @@
-"""Steps of a login's life, each a compare-and-set on its status: whoever comes second changes
+"""Steps of a login's life, each a compare-and-set on its status: the second of two changes
 nothing."""
 
 from django.db import transaction
@@ -25,7 +25,7 @@ def back_to_waiting(login: AccountLogin) -> None:
 
 
 def connect(login: AccountLogin, file: AuthFile) -> None:
-    """Make the login's user the owner, unless somebody else is."""
+    """Make the login's user the owner, unless another user is."""
     with transaction.atomic():
         Account.objects.get_or_create(
             upstream=login.upstream,
@@ -37,8 +37,8 @@ def connect(login: AccountLogin, file: AuthFile) -> None:
             },
         )
         account = Account.objects.select_for_update().get(upstream=login.upstream, name=file.name)
-        # A file that was not there when the login began belonged to nobody any more, whatever an
-        # old row says.
+        # A file that was not there when the login began had no owner any more, whatever an old
+        # row holds.
         is_free = account.owner_id in (None, login.user_id) or file.name not in login.files_before
         if not is_free:
             settled = settle(
@@ -62,7 +62,7 @@ def connect(login: AccountLogin, file: AuthFile) -> None:
 def settle(
     login: AccountLogin, status: AccountLogin.Status, detail: str = "", account_name: str = ""
 ) -> AccountLogin:
-    """End a login, once; whoever comes second changes nothing."""
+    """End a login, once; the second of two changes nothing."""
     detail = detail[:300]
     ended = AccountLogin.objects.filter(pk=login.pk, settled_at=None).update(
         status=status,

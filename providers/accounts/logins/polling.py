@@ -24,7 +24,7 @@ ARRIVAL_PATIENCE = timedelta(seconds=60)
 
 
 def poll(login: AccountLogin) -> AccountLogin:
-    """Ask the upstream how it stands, at most every second or so, and take the steps that
+    """Request its state from the upstream, at most every second or so, and take the steps that
     follow."""
     now = timezone.now()
     is_due = login.looked_at is None or now - login.looked_at >= timedelta(seconds=POLL_SECONDS)
@@ -54,21 +54,21 @@ def poll(login: AccountLogin) -> AccountLogin:
 
 
 def _poll_upstream(login: AccountLogin, client: ManagementClient) -> None:
-    answer = oauth_client.poll_login(client, login.state)
-    if answer.status == LoginStatus.DONE:
+    response = oauth_client.poll_login(client, login.state)
+    if response.status == LoginStatus.DONE:
         finish(login)
-    elif answer.status == LoginStatus.FAILED:
+    elif response.status == LoginStatus.FAILED:
         settle(
             login,
             (
                 Status.EXPIRED
-                if "timeout" in answer.error.lower() or "timed out" in answer.error.lower()
+                if "timeout" in response.error.lower() or "timed out" in response.error.lower()
                 else Status.FAILED
             ),
-            answer.error,
+            response.error,
         )
-    elif answer.status == LoginStatus.UNKNOWN:
-        # Finished ones are forgotten after a minute: nobody looked in that minute, or the upstream
+    elif response.status == LoginStatus.UNKNOWN:
+        # Finished ones are forgotten after a minute: no poll came in that minute, or the upstream
         # was restarted.
         if login.seconds_left == 0 and not login.delivered_at:
             settle(login, Status.EXPIRED)
@@ -85,7 +85,7 @@ def _poll_upstream(login: AccountLogin, client: ManagementClient) -> None:
     elif login.delivered_at and timezone.now() - login.delivered_at > ARRIVAL_PATIENCE:
         back_to_waiting(
             login
-        )  # its answer was lost, and so was the code: it may be handed over again
+        )  # the response was lost, and so was the code: it may be delivered again
 
 
 def _find_file(login: AccountLogin, client: ManagementClient) -> None:

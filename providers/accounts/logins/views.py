@@ -68,7 +68,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def show(request: HttpRequest, login_id: int) -> HttpResponse:
-    """The steps and how it stands; once it is over, the region is polled no more."""
+    """The steps and its state; once it is over, the region is polled no more."""
     login = poll(own_login(request, login_id))
     context = {"login": login, "flow": FLOWS[login.flow]}
     return render(request, page_or_region(request, "providers/login.html"), context)

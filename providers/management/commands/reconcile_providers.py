@@ -1,4 +1,4 @@
-"""`manage.py reconcile_providers`: compare what we believe with what the upstreams have, and mend
+"""`manage.py reconcile_providers`: compare what we believe with what the upstreams have, and fix
 it."""
 
 from typing import Any
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             raise SystemExit(EXIT_DIFFERENT)
 
     def _one(self, upstream: Upstream, options: dict[str, Any]) -> int | None:
-        """How many differences are left; None if the upstream could not be asked."""
+        """How many differences are left; None if the upstream could not be reached."""
         try:
             if options["apply"]:
                 return self._report(upstream, reconcile(upstream, direction=options["direction"]))
@@ -69,19 +69,19 @@ class Command(BaseCommand):
             f"{upstream.name}: {len(differences)} differences, {waiting} changes not settled"
         )
         for difference in differences:
-            self._say(difference, difference.detail)
+            self._print(difference, difference.detail)
         return len(differences) + waiting
 
     def _report(self, upstream: Upstream, outcome: Outcome) -> int:
         left = len(outcome.left) + len(outcome.refused)
-        self.stdout.write(f"{upstream.name}: {len(outcome.mended)} mended, {left} left")
-        for difference in outcome.mended:
-            self._say(difference, "mended")
+        self.stdout.write(f"{upstream.name}: {len(outcome.fixed)} fixed, {left} left")
+        for difference in outcome.fixed:
+            self._print(difference, "fixed")
         for difference, reason in [*((d, d.detail) for d in outcome.left), *outcome.refused]:
-            self._say(difference, reason)
+            self._print(difference, reason)
         return left
 
-    def _say(self, difference: Difference, remark: str) -> None:
+    def _print(self, difference: Difference, remark: str) -> None:
         self.stdout.write(
             "\t".join(
                 filter(

@@ -1,4 +1,4 @@
-"""Drift is told apart by its three kinds and mended in the direction chosen, item by item."""
+"""Drift is of three kinds and fixed in the direction chosen, item by item."""
 
 from datetime import timedelta
 from io import StringIO
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from management_proxy.client.lists import read_entries
 from providers.client_keys.actions import create
-from providers.drift.actions import forget_changes, mend, reconcile
+from providers.drift.actions import fix, forget_changes, reconcile
 from providers.drift.queries import check_drift, compare
 from providers.funnel.writes import submit
 from providers.gauges import change_gauges, drift_gauges
@@ -86,7 +86,7 @@ def test_a_lost_client_key_is_put_back_while_it_is_remembered(
     upstream, client, simulator, managed, ada
 ):
     foreign(simulator, api_keys=["sk-first-of-the-simulator"])
-    assert mend(upstream, only(upstream, client), "here", ada).state == "verified"
+    assert fix(upstream, only(upstream, client), "here", ada).state == "verified"
     assert managed.key in keys_of(client)
 
 
@@ -105,7 +105,7 @@ def test_a_lost_client_key_that_is_forgotten_is_reported_as_such(
 
 def test_a_lost_client_key_can_be_given_up(upstream, client, simulator, managed, ada):
     foreign(simulator, api_keys=["sk-first-of-the-simulator"])
-    mend(upstream, only(upstream, client), "there", ada)
+    fix(upstream, only(upstream, client), "there", ada)
     assert ClientKey.objects.get(name="Team A").state == "revoked"
     assert compare(upstream, client) == []
 
@@ -120,7 +120,7 @@ def test_a_changed_provider_key_is_mended_in_the_chosen_direction(
     upstream, client, simulator, managed, ada, direction, expected
 ):
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "other"}])
-    mend(upstream, only(upstream, client), direction, ada)
+    fix(upstream, only(upstream, client), direction, ada)
     assert read_entries(client, "claude-api-key")[0]["prefix"] == expected
     assert ProviderKey.objects.get().entry["prefix"] == expected
     assert compare(upstream, client) == []
@@ -128,7 +128,7 @@ def test_a_changed_provider_key_is_mended_in_the_chosen_direction(
 
 def test_a_lost_provider_key_is_put_back_whole(upstream, client, simulator, managed, ada):
     foreign(simulator, claude_api_key=[])
-    mend(upstream, only(upstream, client), "here", ada)
+    fix(upstream, only(upstream, client), "here", ada)
     (entry,) = read_entries(client, "claude-api-key")
     assert (entry["api-key"], entry["prefix"]) == (KEY, "team")
 
@@ -143,8 +143,8 @@ def test_strangers_are_removed_or_adopted(upstream, client, simulator, managed, 
         ],
     )
     one, two = compare(upstream, client)
-    mend(upstream, one, "here", ada)
-    mend(upstream, two, "there", ada)
+    fix(upstream, one, "here", ada)
+    fix(upstream, two, "there", ada)
     assert len(read_entries(client, "claude-api-key")) == 2
     assert compare(upstream, client) == []
 
@@ -158,7 +158,7 @@ def test_reconcile_puts_back_losses_and_leaves_strangers_alone(
         claude_api_key=[],
     )
     outcome = reconcile(upstream)
-    assert {d.kind for d in outcome.mended} == {"only here"}
+    assert {d.kind for d in outcome.fixed} == {"only here"}
     assert [d.label for d in outcome.left] == ["…else"]
     assert {managed.key, "sk-made-by-somebody-else"} <= set(keys_of(client))
 
@@ -173,7 +173,7 @@ def test_the_command_reports_without_apply_and_mends_with_it(upstream, simulator
         True,
     )
     call_command("reconcile_providers", "--apply", stdout=said)
-    assert "1 mended, 0 left" in said.getvalue()
+    assert "1 fixed, 0 left" in said.getvalue()
 
 
 def test_the_command_says_when_the_upstream_cannot_be_asked(upstream, managed):
