@@ -5,7 +5,8 @@ A `Resource` does the talking: it reads the present state and brings about anoth
 request, the smallest that does it safely. A `Change` does the thinking: from a state freshly read
 it makes the next one, decides whether a state holds it already, and what of a state people may see.
 A change that may have been sent is looked for with `holds` before `next` is called again, so
-sending twice does no harm."""
+sending twice does no harm.
+"""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Protocol, Self, TypeVar

@@ -1,21 +1,21 @@
 """Everything that changes an upstream goes through here: durable, one at a time per upstream,
 verified.
 
-    submit     a row, committed before anything is sent ........................ requested
+    submit     a row, committed before anything is sent ............... requested
     carry_out  in-process lock, then the lease `write:<upstream>`; its holder takes turns:
                the oldest intent and those that can share its write
-               fresh read; what cannot be made from it ......................... failed (or
-               compensated) recorded as about to be sent ....................................
-               applied one request, the smallest that does it wait until the upstream's reload has
-               certainly passed, read back, repeat what is gone read back and found
-               ............................................. verified no answer, no read-back, or
-               gone again and again ................ unknown
+               fresh read; what cannot be made from it ................ failed, compensated
+               recorded as about to be sent ........................... applied
+               one request, the smallest that does it
+               wait until the upstream's reload has certainly passed, read back, repeat what
+               is gone; read back and found ........................... verified
+               no response, no read-back, or gone again and again ..... unknown
 
     requested --> applied --> verified
         |            |  '---> unknown --(rest, then read again)--> requested
         |            '(holder died: the next one)----------------> requested
-        '--> failed           compensated: was or may have been sent, is not there, and is not sent
-                              any more
+        '--> failed           compensated: was or may have been sent, is not there, and is
+                              not sent any more
 
 Invariants
 * The upstream has no versions and loses one of two quick writes by itself (contract 6.5). So one

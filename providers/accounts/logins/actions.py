@@ -1,10 +1,9 @@
 """Connecting an OAuth account: from the provider's page to an account with a proven owner.
 
-    waiting --code delivered-----> delivered --upstream reports it--> finished --its file found-->
-    connected
-       |  '--upstream reports it done (device, browser)------------->   |
-       |--cancelled, expired, failed                                   '--no file, or several-->
-                                                                       unclear (staff grant)
+    waiting --code delivered--> delivered --upstream reports it--> finished --its file--> connected
+       |  '--upstream reports it (device, browser)------------------> |
+       '--cancelled, expired, failed                                  '--no file, or several-->
+                                                                         unclear (staff grant)
 
 What proves ownership. The upstream names a login only by its state and never reports which file it
 wrote. A file is this login's if it appeared, or was written anew, since the login could write one,
