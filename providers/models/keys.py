@@ -12,6 +12,12 @@ from management_proxy.models import Upstream
 from providers.digests import last_four
 
 
+def key_name(pk: int, name: str, last_four: str) -> str:
+    """What a client key is called: its given name, else its last four characters, else its
+    number."""
+    return name or (f"…{last_four}" if last_four else f"Key {pk}")
+
+
 class ClientKey(models.Model):
     """A key that clients present to the upstream, known by a keyed hash and its last four
     characters only."""
@@ -77,8 +83,8 @@ class ClientKey(models.Model):
 
     @property
     def display_name(self) -> str:
-        """The given name, else the masked key."""
-        return self.name or f"…{self.last_four}"
+        """What it is called; see `key_name`."""
+        return key_name(self.pk, self.name, self.last_four)
 
 
 class Credential(models.Model):

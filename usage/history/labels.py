@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth import get_user_model
 
 from providers.models import ClientKey, Credential
+from providers.models.keys import key_name
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.snapshot import Row
 from usage.models.failures import FailureClass
@@ -21,12 +22,6 @@ def key_names(ids: Iterable[int]) -> dict[int, Row]:
         key["pk"]: {**key, "name": key_name(key["pk"], key["name"], key["last_four"])}
         for key in keys
     }
-
-
-def key_name(pk: int, name: str, last_four: str) -> str:
-    """What a client key is called: its given name, else its last four characters, else its
-    number."""
-    return name or (f"…{last_four}" if last_four else f"Key {pk}")
 
 
 def group_value(dimension: Dimension, value: str) -> str:

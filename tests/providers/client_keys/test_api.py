@@ -191,3 +191,8 @@ def test_the_same_key_twice_is_a_conflict(api, client):
     answer = api("POST", URL, {"name": "Again", "key": "sk-chosen-by-the-operator"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "KEY_ALREADY_EXISTS")
     assert keys_of(client).count("sk-chosen-by-the-operator") == 1
+
+
+def test_a_key_is_called_by_name_last_characters_or_number():
+    keys = (ClientKey(pk=7, name="ci", last_four="cdef"), ClientKey(pk=7, last_four="cdef"))
+    assert [str(key) for key in (*keys, ClientKey(pk=7))] == ["ci", "…cdef", "Key 7"]
