@@ -136,7 +136,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
         if found is None:
             raise ChangeRefused(_GONE, "", "KEY_NOT_FOUND")
         for name in self.fields:
-            if not says_same(found.get(name), self.opened.get(name)):
+            if not means_same(found.get(name), self.opened.get(name)):
                 raise ChangeRefused(
                     "it was changed in the meantime; reload the page", name, "CONFLICT"
                 )
