@@ -1,8 +1,8 @@
-"""One attempt to have an upstream respond: send a request, return the head of its response, then its
-body chunk by chunk.
+"""One attempt to have an upstream respond: send a request, return the head of its response, then
+its body chunk by chunk.
 
-Nothing is repeated here and no redirect followed. What the upstream does wrong is raised as a member
-of the tree in `management_proxy.client.errors`; what the caller does wrong with its body as
+Nothing is repeated here and no redirect followed. What the upstream does wrong is raised as a
+member of the tree in `management_proxy.client.errors`; what the caller does wrong with its body as
 BodyTooBig or BodyIncomplete.
 """
 

@@ -55,12 +55,11 @@ def _who(policy: Policy) -> str:
 
 
 def _bodies(policy: Policy) -> str:
-    going_in = (
-        f"in: {policy.body}, {_size(policy.request_bytes)}"
-        if policy.body is not BodyRule.NONE
-        else "in: nothing"
-    )
-    return f"{going_in}; out: {_size(policy.limits.response_bytes)}{', streamed' if policy.streams else ''}"
+    going_in = "nothing"
+    if policy.body is not BodyRule.NONE:
+        going_in = f"{policy.body}, {_size(policy.request_bytes)}"
+    going_out = _size(policy.limits.response_bytes) + (", streamed" if policy.streams else "")
+    return f"in: {going_in}; out: {going_out}"
 
 
 def _limits(limits: Limits) -> str:

@@ -173,17 +173,22 @@ def _rows(window: timedelta, upstream: str) -> list[tuple[Any, ...]]:
             /* management_proxy.traffic.queries */
             WITH chosen AS (SELECT * FROM management_proxy_proxytraffic WHERE {condition}),
             sums AS (
-                SELECT route, method, outcome, reason, sum(calls)::bigint AS calls, sum(attempts)::bigint AS attempts,
+                SELECT route, method, outcome, reason,
+                    sum(calls)::bigint AS calls, sum(attempts)::bigint AS attempts,
                     sum(bytes_in)::bigint AS bytes_in, sum(bytes_out)::bigint AS bytes_out
                 FROM chosen GROUP BY route, method, outcome, reason
             ),
             durations AS (
-                SELECT route, method, outcome, reason, array_agg(bin) AS bins, array_agg(n) AS counts FROM (
-                    SELECT route, method, outcome, reason, bin, sum(n)::bigint AS n FROM chosen, unnest(bins, counts) AS h (bin, n)
+                SELECT route, method, outcome, reason,
+                    array_agg(bin) AS bins, array_agg(n) AS counts
+                FROM (
+                    SELECT route, method, outcome, reason, bin, sum(n)::bigint AS n
+                    FROM chosen, unnest(bins, counts) AS h (bin, n)
                     GROUP BY route, method, outcome, reason, bin
                 ) AS added GROUP BY route, method, outcome, reason
             )
-            SELECT route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts
+            SELECT route, method, outcome, reason,
+                calls, attempts, bytes_in, bytes_out, bins, counts
             FROM sums JOIN durations USING (route, method, outcome, reason)
             """,
             {"since": timezone.now() - window, "upstream": upstream},

@@ -132,15 +132,18 @@ def _add_to_row(key: Key, sums: Sums) -> None:
             """
             /* management_proxy.traffic.recording.add */
             INSERT INTO management_proxy_proxytraffic AS held
-                (started_at, upstream, route, method, outcome, reason, calls, attempts, bytes_in, bytes_out, bins, counts)
+                (started_at, upstream, route, method, outcome, reason,
+                 calls, attempts, bytes_in, bytes_out, bins, counts)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::smallint[], %s::int[])
             ON CONFLICT (started_at, upstream, route, method, outcome, reason) DO UPDATE SET
                 calls = held.calls + excluded.calls, attempts = held.attempts + excluded.attempts,
-                bytes_in = held.bytes_in + excluded.bytes_in, bytes_out = held.bytes_out + excluded.bytes_out,
+                bytes_in = held.bytes_in + excluded.bytes_in,
+                bytes_out = held.bytes_out + excluded.bytes_out,
                 (bins, counts) = (
                     SELECT array_agg(bin ORDER BY bin), array_agg(n ORDER BY bin) FROM (
                         SELECT bin, sum(n)::int AS n FROM (
-                            SELECT * FROM unnest(held.bins, held.counts) UNION ALL SELECT * FROM unnest(excluded.bins, excluded.counts)
+                            SELECT * FROM unnest(held.bins, held.counts)
+                            UNION ALL SELECT * FROM unnest(excluded.bins, excluded.counts)
                         ) AS both_rows (bin, n) GROUP BY bin
                     ) AS merged
                 )

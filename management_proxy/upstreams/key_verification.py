@@ -49,6 +49,7 @@ class KeyOnTrial(NotReached):
 def digest_of(upstream: Upstream, key: str) -> bytes:
     """What an accepted key is recognised by, at this upstream's address."""
     return salted_hmac(
+        # Stored digests depend on this name, which the module once had.
         "management_proxy.upstreams.verification",
         f"{upstream.management_url}\n{key}",
         algorithm="sha256",
@@ -82,8 +83,10 @@ def _claim(upstream: Upstream, digest: bytes) -> datetime | None:
         cursor.execute(
             """
             /* management_proxy.upstreams.key_verification.claim */
-            UPDATE management_proxy_upstream SET key_on_trial_until = clock_timestamp() + make_interval(secs => %s)
-            WHERE id = %s AND access = %s AND key_verified_digest <> %s AND (key_on_trial_until IS NULL OR key_on_trial_until <= clock_timestamp())
+            UPDATE management_proxy_upstream
+            SET key_on_trial_until = clock_timestamp() + make_interval(secs => %s)
+            WHERE id = %s AND access = %s AND key_verified_digest <> %s
+                AND (key_on_trial_until IS NULL OR key_on_trial_until <= clock_timestamp())
             RETURNING key_on_trial_until
             """,
             [CLAIM_SECONDS, upstream.pk, Access.OPEN, digest],

@@ -107,7 +107,8 @@ class NoSuchUpstream(Exception):
 _FIND = f"""
 /* management_proxy.upstreams.registry.find_upstream */
 SELECT {columns(Upstream, "upstream")}, breaker.state, breaker.until, breaker.strikes
-FROM management_proxy_upstream AS upstream LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
+FROM management_proxy_upstream AS upstream
+LEFT JOIN management_proxy_upstreambreaker AS breaker ON breaker.upstream_id = upstream.id
 WHERE upstream.removed_at IS NULL AND %(name)s IN ('', upstream.name)
 ORDER BY upstream.from_environment DESC, upstream.id LIMIT 2
 """

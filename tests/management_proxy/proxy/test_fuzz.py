@@ -22,7 +22,11 @@ from tests.management_proxy.scripted import Conversation, scripted_upstream
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 KEY = "management-key-that-nobody-may-see"
 SECRETS = [KEY, "sk-client-key-0000000001", "sk-ant-provider-key-0000001"]
-ANSWER = b'{"api-keys":["sk-client-key-0000000001"],"claude-api-key":[{"api-key":"sk-ant-provider-key-0000001"}],"lines":[],"state":"abc","status":"ok"}'
+ANSWER = (
+    b'{"api-keys":["sk-client-key-0000000001"],'
+    b'"claude-api-key":[{"api-key":"sk-ant-provider-key-0000001"}],'
+    b'"lines":[],"state":"abc","status":"ok"}'
+)
 
 
 class Fuzzed:
