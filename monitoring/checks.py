@@ -1,5 +1,5 @@
-"""System checks of what every process needs: secrets, time zone, database. Each has an id and states
-what to do."""
+"""System checks of what every process needs: secrets, time zone, database. Each has an id and
+states what to do."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether code or templates changed since the last time, for a stack that is developed (`make dev`).
+"""Whether code or templates changed since the last time, for a developed stack (`make dev`).
 
 Styles and scripts are no matter of it: in debug mode they are read anew at every request.
 """

@@ -1,5 +1,5 @@
-"""What a running stack publishes to other processes on the same folder: a file, believed only while the
-stack holds its lock."""
+"""What a running stack publishes to other processes on the same folder: a file, believed only
+while the stack holds its lock."""
 
 import fcntl
 import json

@@ -1,8 +1,8 @@
 """Run a command that ends when its parent dies: `python -m config.stack.tether PARENT_PID
 COMMAND...`.
 
-A supervisor killed with -9 can stop no child. On Linux the kernel does it; elsewhere the command runs
-untethered.
+A supervisor killed with -9 can stop no child. On Linux the kernel does it; elsewhere the command
+runs untethered.
 """
 
 import ctypes

@@ -46,7 +46,7 @@ def _sign_in_failed(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> 
 
 
 def name_for_trail(name: str) -> str:
-    """The name of an attempt to sign in; one that no user has may be a password in the wrong field."""
+    """The name of an attempt to sign in; one of no user may be a password in the wrong field."""
     known = User.objects.filter(username=name[:150].replace("\x00", "")).exists()
     return name[:150] if known else "an unknown name"
 

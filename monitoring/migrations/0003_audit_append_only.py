@@ -17,7 +17,8 @@ BEGIN
     END IF;
     -- What was begun gets its outcome once.
     IF OLD.outcome = 'pending' AND NEW.outcome <> 'pending'
-        AND to_jsonb(NEW) - '{outcome,detail}'::text[] = to_jsonb(OLD) - '{outcome,detail}'::text[] THEN
+        AND to_jsonb(NEW) - '{outcome,detail}'::text[]
+            = to_jsonb(OLD) - '{outcome,detail}'::text[] THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'audit entries are not changed' USING ERRCODE = 'insufficient_privilege';

@@ -1,1 +1,1 @@
-"""The frame of every page: navigation, panels, roles, polled regions, and the monitoring page itself."""
+"""The frame of every page: navigation, panels, roles, polled regions; and the monitoring page."""

@@ -91,8 +91,12 @@ def rare_pairs() -> list[Query]:
 
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT u.client_key_id::text, s.model FROM usage_usagedailybykeyandmodel AS u JOIN usage_usageseries AS s ON s.id = u.series_id
-            GROUP BY 1, 2 HAVING sum(u.attempts) < {DAYS}"""
+            f"""
+            SELECT u.client_key_id::text, s.model
+            FROM usage_usagedailybykeyandmodel AS u
+            JOIN usage_usageseries AS s ON s.id = u.series_id
+            GROUP BY 1, 2 HAVING sum(u.attempts) < {DAYS}
+            """
         )
         return [{"key": key, "model": model} for key, model in cursor.fetchall()]
 

@@ -1,4 +1,4 @@
-"""The map of docs/architecture.md: its tree is that of the folders, its walks are short and real."""
+"""The map of docs/architecture.md: its tree is the folders', its walks are short and real."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The tree of packages of docs/architecture.md: `python -m tests.docs.tree` (`make docs`) writes it."""
+"""The tree of packages in docs/architecture.md: `python -m tests.docs.tree` (`make docs`)."""
 
 import textwrap
 

@@ -18,7 +18,8 @@ pytestmark = [
 ]
 SCRIPT = (Path(__file__).parent.parent.parent / "static/js/polling.js").read_text()
 PAGE = """<!doctype html><title>page</title><body>
-<div id="region" data-poll="{interval}" data-poll-url="/region"><details><summary>more</summary>old</details></div><script src="/polling.js"></script>"""
+<div id="region" data-poll="{interval}" data-poll-url="/region">\
+<details><summary>more</summary>old</details></div><script src="/polling.js"></script>"""
 
 
 class Site(ThreadingHTTPServer):
@@ -109,7 +110,9 @@ def browser():
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-HIDE = """hidden => { Object.defineProperty(document, 'visibilityState', {value: hidden ? 'hidden' : 'visible', configurable: true});
+HIDE = """hidden => {
+const value = hidden ? 'hidden' : 'visible';
+Object.defineProperty(document, 'visibilityState', {value, configurable: true});
 document.dispatchEvent(new Event('visibilitychange')); }"""
 
 

@@ -35,8 +35,8 @@ A fault is {"kind": K, "path": pattern, "method": M, "count": N or null, "probab
 Kinds: `latency`, `hang_before_headers`, `hang_after_headers`, `cut` (closed without a byte),
 `cut_body` (closed after `bytes` of the body), `reset`, `status`, `drip` (`bytes` at a time, every
 `seconds`), `huge` (a body of `bytes`), `garbage` (200 with `body`). `when` is whether the handler
-runs: "after" means that the queue is popped although the response never arrives whole. It is "before"
-by default for `status` and `reset`, and "after" for the others.
+runs: "after" means that the queue is popped although the response never arrives whole. It is
+"before" by default for `status` and `reset`, and "after" for the others.
 """
 
 import hmac

@@ -124,7 +124,7 @@ def supplied_key(headers: Mapping[str, str]) -> str:
 
 
 def client_address(headers: Mapping[str, str], peer: str) -> str:
-    """Return the leftmost valid forwarded address, which any caller may claim, else the TCP peer."""
+    """The leftmost valid forwarded address, which any caller may claim, else the TCP peer."""
     for part in headers.get("x-forwarded-for", "").split(","):
         if _is_address(part.strip()):
             return part.strip()

@@ -1,4 +1,4 @@
-"""Requests, responses and JSON as the upstream's HTTP layer reads and writes them (contract 1.1)."""
+"""Requests, responses and JSON as the upstream reads and writes them (contract 1.1)."""
 
 import json
 import re
