@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import models
 
-from management_proxy.encryption import UndecryptableError, reencrypt
+from monitoring.encryption import UndecryptableError, reencrypt
 
 CHUNK = 200
 

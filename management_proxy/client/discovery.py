@@ -1,6 +1,6 @@
 """Asking a custom provider which models it has, without being turned against our own network.
 
-The name is resolved once (`management_proxy.client.addresses`), the connection goes to that very
+The name is resolved once (`monitoring.addresses`), the connection goes to that very
 address with the name kept for `Host`, SNI and the certificate. Redirects are not followed, no proxy
 of the environment applies, the answer is bounded in bytes and the whole exchange in time, also when
 a server lets its headers drip.
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import httpx
 import msgspec
 
-from management_proxy.client.addresses import Resolve, Target, judged_target, resolve
+from monitoring.addresses import Resolve, Target, judged_target, resolve
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 8.0

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from management_proxy.encryption import decrypt, encrypt
+from monitoring.encryption import decrypt, encrypt
 
 
 def validate_management_url(url: str) -> None:

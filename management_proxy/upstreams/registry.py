@@ -9,10 +9,10 @@ from django.db import transaction
 from management_proxy.client.errors import KeyRejected
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.subscription import Subscription
-from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Access, Upstream
 from management_proxy.upstreams.access import check_access, raise_if_blocked, record_block
 from management_proxy.upstreams.key_verification import ensure_verified
+from monitoring.encryption import UndecryptableError
 from monitoring.planned_statements import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"

@@ -14,9 +14,9 @@ from django.db import transaction
 from management_proxy.client import config as config_client
 from management_proxy.client.limits import CONFIGURATION
 from management_proxy.client.responses import json_object
-from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import client_for
+from monitoring.encryption import UndecryptableError
 from providers.configuration.changes import ReplaceConfiguration, SetConfigurationValues, SetSwitch
 from providers.configuration.document import InvalidText, check_replacement
 from providers.configuration.settings import SETTINGS, Setting, Value

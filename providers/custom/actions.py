@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from management_proxy.client.addresses import AddressRefused
 from management_proxy.client.discovery import DiscoveryFailed, discover_models
 from management_proxy.models import Upstream
+from monitoring.addresses import AddressRefused
 from monitoring.audit import trail
 from providers.custom.changes import FAMILY, MoveProvider, OrderProviders, SwitchProviders
 from providers.custom.queries import CustomRow, custom_rows

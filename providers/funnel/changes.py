@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 import msgspec
 
 from management_proxy.client.http import ManagementClient
-from management_proxy.encryption import decrypt, encrypt
+from monitoring.encryption import decrypt, encrypt
 from providers.models import Intent
 
 # Parsed JSON of a resource: a list of texts or objects, a mapping, a text. Never changed in place.

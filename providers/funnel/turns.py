@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Upstream
+from monitoring.encryption import UndecryptableError
 from monitoring.leases import LeaseLost, Term
 from providers.funnel.changes import Change, change_of
 from providers.funnel.delivery import Delivery, Pair, give_up

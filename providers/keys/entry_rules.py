@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from management_proxy.client.addresses import AddressRefused, check_destination
+from monitoring.addresses import AddressRefused, check_destination
 from providers.errors import ChangeRefused
 from providers.keys.entries import Entry
 from providers.keys.families import Family

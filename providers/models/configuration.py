@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from management_proxy.encryption import decrypt, encrypt
 from management_proxy.models import Upstream
+from monitoring.encryption import decrypt, encrypt
 
 
 def digest_of(text: str) -> str:

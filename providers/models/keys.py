@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from management_proxy.encryption import decrypt, encrypt
 from management_proxy.models import Upstream
+from monitoring.encryption import decrypt, encrypt
 from providers.digests import last_four
 
 

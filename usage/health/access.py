@@ -9,8 +9,8 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 
-from management_proxy.encryption import UndecryptableError
 from management_proxy.models import Access, Upstream, UsageInterface
+from monitoring.encryption import UndecryptableError
 from monitoring.health import Action, Finding, Level
 from usage.collector.status import UpstreamState
 from usage.models import CollectorRun

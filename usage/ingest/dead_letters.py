@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from management_proxy.encryption import UndecryptableError, decrypt
 from monitoring.audit import trail
+from monitoring.encryption import UndecryptableError, decrypt
 from monitoring.masking import MASK, masked_text
 from usage.ingest.attribution import Attribution
 from usage.ingest.page_parser import Entry, Reject, parse_element

@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
-from management_proxy.encryption import encrypt
 from management_proxy.models import Upstream
+from monitoring.encryption import encrypt
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
 from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from management_proxy.client import addresses, discovery
-from management_proxy.client.addresses import AddressRefused, check_destination, checked_url
+from management_proxy.client import discovery
 from management_proxy.client.discovery import DiscoveryFailed, discover_models, models_of
+from monitoring import addresses
+from monitoring.addresses import AddressRefused, check_destination, checked_url
 
 NAME = "models.example.test"
 LISTED = (

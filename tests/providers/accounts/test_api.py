@@ -198,7 +198,7 @@ def test_login_by_token_belongs_to_the_token(upstream, bob):
 
 
 def test_custom_provider_and_group(upstream, client, ada, monkeypatch):
-    from management_proxy.client import addresses
+    from monitoring import addresses
 
     monkeypatch.setattr(
         addresses, "_is_public", lambda address: str(address).startswith("203.0.113.")

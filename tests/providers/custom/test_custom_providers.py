@@ -26,7 +26,7 @@ BASE = "https://203.0.113.7/v1"  # no look-up, and documented as nobody's
 @pytest.fixture
 def public(monkeypatch):
     """Addresses of documentation count as public here."""
-    from management_proxy.client import addresses
+    from monitoring import addresses
 
     monkeypatch.setattr(
         addresses, "_is_public", lambda address: str(address).startswith("203.0.113.")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from management_proxy.encryption import decrypt
+from monitoring.encryption import decrypt
 from tests.factories import make_event, make_upstream, store
 from usage.ingest import page_parser
 from usage.ingest.attribution import Attribution

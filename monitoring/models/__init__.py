@@ -1,5 +1,4 @@
-"""What `monitoring/leases.py`, `monitoring/periodic.py` and `monitoring/audit/trail.py` keep in the
-database."""
+"""Tables: leases, periodic tasks and the audit trail."""
 
 from django.conf import settings
 from django.db import models
