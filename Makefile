@@ -79,10 +79,10 @@ lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 bench-ingest: $(VENV)/dev.stamp ## Drain, sustained load, memory, idling and freshness of the collector (15 minutes)
 	@$(BIN)/python -m tests.bench.ingest
 
-prove-history: $(VENV)/dev.stamp ## A million random questions about history against plain SQL (hours; tests ask some hundred)
+prove-history: $(VENV)/dev.stamp ## A million random queries of history against plain SQL (hours; tests run some hundred)
 	@$(BIN)/python -m tests.bench.prove_history
 
-bench-history: $(VENV)/dev.stamp ## Questions about history on the reference dataset (30 minutes, most of them for the dataset the first time)
+bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.history
 
 bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)

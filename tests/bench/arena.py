@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import django
 import psycopg
@@ -50,7 +51,7 @@ def arena(reference_events: int = 0) -> Iterator[dict[str, str]]:
             embedded_postgres.stop_if_unused(settings.VAR_DIR)
 
 
-def _copy_reference(database: dict[str, object], events: int) -> None:
+def _copy_reference(database: dict[str, Any], events: int) -> None:
     template = f"bench_reference_{events}"
     address = {
         "host": database["HOST"],
@@ -60,10 +61,8 @@ def _copy_reference(database: dict[str, object], events: int) -> None:
     }
     with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
         server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        if (
-            server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
-            is None
-        ):
+        existing = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template])
+        if existing.fetchone() is None:
             _make_reference(events)
             server.execute(f"ALTER DATABASE {NAME} RENAME TO {template}")
         # The default way writes all of it to the log as well.
@@ -82,7 +81,7 @@ def _make_reference(events: int) -> None:
     connection.settings_dict["NAME"] = databases[0][1]
 
 
-def _environment(database: dict[str, str], spool: str) -> dict[str, str]:
+def _environment(database: dict[str, Any], spool: str) -> dict[str, str]:
     secrets = {"SECRET_KEY": "b" * 50, "USAGE_HASH_KEY": "b" * 50, "ENCRYPTION_KEYS": "b" * 50}
     return {
         **os.environ,

@@ -16,13 +16,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from tests.bench.arena import arena, percentile
-from tests.bench.asking import Query, last_days, make_staff, signed_in, timed, workers_memory
-from tests.bench.report import table, write_section
+from tests.bench.load import Query, last_days, make_staff, signed_in, timed, workers_memory
+from tests.bench.report import Row, table, write_section
 from tests.bench.watch import served
 
 EVENTS = "/api/usage/events"
 PAGE, DAYS = "50", 90
-Row = list[object]
 
 
 def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Random], Query]:
@@ -42,7 +41,7 @@ def somewhere(choose: Callable[[random.Random], Query]) -> Callable[[random.Rand
     return query
 
 
-def pages(http: httpx.Client, questions: int) -> list[Row]:
+def pages(http: httpx.Client, requests: int) -> list[Row]:
     from providers.models import ClientKey, Credential
 
     keys, credentials = (
@@ -73,14 +72,14 @@ def pages(http: httpx.Client, questions: int) -> list[Row]:
         **single,
         "of one client key, failed only": of("of one client key", "failed only"),
         "of a client key and a model": of("of one client key", "of one model"),
-        "of a client key and a model that it rarely asks for": lambda chance: chance.choice(rare),
+        "of a client key and a model that it rarely requests": lambda chance: chance.choice(rare),
         "of a credential and a model": of("of one credential", "of one model"),
         "of a client key and an endpoint": of("of one client key", "of one endpoint"),
         "of three filters at random": lambda chance: of(*chance.sample(sorted(single), 3))(chance),
         "500 a page": lambda chance: {"limit": "500"},
     }
     return [
-        _row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), questions), "30 ms")
+        _row(f"page of events, {name}", timed(http, EVENTS, somewhere(choose), requests), "30 ms")
         for name, choose in cases.items()
     ]
 
@@ -101,21 +100,21 @@ def rare_pairs() -> list[Query]:
         return [{"key": key, "model": model} for key, model in cursor.fetchall()]
 
 
-def remembered(http: httpx.Client, questions: int) -> list[Row]:
+def cached(http: httpx.Client, requests: int) -> list[Row]:
     took = timed(
         http,
         "/api/usage/history",
         lambda chance: last_days(30, random.Random(1)),
-        questions,
+        requests,
         headers={},
     )
-    return [_row("history of 30 days, remembered", took, "8 ms")]
+    return [_row("history of 30 days, cached", took, "8 ms")]
 
 
 def export(http: httpx.Client, file_format: str) -> Row:
     started, lines, largest = time.perf_counter(), 0, 0
-    with http.stream("GET", "/api/usage/export", params={"format": file_format}) as answer:
-        for number, chunk in enumerate(answer.iter_raw()):
+    with http.stream("GET", "/api/usage/export", params={"format": file_format}) as response:
+        for number, chunk in enumerate(response.iter_raw()):
             lines += chunk.count(b"\n")
             if number % 200 == 0:
                 largest = max(largest, workers_memory())
@@ -136,17 +135,17 @@ def _row(name: str, took: list[float], target: str) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=3_205_740)
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--requests", type=int, default=200)
     options = parser.parse_args()
     with arena(options.events) as environment:
         make_staff()
         with served(environment) as url, closing(signed_in(url)) as http:
             rows = [
-                *pages(http, options.questions),
-                *remembered(http, options.questions),
+                *pages(http, options.requests),
+                *cached(http, options.requests),
                 *(export(http, name) for name in ("csv", "jsonl")),
             ]
-    body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
+    body = table(["request", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
     write_section(
         "Events and export", "make bench-events", f"{options.events:,} events of 90 days.\n\n{body}"
     )

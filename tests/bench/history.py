@@ -1,9 +1,9 @@
-"""How long questions about history take on the reference dataset: `make bench-history`.
+"""How long queries of history take on the reference dataset: `make bench-history`.
 
-Real gunicorn (two workers), real HTTP, the embedded database, all on one machine; every question is
-asked afresh unless said. `python -m tests.bench.history [parts] --events N` measures some parts, or
-on another size. With 32,057,400 events, ten times the reference, the seeding alone takes hours;
-`growth` compares with a tenth of the events instead.
+Real gunicorn (two workers), real HTTP, the embedded database, all on one machine; nothing is served
+from a cache unless a row names it. `python -m tests.bench.history [parts] --events N` measures some
+parts, or another size. With 32,057,400 events, ten times the reference, the seeding alone takes
+hours; `growth` compares with a tenth of the events instead.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.bench.arena import arena, percentile
-from tests.bench.asking import (
-    AFRESH,
+from tests.bench.load import (
+    UNCACHED,
     Query,
     last_days,
     make_staff,
@@ -26,26 +26,32 @@ from tests.bench.asking import (
     together,
     workers_memory,
 )
-from tests.bench.report import table, write_section
+from tests.bench.report import Row, table, write_section
 from tests.bench.watch import served
 
-PARTS = ("cold", "answers", "clients", "bare", "today", "memory", "growth")
-Row = list[object]
+HEAD = ["request", "p50 ms", "p95 ms", "p99 ms", "target"]
 
 
-def days(count: int, **more: str) -> Callable[[random.Random], Query]:
+Choose = Callable[[random.Random], Query]
+
+
+def days(count: int, **more: str) -> Choose:
     return lambda chance: last_days(count, chance, **more)
 
 
-def of_a_key(count: int) -> Callable[[random.Random], Query]:
+def of_a_key(count: int) -> Choose:
     from providers.models import ClientKey
 
     keys = list(ClientKey.objects.values_list("pk", flat=True))
     return lambda chance: last_days(count, chance, key=str(chance.choice(keys)))
 
 
-def cases() -> list[tuple[str, str, Callable[[random.Random], Query], int | None]]:
-    """What is asked, and its target for p95 in milliseconds."""
+def cases() -> list[tuple[str, str, Choose, int | None]]:
+    """The requests: name, path, query, and the target for p95 in milliseconds."""
+    pairs = days(30, group_by="key,model", top="1000")
+    credentials = days(30, group_by="credential,model")
+    failures = days(30, group_by="credential", outcome="failed")
+    latency = days(30, group_by="model", percentiles="latency")
     return [
         ("history, 7 days", "history", days(7), 50),
         ("history, 30 days", "history", days(30), 80),
@@ -53,77 +59,49 @@ def cases() -> list[tuple[str, str, Callable[[random.Random], Query], int | None
         ("history, 30 days in Europe/Berlin", "history", days(30, tz="Europe/Berlin"), None),
         ("summary with series, 30 days", "summary", days(30), 40),
         ("summary with series, 30 days of one key", "summary", of_a_key(30), 25),
-        (
-            "percentiles by model, 30 days",
-            "breakdown",
-            days(30, group_by="model", percentiles="latency"),
-            80,
-        ),
-        (
-            "breakdown by key and model, 30 days",
-            "breakdown",
-            days(30, group_by="key,model", top="1000"),
-            None,
-        ),
-        (
-            "breakdown by credential and model, 30 days",
-            "breakdown",
-            days(30, group_by="credential,model"),
-            None,
-        ),
+        ("percentiles by model, 30 days", "breakdown", latency, 80),
+        ("breakdown by key and model, 30 days", "breakdown", pairs, None),
+        ("breakdown by credential and model, 30 days", "breakdown", credentials, None),
         ("series of ten models by day, 30 days", "series", days(30, group_by="model"), None),
-        (
-            "failures by credential, 30 days",
-            "breakdown",
-            days(30, group_by="credential", outcome="failed"),
-            None,
-        ),
+        ("failures by credential, 30 days", "breakdown", failures, None),
     ]
 
 
 def cold(url: str, _: argparse.Namespace) -> list[Row]:
-    """The first questions after a start, each by a session that was there before."""
+    """The first requests after a start, each by a session that was there before."""
     rows: list[Row] = []
     with closing(signed_in(url)) as http:
         for name, path, query, target in cases()[1:5:3]:
-            took = once(http, f"/api/usage/{path}", query(random.Random(1)), AFRESH)
-            rows.append(
-                [f"first after the start: {name}", "", f"{took:.0f}", "", f"{3 * (target or 0)} ms"]
-            )
+            took = once(http, f"/api/usage/{path}", query(random.Random(1)), UNCACHED)
+            most = f"{3 * (target or 0)} ms"
+            rows.append([f"first after the start: {name}", "", f"{took:.0f}", "", most])
     return rows
 
 
-def answers(url: str, options: argparse.Namespace) -> list[Row]:
-    rows = []
+def responses(url: str, options: argparse.Namespace) -> list[Row]:
     with closing(signed_in(url)) as http:
-        for name, path, query, target in cases():
-            rows.append(
-                _row(name, timed(http, f"/api/usage/{path}", query, options.questions), target)
-            )
+        rows = [
+            _row(name, timed(http, f"/api/usage/{path}", query, options.requests), target)
+            for name, path, query, target in cases()
+        ]
         same = last_days(30, random.Random(1))
-        rows.append(
-            _row(
-                "history, 30 days, remembered",
-                timed(http, "/api/usage/history", lambda _: same, options.questions, {}),
-                8,
-            )
-        )
-    return rows
+        took = timed(http, "/api/usage/history", lambda _: same, options.requests, {})
+    return [*rows, _row("history, 30 days, cached", took, 8)]
 
 
 def clients(url: str, options: argparse.Namespace) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for name, path in (
         ("history, 30 days", "history"),
         ("summary with series, 30 days", "summary"),
     ):
-        took, rate = together(url, 8, f"/api/usage/{path}", days(30), options.questions)
+        took, rate = together(url, 8, f"/api/usage/{path}", days(30), options.requests)
         rows.append([f"8 clients: {name}", *_percentiles(took), f"{rate:.0f}/s (at least 40/s)"])
     return rows
 
 
 def bare(url: str, options: argparse.Namespace) -> list[Row]:
-    """The statements of `history` on the rollups alone, without the rest of the answer."""
+    """The statements of `history` on the rollups alone, without the rest of the response."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -147,7 +125,7 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
         [
             f"bare SQL of history, 30 days ({len(statements)} statements)",
             *_percentiles(took),
-            f"HTTP answer {ratio:.1f} times that (at most 3)",
+            f"HTTP response {ratio:.1f} times that (at most 3)",
         ]
     ]
 
@@ -157,10 +135,10 @@ def today(url: str, options: argparse.Namespace) -> list[Row]:
     25,000, and add them up in a loop."""
     with closing(signed_in(url)) as http:
         ours = percentile(timed(http, "/api/usage/history", days(30), 60), 50)
-    rows = []
+    rows: list[Row] = []
     for name, limit in (
         ("25,000 rows, as it does", 25_001),
-        ("all rows, as an exact answer needs", 10**9),
+        ("all rows, as an exact result needs", 10**9),
     ):
         started = time.perf_counter()
         read = _fetch_and_loop(limit)
@@ -185,10 +163,14 @@ def _fetch_and_loop(limit: int) -> int:
     read = 0
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(
-            'SELECT e."timestamp", k.id, k.name, s.model, e.latency_ms, e.total_tokens, s.failed'
-            " FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id LEFT JOIN"
-            ' providers_clientkey AS k ON k.id = e.client_key_id WHERE e."timestamp" >= %s AND'
-            ' e."timestamp" < %s ORDER BY e."timestamp" DESC LIMIT %s',
+            """
+            SELECT e."timestamp", k.id, k.name, s.model, e.latency_ms, e.total_tokens, s.failed
+            FROM usage_event AS e
+            JOIN usage_usageseries AS s ON s.id = e.series_id
+            LEFT JOIN providers_clientkey AS k ON k.id = e.client_key_id
+            WHERE e."timestamp" >= %s AND e."timestamp" < %s
+            ORDER BY e."timestamp" DESC LIMIT %s
+            """,
             [end - timedelta(days=30), end, limit],
         )
         for at, key, _name, model, latency, tokens, failed in cursor:
@@ -223,7 +205,7 @@ def growth(url: str, options: argparse.Namespace) -> list[Row]:
     """p95 of history here, against that on a tenth of the events, which `main` has measured
     before."""
     with closing(signed_in(url)) as http:
-        took = percentile(timed(http, "/api/usage/history", days(30), options.questions), 95)
+        took = percentile(timed(http, "/api/usage/history", days(30), options.requests), 95)
     return [
         [
             "history, 30 days: ten times the events",
@@ -257,44 +239,53 @@ def _percentiles(took: list[float]) -> list[str]:
     return [f"{percentile(took, p):.1f}" for p in (50, 95, 99)]
 
 
+Part = Callable[[str, argparse.Namespace], list[Row]]
+PARTS: dict[str, Part] = {
+    "cold": cold,
+    "responses": responses,
+    "clients": clients,
+    "bare": bare,
+    "today": today,
+    "memory": memory,
+    "growth": growth,
+}
+
+
 def measure(parts: list[str], events: int, options: argparse.Namespace) -> list[Row]:
+    rows: list[Row] = []
     with arena(events) as environment:
         make_staff()
         with served(environment) as url:
-            rows = []
             for part in parts:
                 print(f"{part} ...", flush=True)
-                rows += globals()[part](url, options)
-                print(table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows), flush=True)
-            return rows
+                rows += PARTS[part](url, options)
+                print(table(HEAD, rows), flush=True)
+    return rows
+
+
+def measure_before(events: int, options: argparse.Namespace) -> float:
+    """p95 of history in milliseconds, on so many events."""
+    with arena(events) as environment:
+        make_staff()
+        with served(environment) as url, closing(signed_in(url)) as http:
+            return percentile(timed(http, "/api/usage/history", days(30), options.requests), 95)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", default=list(PARTS))
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.history", description=__doc__)
+    names = f"of {', '.join(PARTS)}; all if not given"
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=names)
     parser.add_argument("--events", type=int, default=3_205_740)
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--calls", type=int, default=10_000)
     options = parser.parse_args()
-    if "growth" in options.parts:
-        (row,) = measure(["tenth"], options.events // 10, options)
-        options.before = float(str(row[2]))
-    rows = measure(options.parts, options.events, options)
-    body = table(["question", "p50 ms", "p95 ms", "p99 ms", "target"], rows)
+    parts = options.parts or list(PARTS)
+    if "growth" in parts:
+        options.before = measure_before(options.events // 10, options)
+    body = table(HEAD, measure(parts, options.events, options))
     write_section(
         "History", "make bench-history", f"{options.events:,} events of 90 days.\n\n{body}"
     )
-
-
-def tenth(url: str, options: argparse.Namespace) -> list[Row]:
-    with closing(signed_in(url)) as http:
-        return [
-            _row(
-                "history, 30 days",
-                timed(http, "/api/usage/history", days(30), options.questions),
-                None,
-            )
-        ]
 
 
 if __name__ == "__main__":

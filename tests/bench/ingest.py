@@ -10,8 +10,8 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +19,11 @@ import httpx
 
 from management_proxy.simulator import RunningSimulator, running_simulator
 from tests.bench.arena import arena, percentile
-from tests.bench.report import table, write_section
+from tests.bench.load import UNCACHED, make_staff, signed_in
+from tests.bench.report import Row, table, write_section
 from tests.bench.watch import Watched, collector_loop, served
 
-Row = list[object]
-PARTS = ("drain", "memory", "visible", "idle", "sustained")
-# What is done by itself every minute is done once in it.
+# Work that comes once a minute falls into it once.
 IDLE_SECONDS = 60
 
 
@@ -139,26 +138,15 @@ def sustained(options: argparse.Namespace) -> list[Row]:
 
 
 def visible(options: argparse.Namespace) -> list[Row]:
-    """One event at a time, at random instants; asked of the history API until it is there."""
+    """One event at a time, at random instants; the history API is polled until it is there."""
     rows: list[Row] = []
     with (
         stage() as (environment, simulator),
         collector_loop(environment),
         served(environment) as url,
     ):
-        from django.contrib.auth.models import User
-
-        User.objects.create_superuser("bench", "", "bench-password")
-        with httpx.Client(base_url=url, timeout=30, headers={"Cache-Control": "no-cache"}) as http:
-            token = http.get("/login/").cookies["csrftoken"]
-            http.post(
-                "/login/",
-                data={
-                    "username": "bench",
-                    "password": "bench-password",
-                    "csrfmiddlewaretoken": token,
-                },
-            )
+        make_staff()
+        with closing(signed_in(url)) as http:
             for mode, wanted in (("pulling", "3 s"), ("pushed", "1 s")):
                 if mode == "pushed":
                     _subscribe(simulator)
@@ -167,13 +155,8 @@ def visible(options: argparse.Namespace) -> list[Row]:
                     for count in range(options.samples)
                 ]
                 figures = f"{percentile(took, 50):.2f} / {percentile(took, 95):.2f} s"
-                rows.append(
-                    [
-                        f"from finished upstream to visible in the history API, {mode}, p50 / p95",
-                        figures,
-                        wanted,
-                    ]
-                )
+                way = "from finished upstream to visible in the history API"
+                rows.append([f"{way}, {mode}, p50 / p95", figures, wanted])
     return rows
 
 
@@ -190,18 +173,19 @@ def _until_visible(http: httpx.Client, simulator: RunningSimulator, count: int) 
     simulator.control("generate", {"events": 1, "spread": 0})
     started, today = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d}"
     while True:
-        answer = http.get("/api/usage/history", params={"from": today, "to": today})
-        assert answer.status_code == 200, answer.text
-        if answer.json()["data"]["totals"]["totalRequests"] > count:
+        query = {"from": today, "to": today}
+        response = http.get("/api/usage/history", params=query, headers=UNCACHED)
+        assert response.status_code == 200, response.text
+        if response.json()["data"]["totals"]["totalRequests"] > count:
             return time.monotonic() - started
         time.sleep(0.02)
 
 
 def idle(_options: argparse.Namespace) -> list[Row]:
-    """CPU and statements of a collector whose upstream falls silent; the first minute tells of a
-    pause, the second of a silence.
+    """CPU and statements of a collector whose upstream becomes idle: the first minute measures a
+    pause, the second an idle period.
 
-    Not of what a new installation does once in its first seconds: the nightly tasks.
+    What a new installation does once in its first seconds, the nightly tasks, is left out.
     """
     rows: list[Row] = []
     with (
@@ -217,26 +201,19 @@ def idle(_options: argparse.Namespace) -> list[Row]:
             time.sleep(1)
         simulator.control("generate", {"events": 1, "spread": 0})
         time.sleep(5)
-        for name in ("just fallen silent", "silent for long"):
-            cpu, asked, started = collector.cpu_seconds, statements(), time.monotonic()
+        for name in ("just now", "for long"):
+            cpu, before, started = collector.cpu_seconds, statements(), time.monotonic()
             time.sleep(IDLE_SECONDS)
             elapsed = time.monotonic() - started
-            busy, queries = (
-                (collector.cpu_seconds - cpu) / elapsed,
-                (statements() - asked) / elapsed,
-            )
-            rows.append(
-                [
-                    f"idle collector, {name}",
-                    f"{busy:.2%} of a core, {queries:.1f} queries/s",
-                    "1 %, 1 query/s",
-                ]
-            )
+            busy = (collector.cpu_seconds - cpu) / elapsed
+            queries = (statements() - before) / elapsed
+            figures = f"{busy:.2%} of a core, {queries:.1f} queries/s"
+            rows.append([f"collector idle {name}", figures, "1 %, 1 query/s"])
     return rows
 
 
 @contextmanager
-def _statements_logged():
+def _statements_logged() -> Iterator[Callable[[], int]]:
     from django.conf import settings
     from django.db import connection
 
@@ -251,6 +228,15 @@ def _statements_logged():
             return sum(b"LOG:  statement:" in line or b"LOG:  execute " in line for line in lines)
 
     yield count
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+    "drain": drain,
+    "memory": memory,
+    "visible": visible,
+    "idle": idle,
+    "sustained": sustained,
+}
 
 
 def main() -> None:
@@ -277,17 +263,12 @@ def main() -> None:
         "--samples", type=int, default=40, help="of the way from upstream to history"
     )
     options = parser.parse_args()
-    command = (
-        " ".join(["python -m tests.bench.ingest", *sys.argv[1:]])
-        if sys.argv[1:]
-        else "make bench-ingest"
-    )
+    command = " ".join(["python -m tests.bench.ingest", *sys.argv[1:]])
+    if not sys.argv[1:]:
+        command = "make bench-ingest"
     for part in options.parts or PARTS:
-        write_section(
-            f"Ingest: {part}",
-            command,
-            table(["figure", "measured", "wanted"], globals()[part](options)),
-        )
+        body = table(["figure", "measured", "wanted"], PARTS[part](options))
+        write_section(f"Ingest: {part}", command, body)
 
 
 if __name__ == "__main__":

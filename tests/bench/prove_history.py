@@ -1,28 +1,26 @@
-"""A million random questions about random usage, each answered by the query layer and by plain SQL:
+"""A million random queries of random usage, each run by the query layer and as plain SQL:
 `make prove-history`.
 
-`python -m tests.bench.prove_history [questions] [seconds]` ends after either; it prints what it
-asked, and stops at the first difference with the seed that shows it again. As many processes as
-there are cores ask, each in a database of its own.
+`python -m tests.bench.prove_history [queries] [seconds]` ends after either; it prints its progress,
+and stops at the first difference with the seed that reproduces it. As many processes as there are
+cores work on it, each in a database of its own.
 """
 
+import argparse
 import multiprocessing
 import os
 import random
-import sys
 import time
 from collections.abc import Callable
 
 from tests.bench.arena import arena
 from tests.bench.report import write_section
 
-QUESTIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else float("inf")
 PER_DATASET = 2_000
 
 
-def ask_about(seed: int) -> None:
-    """Ask the questions about the dataset of a seed. Raises AssertionError at a difference."""
+def compare(seed: int) -> None:
+    """Run the queries on the dataset of a seed. Raises AssertionError at a difference."""
     from django.db import transaction
 
     from tests.usage.questions import ask_at_random, fill
@@ -34,7 +32,7 @@ def ask_about(seed: int) -> None:
             try:
                 ask_at_random(chance.choice, known)
             except BaseException:
-                print(f"\nDifference at question {number} of seed {seed}", flush=True)
+                print(f"\nDifference at query {number} of seed {seed}", flush=True)
                 raise
         transaction.set_rollback(True)
 
@@ -48,8 +46,8 @@ def use_own_database(numbers: "multiprocessing.Queue[int]") -> None:
     )
 
 
-def prove(workers: int, is_over: Callable[[], bool]) -> int:
-    """How many datasets were asked about until it was over."""
+def prove(workers: int, datasets: int, is_over: Callable[[], bool]) -> int:
+    """How many datasets, of so many, were queried until it was over."""
     from django.db import connection
 
     numbers: multiprocessing.Queue[int] = multiprocessing.Queue()
@@ -57,30 +55,37 @@ def prove(workers: int, is_over: Callable[[], bool]) -> int:
         connection.creation.clone_test_db(str(number), verbosity=0)
         numbers.put(number)
     connection.close()
-    first, asked = time.time_ns() % 10**9, 0
+    first, done = time.time_ns() % 10**9, 0
     with multiprocessing.get_context("fork").Pool(workers, use_own_database, (numbers,)) as pool:
-        for _ in pool.imap_unordered(ask_about, range(first, first + -(-QUESTIONS // PER_DATASET))):
-            asked += 1
-            print(f"\r{asked * PER_DATASET:,} questions", end="", flush=True)
+        for _ in pool.imap_unordered(compare, range(first, first + datasets)):
+            done += 1
+            print(f"\r{done * PER_DATASET:,} queries", end="", flush=True)
             if is_over():
                 break
     for number in range(workers):
         connection.creation.destroy_test_db(suffix=str(number), verbosity=0)
-    return asked
+    return done
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.prove_history")
+    parser.add_argument("queries", nargs="?", type=int, default=1_000_000)
+    parser.add_argument("seconds", nargs="?", type=float, default=float("inf"))
+    options = parser.parse_args()
     started = time.monotonic()
+    most = -(-options.queries // PER_DATASET)
     with arena():
-        datasets = prove(os.cpu_count() or 1, lambda: time.monotonic() - started > SECONDS)
+        datasets = prove(
+            os.cpu_count() or 1, most, lambda: time.monotonic() - started > options.seconds
+        )
     minutes = (time.monotonic() - started) / 60
     print()
     write_section(
         "History against plain SQL",
         "make prove-history",
-        f"{datasets * PER_DATASET:,} random questions about {datasets:,} random sets of 250 events"
-        " (any zone, calendar, bucket, filters, groups, ranks, percentiles), asked in"
-        f" {minutes:.0f} minutes: each was answered as plain SQL over the events answers it.",
+        f"{datasets * PER_DATASET:,} random queries of {datasets:,} random sets of 250 events"
+        " (any zone, calendar, bucket, filters, groups, ranks, percentiles) within"
+        f" {minutes:.0f} minutes: each had the result of plain SQL over the events.",
     )
 
 

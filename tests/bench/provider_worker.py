@@ -1,4 +1,4 @@
-"""A command's process: adds the client keys that it is told, all at once when it hears "go"."""
+"""A command's process: adds the client keys that it is given, all at once on "go"."""
 
 import json
 import os

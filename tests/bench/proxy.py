@@ -22,7 +22,7 @@ import psutil
 
 from management_proxy.proxy.limits.breaker import WINDOW_SECONDS
 from tests.bench.arena import arena, percentile
-from tests.bench.report import table, write_section
+from tests.bench.report import Row, table, write_section
 from tests.bench.wire import Reply, Wire, together
 from tests.processes import PROJECT, free_port
 
@@ -61,7 +61,7 @@ class Stage:
             httpx.post(f"{self.upstream}/__control/faults", json=fault).raise_for_status()
 
     def attempts(self, path: str) -> int:
-        """How often the upstream was asked this, faults included."""
+        """How often the upstream received this, faults included."""
         requests = httpx.get(f"{self.upstream}/__control/state").json()["requests"]
         return sum(count for name, count in requests.items() if f"management/{path} " in name)
 
@@ -164,13 +164,13 @@ def p(replies: list[Reply], percent: float) -> float:
     return percentile([reply.seconds for reply in replies], percent)
 
 
-def latency(on: Stage) -> list[list[object]]:
+def latency(on: Stage) -> list[Row]:
     """Added to one client's calls, turn about so that both see the same machine."""
-    rows = []
+    rows: list[Row] = []
     for path in ("debug", "config"):
         direct, proxied = on.direct(), on.proxied()
         pairs = [
-            (direct.ask(f"/v0/management/{path}"), proxied.ask(f"{PROXY}@bench/{path}"))
+            (direct.send(f"/v0/management/{path}"), proxied.send(f"{PROXY}@bench/{path}"))
             for _ in range(100 if SHORT else 600)
         ][20:]
         assert {reply.status for pair in pairs for reply in pair} == {200}
@@ -187,7 +187,7 @@ def latency(on: Stage) -> list[list[object]]:
     return rows
 
 
-def throughput(on: Stage) -> list[list[object]]:
+def throughput(on: Stage) -> list[Row]:
     seconds = 5 if SHORT else 20
     together(16, 2, on.proxied, f"{PROXY}@bench/debug")
     before = on.cpu_seconds()
@@ -197,7 +197,7 @@ def throughput(on: Stage) -> list[list[object]]:
         for side, cpu in on.cpu_seconds().items()
     )
     passed = [reply for reply in replies if reply.status == 200]
-    told = (
+    more = (
         f"p50 {ms(p(passed, 50))}, p95 {ms(p(passed, 95))}; {len(replies) - len(passed)} refused;"
         f" CPU of one: {spent}"
     )
@@ -206,21 +206,21 @@ def throughput(on: Stage) -> list[list[object]]:
             "requests/s, 16 clients, `GET debug`",
             f"{len(passed) / seconds:.0f}",
             "350; 561 is 3 times the old dashboard",
-            told,
+            more,
         ]
     ]
 
 
-def memory(on: Stage) -> list[list[object]]:
+def memory(on: Stage) -> list[Row]:
     """The peak, after small calls have warmed both workers."""
     name = "error-bench-00000000.log"
     on.faults({"kind": "huge", "path": f"*{name}", "bytes": LARGE, "count": 1})
     with on.watched_memory() as down_growth:
-        down = on.proxied().ask(f"{PROXY}@bench/request-error-logs/{name}")
+        down = on.proxied().send(f"{PROXY}@bench/request-error-logs/{name}")
     assert (down.status, down.size >= LARGE) == (200, True), down
     with sink() as url, on.watched_memory() as up_growth:
         _move_upstream(url)
-        up = on.proxied().ask(
+        up = on.proxied().send(
             f"{PROXY}@bench/auth-files?name=a.json",
             "POST",
             (b"x" * MIB for _ in range(LARGE // MIB)),
@@ -249,10 +249,10 @@ def sink() -> Iterator[str]:
     """An upstream that takes anything."""
     from tests.management_proxy.scripted import Conversation, scripted_upstream
 
-    def script(told: Conversation) -> None:
-        for _ in told.body():
+    def script(call: Conversation) -> None:
+        for _ in call.body():
             pass
-        told.answer(b'{"status":"ok"}')
+        call.respond(b'{"status":"ok"}')
 
     with scripted_upstream(script) as upstream:
         yield upstream.management_url
@@ -264,26 +264,26 @@ def _move_upstream(url: str) -> None:
     Upstream.objects.update(management_url=url)
 
 
-def first_byte(on: Stage) -> list[list[object]]:
+def first_byte(on: Stage) -> list[Row]:
     """From the upstream's sending of the first piece to the caller's having it; the rest comes half
     a second later."""
     from tests.management_proxy.scripted import Conversation, scripted_upstream
 
     sent: list[float] = []
 
-    def script(told: Conversation) -> None:
-        told.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n")
+    def script(call: Conversation) -> None:
+        call.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n")
         time.sleep(0.02)
         sent.append(time.monotonic())
-        told.send("half")
+        call.send("half")
         time.sleep(0.05)
-        told.send("rest")
+        call.send("rest")
 
     with scripted_upstream(script) as upstream:
         _move_upstream(upstream.management_url)
         wire = on.proxied()
         late = [
-            wire.ask(f"{PROXY}@bench/request-log-by-id/00000000").first_byte_at - sent[-1]
+            wire.send(f"{PROXY}@bench/request-log-by-id/00000000").first_byte_at - sent[-1]
             for _ in range(20 if SHORT else 100)
         ]
     _move_upstream(f"{on.upstream}/v0/management")
@@ -297,8 +297,8 @@ def first_byte(on: Stage) -> list[list[object]]:
     ]
 
 
-def hanging(on: Stage) -> list[list[object]]:
-    """Fifty calls at once to a route that hangs, while the history is asked again and again."""
+def hanging(on: Stage) -> list[Row]:
+    """Fifty calls at once to a route that hangs, while the history is requested again and again."""
     from datetime import UTC, datetime
 
     history = HISTORY.format(day=datetime.now(UTC).date())
@@ -307,7 +307,7 @@ def hanging(on: Stage) -> list[list[object]]:
     before = on.attempts("ws-auth")
     with ThreadPoolExecutor(50) as callers:
         calls = [
-            callers.submit(on.proxied(keeps_body=True).ask, f"{PROXY}@bench/ws-auth")
+            callers.submit(on.proxied(keeps_body=True).send, f"{PROXY}@bench/ws-auth")
             for _ in range(50)
         ]
         time.sleep(0.5)
@@ -320,12 +320,12 @@ def hanging(on: Stage) -> list[list[object]]:
     assert {reply.status for reply in [*quiet, *loaded]} == {200}
     attempts = on.attempts("ws-auth") - before
     ratio = p(loaded, 95) / p(quiet, 95)
-    told = (
+    more = (
         f"quiet {ms(p(quiet, 95))}, loaded {ms(p(loaded, 95))}; {len(hung)} hung, {len(refused)}"
         " refused at once"
     )
     return [
-        ["history p95 with 50 hanging calls, of its quiet value", f"{ratio:.2f}", "1.5", told],
+        ["history p95 with 50 hanging calls, of its quiet value", f"{ratio:.2f}", "1.5", more],
         [
             "a hanging call outlives its limit of 10 s by at most",
             ms(max(reply.seconds for reply in hung) - 10),
@@ -341,8 +341,8 @@ def hanging(on: Stage) -> list[list[object]]:
     ]
 
 
-def flaky(on: Stage) -> list[list[object]]:
-    """A fifth of the answers 503 and a twentieth reset, for two minutes."""
+def flaky(on: Stage) -> list[Row]:
+    """A fifth of the responses 503 and a twentieth reset, for two minutes."""
     seconds = 20 if SHORT else 120
     on.faults(
         {"kind": "status", "status": 503, "path": "*debug", "probability": 0.2, "count": None},
@@ -370,20 +370,20 @@ def flaky(on: Stage) -> list[list[object]]:
     ]
 
 
-def breaker(on: Stage) -> list[list[object]]:
-    """Everything fails: how soon nobody calls any more; then all is well: how soon calls pass."""
+def breaker(on: Stage) -> list[Row]:
+    """Everything fails: how soon calls stop; then all is well: how soon they pass again."""
     from management_proxy.models import UpstreamBreaker
 
     time.sleep(WINDOW_SECONDS + 1)  # what was before does not count
     on.faults({"kind": "status", "status": 503, "path": "*debug", "count": None})
     wire, before, started = on.proxied(keeps_body=True), on.attempts("debug"), time.monotonic()
-    while b"BREAKER_OPEN" not in wire.ask(f"{PROXY}@bench/debug").body:
+    while b"BREAKER_OPEN" not in wire.send(f"{PROXY}@bench/debug").body:
         time.sleep(0.02)
     opened, attempts = time.monotonic() - started, on.attempts("debug") - before
     assert UpstreamBreaker.objects.get().state == "open"
     on.faults()
     started = time.monotonic()
-    while wire.ask(f"{PROXY}@bench/debug").status != 200:
+    while wire.send(f"{PROXY}@bench/debug").status != 200:
         time.sleep(0.1)
     closed = time.monotonic() - started
     assert UpstreamBreaker.objects.get().state == "closed"
@@ -397,7 +397,7 @@ def breaker(on: Stage) -> list[list[object]]:
     ]
 
 
-PARTS: tuple[Callable[[Stage], list[list[object]]], ...] = (
+PARTS: tuple[Callable[[Stage], list[Row]], ...] = (
     latency,
     throughput,
     memory,
@@ -409,7 +409,7 @@ PARTS: tuple[Callable[[Stage], list[list[object]]], ...] = (
 
 
 def main() -> None:
-    rows: list[list[object]] = []
+    rows: list[Row] = []
     only = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     with arena() as environment, stage(environment) as on:
         for part in [part for part in PARTS if not only or part.__name__ in only]:

@@ -1,17 +1,20 @@
 """Where figures go: a table on the terminal, and the benchmark's section of docs/benchmarks.md."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+# The cells of one line of a table.
+Row = Sequence[object]
 PAGE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
 INTRODUCTION = "# Benchmarks\n\nEach section is replaced by a run of the command that it names.\n"
 
 
-def table(head: list[str], rows: list[list[object]]) -> str:
+def table(head: list[str], rows: list[Row]) -> str:
     """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    lines: list[Row] = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
 def write_section(heading: str, command: str, body: str) -> None:

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -24,9 +24,9 @@ class Watched:
         )
         self._seen = psutil.Process(self.process.pid)
         self.largest = 0
-        threading.Thread(target=self._look, daemon=True).start()
+        threading.Thread(target=self._sample, daemon=True).start()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while self.process.poll() is None:
             try:
                 self.largest = max(self.largest, self._seen.memory_info().rss)
@@ -42,7 +42,7 @@ class Watched:
 
 @contextmanager
 def running(command: list[str], environment: dict[str, str]) -> Iterator[Watched]:
-    """A process that is asked to end at the end."""
+    """A process that is terminated at the end."""
     watched = Watched(command, environment)
     try:
         yield watched
@@ -51,7 +51,7 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[Watched
         watched.process.communicate()
 
 
-def collector_loop(environment: dict[str, str]):
+def collector_loop(environment: dict[str, str]) -> AbstractContextManager[Watched]:
     return running([sys.executable, "manage.py", "collect_usage", "--loop"], environment)
 
 

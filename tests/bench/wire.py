@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: when its first byte of the body came (monotonic), how long all of it took, and
+    """One response: when its first byte of the body came (monotonic), how long all of it took, and
     how large it is."""
 
     status: int
@@ -29,10 +29,10 @@ class Wire:
     keeps_body: bool = False
     _socket: socket.socket | None = field(default=None, repr=False)
 
-    def ask(
+    def send(
         self, path: str, method: str = "GET", body: Iterable[bytes] = (), length: int = 0
     ) -> Reply:
-        """Send a request and read its whole answer; status 0 if the connection broke."""
+        """Send a request and read its whole response; status 0 if the connection broke."""
         started = time.monotonic()
         try:
             self._send(method, path, body, length)
@@ -113,15 +113,15 @@ class Wire:
 def together(
     clients: int, seconds: float, make: Callable[[], Wire], path: str, pause: float = 0.0
 ) -> list[Reply]:
-    """The answers that so many clients get, each asking again and again, `pause` seconds apart at
-    least."""
+    """The responses that so many clients get, each sending one request after the other, at least
+    `pause` seconds apart."""
     ends_at = time.monotonic() + seconds
 
     def one() -> list[Reply]:
         wire, replies = make(), []
         while time.monotonic() < ends_at:
             due = time.monotonic() + pause
-            replies.append(wire.ask(path))
+            replies.append(wire.send(path))
             time.sleep(max(0.0, due - time.monotonic()))
         wire.close()
         return replies

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Conversation:
-    """One request, and the connection to answer it on."""
+    """One request, and the connection to respond on."""
 
     connection: socket.socket
     line: str
@@ -29,7 +29,7 @@ class Conversation:
     def send(self, text: str | bytes) -> None:
         self.connection.sendall(text.encode() if isinstance(text, str) else text)
 
-    def answer(self, body: bytes = b"{}", head: str = "") -> None:
+    def respond(self, body: bytes = b"{}", head: str = "") -> None:
         self.send(
             f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}Content-Length:"
             f" {len(body)}\r\n\r\n".encode()
@@ -52,7 +52,7 @@ Script = Callable[[Conversation], None]
 
 @dataclass
 class ScriptedUpstream:
-    """Answers every request by its script, one request a connection unless the script goes on
+    """Responds to every request by its script, one request a connection unless the script continues
     reading."""
 
     script: Script

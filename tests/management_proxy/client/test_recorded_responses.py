@@ -51,8 +51,8 @@ class Replay:
         self.exchange = EXCHANGES[0]
         self.asked: list[tuple[str, bytes]] = []
 
-    def script(self, told: Conversation) -> None:
-        self.asked.append((told.line, b"".join(told.body())))
+    def script(self, call: Conversation) -> None:
+        self.asked.append((call.line, b"".join(call.body())))
         exchange = self.exchange
         lines = [
             f"{name}: {value}"
@@ -66,7 +66,7 @@ class Replay:
             "",
             "",
         ]
-        told.send("\r\n".join(head).encode() + exchange.body)
+        call.send("\r\n".join(head).encode() + exchange.body)
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def requests_by_name() -> dict[str, bytes]:
     for file in ("management.jsonl", "cooling.jsonl"):
         for line in (RECORDINGS / file).read_text().splitlines():
             value = json.loads(line)
-            told = value["request"]
+            sent = value["request"]
             bodies[value["name"]] = (
-                base64.b64decode(told["body_base64"])
-                if "body_base64" in told
-                else told.get("body", "").encode()
+                base64.b64decode(sent["body_base64"])
+                if "body_base64" in sent
+                else sent.get("body", "").encode()
             )
     return bodies
 

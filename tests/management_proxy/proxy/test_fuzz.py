@@ -37,12 +37,12 @@ class Fuzzed:
         strangers = Client(headers={"X-CSRFToken": TOKEN})
         self.callers = {"staff": signed_in(), "user": signed_in(staff=False), "stranger": strangers}
 
-    def script(self, told: Conversation) -> None:
-        method, target, _ = told.line.split(" ", 2)
-        self.reached.append((method, target, told.headers))
-        for _ in told.body() if "content-length" in told.headers else ():
+    def script(self, call: Conversation) -> None:
+        method, target, _ = call.line.split(" ", 2)
+        self.reached.append((method, target, call.headers))
+        for _ in call.body() if "content-length" in call.headers else ():
             pass
-        told.answer(
+        call.respond(
             ANSWER,
             "Access-Control-Allow-Origin: *\r\nX-Cpa-Version: 7.2.140\r\nServer:"
             " upstream\r\nSet-Cookie: a=b\r\n",

@@ -66,16 +66,16 @@ def test_upload_passes_byte_for_byte(server, is_chunked):
     content = os.urandom(2_000_000)
     seen = []
 
-    def script(told: Conversation) -> None:
+    def script(call: Conversation) -> None:
         if is_chunked:
-            received = told.rest
+            received = call.rest
             while not received.endswith(b"0\r\n\r\n"):
-                received += told.connection.recv(65536)
+                received += call.connection.recv(65536)
             body = b"".join(_unchunked(received))
         else:
-            body = b"".join(told.body())
-        seen.append((hashlib.sha256(body).digest(), told.headers))
-        told.answer(b'{"status":"ok"}')
+            body = b"".join(call.body())
+        seen.append((hashlib.sha256(body).digest(), call.headers))
+        call.respond(b'{"status":"ok"}')
 
     with scripted(script), browser(server) as staff:
         pieces = (content[at : at + 70_000] for at in range(0, len(content), 70_000))
@@ -104,9 +104,9 @@ def test_chunked_body_over_its_budget_is_cut_off_while_it_comes(server):
     """No Content-Length tells that it is too large; the upstream never gets the whole of it."""
     ends = []
 
-    def script(told: Conversation) -> None:
-        received = told.rest
-        while piece := told.connection.recv(65536):
+    def script(call: Conversation) -> None:
+        received = call.rest
+        while piece := call.connection.recv(65536):
             received = received[-10:] + piece
         ends.append(received[-5:])
 
@@ -129,14 +129,14 @@ def test_download_that_breaks_midway_is_cut_and_the_reason_logged(server, simula
 
 
 def test_answer_over_its_budget_is_cut_while_it_comes(server):
-    def script(told: Conversation) -> None:
-        told.send(
+    def script(call: Conversation) -> None:
+        call.send(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding:"
             " chunked\r\n\r\n"
         )
         for _ in range(70):
-            told.send(b"100000\r\n" + b"z" * 0x100000 + b"\r\n")
-        told.send("0\r\n\r\n")
+            call.send(b"100000\r\n" + b"z" * 0x100000 + b"\r\n")
+        call.send("0\r\n\r\n")
 
     with scripted(script), browser(server) as staff:
         received: list[int] = []
@@ -152,11 +152,11 @@ def test_caller_who_leaves_ends_the_upstream_call(server, path, has_begun):
     """Long before any limit: those are 10 and 30 seconds."""
     asked, hung_up = threading.Event(), []
 
-    def script(told: Conversation) -> None:
+    def script(call: Conversation) -> None:
         if has_begun:
-            told.send('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"debug"')
+            call.send('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"debug"')
         asked.set()
-        hung_up.append(told.is_hung_up(5))
+        hung_up.append(call.is_hung_up(5))
 
     with scripted(script), browser(server) as staff:
         caller = threading.Thread(target=_ask_and_leave, args=(staff, path, asked))
@@ -179,9 +179,9 @@ def _ask_and_leave(staff: httpx.Client, path: str, asked: threading.Event) -> No
 def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
     begun, ended = threading.Event(), []
 
-    def script(told: Conversation) -> None:
+    def script(call: Conversation) -> None:
         received = 0
-        for piece in told.body():
+        for piece in call.body():
             begun.set()
             received += len(piece)
         ended.append(received)
@@ -203,7 +203,7 @@ def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
 
 def test_targets_are_read_as_they_stood_in_the_request_line(server):
     """Only the undecoded line tells an encoded separator from a plain one."""
-    with scripted(lambda told: told.answer(b"{}")) as upstream, browser(server) as staff:
+    with scripted(lambda call: call.respond(b"{}")) as upstream, browser(server) as staff:
         for target in (
             "auth-files%2fdownload",
             "routing%2Fstrategy",

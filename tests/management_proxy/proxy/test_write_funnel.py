@@ -15,16 +15,16 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def upstream(monkeypatch):
     monkeypatch.setattr(write_funnel, "_handlers", [])
-    with scripted_upstream(lambda told: told.answer(b'{"status":"sent"}')) as upstream:
+    with scripted_upstream(lambda call: call.respond(b'{"status":"sent"}')) as upstream:
         make_upstream(name="one", management_url=upstream.management_url)
         yield upstream
     forget_everything()
 
 
 def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
-    told = []
+    received = []
     write_funnel.register(
-        lambda write: told.append(write) or ProxiedAnswer(200, b'{"status":"ok"}')
+        lambda write: received.append(write) or ProxiedAnswer(200, b'{"status":"ok"}')
     )
     staff = signed_in()
     response = staff.put(
@@ -34,7 +34,7 @@ def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
         headers={"X-Tollgate-Reason": "new team"},
     )
     assert (response.content, upstream.requests) == (b'{"status":"ok"}', [])
-    (write,) = told
+    (write,) = received
     assert (write.upstream.name, write.actor.get_username()[:4]) == ("one", "user")
     assert (write.method, write.path, write.query) == ("PUT", "api-keys", ())
     assert (write.body, write.reason) == (b'["sk-a"]', "new team")

@@ -62,10 +62,10 @@ def server(transactional_db, tmp_path) -> Iterator[WebServer]:
 def test_fifty_hanging_calls_leave_the_pages_alone(server):
     hanging, release = threading.Semaphore(0), threading.Event()
 
-    def script(told: Conversation) -> None:
+    def script(call: Conversation) -> None:
         hanging.release()
         release.wait(30)
-        told.answer(b'{"debug":false}')
+        call.respond(b'{"debug":false}')
 
     with (
         scripted_upstream(script) as upstream,

@@ -1,4 +1,5 @@
-"""Asking a web server as staff, one after the other or by several at once, and what that takes."""
+"""Requests to a web server as staff, one after the other or by several clients at once, and how
+long they take."""
 
 import random
 import threading
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import psutil
 
-AFRESH = {"Cache-Control": "no-cache"}
+UNCACHED = {"Cache-Control": "no-cache"}
 Query = dict[str, str]
 
 
@@ -31,18 +32,18 @@ def signed_in(url: str) -> httpx.Client:
 
 
 def last_days(days: int, chance: random.Random, **more: str) -> Query:
-    """So many days that end within the last three, so that no two questions in a row are the
+    """So many days that end within the last three, so that no two queries in a row are the
     same."""
     last = datetime.now(UTC).date() - timedelta(days=chance.randrange(3))
     return {"from": str(last - timedelta(days=days - 1)), "to": str(last), **more}
 
 
 def once(http: httpx.Client, path: str, query: Query, headers: dict[str, str]) -> float:
-    """Milliseconds until an answer has arrived."""
+    """Milliseconds until the response has arrived."""
     started = time.perf_counter()
-    answer = http.get(path, params=query, headers=headers)
+    response = http.get(path, params=query, headers=headers)
     took = (time.perf_counter() - started) * 1000
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     return took
 
 
@@ -53,25 +54,25 @@ def timed(
     count: int,
     headers: dict[str, str] | None = None,
 ) -> list[float]:
-    """Milliseconds of each of `count` questions, after five that do not count."""
+    """Milliseconds of each of `count` requests, after five that do not count."""
     chance = random.Random(path)
-    headers = AFRESH if headers is None else headers
+    headers = UNCACHED if headers is None else headers
     return [once(http, path, query(chance), headers) for _ in range(count + 5)][5:]
 
 
 def together(
     url: str, clients: int, path: str, query: Callable[[random.Random], Query], count: int
 ) -> tuple[list[float], float]:
-    """Milliseconds of each question of several clients at once, and their answers per second."""
+    """Milliseconds of each request of several clients at once, and their responses per second."""
     took: list[float] = []
     sessions = [signed_in(url) for _ in range(clients)]
 
-    def ask(number: int) -> None:
+    def send(number: int) -> None:
         chance = random.Random(number)
         for _ in range(count // clients):
-            took.append(once(sessions[number], path, query(chance), AFRESH))
+            took.append(once(sessions[number], path, query(chance), UNCACHED))
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(clients)]
     started = time.monotonic()
     for thread in threads:
         thread.start()
