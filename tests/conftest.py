@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from pytest_django import Settings
 
 from management_proxy.client.http import _shared_http
 from monitoring.refusal_counts import forget_refusals
@@ -28,7 +29,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(settings, tmp_path: Path) -> Iterator[None]:
+def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
     settings.MANAGEMENT_API_KEY = ""

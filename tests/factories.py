@@ -15,9 +15,10 @@ from django.contrib.auth.models import User
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.key_verification import digest_of
+from providers.digests import client_key_digest
 from providers.models import ClientKey
 from usage.costs.own_prices import scope_digest
-from usage.ingest.attribution import Attribution, client_key_digest
+from usage.ingest.attribution import Attribution
 from usage.ingest.store import Ingested, ingest
 from usage.models import OwnPrice
 
@@ -41,7 +42,7 @@ class Recording:
 def _bytes(part: dict[str, Any]) -> bytes:
     if "body_base64" in part:
         return base64.b64decode(part["body_base64"])
-    return part.get("body", "").encode()
+    return str(part.get("body", "")).encode()
 
 
 def read_recordings(path: Path) -> list[Recording]:

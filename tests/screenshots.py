@@ -3,7 +3,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -11,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.browser import ARGUMENTS, CHROMIUM
+from tests.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
-SIZE = {"width": 1440, "height": 1180}
+SIZE = ViewportSize(width=1440, height=1180)
 PASSWORD = "only for the screenshots"
 PAGES = {"usage": "/usage/?range=30d"}
 
@@ -25,7 +25,7 @@ PAGES = {"usage": "/usage/?range=30d"}
 @contextmanager
 def demo_stack(folder: str) -> Iterator[str]:
     """The address of a running stack that has collected the simulator's past."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **os.environ,
         **dict.fromkeys(("DATABASE_URL", "CLIPROXYAPI_MANAGEMENT_URL", "MANAGEMENT_API_KEY"), ""),
@@ -46,12 +46,6 @@ def demo_stack(folder: str) -> Iterator[str]:
     finally:
         stack.send_signal(signal.SIGINT)
         stack.communicate(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(stack: "subprocess.Popen[str]", wanted: str) -> None:

@@ -46,8 +46,8 @@ def _imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in known else node.module
         elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name for name in inner if name in known)
+            inside = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name for name in inside if name in known)
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

@@ -57,13 +57,11 @@ def browser(server: WebServer) -> httpx.Client:
     """A signed-in member of staff, with all permissions."""
     user = make_user(staff=True)
     session = SessionStore()
-    session[SESSION_KEY], session[BACKEND_SESSION_KEY] = (
-        str(user.pk),
-        "django.contrib.auth.backends.ModelBackend",
-    )
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    cookies = {"sessionid": session.session_key, "csrftoken": TOKEN}
+    cookies = {"sessionid": session.session_key or "", "csrftoken": TOKEN}
     return httpx.Client(
         base_url=server.url + URL, cookies=cookies, headers={"X-CSRFToken": TOKEN}, timeout=60
     )

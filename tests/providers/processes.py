@@ -3,6 +3,7 @@ through."""
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
@@ -26,10 +27,10 @@ class World:
     client: ManagementClient
     nursery: Nursery
 
-    def start(self, *arguments: str, **order) -> int:
+    def start(self, *arguments: str, **order: Any) -> int:
         return self.nursery.start(*arguments, settings={"WRITE_LEASE_TTL_SECONDS": 1.0}, **order)
 
-    def run(self, *arguments: str, **order) -> int:
+    def run(self, *arguments: str, **order: Any) -> int:
         return self.nursery.wait(self.start(*arguments, **order))
 
     def listed(self) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from pytest_django import DjangoDbBlocker
 
 from management_proxy.simulator import running_simulator
 from tests.crashing import Nursery, nursery
@@ -35,7 +36,9 @@ def environment(url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def workers(
-    tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[tuple[Nursery, Path]]:
     """A nursery of collectors, and where they say what they say."""
     log = tmp_path_factory.mktemp("collectors") / "log"
@@ -46,7 +49,7 @@ def workers(
 
 
 @pytest.fixture
-def world(workers, transactional_db, tmp_path: Path) -> Iterator[World]:
+def world(workers: tuple[Nursery, Path], transactional_db: None, tmp_path: Path) -> Iterator[World]:
     """A queue whose events everyone can see, and nobody has collected."""
     with running_simulator(
         key=KEY, retention=3600, statistics=True, record_handed_out=True, reload_window=0.0

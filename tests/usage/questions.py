@@ -278,7 +278,7 @@ def plain_rows(question: Query, columns: dict[str, str]) -> dict[tuple[Any, ...]
     ]
     if not question.scope.sees_everything:
         conditions.append("k.owner_id = %(owner)s")
-    parameters = {
+    parameters: dict[str, Any] = {
         d.value: [d.written(value) for value in accepted]
         for d, accepted in question.filters.values.items()
     }
