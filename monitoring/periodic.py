@@ -57,8 +57,9 @@ class Task:
     """One kind of periodic work: `function` does it and returns its outcome as a sentence.
 
     It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the
-    installation's zone, for daily work that is best done at night. `why` and `mend` are those of
-    the finding when it fails or finds trouble.
+    installation's zone, for daily work that is best done at night. `is_wanted` states
+    whether there is anything to do. `why` and `mend` are those of the finding when it fails or
+    finds trouble.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Task:
     mend: str
     hour: int | None = None
     lease: str = ""
+    is_wanted: Callable[[], bool] = lambda: True
 
     @property
     def lease_name(self) -> str:
@@ -111,7 +113,13 @@ def run_due() -> list[str]:
     django.db.Error."""
     rows = {row.name: row for row in PeriodicTask.objects.annotate(now=Now())}
     now = next((row.now for row in rows.values()), None) or _database_now()
-    return [task.name for task in tasks() if is_due(task, rows.get(task.name), now) and run(task)]
+    due = [task for task in tasks() if is_due(task, rows.get(task.name), now)]
+    return [task.name for task in due if _is_wanted(task, rows.get(task.name)) and run(task)]
+
+
+def _is_wanted(task: Task, row: PeriodicTask | None) -> bool:
+    """What went wrong is done again in any case, so that its finding ends."""
+    return task.is_wanted() or (row is not None and row.status != Status.SUCCEEDED)
 
 
 def run(task: Task, *, only_if_due: bool = True) -> bool:

@@ -20,8 +20,8 @@ TOKEN_SUMS = ("total_tokens", *TOKEN_KINDS)
 COST_SUMS = (*COST_KINDS, "list_cost", "cache_savings")
 _NULLABLE = (*TOKEN_SUMS, *COST_SUMS)
 _DURATIONS = ("latency", "ttft")
-_PARTIES = ("client_key_id", "credential_id")
-_NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
+PARTIES = ("client_key_id", "credential_id")
+NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
 # Counts that are there for every event, by the SQL that sums them over prepared rows.
 _COUNTS = {
     "attempts": "count(*)",
@@ -76,8 +76,13 @@ class Granularity:
         """The columns of the primary key."""
         return ("bucket", *self.parties, "series_id")
 
+    @property
+    def key_of_prepared(self) -> str:
+        """The SQL of the key's columns over prepared rows."""
+        return ", ".join((f"{self.bucket} AS bucket", *self.parties, f"{self.series} AS series_id"))
 
-_KEY, _CREDENTIAL = _PARTIES
+
+_KEY, _CREDENTIAL = PARTIES
 
 QUARTER_HOURLY = Granularity("usage_usagequarterhourly", "quarter", "overall_id")
 HOURLY = Granularity("usage_usagehourly", "hour")
@@ -144,8 +149,8 @@ def prepared_sql(source: str) -> str:
     buckets = ", ".join(
         f"""{sql.format('e."timestamp"')} AS {name}""" for name, sql in BUCKETS.items()
     )
-    series = ", ".join(f"o.{name}" for name in _NARROW)
-    parties = ", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in _PARTIES)
+    series = ", ".join(f"o.{name}" for name in NARROW)
+    parties = ", ".join(f"coalesce(e.{name}, 0) AS {name}" for name in PARTIES)
     tokens = ", ".join(f"e.{name}" for name in TOKEN_SUMS)
     costs = ", ".join(f"{sql} AS {name}" for name, sql in costs_of_event("e", "o").items())
     durations = ", ".join(
@@ -176,18 +181,8 @@ def rows_sql(granularity: Granularity, prepared: str) -> str:
     )
     return f"""
     SELECT s.*, {histograms}
-    FROM (SELECT {_key_of(granularity)}, {sums}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
+    FROM (SELECT {granularity.key_of_prepared}, {sums}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
     {joined}"""
-
-
-def _key_of(granularity: Granularity) -> str:
-    return ", ".join(
-        (
-            f"{granularity.bucket} AS bucket",
-            *granularity.parties,
-            f"{granularity.series} AS series_id",
-        )
-    )
 
 
 def _key_numbers(granularity: Granularity) -> str:
@@ -199,7 +194,7 @@ def _histogram(granularity: Granularity, measure: str, prepared: str) -> str:
     key, numbers = ", ".join(granularity.key), _key_numbers(granularity)
     return f"""
         SELECT {key}, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts FROM (
-            SELECT {_key_of(granularity)}, {measure}_bin AS bin, count(*)::int AS n FROM {prepared} AS p WHERE {measure}_bin IS NOT NULL
+            SELECT {granularity.key_of_prepared}, {measure}_bin AS bin, count(*)::int AS n FROM {prepared} AS p WHERE {measure}_bin IS NOT NULL
             GROUP BY {numbers}, {measure}_bin
         ) AS bins GROUP BY {numbers}"""
 

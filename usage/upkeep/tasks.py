@@ -10,7 +10,7 @@ from django.utils import timezone
 from monitoring.periodic import Task, TroubleFound
 from usage.models import CollectorRun
 from usage.rollups.partitions import MONTHS_AHEAD, ensure_partitions_ahead
-from usage.upkeep import retention
+from usage.upkeep import recompute, retention
 from usage.upkeep.rebuild import differences
 
 # Every day is compared on so many nights after it; what comes later than that is what a replay of
@@ -97,6 +97,15 @@ TASKS = (
             "Rebuild the range that the message names, and report how it came about: this must not"
             " happen."
         ),
+    ),
+    Task(
+        recompute.LEASE,
+        "Give stored events new costs where that was requested, or after an upgrade",
+        recompute.take_turn,
+        timedelta(minutes=1),
+        is_wanted=recompute.is_waiting,
+        why="Costs of the past stay as they are, or are missing.",
+        mend="Look into the log of the collector; it continues where it stopped.",
     ),
     Task(
         "forget runs",
