@@ -107,9 +107,7 @@ def bare(url: str, options: argparse.Namespace) -> list[Row]:
 
     with CaptureQueriesContext(connection) as captured:
         _history(30)
-    statements = [
-        sql for query in captured if "/* usage.api.history_body" in (sql := query["sql"] or "")
-    ]
+    statements = [sql for query in captured if "/* usage.history." in (sql := query["sql"] or "")]
     took = []
     for _ in range(60):
         started = time.perf_counter()

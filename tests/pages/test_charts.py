@@ -40,8 +40,8 @@ def test_a_bucket_without_figures_has_no_parts_but_a_place():
 
 def test_not_reported_is_told_as_such():
     columns = {series.column: [None, None] for series in TOKENS} | {
-        "uncachedInputTokens": [5, None],
-        "reasoningTokens": [None, 1],
+        "uncached_input_tokens": [5, None],
+        "reasoning_tokens": [None, 1],
     }
     chart = bar_chart(slots(2), columns, TOKENS)
     assert [series.label for series in chart.series] == ["Input", "Reasoning"]

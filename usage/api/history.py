@@ -2,7 +2,7 @@
 it (docs/api.md)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
@@ -11,6 +11,7 @@ from monitoring.api.access import signed_in
 from usage.api.conditional import respond
 from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.api.history_body import history as history_of
+from usage.api.summary_body import Body, breakdown_body, series_body, summary_body
 from usage.forms.queries import QueryForm
 from usage.forms.windows import FilteredForm
 from usage.history.dimensions import InvalidQuery
@@ -22,6 +23,8 @@ from usage.history.summaries import summary as summary_of
 
 # Default and largest number of groups that are told apart.
 _TOP_OF_SERIES = (10, 50)
+
+T = TypeVar("T")
 
 
 @require_GET
@@ -35,7 +38,7 @@ def history(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return invalid_query(form)
     window, filters = form.window(), form.filters
-    return _told(
+    return _respond_or_refuse(
         request, "history", (window, filters), scope, lambda: history_of(window, scope, filters)
     )
 
@@ -46,7 +49,7 @@ def history(request: HttpRequest) -> HttpResponse:
 def summary(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&bucket=&compare=previous` and filters: totals with percentiles, and a
     series."""
-    return _answer(request, "summary", summary_of, max_groups=0)
+    return _respond(request, "summary", summary_of, summary_body, max_groups=0)
 
 
 @require_GET
@@ -55,7 +58,7 @@ def summary(request: HttpRequest) -> HttpResponse:
 def series(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&bucket=&group_by=&top=&order_by=&percentiles=` and filters: measures by
     bucket and group."""
-    return _answer(request, "series", series_of, top=_TOP_OF_SERIES)
+    return _respond(request, "series", series_of, series_body, top=_TOP_OF_SERIES)
 
 
 @require_GET
@@ -63,28 +66,28 @@ def series(request: HttpRequest) -> HttpResponse:
 @filtered_by_upstream
 def breakdown(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&group_by=&top=&order_by=&percentiles=` and filters: measures by group."""
-    return _answer(request, "breakdown", breakdown_of)
+    return _respond(request, "breakdown", breakdown_of, breakdown_body)
 
 
-def _answer(
-    request: HttpRequest, name: str, answer: Callable[[SummaryQuery], dict[str, Any]], **limits: Any
+def _respond(
+    request: HttpRequest,
+    name: str,
+    read: Callable[[SummaryQuery], T],
+    body: Callable[[SummaryQuery, T], Body],
+    **limits: Any,
 ) -> HttpResponse:
     scope = Scope.of(request.user)
     form = QueryForm(request.GET, scope=scope, **limits)
     if not form.is_valid():
         return invalid_query(form)
-    asked = form.asked()
-    return _told(request, name, asked, scope, lambda: answer(asked))
+    query = form.query()
+    return _respond_or_refuse(request, name, query, scope, lambda: body(query, read(query)))
 
 
-def _told(
-    request: HttpRequest,
-    name: str,
-    question: object,
-    scope: Scope,
-    ask: Callable[[], dict[str, Any]],
+def _respond_or_refuse(
+    request: HttpRequest, name: str, query: object, scope: Scope, compute: Callable[[], Body]
 ) -> HttpResponse:
     try:
-        return respond(request, name, question, scope, ask)
+        return respond(request, name, query, scope, compute)
     except InvalidQuery as wrong:
         return invalid_fields(wrong.fields)

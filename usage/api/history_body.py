@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from monitoring.api.instants import iso
 from usage.api.collection_body import collector_body
+from usage.api.summary_body import COUNT_NAMES, counts_body, counts_of, duration_body, period_body
 from usage.collector.status import collector_status
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
 from usage.events.query import EventQuery
 from usage.history.dimensions import UNATTRIBUTED, Dimension, Filters
 from usage.history.labels import key_names
-from usage.history.measures import DURATIONS, added, counted, duration
+from usage.history.measures import DURATIONS, Counts, added, counts, duration
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant, rows
@@ -26,20 +27,19 @@ from usage.models.failures import FailureClass
 EVENTS_SHOWN = 200
 LATENCIES_SHOWN = 120
 _LATENCY_FIELDS = ("timestamp", "keyName", "username", "model", "latencyMs", "failed")
-_DAY_TOKENS = (
-    "inputTokens",
-    "outputTokens",
-    "uncachedInputTokens",
-    "cacheReadTokens",
-    "cacheWriteTokens",
-    "nonReasoningOutputTokens",
-    "reasoningTokens",
-    "unclassifiedTokens",
-)
+# What that dashboard calls counts otherwise than the rest of the API.
+_RENAMED = {
+    "attempts": "totalRequests",
+    "requests": "clientRequests",
+    "succeeded": "successCount",
+    "failed": "failureCount",
+}
+_NAMES = [_RENAMED.get(name, name) for name in COUNT_NAMES]
+_NOT_OF_DAYS = {*_RENAMED, "totalTokens", "tokensPerSecond"}
 
 
 def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row:
-    """The answer for a window, a scope and filters. Raises InvalidQuery where it would need events
+    """The body of a window, a scope and filters. Raises InvalidQuery where it would need events
     that were pruned."""
     filters = filters or Filters()
     with one_instant():
@@ -53,17 +53,17 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
     total = added(classes)
     data = {
         "keys": _keys(pairs, scope),
-        "totals": _counted(total),
+        "totals": _counts_body(counts(total)),
         "dailyBreakdown": _daily(classes, window),
         "modelBreakdown": _models(pairs),
         "failureBreakdown": _failures(classes),
         "requestEvents": events[:EVENTS_SHOWN],
         "latencySeries": _latencies(events, window, scope, filters),
         **{
-            f"{measure}Summary": duration(total, measure, bins.get(measure, {}))
-            for measure in DURATIONS
+            f"{name}Summary": duration_body(duration(total, name, bins.get(name, {})))
+            for name in DURATIONS
         },
-        "period": {"from": iso(window.start), "to": iso(window.end), "timeZone": window.zone.key},
+        "period": period_body(window.period),
         "collectorStatus": collector_body(collector_status()),
         "truncated": False,
         "asOf": iso(timezone.now()),
@@ -78,15 +78,8 @@ def _days(window: Window) -> list[Interval]:
     ]
 
 
-def _counted(row: Row) -> Row:
-    c = counted(row)
-    renamed = {
-        "totalRequests": c.pop("attempts"),
-        "clientRequests": c.pop("requests"),
-        "successCount": c.pop("succeeded"),
-        "failureCount": c.pop("failed"),
-    }
-    return renamed | c
+def _counts_body(counted: Counts) -> Row:
+    return dict(zip(_NAMES, counts_of(counted), strict=True))
 
 
 def _grouped(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
@@ -120,7 +113,7 @@ def _keys(pairs: list[Row], scope: Scope) -> Row:
 
 
 def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
-    c = _counted(added(pairs))
+    counted = counts(added(pairs))
     owner = (
         {"username": known["owner__username"], "userId": str(known["owner_id"])}
         if known and known["owner_id"] and scope.sees_everything
@@ -131,15 +124,15 @@ def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
     return {
         "keyName": name,
         **owner,
-        **c,
-        "reasoningTokens": c["reasoningTokens"] or 0,
-        "cachedTokens": c["cacheReadTokens"] or 0,
+        **_counts_body(counted),
+        "reasoningTokens": counted.reasoning_tokens or 0,
+        "cachedTokens": counted.cache_read_tokens or 0,
         "models": models,
     }
 
 
 def _model_of_key(pair: Row) -> Row:
-    # Thousands in one answer: only what is told is worked out.
+    # Thousands in one response: only what it contains is worked out.
     cache_read = pair["cache_read_tokens"]
     return {
         "totalRequests": pair["attempts"],
@@ -164,24 +157,30 @@ def _daily(classes: list[Row], window: Window) -> list[Row]:
 
 
 def _day(day: date, row: Row) -> Row:
-    c = _counted(row)
+    counted = counts(row)
+    kinds = counts_body(counted).items()
     return {
         "date": day.isoformat(),
-        "requests": c["totalRequests"],
-        "clientRequests": c["clientRequests"],
-        "tokens": c["totalTokens"],
-        "success": c["successCount"],
-        "failure": c["failureCount"],
-        **{name: c[name] for name in _DAY_TOKENS},
+        "requests": counted.attempts,
+        "clientRequests": counted.requests,
+        "tokens": counted.total_tokens,
+        "success": counted.succeeded,
+        "failure": counted.failed,
+        **{name: count for name, count in kinds if name not in _NOT_OF_DAYS},
     }
 
 
 def _models(pairs: list[Row]) -> list[Row]:
     entries = []
     for model, of_model in _grouped(pairs, "group_2").items():
-        c = _counted(added(of_model))
+        counted = counts(added(of_model))
         entries.append(
-            {"model": model, "requests": c["totalRequests"], "tokens": c["totalTokens"], **c}
+            {
+                "model": model,
+                "requests": counted.attempts,
+                "tokens": counted.total_tokens,
+                **_counts_body(counted),
+            }
         )
     return sorted(entries, key=lambda entry: (-entry["requests"], entry["model"]))
 
@@ -193,8 +192,8 @@ def _newest(window: Window, scope: Scope, filters: Filters) -> list[Row]:
 
 
 def _latencies(newest: list[Row], window: Window, scope: Scope, filters: Filters) -> list[Row]:
-    """The newest events with a latency, oldest first; asked for only if they are not among the
-    newest of all."""
+    """The newest events with a latency, oldest first; read only if they are not among the newest
+    of all."""
     events = [event for event in newest if event["latencyMs"]][:LATENCIES_SHOWN]
     if len(events) < LATENCIES_SHOWN and len(newest) == EVENTS_SHOWN:
         events = _newest_with_latency(window, scope, filters)

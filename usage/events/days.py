@@ -58,7 +58,7 @@ def _days(question: EventQuery, within: Interval, most: int, *, is_newer: bool) 
     part = Part(_DAILY, [whole], calendar, question.scope, question.filters, ())
     sql = f"{part.days_sql(COLUMNS)} ORDER BY day {'ASC' if is_newer else 'DESC'} LIMIT %(most)s"
     found = rows(
-        "event_days",
+        "events.days",
         sql,
         {
             "owner": question.scope.owner_id,

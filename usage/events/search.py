@@ -292,7 +292,7 @@ class Search:
         return f'e."timestamp" {direction}, e.id {direction}'
 
     def _fetch(self, name: str, sql: str, **parameters: Any) -> list[Row]:
-        return rows(f"event_search.{name}", sql, {**self.question.parameters, **parameters})
+        return rows(f"events.search.{name}", sql, {**self.question.parameters, **parameters})
 
 
 def cursor_at(row: Row, *, is_newer: bool) -> Cursor:

@@ -16,16 +16,23 @@ from usage.forms.windows import EARLIEST_DAY, LATEST_DAY, DayField, FilteredForm
 from usage.history.dimensions import Dimension
 from usage.history.measures import DURATIONS
 from usage.history.scope import Scope
-from usage.history.summaries import ORDERS, SummaryQuery
+from usage.history.summaries import SummaryQuery
 from usage.history.windows import Bucket, Period, fitting_bucket, midnight
 
 DEFAULT_DAYS = 7
 MOST_BUCKETS = 1500
+# How groups can be ranked, by the name of the measure in JSON.
+ORDERS = {
+    "attempts": "attempts",
+    "requests": "requests",
+    "failed": "failed",
+    "totalTokens": "total_tokens",
+}
 
 
 class MomentField(DayField):
-    """A day, or an instant in ISO 8601; without an offset it is one of the zone that is asked
-    for."""
+    """A day, or an instant in ISO 8601; without an offset it is one of the requested
+    zone."""
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values or len(value) <= 10:
@@ -143,7 +150,7 @@ class QueryForm(FilteredForm):
         return groups
 
     def clean_order_by(self) -> str:
-        return _one_of(self.cleaned_data["order_by"] or "attempts", ORDERS)
+        return ORDERS[_one_of(self.cleaned_data["order_by"] or "attempts", ORDERS)]
 
     def clean_percentiles(self) -> tuple[str, ...]:
         names = [name for text in self._all("percentiles") for name in text.split(",") if name]
@@ -165,7 +172,7 @@ class QueryForm(FilteredForm):
         texts: list[str] = self.data.getlist(name)  # type: ignore[attr-defined]
         return texts
 
-    def asked(self) -> SummaryQuery:
+    def query(self) -> SummaryQuery:
         """The query of a valid form."""
         c = self.cleaned_data
         return SummaryQuery(

@@ -1,11 +1,11 @@
-"""Sums of usage as JSON: counts, kinds of tokens, speed and durations. Counts that no event
-reported are null.
+"""Sums of usage as values: counts, kinds of tokens, speed and durations.
 
-`inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the provider
-(contract 2.5).
+Counts that no event reported are None. Input tokens always include the cache and output tokens the
+reasoning, whatever the provider (contract 2.5).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -17,12 +17,54 @@ from usage.rollups.histograms import duration_of
 from usage.rollups.tables import COST_SUMS
 
 DURATIONS = ("latency", "ttft")
-_KINDS = {
-    name: name.split("_")[0] + "".join(part.capitalize() for part in name.split("_")[1:])
-    for name in TOKEN_KINDS
-}
 _NULLABLE = ("total_tokens", *TOKEN_KINDS, *COST_SUMS)
 NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Milliseconds over the attempts that have a duration; percentiles are None where they were
+    not requested."""
+
+    sample_count: int
+    average_ms: int
+    p50_ms: int | None
+    p90_ms: int | None
+    p95_ms: int | None
+    p99_ms: int | None
+    max_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Attempts, the client requests that they belong to, their outcomes and tokens.
+
+    Speed is output tokens per second of latency, of the attempts that succeeded; None if they took
+    no time.
+    """
+
+    attempts: int
+    requests: int
+    succeeded: int
+    failed: int
+    total_tokens: int
+    input_tokens: int
+    output_tokens: int
+    uncached_input_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    non_reasoning_output_tokens: int | None
+    reasoning_tokens: int | None
+    unclassified_tokens: int | None
+    tokens_per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures(Counts):
+    """Counts, and how long attempts took: in all, and until their first token."""
+
+    latency: Duration
+    ttft: Duration
 
 
 def added(rows: Sequence[Row]) -> Row:
@@ -38,57 +80,61 @@ def added(rows: Sequence[Row]) -> Row:
     }
 
 
-def _sum(column: Sequence[Any]) -> int | None:
-    reported = [value for value in column if value is not None] if None in column else column
+def _sum(column: Sequence[int | None]) -> int | None:
+    reported = [count for count in column if count is not None]
     return sum(reported) if reported else None
 
 
-def tokens(row: Row) -> Row:
-    """Every kind of tokens, and their sums."""
-    return {
-        "totalTokens": row["total_tokens"] or 0,
-        "inputTokens": (row["uncached_input_tokens"] or 0)
-        + (row["cache_read_tokens"] or 0)
-        + (row["cache_write_tokens"] or 0),
-        "outputTokens": (row["non_reasoning_output_tokens"] or 0) + (row["reasoning_tokens"] or 0),
-        **{told: row[name] for name, told in _KINDS.items()},
-    }
+def counts(row: Row) -> Counts:
+    """The counts of a row of sums."""
+    return Counts(**_counts(row))
 
 
-def counted(row: Row) -> Row:
-    """Attempts, the client requests that they belong to, their outcomes and tokens."""
+def measures(
+    row: Row, percentiles: Sequence[str] = (), bins: dict[str, Bins] | None = None
+) -> Measures:
+    """Everything of a row of sums; percentiles of some durations, whose bins are by its name."""
+    bins = bins or {}
+    latency, ttft = (
+        duration(row, name, bins.get(name, {}) if name in percentiles else None)
+        for name in DURATIONS
+    )
+    return Measures(**_counts(row), latency=latency, ttft=ttft)
+
+
+def _counts(row: Row) -> dict[str, Any]:
+    kinds = {name: row[name] for name in TOKEN_KINDS}
+    known = {name: count or 0 for name, count in kinds.items()}
+    milliseconds = row["generation_ms"]
     return {
         "attempts": row["attempts"],
         "requests": row["requests"],
         "succeeded": row["attempts"] - row["failed"],
         "failed": row["failed"],
-        **tokens(row),
-        "tokensPerSecond": tokens_per_second(row),
+        "total_tokens": row["total_tokens"] or 0,
+        "input_tokens": known["uncached_input_tokens"]
+        + known["cache_read_tokens"]
+        + known["cache_write_tokens"],
+        "output_tokens": known["non_reasoning_output_tokens"] + known["reasoning_tokens"],
+        **kinds,
+        "tokens_per_second": round(1000 * row["generated_tokens"] / milliseconds, 2)
+        if milliseconds
+        else None,
     }
 
 
-def tokens_per_second(row: Row) -> float | None:
-    """Output tokens per second of latency, of the attempts that succeeded; None if they took no
-    time."""
-    return (
-        round(1000 * row["generated_tokens"] / row["generation_ms"], 2)
-        if row["generation_ms"]
-        else None
-    )
+def duration(row: Row, name: str, bins: Bins | None = None) -> Duration:
+    """`latency` or `ttft` of a row of sums; with `bins` also its percentiles."""
+    count, largest = row[f"{name}_count"], row[f"{name}_max_ms"]
+    average = round(row[f"{name}_sum_ms"] / count) if count else 0
+    p50, p90, p95, p99 = _percentiles(bins, largest)
+    return Duration(count, average, p50, p90, p95, p99, largest)
 
 
-def duration(row: Row, measure: str, bins: Bins | None = None) -> dict[str, Any]:
-    """Count, average and maximum of `latency` or `ttft` in milliseconds, over the attempts that
-    have one; with `bins` also percentiles."""
-    count, largest = row[f"{measure}_count"], row[f"{measure}_max_ms"]
-    told = {
-        "sampleCount": count,
-        "averageMs": round(row[f"{measure}_sum_ms"] / count) if count else 0,
-    }
-    if bins is not None:
-        told |= {f"p{p}Ms": _within(bins.get(p), largest) for p in PERCENTILES}
-    return told | {"maxMs": largest}
-
-
-def _within(bin_number: int | None, largest: int) -> int:
-    return 0 if bin_number is None else min(round(duration_of(bin_number)), largest)
+def _percentiles(bins: Bins | None, largest: int) -> list[int | None]:
+    if bins is None:
+        return [None] * len(PERCENTILES)
+    return [
+        min(round(duration_of(bins[percent])), largest) if percent in bins else 0
+        for percent in PERCENTILES
+    ]

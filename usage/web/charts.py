@@ -5,15 +5,14 @@ while the labels, which are HTML, keep their size.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 _WIDEST_BAR = 9.0
 _LABELS = 7
 _SPARKLINE_POINTS = 30
 
-Columns = dict[str, list[Any]]
+Columns = Mapping[str, Sequence[int | None]]
 
 
 @dataclass(frozen=True)
@@ -28,17 +27,17 @@ class Series:
 
 ATTEMPTS = (Series("succeeded", "Succeeded", "succeeded"), Series("failed", "Failed", "failed"))
 TOKENS = (
-    Series("uncachedInputTokens", "Input", "kind-input"),
-    Series("cacheReadTokens", "Cache read", "kind-cache-read"),
-    Series("cacheWriteTokens", "Cache write", "kind-cache-write"),
-    Series("nonReasoningOutputTokens", "Output", "kind-output"),
-    Series("reasoningTokens", "Reasoning", "kind-reasoning"),
-    Series("unclassifiedTokens", "Unclassified", "kind-unclassified"),
+    Series("uncached_input_tokens", "Input", "kind-input"),
+    Series("cache_read_tokens", "Cache read", "kind-cache-read"),
+    Series("cache_write_tokens", "Cache write", "kind-cache-write"),
+    Series("non_reasoning_output_tokens", "Output", "kind-output"),
+    Series("reasoning_tokens", "Reasoning", "kind-reasoning"),
+    Series("unclassified_tokens", "Unclassified", "kind-unclassified"),
 )
 PERCENTILES = (
-    Series("p99Ms", "p99", "line-p99"),
-    Series("p95Ms", "p95", "line-p95"),
-    Series("p50Ms", "p50", "line-p50"),
+    Series("p99_ms", "p99", "line-p99"),
+    Series("p95_ms", "p95", "line-p95"),
+    Series("p50_ms", "p50", "line-p50"),
 )
 
 
@@ -154,7 +153,7 @@ def line_chart(
     )
 
 
-def _pieces(points: list[tuple[float, int | None]], y: Any) -> list[str]:
+def _pieces(points: list[tuple[float, int | None]], y: Callable[[float], float]) -> list[str]:
     pieces: list[list[str]] = [[]]
     for x, value in points:
         if value:
@@ -182,7 +181,9 @@ def _bars(
         title = (
             slot.name
             + (" (so far)" if slot.is_unfinished else "")
-            + "".join(f"\n{s.label}: {_told(v, unit)}" for s, v in zip(series, values, strict=True))
+            + "".join(
+                f"\n{s.label}: {_formatted(v, unit)}" for s, v in zip(series, values, strict=True)
+            )
         )
         label = slot.short if number in labelled else ""
         bars.append(
@@ -245,5 +246,5 @@ def sparkline(values: list[float]) -> str:
     )
 
 
-def _told(value: int | None, unit: str) -> str:
+def _formatted(value: int | None, unit: str) -> str:
     return "not reported" if value is None else f"{value:,}{unit}"

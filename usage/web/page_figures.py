@@ -1,36 +1,67 @@
-"""From the answer of usage/web/page_queries.py to what the templates of the usage page write down:
+"""From the data of usage/web/page_queries.py to what the templates of the usage page write down:
 shares, changes, charts, links."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from usage.events.query import Cursor
+from usage.history.dimensions import Dimension
+from usage.history.measures import Counts, Measures
+from usage.history.summaries import Group, GroupName
 from usage.history.windows import Bucket, Interval
 from usage.web.charts import (
     ATTEMPTS,
     PERCENTILES,
     TOKENS,
     Columns,
+    Series,
     Slot,
     bar_chart,
     line_chart,
     sparkline,
 )
-from usage.web.page_queries import PageQuery
+from usage.web.page_queries import PageData, PageQuery
 
 Pairs = list[tuple[str, str]]
-_KINDS = (
-    ("uncachedInputTokens", "Input", "input"),
-    ("cacheReadTokens", "Cache read", "cache-read"),
-    ("cacheWriteTokens", "Cache write", "cache-write"),
-    ("nonReasoningOutputTokens", "Output", "output"),
-    ("reasoningTokens", "Reasoning", "reasoning"),
-    ("unclassifiedTokens", "Unclassified", "unclassified"),
-)
 _TIME = ("range", "from", "to", "tz", "bucket")
+_COMPARED = ("requests", "failed", "total_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of tokens: its name and CSS class, how many, and their share in percent."""
+
+    label: str
+    css: str
+    count: int | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group of a table: what it is called, what it used, percentages, and where it leads."""
+
+    names: Sequence[str]
+    measures: Measures
+    share: float
+    success_rate: float
+    cache_rate: float
+    narrowed: str
+    events: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One class of failures: how many, their share in percent, and where they are."""
+
+    label: str
+    count: int
+    share: float
+    events: str
 
 
 def share(part: float | None, whole: float | None) -> float:
@@ -44,55 +75,60 @@ def change(now: float | None, before: float | None) -> float | None:
 
 
 def page_figures(
-    question: PageQuery, data: dict[str, Any], asked: Pairs, now: datetime
-) -> dict[str, Any]:
-    """The context of the page beside its data; `asked` is the query string that led here."""
-    links = _Links(question, asked)
+    query: PageQuery, data: PageData, parameters: Pairs, now: datetime
+) -> dict[str, object]:
+    """The context of the page beside its data; `parameters` are the query string that led here."""
+    links = _Links(query, parameters)
     slots = [
-        _slot(interval, question, links, now)
-        for interval in question.bucket.cut(question.window.period)
+        _slot(interval, query, links, now) for interval in query.bucket.cut(query.window.period)
     ]
-    totals, before, values = data["totals"], data["before"], data["series"]["values"]
-    course: Columns = (
-        data["courses"][0]["values"]["latency"]
-        if data["courses"]
-        else {s.column: [0] * len(slots) for s in PERCENTILES}
-    )
+    totals = data.totals
     return {
-        "rates": {
-            "success": share(totals["succeeded"], totals["attempts"]),
-            "cache": share(totals["cacheReadTokens"], totals["inputTokens"]),
-        },
+        "rates": {"success": _success_rate(totals), "cache": _cache_rate(totals)},
         "changes": {
-            name: change(totals[name], before[name])
-            for name in ("requests", "failed", "totalTokens")
+            name: change(getattr(totals, name), getattr(data.before, name)) for name in _COMPARED
         },
-        "kinds": [
-            {
-                "label": label,
-                "css": css,
-                "count": totals[name],
-                "share": share(totals[name], totals["totalTokens"]),
-            }
-            for name, label, css in _KINDS
-        ],
-        "attempts_chart": bar_chart(slots, values, ATTEMPTS),
-        "tokens_chart": bar_chart(slots, values, TOKENS),
-        "latency_chart": line_chart(slots, course, PERCENTILES),
-        "sparklines": _sparklines(values),
-        "groups": [_ranked(group, totals, links) for group in data["breakdown"]["groups"]],
-        "groups_beside": [_ranked(group, totals, links) for group in data["beside"]["groups"]],
+        "kinds": [_kind(kind, totals) for kind in TOKENS],
+        "attempts_chart": bar_chart(slots, _columns(data.points, ATTEMPTS), ATTEMPTS),
+        "tokens_chart": bar_chart(slots, _columns(data.points, TOKENS), TOKENS),
+        "latency_chart": line_chart(slots, _latencies(data, len(slots)), PERCENTILES),
+        "sparklines": _sparklines(data.points),
+        "groups": [_row(group, totals, links) for group in data.breakdown.groups],
+        "groups_beside": [_row(group, totals, links) for group in data.beside.groups],
         "failures": [
-            _failure(group, totals, links) for group in data["failures"] if group["failed"]
+            _failure(group, totals, links) for group in data.failures if group.measures.failed
         ],
     }
+
+
+def _success_rate(counts: Counts) -> float:
+    return share(counts.succeeded, counts.attempts)
+
+
+def _cache_rate(counts: Counts) -> float:
+    return share(counts.cache_read_tokens, counts.input_tokens)
+
+
+def _kind(kind: Series, totals: Counts) -> Kind:
+    count: int | None = getattr(totals, kind.column)
+    return Kind(kind.label, kind.css, count, share(count, totals.total_tokens))
+
+
+def _columns(points: Sequence[object], series: tuple[Series, ...]) -> Columns:
+    return {s.column: [getattr(point, s.column) for point in points] for s in series}
+
+
+def _latencies(data: PageData, count: int) -> Columns:
+    if not data.percentiles:
+        return {s.column: [0] * count for s in PERCENTILES}
+    return _columns([point.latency for point in data.percentiles], PERCENTILES)
 
 
 class _Links:
     """Where things on the page lead: the page narrowed to them, and the events behind them."""
 
-    def __init__(self, question: PageQuery, asked: Pairs) -> None:
-        self._asked, self._zone = asked, question.window.zone
+    def __init__(self, query: PageQuery, parameters: Pairs) -> None:
+        self._parameters, self._zone = parameters, query.window.zone
 
     def narrowed(self, filters: Pairs) -> str:
         """The page with filters that hold beside the present ones."""
@@ -114,19 +150,20 @@ class _Links:
             ("to", str(last)),
             ("tz", self._zone.key),
         ]
-        query = [*(pair for pair in self._asked if pair[0] not in _TIME), *days]
+        pairs = [*(pair for pair in self._parameters if pair[0] not in _TIME), *days]
         if bucket is not Bucket.HOUR:
-            return "?" + urlencode(query)
-        return f"{reverse('usage:events')}?{urlencode([*query, ('cursor', str(Cursor(interval.end, 0)))])}"
+            return "?" + urlencode(pairs)
+        cursor = ("cursor", str(Cursor(interval.end, 0)))
+        return f"{reverse('usage:events')}?{urlencode([*pairs, cursor])}"
 
     def _without(self, filters: Pairs) -> Pairs:
         # A dimension that is filtered already is narrowed to the one value.
         named = {name for name, _ in filters}
-        return [pair for pair in self._asked if pair[0] not in named]
+        return [pair for pair in self._parameters if pair[0] not in named]
 
 
-def _slot(interval: Interval, question: PageQuery, links: _Links, now: datetime) -> Slot:
-    start, bucket = interval.start.astimezone(question.window.zone), question.bucket
+def _slot(interval: Interval, query: PageQuery, links: _Links, now: datetime) -> Slot:
+    start, bucket = interval.start.astimezone(query.window.zone), query.bucket
     is_unfinished = interval.start <= now < interval.end
     name = start.strftime(
         {Bucket.HOUR: "%Y-%m-%d %H:%M", Bucket.WEEK: "week of %Y-%m-%d", Bucket.MONTH: "%Y-%m"}.get(
@@ -134,55 +171,50 @@ def _slot(interval: Interval, question: PageQuery, links: _Links, now: datetime)
         )
     )
     return Slot(
-        name, _label(start, is_unfinished, question), links.of_time(interval, bucket), is_unfinished
+        name, _label(start, is_unfinished, query), links.of_time(interval, bucket), is_unfinished
     )
 
 
-def _label(start: datetime, is_unfinished: bool, question: PageQuery) -> str:
-    if question.bucket is Bucket.MONTH:
+def _label(start: datetime, is_unfinished: bool, query: PageQuery) -> str:
+    if query.bucket is Bucket.MONTH:
         return start.strftime("%Y-%m")
-    if question.bucket is not Bucket.HOUR:
-        return (
-            "today" if is_unfinished and question.bucket is Bucket.DAY else start.strftime("%m-%d")
-        )
-    if len(question.window.days) == 1:
+    if query.bucket is not Bucket.HOUR:
+        return "today" if is_unfinished and query.bucket is Bucket.DAY else start.strftime("%m-%d")
+    if len(query.window.days) == 1:
         return "now" if is_unfinished else start.strftime("%H:%M")
     return start.strftime("%m-%d") if start.hour == 0 else ""
 
 
-def _ranked(group: dict[str, Any], totals: dict[str, Any], links: _Links) -> dict[str, Any]:
-    names = {
-        name: told for name, told in group.items() if isinstance(told, dict) and "label" in told
-    }
-    filters = [(name, told["value"]) for name, told in names.items()]
-    return group | {
-        "names": [told["label"] for told in names.values()],
-        "share": share(group["attempts"], totals["attempts"]),
-        "success_rate": share(group["succeeded"], group["attempts"]),
-        "cache_rate": share(group["cacheReadTokens"], group["inputTokens"]),
-        "narrowed": links.narrowed(filters),
-        "events": links.events(filters),
-    }
+def _filters(name: GroupName) -> Pairs:
+    return [(dimension.value, value.value) for dimension, value in name.items()]
 
 
-def _failure(group: dict[str, Any], totals: dict[str, Any], links: _Links) -> dict[str, Any]:
-    told = group["failure_class"]
-    filters = [("failure_class", told["value"])]
-    return {
-        "label": told["label"],
-        "count": group["failed"],
-        "share": share(group["failed"], totals["failed"]),
-        "events": links.events(filters),
-    }
+def _row(group: Group, totals: Counts, links: _Links) -> Row:
+    filters = _filters(group.name)
+    return Row(
+        names=[value.label for value in group.name.values()],
+        measures=group.measures,
+        share=share(group.measures.attempts, totals.attempts),
+        success_rate=_success_rate(group.measures),
+        cache_rate=_cache_rate(group.measures),
+        narrowed=links.narrowed(filters),
+        events=links.events(filters),
+    )
 
 
-def _sparklines(values: dict[str, Any]) -> dict[str, str]:
-    reads = zip(values["cacheReadTokens"], values["inputTokens"], strict=True)
-    return {
-        "requests": sparkline(values["requests"]),
-        "failures": sparkline(values["failed"]),
-        "tokens": sparkline(values["totalTokens"]),
-        "cache": sparkline([(read or 0) / given for read, given in reads if given]),
-        "latency": sparkline([ms for ms in values["latency"]["averageMs"] if ms]),
-        "ttft": sparkline([ms for ms in values["ttft"]["averageMs"] if ms]),
+def _failure(group: Group, totals: Counts, links: _Links) -> Failure:
+    failed = group.measures.failed
+    label = group.name[Dimension.FAILURE_CLASS].label
+    return Failure(label, failed, share(failed, totals.failed), links.events(_filters(group.name)))
+
+
+def _sparklines(points: Sequence[Measures]) -> dict[str, str]:
+    values: dict[str, list[float]] = {
+        "requests": [point.requests for point in points],
+        "failures": [point.failed for point in points],
+        "tokens": [point.total_tokens for point in points],
+        "cache": [_cache_rate(point) for point in points if point.input_tokens],
+        "latency": [ms for point in points if (ms := point.latency.average_ms)],
+        "ttft": [ms for point in points if (ms := point.ttft.average_ms)],
     }
+    return {name: sparkline(figures) for name, figures in values.items()}

@@ -1,16 +1,16 @@
-"""What the usage page reads: totals, the same by bucket, the time before, and two breakdowns."""
+"""What the usage page reads: totals, the same by bucket, the time before, and breakdowns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from usage.history.dimensions import Dimension, Filters
-from usage.history.measures import DURATIONS, added, counted
+from usage.history.measures import DURATIONS, Counts, Measures, added, counts
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
 from usage.history.source_sql import COUNTS
-from usage.history.summaries import SummaryQuery, breakdown, series, summary
+from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, series, summary
 from usage.history.windows import Bucket, Interval, Window
 
 ROWS_SHOWN = 50
@@ -48,28 +48,40 @@ class PageQuery:
         )
 
 
-def page_data(question: PageQuery, now: datetime) -> dict[str, Any]:
-    """Everything that the page shows of rollups, as of one instant. Raises InvalidQuery where it
-    would need pruned events."""
-    asked = SummaryQuery(
-        question.window.period, question.scope, question.filters, question.bucket, top=ROWS_SHOWN
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """Everything that the page shows of rollups. `points` are by bucket; `percentiles` too, with
+    those of latency, and empty where nothing happened."""
+
+    totals: Measures
+    before: Counts
+    points: Sequence[Measures]
+    percentiles: Sequence[Measures]
+    breakdown: Breakdown
+    beside: Breakdown
+    failures: Sequence[Group]
+
+
+def page_data(query: PageQuery, now: datetime) -> PageData:
+    """The data of the page as of one instant. Raises InvalidQuery where it would need pruned
+    events."""
+    whole = SummaryQuery(
+        query.window.period, query.scope, query.filters, query.bucket, top=ROWS_SHOWN
     )
     with one_instant():
-        return {
-            **summary(asked)["data"],
-            "before": _before(question, now),
-            "courses": series(replace(asked, percentiles=("latency",), top=1))["data"]["groups"],
-            "breakdown": breakdown(replace(asked, groups=question.groups, percentiles=DURATIONS))[
-                "data"
-            ],
-            "beside": breakdown(replace(asked, groups=(question.beside,)))["data"],
-            "failures": breakdown(replace(asked, groups=(Dimension.FAILURE_CLASS,)))["data"][
-                "groups"
-            ],
-        }
+        summed = summary(whole)
+        courses = series(replace(whole, percentiles=("latency",), top=1)).groups
+        return PageData(
+            totals=summed.totals,
+            before=_before(query, now),
+            points=summed.points,
+            percentiles=courses[0].points if courses else (),
+            breakdown=breakdown(replace(whole, groups=query.groups, percentiles=DURATIONS)),
+            beside=breakdown(replace(whole, groups=(query.beside,))),
+            failures=breakdown(replace(whole, groups=(Dimension.FAILURE_CLASS,))).groups,
+        )
 
 
-def _before(question: PageQuery, now: datetime) -> dict[str, Any]:
-    return counted(
-        added(Query([question.before(now)], question.scope, question.filters).sums(COUNTS))
-    )
+def _before(query: PageQuery, now: datetime) -> Counts:
+    interval = query.before(now)
+    return counts(added(Query([interval], query.scope, query.filters).sums(COUNTS)))

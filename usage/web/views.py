@@ -1,7 +1,5 @@
 """The usage page."""
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -33,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region when htmx asks."""
     form = UsageForm(request.GET, scope=Scope.of(request.user))
     is_region = asks_for_region(request)
-    context = {
+    context: dict[str, object] = {
         "form": form,
         "data": None,
         "as_of": None,
@@ -41,7 +39,7 @@ def page(request: HttpRequest) -> HttpResponse:
     }
     if form.is_valid():
         try:
-            context |= _answer(request, form)
+            context |= _figures(request, form)
         except InvalidQuery as wrong:
             form.refuse(wrong)
     context |= {} if is_region and form.is_valid() else filter_bar(request, form)
@@ -53,13 +51,13 @@ def page(request: HttpRequest) -> HttpResponse:
         )
 
 
-def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
-    question, now = form.page_query(), timezone.now()
+def _figures(request: HttpRequest, form: UsageForm) -> dict[str, object]:
+    query, now = form.page_query(), timezone.now()
     result = cached(
-        "page",
-        question,
-        question.scope,
-        lambda: page_data(question, now),
+        "usage page",
+        query,
+        query.scope,
+        lambda: page_data(query, now),
         fresh=wants_fresh(request),
     )
     events, _ = read(lambda: page_of_events(form.event_query(), None, EVENTS_SHOWN).rows)
@@ -67,8 +65,8 @@ def _answer(request: HttpRequest, form: UsageForm) -> dict[str, Any]:
         "data": result.value,
         "as_of": result.as_of,
         "collector": collector_status(),
-        "window": question.window,
-        "question": question,
+        "window": query.window,
+        "page_query": query,
         "events": events,
-        **page_figures(question, result.value, asked_pairs(request), now),
+        **page_figures(query, result.value, asked_pairs(request), now),
     }

@@ -54,7 +54,8 @@ def statements(ask) -> list[str]:
         ask()
     # What the server plans once is not captured as text.
     asked = [query["sql"] for query in captured if query["sql"]]
-    return [sql for sql in asked if "/* usage.api.history_body" in sql or "/* usage.event_" in sql]
+    marks = ("/* usage.history.", "/* usage.events.")
+    return [sql for sql in asked if any(mark in sql for mark in marks)]
 
 
 @pytest.fixture
