@@ -101,7 +101,7 @@ class CatalogueModel:
     def _drawn(self) -> tuple[str, ...]:
         if "image" in self.info.id:
             return ("output_image_mtok",)
-        return ("output_audio_mtok",) if "tts" in self.info.id else ()
+        return ("output_audio_mtok",) if "audio" in self.info.id else ()
 
 
 def _thresholds(prices: ModelPrice) -> list[int]:

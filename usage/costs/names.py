@@ -79,8 +79,9 @@ def _spellings(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for _ in range(_MOST_STEPS):
         yield from level.items()
         seen |= level.keys()
-        shorter = (pair for item in level.items() for pair in _shorter(*item))
-        level = {name: steps for name, steps in shorter if name and name not in seen}
+        shorter = [pair for item in level.items() for pair in _shorter(*item)]
+        # Of two ways to the same name the first is told.
+        level = {name: steps for name, steps in reversed(shorter) if name and name not in seen}
     # A model that is only sold as a preview is often called without.
     yield from ((f"{name}-preview", ("as its preview",)) for name in sorted(seen, key=len))
 
