@@ -5,13 +5,13 @@ from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from config.sign_in.forms import BrakedAdminForm
+from config.sign_in.forms import ThrottledAdminForm
 from config.sign_in.views import LoginView
 from management_proxy.proxy.views import management
 from monitoring.metrics.views import metrics
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
-admin.site.login_form = BrakedAdminForm
+admin.site.login_form = ThrottledAdminForm
 
 handler400 = "monitoring.api.refusals.bad_request"
 handler403 = "monitoring.api.refusals.permission_denied"

@@ -20,16 +20,16 @@ def as_text(found: Iterable[Finding]) -> str:
         lines = [
             f"{_MARKS[finding.level]:<8}{subject}{finding.summary}",
             finding.why,
-            f"→ {finding.mend}" if finding.mend else "",
+            f"→ {finding.fix}" if finding.fix else "",
         ]
         blocks.append("\n        ".join(masked_text(line) for line in lines if line))
     return "\n".join(blocks)
 
 
 def as_data(found: Iterable[Finding]) -> dict[str, Any]:
-    """`{"level", "findings": [{"level", "check", "subject", "summary", "why", "mend"}]}`."""
+    """`{"level", "findings": [{"level", "check", "subject", "summary", "why", "fix"}]}`."""
     found = list(found)
-    names = ("check", "subject", "summary", "why", "mend")
+    names = ("check", "subject", "summary", "why", "fix")
     shown = [
         {"level": f.level.value, **{name: masked_text(getattr(f, name)) for name in names}}
         for f in found

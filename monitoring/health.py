@@ -52,7 +52,7 @@ class Action:
 class Finding:
     """One result of a check; without secrets, since reports are copied.
 
-    `summary` says what is (or is not) wrong, `why` why it matters, `mend` the exact step to take;
+    `summary` says what is (or is not) wrong, `why` why it matters, `fix` the exact step to take;
     `subject` is the upstream or other thing concerned, empty for the installation; `check` is
     filled in by the registry.
     """
@@ -60,7 +60,7 @@ class Finding:
     level: Level
     summary: str
     why: str = ""
-    mend: str = ""
+    fix: str = ""
     subject: str = ""
     action: Action | None = None
     check: str = ""

@@ -58,7 +58,7 @@ class Task:
 
     It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the
     installation's zone, for daily work that is best done at night. `is_wanted` states
-    whether there is anything to do. `why` and `mend` are those of the finding when it fails or
+    whether there is anything to do. `why` and `fix` are those of the finding when it fails or
     finds trouble.
     """
 
@@ -67,7 +67,7 @@ class Task:
     function: Callable[[], str]
     period: timedelta
     why: str
-    mend: str
+    fix: str
     hour: int | None = None
     lease: str = ""
     is_wanted: Callable[[], bool] = lambda: True
@@ -166,7 +166,7 @@ def check_tasks() -> Iterator[Finding]:
         if row := rows.get(task.name):
             found = row.status == Status.TROUBLE
             summary = row.outcome if found else f"{task.description}: failed. {row.outcome}"
-            yield Finding(Level.ERROR if found else Level.WARNING, summary, task.why, task.mend)
+            yield Finding(Level.ERROR if found else Level.WARNING, summary, task.why, task.fix)
 
 
 def _write(sql: str, task: Task, term: Term, **fields: str) -> None:

@@ -44,7 +44,7 @@ TEND = Task(
     lambda: tend(Upstream.objects.filter(is_enabled=True)),
     timedelta(minutes=1),
     why="Changes may stay uncertain, and client keys may live on beyond their end or limit.",
-    mend=(
+    fix=(
         "See the log for the reason; manage.py reconcile_providers --apply does the same by hand."
     ),
 )

@@ -6,14 +6,14 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from config.sign_in.brake import begin_attempt, forget_attempts
+from config.sign_in.throttle import begin_attempt, forget_attempts
 from monitoring.audit import trail
 from monitoring.audit.signals import name_for_trail
 from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
 
 
-class BrakedForm(AuthenticationForm):
+class ThrottledForm(AuthenticationForm):
     """`wait_seconds` is how long no attempt is allowed; 0 if the attempt was made."""
 
     wait_seconds = 0
@@ -26,17 +26,17 @@ class BrakedForm(AuthenticationForm):
         if seconds := begin_attempt(name, address):
             self.wait_seconds = int(seconds) + 1
             _record(name, address, self.wait_seconds)
+            wait = _in_words(self.wait_seconds)
             raise ValidationError(
-                f"Too many attempts to sign in failed. Wait {_told(self.wait_seconds)}, then try"
-                " again.",
-                code="braked",
+                f"Too many attempts to sign in failed. Wait {wait}, then try again.",
+                code="throttled",
             )
         cleaned: dict[str, Any] = super().clean()
         forget_attempts(name, address)
         return cleaned
 
 
-class BrakedAdminForm(BrakedForm, AdminAuthenticationForm):
+class ThrottledAdminForm(ThrottledForm, AdminAuthenticationForm):
     """That of the administration, which lets staff in alone."""
 
 
@@ -51,7 +51,7 @@ def _record(name: str, address: str, seconds: int) -> None:
         )
 
 
-def _told(seconds: int) -> str:
+def _in_words(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     parts = [
         f"{count} {word}{'s' * (count != 1)}"

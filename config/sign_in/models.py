@@ -27,7 +27,7 @@ class Session(AbstractBaseSession):
 
 class FailedSignIns(models.Model):
     """Attempts to sign in, to one account or from one address, since the last that succeeded
-    (`config/sign_in/brake.py`)."""
+    (`config/sign_in/throttle.py`)."""
 
     subject = models.BinaryField(
         max_length=32, primary_key=True, help_text="Digest of the account's name or of the address."

@@ -3,8 +3,8 @@ forgotten."""
 
 from datetime import timedelta
 
-from config.sign_in.brake import forget_old
 from config.sign_in.sessions import SessionStore
+from config.sign_in.throttle import forget_old
 from monitoring.periodic import Task
 
 
@@ -22,5 +22,5 @@ FORGET = Task(
     timedelta(days=1),
     hour=4,
     why="Ended sessions admit no one, but their table grows.",
-    mend="See the log for the error, and run `manage.py clearsessions`.",
+    fix="See the log for the error, and run `manage.py clearsessions`.",
 )

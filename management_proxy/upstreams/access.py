@@ -46,7 +46,7 @@ def record_block(upstream: Upstream, error: Blocked) -> None:
 
 
 def allow_access(upstream: Upstream) -> None:
-    """Restore access: after an operator mended the key, or when a ban has passed."""
+    """Restore access: after an operator fixed the key, or when a ban has passed."""
     Upstream.objects.filter(pk=upstream.pk).update(
         access=Access.OPEN, access_detail="", blocked_until=None
     )

@@ -7,5 +7,5 @@ from providers.drift import views
 urlpatterns = [
     path("", views.drift, name="drift"),
     path("compare/", views.compare_now, name="compare"),
-    path("mend/", views.fix_one, name="mend"),
+    path("mend/", views.fix_one, name="fix"),
 ]

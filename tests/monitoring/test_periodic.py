@@ -22,7 +22,7 @@ def only(monkeypatch):
 
     def use(function, **fields) -> Task:
         task = Task(
-            "x", "Do x", function, fields.pop("period", HOUR), "matters", "mend it", **fields
+            "x", "Do x", function, fields.pop("period", HOUR), "matters", "fix it", **fields
         )
         monkeypatch.setattr(periodic, "_tasks", {"x": task})
         return task
@@ -55,8 +55,8 @@ def test_failure_is_told_and_tried_again_soon(only):
 
     only(fail, period=timedelta(days=1))
     assert run_due() == ["x"]
-    assert [(finding.level, finding.mend) for finding in check_tasks()] == [
-        (Level.WARNING, "mend it")
+    assert [(finding.level, finding.fix) for finding in check_tasks()] == [
+        (Level.WARNING, "fix it")
     ]
     assert run_due() == []
     long_ago(periodic.RETRY)

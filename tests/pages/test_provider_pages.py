@@ -218,7 +218,7 @@ def test_changes_tell_who_waits_and_what_became_of_it(page, upstream, ada):  # n
     assert "3 waiting" in text
 
 
-def test_drift_is_shown_and_mended(page, key, client, upstream, simulator):  # noqa: F811
+def test_drift_is_shown_and_fixed(page, key, client, upstream, simulator):  # noqa: F811
     foreign(simulator, claude_api_key=[])
     assert "Not compared yet" in page.get("/providers/drift/").content.decode()
     check_drift(upstream)

@@ -77,7 +77,7 @@ def check() -> Iterator[Finding]:
         "The replica cannot be reached, is no standby, or is more than"
         f" {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
         why="History is read from the primary meanwhile, which then has that load as well.",
-        mend=(
+        fix=(
             "See pg_stat_replication on the primary and the log of the standby; check"
             " DATABASE_REPLICA_URL."
         ),

@@ -74,7 +74,7 @@ PRUNE = Task(
     hour=3,
     lease=retention.LEASE,
     why="Events that should be gone still fill the disk.",
-    mend="Follow the message, or check whether a long query locks the event table.",
+    fix="Follow the message, or check whether a long query locks the event table.",
 )
 TASKS = (
     Task(
@@ -83,7 +83,7 @@ TASKS = (
         make_partitions,
         timedelta(hours=6),
         why="Events of a new month find no partition waiting; the ingest then makes it itself.",
-        mend="See the log of the collector.",
+        fix="See the log of the collector.",
     ),
     PRUNE,
     Task(
@@ -93,7 +93,7 @@ TASKS = (
         timedelta(days=1),
         hour=4,
         why="Sums that pages show may be wrong.",
-        mend=(
+        fix=(
             "Rebuild the range that the message names, and report how it came about: this must not"
             " happen."
         ),
@@ -105,7 +105,7 @@ TASKS = (
         timedelta(minutes=1),
         is_wanted=recompute.is_waiting,
         why="Costs of the past stay as they are, or are missing.",
-        mend="Look into the log of the collector; it continues where it stopped.",
+        fix="Look into the log of the collector; it continues where it stopped.",
     ),
     Task(
         "forget runs",
@@ -114,6 +114,6 @@ TASKS = (
         timedelta(days=1),
         hour=5,
         why="The list of runs grows without end.",
-        mend="See the log of the collector.",
+        fix="See the log of the collector.",
     ),
 )

@@ -210,7 +210,7 @@ def test_page_of_a_paused_upstream_is_stored_by_a_collector_that_runs():
 
 def test_page_of_an_upstream_that_the_database_does_not_know_is_told_with_its_folder():
     popped_page(Upstream(pk=4711))
-    told = [finding.mend for finding in check_spool() if finding.level == Level.WARNING]
+    told = [finding.fix for finding in check_spool() if finding.level == Level.WARNING]
     assert len(told) == 1
     assert str(spool.directory_of(4711)) in told[0]
 

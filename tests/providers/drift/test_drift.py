@@ -116,7 +116,7 @@ def test_a_revoked_key_that_is_listed_again_is_told(upstream, client, managed):
 
 
 @pytest.mark.parametrize(("direction", "expected"), [("here", "team"), ("there", "other")])
-def test_a_changed_provider_key_is_mended_in_the_chosen_direction(
+def test_a_changed_provider_key_is_fixed_in_the_chosen_direction(
     upstream, client, simulator, managed, ada, direction, expected
 ):
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "other"}])
@@ -163,7 +163,7 @@ def test_reconcile_puts_back_losses_and_leaves_strangers_alone(
     assert {managed.key, "sk-made-by-somebody-else"} <= set(keys_of(client))
 
 
-def test_the_command_reports_without_apply_and_mends_with_it(upstream, simulator, managed):
+def test_the_command_reports_without_apply_and_fixes_with_it(upstream, simulator, managed):
     foreign(simulator, claude_api_key=[])
     said = StringIO()
     with pytest.raises(SystemExit) as end:
@@ -197,7 +197,7 @@ def test_after_an_outage_it_is_compared_at_once(upstream, client, simulator, man
     assert (check.error, [d["kind"] for d in check.differences]) == ("", ["only here"])
 
 
-def test_the_api_tells_and_mends_for_staff_only(upstream, client, simulator, managed, ada):
+def test_the_api_reports_and_fixes_for_staff_only(upstream, client, simulator, managed, ada):
     foreign(simulator, claude_api_key=[])
     assert Caller(make_user("bob"))("GET", "/api/providers/drift").status_code == 403
     staff = Caller(ada)

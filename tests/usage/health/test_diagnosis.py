@@ -1,4 +1,4 @@
-"""The doctor: each way in which events stay away is named, with the step that mends it."""
+"""The doctor: each way in which events stay away is named, with the step that fixes it."""
 
 import json
 from datetime import timedelta
@@ -228,7 +228,7 @@ def test_buttons_are_for_staff(simulated, client):
         assert client.post(f"/monitoring/upstreams/{simulated[1].pk}/{name}/").status_code == 403
 
 
-def test_mended_key_is_tried_once_when_callers_are_let_in(simulated, client):
+def test_fixed_key_is_tried_once_when_callers_are_let_in(simulated, client):
     _, upstream = simulated
     upstream.access = Access.KEY_REJECTED
     upstream.save()

@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 def strict_until_fixed(monkeypatch):
     """An ingest that refuses every event, as an older release would a newer field; returns what
-    mends it."""
+    fixes it."""
     original = page_parser.parse_timestamp
     monkeypatch.setattr(page_parser, "parse_timestamp", lambda text: None)
     return lambda: monkeypatch.setattr(page_parser, "parse_timestamp", original)

@@ -49,7 +49,7 @@ def test_rebuild_changes_nothing_that_was_right(filled):
         "UPDATE {} SET latency_counts = '{{7}}', latency_bins = '{{1}}'",
     ],
 )
-def test_damage_of_any_rollup_is_found_and_mended(damage):
+def test_damage_of_any_rollup_is_found_and_fixed(damage):
     store(make_upstream(), make_event(timestamp="2026-10-20T10:20:30Z"))
     hour = datetime(2026, 10, 20, 10, tzinfo=UTC), datetime(2026, 10, 20, 11, tzinfo=UTC)
     for granularity in GRANULARITIES:

@@ -1,5 +1,5 @@
-"""The brake on guessing passwords: counted before they are tried, told when to come again, never
-for good."""
+"""The throttle on guessing passwords: attempts are counted before they are made, a refusal states
+the wait, and no account is locked for good."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,9 +11,9 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from config.sign_in import brake
-from config.sign_in.brake import ACCOUNT, ADDRESS, begin_attempt, forget_old
+from config.sign_in import throttle
 from config.sign_in.models import FailedSignIns
+from config.sign_in.throttle import ACCOUNT, ADDRESS, begin_attempt, forget_old
 from monitoring.models import AuditEntry
 from tests.factories import make_user
 from tests.web_server import web_server
@@ -31,7 +31,7 @@ def is_in(response) -> bool:
 
 
 def fail(times: int, name: str = "ada", address: str = "192.0.2.1") -> list[float]:
-    """How long each of so many attempts has to wait, the ones before having waited as told."""
+    """How long each of so many attempts has to wait, the ones before having waited as long."""
     found = []
     for _ in range(times):
         begin_attempt(name, address)
@@ -62,7 +62,7 @@ def test_too_many_wrong_passwords_make_even_the_right_one_wait(url):
     assert "Wait 1 minute" in refused.text
 
 
-def test_page_tells_it_by_its_status_too():
+def test_the_page_has_the_status_of_a_throttled_request():
     make_user("ada")
     for _ in range(ACCOUNT.free):
         sign_in("ada", "wrong")
@@ -94,20 +94,20 @@ def test_success_forgets_the_failures():
 def test_failures_of_the_past_do_not_count():
     fail(ACCOUNT.free + 3)
     FailedSignIns.objects.update(
-        last_at=timezone.now() - brake.WINDOW, wait_until=timezone.now() - brake.WINDOW
+        last_at=timezone.now() - throttle.WINDOW, wait_until=timezone.now() - throttle.WINDOW
     )
     assert begin_attempt("ada", "192.0.2.1") == 0
     assert set(FailedSignIns.objects.values_list("failures", flat=True)) == {1}
 
 
-def test_one_address_is_braked_whatever_names_it_tries():
+def test_one_address_is_throttled_whatever_names_it_tries():
     for number in range(ADDRESS.free):
         assert begin_attempt(f"name {number}", "192.0.2.1") == 0
     assert begin_attempt("another", "192.0.2.1") > 0
     assert begin_attempt("another", "192.0.2.2") == 0
 
 
-def test_one_account_is_braked_from_whatever_address():
+def test_one_account_is_throttled_from_any_address():
     for number in range(ACCOUNT.free):
         assert begin_attempt("ada", f"192.0.2.{number}") == 0
     assert begin_attempt("ada", "192.0.2.99") > 0
@@ -130,13 +130,13 @@ def test_addresses_of_one_ipv6_network_count_together():
     assert begin_attempt("another", "2001:db8:0:1::1") == 0
 
 
-def test_waiting_is_audited_without_a_name_that_nobody_has():
+def test_waiting_is_audited_without_a_name_of_no_user():
     make_user("ada")
     for name in ("ada", "my-secret-password"):
         for _ in range(ACCOUNT.free + 1):
             sign_in(name, "wrong", f"address of {name}")
-    braked = AuditEntry.objects.filter(action="user.sign_in_braked").order_by("id")
-    assert list(braked.values_list("target", "outcome")) == [
+    refused = AuditEntry.objects.filter(action="user.sign_in_braked").order_by("id")
+    assert list(refused.values_list("target", "outcome")) == [
         ("ada", "refused"),
         ("an unknown name", "refused"),
     ]

@@ -2,7 +2,7 @@
 the next one wait.
 
     attempt --counted--> password right: counts of account and address are forgotten
-                   '---> wrong: from the `free`th on, nobody may try for 1, 2, 4, ... seconds,
+                   '---> wrong: from the `free`th on, no attempt is made for 1, 2, 4, ... seconds,
                    `most_seconds` at most
 
 * Counted are the account and the address, each in a row that all workers share; the database's
@@ -104,7 +104,7 @@ def _count(subject: bytes, limit: Limit) -> float:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            /* sign_in.brake.count */
+            /* sign_in.throttle.count */
             INSERT INTO sign_in_failedsignins AS held (subject, failures, last_at, wait_until)
             VALUES (%(subject)s, 1, clock_timestamp(), clock_timestamp())
             ON CONFLICT (subject) DO UPDATE SET
