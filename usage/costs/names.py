@@ -79,9 +79,11 @@ def _spellings(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for _ in range(_MOST_STEPS):
         yield from level.items()
         seen |= level.keys()
-        shorter = [pair for item in level.items() for pair in _shorter(*item)]
-        # Of two ways to the same name the first is told.
-        level = {name: steps for name, steps in reversed(shorter) if name and name not in seen}
+        level, longer = {}, level
+        for item in longer.items():
+            for shorter, steps in _shorter(*item):
+                if shorter and shorter not in seen:
+                    level.setdefault(shorter, steps)
     # A model that is only sold as a preview is often called without.
     yield from ((f"{name}-preview", ("as its preview",)) for name in sorted(seen, key=len))
 
