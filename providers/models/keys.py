@@ -18,6 +18,12 @@ def key_name(pk: int, name: str, last_four: str) -> str:
     return name or (f"…{last_four}" if last_four else f"Key {pk}")
 
 
+def key_name_sql(table: str) -> str:
+    """`key_name` of the rows of a table with this name; NULL where there is none."""
+    given, number = f"nullif({table}.name, '')", f"'Key ' || {table}.id"
+    return f"coalesce({given}, '…' || nullif({table}.last_four, ''), {number})"
+
+
 class ClientKey(models.Model):
     """A key that clients present to the upstream, known by a keyed hash and its last four
     characters only."""

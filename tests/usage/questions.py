@@ -297,9 +297,11 @@ def plain_rows(question: Query, columns: dict[str, str]) -> dict[tuple[Any, ...]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {keys}, {", ".join(f"{sql} AS {name}" for name, sql in columns.items())}
-            FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS i (first, last, number)
+            FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[])
+                WITH ORDINALITY AS i (first, last, number)
             JOIN usage_event AS e ON e."timestamp" >= i.first AND e."timestamp" < i.last
-            JOIN usage_usageseries AS s ON s.id = e.series_id JOIN management_proxy_upstream AS o ON o.id = s.upstream_id
+            JOIN usage_usageseries AS s ON s.id = e.series_id
+            JOIN management_proxy_upstream AS o ON o.id = s.upstream_id
             LEFT JOIN providers_clientkey AS k ON k.id = e.client_key_id
             WHERE {" AND ".join(conditions) or "TRUE"} GROUP BY {places}""",
             parameters,

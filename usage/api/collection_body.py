@@ -1,9 +1,9 @@
 """The body of `GET /api/usage/collection-status`, and the parts of it that other bodies share."""
 
-from datetime import datetime
 from typing import Any
 
 from management_proxy.models import Upstream
+from monitoring.api.instants import iso_with_offset
 from usage.collector.status import CollectorStatus, collection_status
 from usage.completeness.report import Completeness, completeness, incomplete
 from usage.models.completeness import CompletenessInterval
@@ -14,7 +14,7 @@ def collection_body() -> dict[str, Any]:
     status = collection_status()
     return {
         "success": True,
-        "lastCollectedAt": _iso(status.last_collected_at),
+        "lastCollectedAt": iso_with_offset(status.last_collected_at),
         "lastStatus": status.last_status,
         "errorMessage": status.error or None,
         "recordsStored": status.records_stored,
@@ -28,7 +28,7 @@ def collection_body() -> dict[str, Any]:
 def collector_body(status: CollectorStatus) -> dict[str, str]:
     """The `collectorStatus` of the history contract."""
     return {
-        "lastCollectedAt": _iso(status.last_collected_at) or "",
+        "lastCollectedAt": iso_with_offset(status.last_collected_at) or "",
         "lastStatus": status.last_status,
     }
 
@@ -49,16 +49,16 @@ def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> 
         "stored": measured.stored,
         "lost": measured.lost,
         "collectedShare": round(measured.share, 6) if measured.share is not None else None,
-        "measuredSince": _iso(measured.measured_since),
-        "measuredUntil": _iso(measured.measured_until),
+        "measuredSince": iso_with_offset(measured.measured_since),
+        "measuredUntil": iso_with_offset(measured.measured_until),
         "intervals": [_interval(interval) for interval in intervals],
     }
 
 
 def _interval(interval: CompletenessInterval) -> dict[str, Any]:
     return {
-        "from": interval.started_at.isoformat(),
-        "to": interval.ended_at.isoformat(),
+        "from": iso_with_offset(interval.started_at),
+        "to": iso_with_offset(interval.ended_at),
         "counted": interval.counted,
         "stored": interval.stored,
         "missing": interval.missing,
@@ -66,7 +66,3 @@ def _interval(interval: CompletenessInterval) -> dict[str, Any]:
         "cause": interval.cause,
         "detail": interval.detail,
     }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None

@@ -1,4 +1,4 @@
-"""JSON responses that carry how fresh they are, and need not be sent again while nothing has changed.
+"""JSON responses that carry how fresh they are, and need not be sent again while nothing changed.
 
 An ETag is that of the data: `asOf`, `lagSeconds` and `collectorStatus` change every second and say
 nothing new.

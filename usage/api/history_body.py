@@ -15,7 +15,7 @@ from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
 from usage.events.query import EventQuery
 from usage.history.dimensions import UNATTRIBUTED, Dimension, Filters
-from usage.history.labels import key_names
+from usage.history.labels import NO_KEY, key_names
 from usage.history.measures import DURATIONS, Counts, added, counts, duration
 from usage.history.queries import Query
 from usage.history.scope import Scope
@@ -120,7 +120,7 @@ def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
         else {}
     )
     models = {pair["group_2"]: _model_of_key(pair) for pair in pairs}
-    name = known["name"] if known else f"Key {key}" if key else "No key"
+    name = known["name"] if known else f"Key {key}" if key else NO_KEY
     return {
         "keyName": name,
         **owner,

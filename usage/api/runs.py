@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from monitoring.api.instants import iso_with_offset
 from usage.collector.collect import RunInProgress
 from usage.models import CollectorRun
 
@@ -21,8 +22,8 @@ def run_summary(outcome: CollectorRun | RunInProgress) -> dict[str, Any]:
         "runId": str(outcome.id),
         "trigger": outcome.trigger,
         "holder": outcome.holder,
-        "startedAt": outcome.started_at.isoformat(),
-        "endedAt": outcome.ended_at.isoformat() if outcome.ended_at else None,
+        "startedAt": iso_with_offset(outcome.started_at),
+        "endedAt": iso_with_offset(outcome.ended_at),
         "durationMs": outcome.duration_ms,
         "lockWaitMs": outcome.lock_wait_ms,
         "popped": outcome.popped,

@@ -1,5 +1,5 @@
-"""When the collector polls next: as often as the backlog demands, never so rarely that events expire
-uncollected. Pure.
+"""When the collector polls next: as often as the backlog demands, never so rarely that events
+expire uncollected. Pure.
 
     after                       the next poll comes
     a full page                 at once

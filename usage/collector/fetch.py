@@ -1,4 +1,4 @@
-"""Popping a page into the spool and parsing it, perhaps in a thread while the page before is stored.
+"""Popping a page into the spool and parsing it, maybe in a thread while the page before is stored.
 
 Nothing here needs the database, so that a page which the upstream has delivered is safe whatever
 the database does. The caller has renewed the lease just before.
@@ -28,8 +28,8 @@ SHORT = 64
 
 @dataclass
 class Page:
-    """The result of a pop: its file in the spool, open and locked; what it holds; and what ended the
-    pop early."""
+    """The result of a pop: its file in the spool, open and locked; what it holds; and what ended
+    the pop early."""
 
     file: spool.SpoolFile
     entries: list[Entry] = field(default_factory=list)

@@ -1,5 +1,5 @@
-"""The loop's polls of one queue: a lease that is kept from poll to poll, and one row for all polls of
-an idle period.
+"""The loop's polls of one queue: a lease that is kept from poll to poll, and one row for all polls
+of an idle period.
 
     begin --> poll --> found something, or failed --> a run with a row of its own
                   '--> found nothing --> one poll more on the row of this idle period, recorded by
@@ -73,16 +73,18 @@ INSERT INTO usage_collectorrun AS run (
     lock_wait_ms, popped, stored, duplicates, dead_lettered, pages, looks, failure_class, error
 )
 SELECT %(run)s, %(upstream)s, %(trigger)s, %(holder)s, term.token, 'succeeded',
-    clock_timestamp() - make_interval(secs => %(began)s), clock_timestamp() - make_interval(secs => %(ended)s), %(duration)s,
+    clock_timestamp() - make_interval(secs => %(began)s),
+    clock_timestamp() - make_interval(secs => %(ended)s), %(duration)s,
     0, 0, 0, 0, 0, 1, 1, '', ''
 FROM term WHERE %(run)s::uuid IS NOT NULL
 ON CONFLICT (id) DO UPDATE SET
-    ended_at = greatest(run.ended_at, excluded.ended_at), duration_ms = excluded.duration_ms, token = excluded.token,
-    pages = run.pages + 1, looks = run.looks + 1
+    ended_at = greatest(run.ended_at, excluded.ended_at), duration_ms = excluded.duration_ms,
+    token = excluded.token, pages = run.pages + 1, looks = run.looks + 1
 """
 _BEGIN = f"""
 WITH term AS ({{term}}), poll_before AS ({_RECORD_POLL})
-SELECT upstream.*, term.token AS lease_token, term.taken_from AS lease_taken_from, clock_timestamp() AS polled_at
+SELECT upstream.*, term.token AS lease_token, term.taken_from AS lease_taken_from,
+    clock_timestamp() AS polled_at
 FROM management_proxy_upstream AS upstream LEFT JOIN term ON true WHERE upstream.id = %(upstream)s
 """
 _KEEP = f"/* usage.collector.poller.begin */ {_BEGIN.format(term=RENEW_SQL)}"

@@ -14,8 +14,9 @@ Invariants
 * The receiver writes every batch to the spool and syncs it before it reads on. It never waits for
   the database: while that is away the spool grows, and is stored when it is back. Nothing that
   reached us depends on the process from then on.
-* The receiver must read fast: the upstream cuts off a subscriber that lets 256 messages pile up, and that one
-  message is lost. A subscriber that was cut off pulls for a while, longer each time (`Fallback`).
+* The receiver must read fast: the upstream cuts off a subscriber that lets 256 messages pile up,
+  and that one message is lost. A subscriber that was cut off pulls for a while, longer each time
+  (`Fallback`).
 
 Failure rules
 * Lease lost (refused, not merely out of reach): leave, so that another process may take it; what

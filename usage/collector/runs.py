@@ -140,8 +140,8 @@ def _ending_by(error: UpstreamError | SpoolError | LeaseLost) -> Ending:
 
 
 def record_if_possible(run: Run) -> None:
-    """Record that the run has started unless that was done; what was popped is stored also without a
-    lease."""
+    """Record that the run has started unless that was done; what was popped is stored also without
+    a lease."""
     if not run.is_recorded:
         with contextlib.suppress(LeaseLost):
             record_start(run)

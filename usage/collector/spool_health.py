@@ -35,8 +35,8 @@ def waiting_by_upstream() -> dict[int, int]:
 
 
 def unstored(upstream: Upstream) -> str:
-    """Why an upstream may not be removed while pages of it wait here: no process would store them any
-    more."""
+    """Why an upstream may not be removed while pages of it wait here: no process would store them
+    any more."""
     count = waiting(upstream.pk)
     if not count:
         return ""

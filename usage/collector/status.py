@@ -18,13 +18,17 @@ Status = CollectorRun.Status
 HEALTHY_SECONDS = 660
 _NEWEST_RUNS = """
     /* usage.collector.status */
-    SELECT upstream.is_enabled, newest.started_at, newest.status, success.started_at, success.ended_at
+    SELECT upstream.is_enabled, newest.started_at, newest.status,
+        success.started_at, success.ended_at
     FROM management_proxy_upstream AS upstream
     LEFT JOIN LATERAL (
-        SELECT * FROM usage_collectorrun AS run WHERE run.upstream_id = upstream.id ORDER BY run.started_at DESC LIMIT 1
+        SELECT * FROM usage_collectorrun AS run WHERE run.upstream_id = upstream.id
+        ORDER BY run.started_at DESC LIMIT 1
     ) AS newest ON TRUE
     LEFT JOIN LATERAL (
-        SELECT * FROM usage_collectorrun AS run WHERE run.upstream_id = upstream.id AND run.status = 'succeeded' ORDER BY run.started_at DESC LIMIT 1
+        SELECT * FROM usage_collectorrun AS run
+        WHERE run.upstream_id = upstream.id AND run.status = 'succeeded'
+        ORDER BY run.started_at DESC LIMIT 1
     ) AS success ON TRUE
 """
 

@@ -63,8 +63,10 @@ def known_accounts(upstream: Upstream) -> set[str]:
 _ARRIVALS = """
 /* usage.completeness.stored_attempts.arrivals */
 WITH came AS (
-    SELECT e.credential_id, o.failed, o.endpoint LIKE ANY (ARRAY['%%/messages%%', '%%/v1beta/%%']) AS may_count_tokens,
-        e.timestamp + e.latency_ms * interval '1 millisecond' - %(ahead)s * interval '1 second' AS ended_at,
+    SELECT e.credential_id, o.failed,
+        o.endpoint LIKE ANY (ARRAY['%%/messages%%', '%%/v1beta/%%']) AS may_count_tokens,
+        e.timestamp + e.latency_ms * interval '1 millisecond'
+            - %(ahead)s * interval '1 second' AS ended_at,
         (e.timestamp, CASE WHEN e.request_id = '' THEN e.id::text ELSE e.request_id END) AS attempt
     FROM usage_event AS e JOIN usage_usageseries AS o ON o.id = e.series_id
     WHERE e.id > %(after_id)s AND e.id <= %(to_id)s AND o.upstream_id = %(upstream)s
@@ -77,11 +79,13 @@ WITH came AS (
     FROM came
 )
 SELECT p.place, i.id, p.credential_id,
-    count(DISTINCT p.attempt) FILTER (WHERE NOT p.failed), count(DISTINCT p.attempt) FILTER (WHERE p.failed),
+    count(DISTINCT p.attempt) FILTER (WHERE NOT p.failed),
+    count(DISTINCT p.attempt) FILTER (WHERE p.failed),
     count(DISTINCT p.attempt) FILTER (WHERE p.may_count_tokens)
 FROM placed AS p
 LEFT JOIN usage_completenessinterval AS i
-    ON p.place = 'late' AND i.upstream_id = %(upstream)s AND p.ended_at > i.started_at AND p.ended_at <= i.ended_at
+    ON p.place = 'late' AND i.upstream_id = %(upstream)s
+    AND p.ended_at > i.started_at AND p.ended_at <= i.ended_at
 WHERE p.place <> 'late' OR i.id IS NOT NULL OR p.ended_at > %(ended_by)s - %(longest)s
 GROUP BY 1, 2, 3
 """

@@ -1,1 +1,1 @@
-"""What an attempt costs: the catalogue of prices, own prices, and the version that made each cost."""
+"""What an attempt costs: the catalogue of prices, own prices, and the version of each cost."""

@@ -1,5 +1,5 @@
-"""On which days there are events of a query, as a daily rollup knows: where they are rare, most days
-need not be read.
+"""On which days there are events of a query, as a daily rollup knows: where they are rare, most
+days need not be read.
 
 A rollup's rows are written in the transaction that stores the events, so a day without a row has no
 event. A day with one may have fewer than it says: some lie beyond a cursor, or in a month that was

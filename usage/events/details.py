@@ -48,7 +48,9 @@ def find_event(event_id: int, scope: Scope) -> EventDetails | None:
     """The event with this id; None if there is none that the scope may see."""
     with connection.cursor() as db:
         db.execute(
-            f"""/* usage.events.details */ SELECT e."timestamp", e.details, {select_list({**fields_for(scope), **_REPORTED})}
+            f"""
+            /* usage.events.details */
+            SELECT e."timestamp", e.details, {select_list({**fields_for(scope), **_REPORTED})}
             FROM usage_event AS e {JOINS} WHERE e.id = %(id)s AND {scope.over("e")}""",
             {"id": event_id, "owner": scope.owner_id},
         )

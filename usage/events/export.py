@@ -99,5 +99,6 @@ def _harmless(sql: str) -> str:
 
 def _select(question: EventQuery, fields: dict[str, str]) -> str:
     return f"""SELECT {select_list(fields)} FROM usage_event AS e {JOINS}
-        WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {question.event_sql} AND {question.accepted_sql}
+        WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
+            AND {question.event_sql} AND {question.accepted_sql}
         ORDER BY e."timestamp", e.id"""

@@ -5,7 +5,9 @@ null; `inputTokens` always includes the cache and `outputTokens` the reasoning, 
 provider (contract 2.5).
 """
 
+from providers.models.keys import key_name_sql
 from usage.history.dimensions import UNATTRIBUTED
+from usage.history.labels import NO_KEY
 from usage.history.scope import Scope
 
 JOINS = """
@@ -15,15 +17,12 @@ JOINS = """
     LEFT JOIN auth_user AS a ON a.id = k.owner_id
     LEFT JOIN providers_credential AS c ON c.id = e.credential_id
 """
-_KEY_NAME = """
-    CASE WHEN k.id IS NULL THEN 'No key' WHEN k.name <> '' THEN k.name WHEN k.last_four <> '' THEN '…' || k.last_four ELSE 'Key ' || k.id END
-"""
 _FIELDS = {
     "id": "e.id::text",
     "timestamp": """to_char(e."timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""",
     "upstream": "o.name",
     "keyId": f"coalesce(k.id::text, '{UNATTRIBUTED}')",
-    "keyName": _KEY_NAME,
+    "keyName": f"coalesce({key_name_sql('k')}, '{NO_KEY}')",
     "username": "a.username",
     "model": "s.model",
     "alias": "s.alias",

@@ -124,7 +124,8 @@ class Search:
         found = self._fetch(
             "end_of_walk",
             f"""SELECT e."timestamp" AS _at, e.id AS _id FROM usage_event AS e
-            WHERE {span.sql(self._beyond)} AND {self.question.event_sql} ORDER BY {self._order()} OFFSET {WALK - 1} LIMIT 1""",
+            WHERE {span.sql(self._beyond)} AND {self.question.event_sql}
+            ORDER BY {self._order()} OFFSET {WALK - 1} LIMIT 1""",
             **span.parameters,
         )
         return cursor_at(found[0], is_newer=self.is_newer) if found else None
@@ -133,7 +134,9 @@ class Search:
         return self._fetch(
             "walk",
             f"""{self._select} FROM usage_event AS e {JOINS}
-            WHERE {span.sql(self._beyond)} AND {self.question.event_sql} AND {self.question.accepted_sql} ORDER BY {self._order()} LIMIT %(count)s""",
+            WHERE {span.sql(self._beyond)} AND {self.question.event_sql}
+                AND {self.question.accepted_sql}
+            ORDER BY {self._order()} LIMIT %(count)s""",
             **span.parameters,
             count=count,
         )

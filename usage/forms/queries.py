@@ -1,5 +1,5 @@
-"""What may be requested of summary, series and breakdown: period, filters, groups, order and bucket;
-errors name each wrong one."""
+"""What may be requested of summary, series and breakdown: period, filters, groups, order and
+bucket; errors name each wrong one."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

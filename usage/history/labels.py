@@ -10,7 +10,8 @@ from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.snapshot import Row
 from usage.models.failures import FailureClass
 
-_NOBODY = {Dimension.USER: "Nobody", Dimension.KEY: "No key", Dimension.CREDENTIAL: "No credential"}
+NO_KEY, NO_CREDENTIAL = "No key", "No credential"
+_NOBODY = {Dimension.USER: "Nobody", Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
 
 
 def key_names(ids: Iterable[int]) -> dict[int, Row]:

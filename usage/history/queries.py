@@ -1,7 +1,7 @@
 """Sums and percentiles of usage: any period, filters, up to two groups and buckets, exact over all
 rows, at the cost of rollups.
 
-    question --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum,
+    query --planner--> pieces by source --one SELECT each, summed by group--> UNION ALL --sum,
     rank, name the rest--> rows
 
 Every row stands for one interval (numbered from 0) and one group. Group values are texts: an id, a
@@ -30,7 +30,7 @@ PERCENTILES = (50, 90, 95, 99)
 Bins = dict[int, int]
 
 _ID = "coalesce(nullif({}, 0)::text, '')"
-_TOLD = {
+_VALUES = {
     # Filters know upstreams by name.
     Dimension.UPSTREAM: "(SELECT o.name FROM management_proxy_upstream AS o WHERE o.id = {})",
     Dimension.USER: _ID,
@@ -42,8 +42,7 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: intervals that follow one another, whose usage, restricted by filters and told
-    apart by groups."""
+    """Intervals that follow one another, whose usage, restricted by filters and split by groups."""
 
     intervals: Sequence[Interval]
     scope: Scope
@@ -54,16 +53,16 @@ class Query:
         """Columns `number`, `group_1`... and `measures`, by number and then by attempts, most
         first.
 
-        Raises InvalidQuery where events are needed that were pruned, as all questions do.
+        Raises InvalidQuery where events are needed that were pruned, as all queries do.
         """
         planned = self._planned()
         rest = (
-            f"SELECT number, {self._told}, {_added(measures)} FROM parts GROUP BY number,"
+            f"SELECT number, {self._values}, {_added(measures)} FROM parts GROUP BY number,"
             f" {self._positions(2)}"
         )
         if len(planned.parts) == 1:
-            # What it tells has one row for each group already.
-            rest = f"SELECT number, {self._told}, {', '.join(measures)} FROM parts"
+            # It has one row for each group already.
+            rest = f"SELECT number, {self._values}, {', '.join(measures)} FROM parts"
         order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
         return planned.rows(
             "sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {}
@@ -85,10 +84,18 @@ class Query:
             "ranked_sums",
             [part.sums_sql(MEASURES) for part in planned.parts],
             f"""
-            , grouped AS (SELECT number, {self._told}, {_added(MEASURES)} FROM parts GROUP BY number, {self._positions(2)}),
-            ranks AS (SELECT {names}, row_number() OVER (ORDER BY sum({order}) DESC NULLS LAST, {names}) AS rank FROM grouped GROUP BY {names})
-            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups, {_added(MEASURES)}
-            FROM grouped JOIN ranks USING ({names}) GROUP BY number, 2, {self._positions(3)} ORDER BY number, 2
+            , grouped AS (
+                SELECT number, {self._values}, {_added(MEASURES)}
+                FROM parts GROUP BY number, {self._positions(2)}
+            ), ranks AS (
+                SELECT {names},
+                    row_number() OVER (ORDER BY sum({order}) DESC NULLS LAST, {names}) AS rank
+                FROM grouped GROUP BY {names}
+            )
+            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups,
+                {_added(MEASURES)}
+            FROM grouped JOIN ranks USING ({names})
+            GROUP BY number, 2, {self._positions(3)} ORDER BY number, 2
             """,
             {"top": top},
         )
@@ -100,7 +107,7 @@ class Query:
         measure.
 
         `shown` are the values of the groups that have a rank of their own, from 1; all others are
-        told together.
+        one together.
         """
         planned = self._planned()
         names = ", ".join(self._names)
@@ -113,26 +120,30 @@ class Query:
                 for number, measure in enumerate(measures)
             ],
             f"""
-            , told AS (SELECT measure, number, {self._told}, bin, n FROM parts),
+            , grouped AS (SELECT measure, number, {self._values}, bin, n FROM parts),
             bins AS (
-                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, sum(n)::bigint AS n
-                FROM told LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names}) GROUP BY 1, 2, 3, 4
+                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin,
+                    sum(n)::bigint AS n
+                FROM grouped
+                LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names})
+                GROUP BY 1, 2, 3, 4
             )
-            SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts FROM bins GROUP BY 1, 2, 3
+            SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts
+            FROM bins GROUP BY 1, 2, 3
             """,
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )
-        told: dict[tuple[int, int], dict[str, Bins]] = {}
+        bins: dict[tuple[int, int], dict[str, Bins]] = {}
         for row in found:
             places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
-            told.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(
+            bins.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(
                 zip(PERCENTILES, places, strict=True)
             )
-        return told
+        return bins
 
     @property
     def dimensions(self) -> frozenset[Dimension]:
-        """Every dimension that a source must have to answer."""
+        """Every dimension that a source must have."""
         own = frozenset() if self.scope.sees_everything else frozenset({Dimension.KEY})
         return self.filters.dimensions | frozenset(self.groups) | own
 
@@ -142,12 +153,12 @@ class Query:
         return [f"group_{n + 1}" for n in range(len(self.groups) or 1)]
 
     @property
-    def _told(self) -> str:
-        told = [
-            f"{_TOLD.get(group, '{}').format(name)} AS {name}"
+    def _values(self) -> str:
+        values = [
+            f"{_VALUES.get(group, '{}').format(name)} AS {name}"
             for name, group in zip(self._names, self.groups, strict=False)
         ]
-        return ", ".join(told or ["''::text AS group_1"])
+        return ", ".join(values or ["''::text AS group_1"])
 
     def _positions(self, first: int) -> str:
         return ", ".join(str(first + n) for n in range(len(self._names)))
@@ -165,7 +176,7 @@ class Query:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What answers a question."""
+    """The sources of a query."""
 
     parts: list[Part]
 
@@ -214,8 +225,8 @@ def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
             {
                 "from": (
                     f"expected not before {oldest}, as older events were dropped and what is"
-                    " kept of them cannot answer this exactly: ask for whole days in"
-                    f" {calendar.key}, or by fewer dimensions"
+                    " kept of them is not exact enough for this: choose whole days in"
+                    f" {calendar.key}, or fewer dimensions"
                 )
             }
         )

@@ -51,8 +51,8 @@ class Result(Generic[T]):
 def cached(
     name: str, query: object, scope: Scope, compute: Callable[[], T], *, fresh: bool = False
 ) -> Result[T]:
-    """The result of a query of this name, whose `repr` identifies it; `compute` reads it, maybe from
-    the replica, unless it is cached. With `fresh` it is always read."""
+    """The result of a query of this name, whose `repr` identifies it; `compute` reads it, maybe
+    from the replica, unless it is cached. With `fresh` it is always read."""
 
     def read_and_keep() -> Result[T]:
         value, where = read(compute)

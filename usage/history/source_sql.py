@@ -177,10 +177,8 @@ class Part:
     @property
     def _place(self) -> str:
         """How many edges of pieces lie before: odd within a piece, even in a gap."""
-        return (
-            f"width_bucket({self._column},"
-            f" %({self.source.name}_edges)s::{'date' if self.source.unit is Unit.DAY else 'timestamptz'}[])"
-        )
+        kind = "date" if self.source.unit is Unit.DAY else "timestamptz"
+        return f"width_bucket({self._column}, %({self.source.name}_edges)s::{kind}[])"
 
     def _bound(self, instant: datetime) -> Any:
         return instant.astimezone(self.calendar).date() if self.source.unit is Unit.DAY else instant

@@ -47,7 +47,8 @@ _STAGING, _ADDED = "usage_staging_5", "usage_added_5"
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, price_version_id, 0::integer AS "position" FROM usage_event WITH NO DATA;
-CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS {prepared_sql("usage_event")} WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS {_ADDED} ON COMMIT DELETE ROWS AS
+{prepared_sql("usage_event")} WITH NO DATA;
 -- Only within a larger transaction is there anything.
 DELETE FROM {_STAGING}; DELETE FROM {_ADDED}
 """
@@ -55,21 +56,28 @@ _INSERT = f"""
 /* usage.ingest.store._insert */
 WITH placed AS (
     SELECT staged.*, o.upstream_id, o.endpoint,
-        "timestamp" - lag("timestamp") OVER (PARTITION BY request_id, o.endpoint, client_key_id ORDER BY "timestamp", "position") AS gap
+        "timestamp" - lag("timestamp") OVER (
+            PARTITION BY request_id, o.endpoint, client_key_id ORDER BY "timestamp", "position"
+        ) AS gap
     FROM {_STAGING} AS staged JOIN usage_usageseries AS o ON o.id = staged.series_id
 ), fresh AS (
     INSERT INTO usage_event ({_NAMES}, price_version_id, {", ".join(_COSTS)}, is_first_attempt)
-    SELECT {_NAMES}, version_id, {", ".join(_COSTS.values())}, request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
-        -- OFFSET 0 keeps the few attempts with this request id first: from the series side, it would be many times the work.
+    SELECT {_NAMES}, version_id, {", ".join(_COSTS.values())},
+    request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
+        -- OFFSET 0 keeps the few attempts with this request id first: from the series side, it
+        -- would be many times the work.
         SELECT 1 FROM (
             SELECT e.series_id FROM usage_event AS e
-            WHERE e.request_id = placed.request_id AND e.request_id <> '' AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
-                AND e."timestamp" BETWEEN placed."timestamp" - %(window)s AND placed."timestamp" + %(window)s
+            WHERE e.request_id = placed.request_id AND e.request_id <> ''
+                AND e.client_key_id IS NOT DISTINCT FROM placed.client_key_id
+                AND e."timestamp" BETWEEN placed."timestamp" - %(window)s
+                    AND placed."timestamp" + %(window)s
             OFFSET 0
         ) AS e JOIN usage_usageseries AS o ON o.id = e.series_id
         WHERE o.upstream_id = placed.upstream_id AND o.endpoint = placed.endpoint
     ))
-    FROM placed LEFT JOIN {VERSIONS_SQL} AS version ON version_id = placed.price_version_id AND {priceable_sql("placed")}
+    FROM placed LEFT JOIN {VERSIONS_SQL} AS version
+        ON version_id = placed.price_version_id AND {priceable_sql("placed")}
     ORDER BY "position"
     ON CONFLICT ("timestamp", digest) DO NOTHING
     RETURNING *

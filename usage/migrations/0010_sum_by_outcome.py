@@ -101,7 +101,8 @@ def move(apps, schema_editor):
 def outcome_sql(table):
     return f"""
         UPDATE {table} AS u SET failed = CASE WHEN o.failed THEN attempts ELSE 0 END,
-            generated_tokens = CASE WHEN o.failed THEN 0 ELSE coalesce(non_reasoning_output_tokens, 0) + coalesce(reasoning_tokens, 0) END,
+            generated_tokens = CASE WHEN o.failed THEN 0
+                ELSE coalesce(non_reasoning_output_tokens, 0) + coalesce(reasoning_tokens, 0) END,
             generation_ms = CASE WHEN o.failed THEN 0 ELSE latency_sum_ms END
         FROM usage_usageseries AS o WHERE o.id = u.series_id"""
 

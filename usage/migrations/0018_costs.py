@@ -50,8 +50,12 @@ OF_EVENTS = {
     ),
 }
 FILL = """
-INSERT INTO usage_recomputation (status, start, "end", model_names, only_missing, requested_by, events, changed, changes)
-SELECT 'applying', date_trunc('day', first, 'UTC'), date_trunc('day', clock_timestamp(), 'UTC') + interval '1 day', '{}', true, 'upgrade', 0, 0, '{}'
+INSERT INTO usage_recomputation (
+    status, start, "end", model_names, only_missing, requested_by, events, changed, changes
+)
+SELECT 'applying', date_trunc('day', first, 'UTC'),
+    date_trunc('day', clock_timestamp(), 'UTC') + interval '1 day',
+    '{}', true, 'upgrade', 0, 0, '{}'
 FROM (SELECT min("timestamp") AS first FROM usage_event) AS events WHERE first < clock_timestamp()
 """
 

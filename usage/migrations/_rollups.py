@@ -138,9 +138,16 @@ def fill_sql(table, bucket, series, parties=()):
         f"{m}_{part}" for m in ("latency", "ttft") for part in ("count", "sum_ms", "max_ms")
     )
     return f"""
-        INSERT INTO {table} ({key}, {", ".join(TOKENS)}, {counts}, latency_bins, latency_counts, ttft_bins, ttft_counts)
+        INSERT INTO {table} (
+            {key}, {", ".join(TOKENS)}, {counts},
+            latency_bins, latency_counts, ttft_bins, ttft_counts
+        )
         SELECT s.*, {bins}
         FROM (
-            SELECT {key}, {sums}, count(*) AS attempts, count(*) FILTER (WHERE is_first_attempt) AS requests, {durations}
-            FROM (SELECT {placed}, {measures}, e.is_first_attempt, e.latency_ms, e.ttft_ms FROM {source}) AS placed GROUP BY {key}
+            SELECT {key}, {sums}, count(*) AS attempts,
+                count(*) FILTER (WHERE is_first_attempt) AS requests, {durations}
+            FROM (
+                SELECT {placed}, {measures}, e.is_first_attempt, e.latency_ms, e.ttft_ms
+                FROM {source}
+            ) AS placed GROUP BY {key}
         ) AS s {histograms}"""

@@ -268,8 +268,10 @@ def _store_sql() -> str:
     return f"""
     /* usage.reference.seeding */
     WITH fresh AS (
-        INSERT INTO usage_event ({_PLAIN}, price_version_id, {", ".join(_COSTS)}) SELECT {_PLAIN}, version_id, {", ".join(_COSTS.values())}
-        FROM usage_seed_staging AS staged LEFT JOIN {VERSIONS_SQL} AS version ON version_id = staged.price_version_id AND {priceable_sql("staged")}
+        INSERT INTO usage_event ({_PLAIN}, price_version_id, {", ".join(_COSTS)})
+        SELECT {_PLAIN}, version_id, {", ".join(_COSTS.values())}
+        FROM usage_seed_staging AS staged LEFT JOIN {VERSIONS_SQL} AS version
+            ON version_id = staged.price_version_id AND {priceable_sql("staged")}
         ON CONFLICT ("timestamp", digest) DO NOTHING RETURNING *
     ), {rollups}
     SELECT count(*) FROM fresh

@@ -17,13 +17,15 @@ _SQL = """
 /* usage.rollups.consumption */
 WITH daily AS (
     SELECT client_key_id, sum(requests) FILTER (WHERE bucket >= %(month)s) AS requests,
-           sum(total_tokens) FILTER (WHERE bucket >= %(month)s) AS tokens, max(bucket)::timestamp AT TIME ZONE %(zone)s AS last_day
+           sum(total_tokens) FILTER (WHERE bucket >= %(month)s) AS tokens,
+           max(bucket)::timestamp AT TIME ZONE %(zone)s AS last_day
     FROM usage_usagedailybykey WHERE client_key_id = ANY(%(keys)s) GROUP BY client_key_id
 ), hourly AS (
     SELECT client_key_id, max(bucket) AS last_hour FROM usage_usagehourlybykey
     WHERE bucket >= %(recent)s AND client_key_id = ANY(%(keys)s) GROUP BY client_key_id
 )
-SELECT client_key_id, coalesce(requests, 0), coalesce(tokens, 0), greatest(last_day, last_hour) FROM daily LEFT JOIN hourly USING (client_key_id)
+SELECT client_key_id, coalesce(requests, 0), coalesce(tokens, 0), greatest(last_day, last_hour)
+FROM daily LEFT JOIN hourly USING (client_key_id)
 """
 
 

@@ -38,5 +38,7 @@ def add_changes_sql(granularity: Granularity, changes: str) -> str:
     numbers = ", ".join(str(number + 1) for number in range(len(key)))
     return f"""
     UPDATE {granularity.table} AS held SET {sums}, {counts}
-    FROM (SELECT {granularity.key_of_prepared}, {grouped} FROM {changes} GROUP BY {numbers}) AS change
+    FROM (
+        SELECT {granularity.key_of_prepared}, {grouped} FROM {changes} GROUP BY {numbers}
+    ) AS change
     WHERE {same}"""

@@ -159,8 +159,11 @@ def prepared_sql(source: str) -> str:
         for name in _DURATIONS
     )
     return f"""
-        SELECT {buckets}, e.series_id, {series}, {parties}, {tokens}, {costs}, {durations}, e.is_first_attempt::int AS requests, o.failed::int AS failed,
-            CASE WHEN o.failed THEN 0 ELSE coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0) END AS generated_tokens,
+        SELECT {buckets}, e.series_id, {series}, {parties}, {tokens}, {costs}, {durations},
+            e.is_first_attempt::int AS requests, o.failed::int AS failed,
+            CASE WHEN o.failed THEN 0
+                ELSE coalesce(e.non_reasoning_output_tokens, 0) + coalesce(e.reasoning_tokens, 0)
+            END AS generated_tokens,
             CASE WHEN o.failed THEN 0 ELSE e.latency_ms END AS generation_ms
         FROM {source} AS e JOIN usage_usageseries AS o ON o.id = e.series_id"""
 
@@ -181,7 +184,10 @@ def rows_sql(granularity: Granularity, prepared: str) -> str:
     )
     return f"""
     SELECT s.*, {histograms}
-    FROM (SELECT {granularity.key_of_prepared}, {sums}, {counts} FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}) AS s
+    FROM (
+        SELECT {granularity.key_of_prepared}, {sums}, {counts}
+        FROM {prepared} AS p GROUP BY {_key_numbers(granularity)}
+    ) AS s
     {joined}"""
 
 
@@ -193,8 +199,10 @@ def _key_numbers(granularity: Granularity) -> str:
 def _histogram(granularity: Granularity, measure: str, prepared: str) -> str:
     key, numbers = ", ".join(granularity.key), _key_numbers(granularity)
     return f"""
-        SELECT {key}, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts FROM (
-            SELECT {granularity.key_of_prepared}, {measure}_bin AS bin, count(*)::int AS n FROM {prepared} AS p WHERE {measure}_bin IS NOT NULL
+        SELECT {key}, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts
+        FROM (
+            SELECT {granularity.key_of_prepared}, {measure}_bin AS bin, count(*)::int AS n
+            FROM {prepared} AS p WHERE {measure}_bin IS NOT NULL
             GROUP BY {numbers}, {measure}_bin
         ) AS bins GROUP BY {numbers}"""
 
@@ -208,10 +216,18 @@ def _merged(measure: str) -> str:
     return f"""({measure}_bins, {measure}_counts) = (
         SELECT {held_bins}, {held_counts} WHERE cardinality({new_bins}) = 0
         UNION ALL
-        SELECT CASE WHEN known THEN {held_bins} ELSE {held_bins}[:place] || {new_bins} || {held_bins}[place + 1:] END,
-            CASE WHEN known THEN {held_counts}[:place - 1] || ({held_counts}[place] + {new_counts}[1]) || {held_counts}[place + 1:]
-            ELSE {held_counts}[:place] || {new_counts} || {held_counts}[place + 1:] END
-        FROM (SELECT {place} AS place, coalesce({held_bins}[{place}] = {new_bins}[1], false) AS known) AS one WHERE cardinality({new_bins}) = 1
+        SELECT CASE
+                WHEN known THEN {held_bins}
+                ELSE {held_bins}[:place] || {new_bins} || {held_bins}[place + 1:]
+            END,
+            CASE
+                WHEN known THEN {held_counts}[:place - 1]
+                    || ({held_counts}[place] + {new_counts}[1]) || {held_counts}[place + 1:]
+                ELSE {held_counts}[:place] || {new_counts} || {held_counts}[place + 1:]
+            END
+        FROM (
+            SELECT {place} AS place, coalesce({held_bins}[{place}] = {new_bins}[1], false) AS known
+        ) AS one WHERE cardinality({new_bins}) = 1
         UNION ALL
         SELECT array_agg(bin ORDER BY bin), array_agg(n ORDER BY bin) FROM (
             SELECT bin, sum(n)::int AS n FROM (
@@ -234,7 +250,8 @@ def add_prepared_sql(granularity: Granularity, prepared: str) -> str:
     INSERT INTO {granularity.table} AS held ({key}, {", ".join(MEASURES)})
     {rows_sql(granularity, prepared)}
     ORDER BY {key}
-    ON CONFLICT ({key}) DO UPDATE SET {sums}, {counts}, {maxima}, {_merged("latency")}, {_merged("ttft")}
+    ON CONFLICT ({key}) DO UPDATE SET {sums}, {counts}, {maxima},
+        {_merged("latency")}, {_merged("ttft")}
     """
 
 

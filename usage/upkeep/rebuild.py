@@ -166,9 +166,11 @@ def _differences(part: _Part) -> list[Difference]:
         cursor.execute(
             f"""
             /* usage.upkeep.rebuild.differences */
-            WITH events AS ({part.events_sql}), expected AS ({rows_sql(granularity, f"({prepared_sql('events')})")}),
+            WITH events AS ({part.events_sql}),
+            expected AS ({rows_sql(granularity, f"({prepared_sql('events')})")}),
             held AS (SELECT * FROM {granularity.table} WHERE bucket BETWEEN {part.buckets_sql})
-            SELECT {key} FROM expected FULL JOIN held USING ({key}) WHERE ({expected}) IS DISTINCT FROM ({held}) ORDER BY {key}
+            SELECT {key} FROM expected FULL JOIN held USING ({key})
+            WHERE ({expected}) IS DISTINCT FROM ({held}) ORDER BY {key}
             """,
             part.parameters,
         )

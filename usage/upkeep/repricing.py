@@ -2,7 +2,7 @@
 transaction.
 
     events --distinct traffic, tier, moment--> price book --> terms (a temporary table)
-    events + terms --the formula of the ingest--> what changes --> events, and by how much --> rollups
+    events + terms --the formula of the ingest--> changes --> events, and by how much --> rollups
 
 Invariants
 * Only one stretch is worked on at a time, of all processes: an advisory lock, taken before anything
@@ -30,11 +30,16 @@ from usage.rollups.tables import GRANULARITIES, calendar_zone, cost_sql
 _LOCK = 7_203_412
 _COSTS = cost_columns_sql("e", "v")
 _NAMES = ("price_version_id", *COST_COLUMNS)
+_HELD = ", ".join(f"e.{name} AS old_{name}" for name in _NAMES)
+_PRICED = ", ".join(f"{sql} AS {name}" for name, sql in _COSTS.items())
+_OLD = ", ".join(f"new.old_{name}" for name in _NAMES)
+_NEW = ", ".join(f"new.{name}" for name in _NAMES)
 _TIER = "coalesce(e.details ->> 'response_service_tier', '')"
 _MOMENT = 'width_bucket(e."timestamp", %(changes)s::timestamptz[])'
 _INPUT = "e.uncached_input_tokens + e.cache_read_tokens + e.cache_write_tokens"
 _WHERE = """e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
-    AND (%(models)s::text[] IS NULL OR s.model = ANY(%(models)s)) AND (NOT %(missing)s OR e.price_version_id IS NULL)"""
+    AND (%(models)s::text[] IS NULL OR s.model = ANY(%(models)s))
+    AND (NOT %(missing)s OR e.price_version_id IS NULL)"""
 _TERMS = (
     "series_id",
     "client_key_id",
@@ -54,23 +59,28 @@ _REPRICE = f"""
 /* usage.upkeep.repricing */
 CREATE TEMPORARY TABLE usage_repriced ON COMMIT DROP AS
 WITH new AS MATERIALIZED (
-    SELECT e.id, e."timestamp", e.series_id, e.client_key_id, e.credential_id, {", ".join(f"e.{name} AS old_{name}" for name in _NAMES)},
-        v.version_id AS price_version_id, {", ".join(f"{sql} AS {name}" for name, sql in _COSTS.items())}
+    SELECT e.id, e."timestamp", e.series_id, e.client_key_id, e.credential_id, {_HELD},
+        v.version_id AS price_version_id, {_PRICED}
     FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id
-    LEFT JOIN usage_terms AS t ON t.series_id = e.series_id AND t.tier = {_TIER} AND t.moment = {_MOMENT}
-        AND t.client_key_id IN (-1, coalesce(e.client_key_id, 0)) AND t.credential_id IN (-1, coalesce(e.credential_id, 0))
+    LEFT JOIN usage_terms AS t
+        ON t.series_id = e.series_id AND t.tier = {_TIER} AND t.moment = {_MOMENT}
+        AND t.client_key_id IN (-1, coalesce(e.client_key_id, 0))
+        AND t.credential_id IN (-1, coalesce(e.credential_id, 0))
         AND ({_INPUT} > t.above OR t.above = 0) AND {_INPUT} <= t.below
     LEFT JOIN {VERSIONS_SQL} AS v ON v.version_id = t.version AND {priceable_sql("e")}
     WHERE {_WHERE}
 )
-SELECT c.sign, new.id, new."timestamp", new.series_id, new.client_key_id, new.credential_id, {", ".join(f"c.{name}" for name in _NAMES)}
-FROM new CROSS JOIN LATERAL (VALUES (-1, {", ".join(f"new.old_{name}" for name in _NAMES)}), (1, {", ".join(f"new.{name}" for name in _NAMES)}))
+SELECT c.sign, new.id, new."timestamp", new.series_id, new.client_key_id, new.credential_id,
+    {", ".join(f"c.{name}" for name in _NAMES)}
+FROM new CROSS JOIN LATERAL (VALUES (-1, {_OLD}), (1, {_NEW}))
     AS c (sign, {", ".join(_NAMES)})
-WHERE ({", ".join(f"new.old_{name}" for name in _NAMES)}) IS DISTINCT FROM ({", ".join(f"new.{name}" for name in _NAMES)})
+WHERE ({_OLD}) IS DISTINCT FROM ({_NEW})
 """
 _UPDATE = f"""
-UPDATE usage_event AS e SET {", ".join(f"{name} = r.{name}" for name in _NAMES)} FROM usage_repriced AS r
-WHERE r.sign = 1 AND e.id = r.id AND e."timestamp" = r."timestamp" AND e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
+UPDATE usage_event AS e SET {", ".join(f"{name} = r.{name}" for name in _NAMES)}
+FROM usage_repriced AS r
+WHERE r.sign = 1 AND e.id = r.id AND e."timestamp" = r."timestamp"
+    AND e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
 """
 # Beyond every count that is priced.
 _ENDLESS = 10**17
@@ -155,8 +165,10 @@ def _write_terms(book: PriceBook, parameters: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT e.series_id, {", ".join(parties)}, {_TIER}, {_MOMENT}, min(s.provider), min(s.model), count(*)
-            FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id WHERE {_WHERE} GROUP BY 1, 2, 3, 4, 5
+            SELECT e.series_id, {", ".join(parties)}, {_TIER}, {_MOMENT},
+                min(s.provider), min(s.model), count(*)
+            FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id
+            WHERE {_WHERE} GROUP BY 1, 2, 3, 4, 5
             """,
             parameters,
         )
@@ -199,8 +211,10 @@ def _read_changes(events: int) -> Changes:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT s.model, coalesce(r.client_key_id, 0), coalesce(sum({cost_sql("r")}) FILTER (WHERE sign = -1), 0),
-                coalesce(sum({cost_sql("r")}) FILTER (WHERE sign = 1), 0), count(*) FILTER (WHERE sign = 1)
+            SELECT s.model, coalesce(r.client_key_id, 0),
+                coalesce(sum({cost_sql("r")}) FILTER (WHERE sign = -1), 0),
+                coalesce(sum({cost_sql("r")}) FILTER (WHERE sign = 1), 0),
+                count(*) FILTER (WHERE sign = 1)
             FROM usage_repriced AS r JOIN usage_usageseries AS s ON s.id = r.series_id GROUP BY 1, 2
             """
         )

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from management_proxy.models import Upstream
 from providers.models import ClientKey, Credential
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
+from usage.history.labels import NO_CREDENTIAL, NO_KEY
 from usage.history.scope import Scope
 from usage.models.failures import FailureClass
 from usage.web.forms import RANGES, HistoryForm
@@ -30,7 +31,9 @@ _OF_SERIES = (
     Dimension.REASONING_EFFORT,
 )
 _OWN_MODELS = """
-    /* usage.web.filter_bar */ SELECT DISTINCT s.model FROM usage_usagedailybykeyandmodel AS u JOIN usage_usageseries AS s ON s.id = u.series_id
+    /* usage.web.filter_bar */
+    SELECT DISTINCT s.model FROM usage_usagedailybykeyandmodel AS u
+    JOIN usage_usageseries AS s ON s.id = u.series_id
     WHERE u.client_key_id IN (SELECT id FROM providers_clientkey WHERE owner_id = %s) ORDER BY 1
 """
 
@@ -141,11 +144,11 @@ def _everybodys_choices() -> dict[Dimension, list[Choice]]:
         Dimension.USER: [*((str(user.pk), user.get_username()) for user in owners), nobody],
         Dimension.KEY: [
             *((str(key.pk), key.display_name) for key in ClientKey.objects.all()[:MOST_CHOICES]),
-            (UNATTRIBUTED, "No key"),
+            (UNATTRIBUTED, NO_KEY),
         ],
         Dimension.CREDENTIAL: [
             *((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]),
-            (UNATTRIBUTED, "No credential"),
+            (UNATTRIBUTED, NO_CREDENTIAL),
         ],
         **_choices_of_series(),
     }

@@ -26,6 +26,22 @@ def some_events(count=5, **fields):
     )
 
 
+def test_events_call_a_key_by_its_display_name(staff):
+    upstream, now = make_upstream(), datetime.now(UTC)
+    keys = [
+        make_client_key(upstream, "sk-named-0001", name="laptop"),
+        make_client_key(upstream, "sk-plain-0002"),
+        make_client_key(upstream, "sk-short-0003"),
+    ]
+    texts = ("sk-named-0001", "sk-plain-0002", "sk-short-0003", "")
+    store(upstream, *[make_event(timestamp=now, api_key=text) for text in texts])
+    keys[-1].last_four = ""
+    keys[-1].save()
+    names = {event["keyName"] for event in staff.get(EVENTS).json()["events"]}
+    assert names == {*(key.display_name for key in keys), "No key"}
+    assert names == {"laptop", "…0002", f"Key {keys[-1].pk}", "No key"}
+
+
 def test_an_event_has_its_public_fields(staff):
     store(
         make_upstream(name="east"),

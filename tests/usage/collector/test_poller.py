@@ -1,5 +1,5 @@
-"""The loop's polls of a queue: what an empty one costs, what is kept of it, and that no process polls
-or records without the lease."""
+"""The loop's polls of a queue: what an empty one costs, what is kept of it, and that no process
+polls or records without the lease."""
 
 from datetime import timedelta
 

@@ -46,7 +46,10 @@ api-keys: ["sk-client-one-0123456789"]
 usage-statistics-enabled: true
 redis-usage-queue-retention-seconds: 3600
 openai-compatibility:
-  - {{name: relay, base-url: "{ai}/v1", api-key-entries: [{{api-key: sk-relay-0123456789abcdef}}], models: [{{name: glm-4.7, alias: glm}}]}}
+  - name: relay
+    base-url: "{ai}/v1"
+    api-key-entries: [{{api-key: sk-relay-0123456789abcdef}}]
+    models: [{{name: glm-4.7, alias: glm}}]
 """
 
 

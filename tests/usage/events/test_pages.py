@@ -80,8 +80,12 @@ def events(db):
 def accepted(asked):
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT e.id::text FROM usage_event AS e JOIN usage_usageseries AS s ON s.id = e.series_id
-            WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {asked.accepted_sql} ORDER BY e."timestamp" DESC, e.id DESC""",
+            f"""
+            SELECT e.id::text FROM usage_event AS e
+            JOIN usage_usageseries AS s ON s.id = e.series_id
+            WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {asked.accepted_sql}
+            ORDER BY e."timestamp" DESC, e.id DESC
+            """,
             {**asked.parameters, "start": START, "end": END},
         )
         return [row[0] for row in cursor.fetchall()]

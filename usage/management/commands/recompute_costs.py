@@ -32,7 +32,7 @@ def _day(text: str) -> date:
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 done, 1 refused. Killed, it is continued by the collector if it was applying."""
+    """Exit codes: 0 done, 1 refused. Killed, the collector continues it if it was applying."""
 
     help = (
         "Price the events of a range of days anew, by the present catalogue and own prices, while"
