@@ -25,7 +25,7 @@ from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, han
 from management_proxy.tokens.access import honours_token
 from management_proxy.traffic.calls import Call
 from management_proxy.upstreams.access import raise_if_blocked
-from management_proxy.upstreams.registry import key_of
+from management_proxy.upstreams.clients import key_of
 from monitoring.request_context import current_request
 
 REASON = "X-Tollgate-Reason"

@@ -17,7 +17,7 @@ from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONNECT_SECONDS
 from management_proxy.client.usage import UsageSettings, usage_interface, usage_settings
 from management_proxy.models import Access, Upstream, UsageInterface
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 
 MANAGEMENT_PATH = "/v0/management"
 # How fast two clocks may drift apart: what was learnt an hour ago is worth 0.4 s less.

@@ -1,4 +1,4 @@
-"""Which upstreams there are, how to call them, and who may: the state that all processes share."""
+"""Which upstreams there are: by name, the default one, and the one that the environment names."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,16 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from management_proxy.client.errors import KeyRejected
-from management_proxy.client.http import ManagementClient
-from management_proxy.client.subscription import Subscription
 from management_proxy.models import Access, Upstream
-from management_proxy.upstreams.access import check_access, raise_if_blocked, record_block
-from management_proxy.upstreams.key_verification import ensure_verified
-from monitoring.encryption import UndecryptableError
 from monitoring.planned_statements import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"
+
+
+class NoSuchUpstream(Exception):
+    """None has that name, or none is the default one; the message says what to do."""
 
 
 def ensure_environment_upstream() -> Upstream | None:
@@ -54,54 +52,6 @@ def _free_name() -> str:
     taken = set(Upstream.objects.values_list("name", flat=True))
     candidates = [ENVIRONMENT_NAME, *(f"{ENVIRONMENT_NAME}-{n}" for n in range(2, len(taken) + 3))]
     return next(name for name in candidates if name not in taken)
-
-
-def client_for(upstream: Upstream) -> ManagementClient:
-    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and
-    KeyRejected without a key."""
-    check_access(upstream)
-    return client_of(upstream)
-
-
-def client_of(upstream: Upstream) -> ManagementClient:
-    """What `client_for` gives, for an upstream that was read just now. Raises what it raises."""
-    raise_if_blocked(upstream)
-    key = key_of(upstream)
-    return ManagementClient(
-        upstream.management_url,
-        key,
-        before_first=lambda: ensure_verified(upstream, key),
-        on_blocked=lambda error: record_block(upstream, error),
-    )
-
-
-def subscription_to(upstream: Upstream) -> Subscription:
-    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call,
-    NotReached or Refused."""
-    check_access(upstream)
-    key = key_of(upstream)
-    ensure_verified(upstream, key)
-    return Subscription(
-        upstream.management_url, key, on_blocked=lambda error: record_block(upstream, error)
-    )
-
-
-def key_of(upstream: Upstream) -> str:
-    """The upstream's management key. Raises KeyRejected without one: a request without it counts
-    towards a ban."""
-    try:
-        key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
-    except UndecryptableError as error:
-        raise KeyRejected(
-            "the stored management key cannot be decrypted: no encryption key fits it"
-        ) from error
-    if not key:
-        raise KeyRejected("no management key is configured")
-    return key
-
-
-class NoSuchUpstream(Exception):
-    """None has that name, or none is the default one; the message says what to do."""
 
 
 _FIND = f"""

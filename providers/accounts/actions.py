@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from providers.accounts.auth_files import auth_file_of, checked_upload, twin_of
 from providers.accounts.changes import (

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.accounts import actions
 from providers.accounts.auth_files import PROVIDERS
 from providers.accounts.forms import AccountFilterForm

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.accounts.auth_files import AuthFile, Health, Slot, auth_file_of
 from providers.models import Account
 

@@ -18,7 +18,7 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.web.regions import page_or_region
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions

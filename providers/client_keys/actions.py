@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.consumption import consumption_of

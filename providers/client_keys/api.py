@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey, Terms
 from providers.client_keys.queries import (

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.web.roles import user_of
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey

@@ -15,7 +15,7 @@ from management_proxy.client import config as config_client
 from management_proxy.client.limits import CONFIGURATION
 from management_proxy.client.responses import json_object
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import UndecryptableError
 from providers.configuration.changes import ReplaceConfiguration, SetConfigurationValues, SetSwitch
 from providers.configuration.document import InvalidText, check_replacement

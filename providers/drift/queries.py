@@ -19,7 +19,7 @@ from django.utils import timezone
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.client_keys.queries import listed_digests
 from providers.keys.entries import is_same, means_same
 from providers.keys.families import FAMILIES

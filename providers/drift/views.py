@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.web.roles import staff_only, user_of
 from providers.drift.actions import Direction, find_difference, fix
 from providers.drift.queries import check_drift

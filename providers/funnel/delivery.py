@@ -20,7 +20,7 @@ from management_proxy.client.errors import (
 )
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.failpoints import around
 from monitoring.leases import Term
 from providers.errors import ChangeRefused

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from management_proxy.client.api_call import TOKEN, call_provider
 from management_proxy.client.errors import Refused
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.addresses import AddressRefused, check_destination
 from monitoring.audit import trail
 from providers.errors import ChangeRefused

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused

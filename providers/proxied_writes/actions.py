@@ -5,7 +5,7 @@ import msgspec
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedAnswer, ProxiedWrite
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.errors import ChangeRefused
 from providers.funnel.writes import perform
 from providers.models import Intent

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.leases import acquire, heartbeat, release
 from monitoring.models import Lease
 from usage.collector.drain import ingest_left_over, pull

@@ -34,7 +34,7 @@ from django.conf import settings
 from django.db import connection
 
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_of
+from management_proxy.upstreams.clients import client_of
 from monitoring.failpoints import around
 from monitoring.leases import (
     ACQUIRE_SQL,

@@ -43,7 +43,7 @@ from django.db import connection
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.subscription import Subscription
 from management_proxy.models import CollectionMode
-from management_proxy.upstreams.registry import client_of, subscription_to
+from management_proxy.upstreams.clients import client_of, subscription_to
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, heartbeat, renew
 from usage.collector import spool

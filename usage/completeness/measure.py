@@ -23,7 +23,7 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.usage import counters
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.leases import Term, fence
 from usage.completeness.causes import WITHOUT_EVENT, cause_of
 from usage.completeness.matching import (

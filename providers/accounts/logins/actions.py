@@ -37,7 +37,7 @@ from management_proxy.client.errors import NotFound, NotReached, Refused, Upstre
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.oauth import FLOWS, Flow, LoginStatus
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from providers.accounts.logins.files import files_of, modification_times
 from providers.accounts.logins.outcomes import back_to_waiting, finish, settle

@@ -8,7 +8,7 @@ from management_proxy.client import oauth as oauth_client
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.oauth import FLOWS, LoginStatus
-from management_proxy.upstreams.registry import client_for
+from management_proxy.upstreams.clients import client_for
 from providers.accounts.auth_files import AuthFile
 from providers.accounts.logins.files import files_of
 from providers.accounts.logins.outcomes import back_to_waiting, connect, finish, settle

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import client_for, ensure_environment_upstream
+from management_proxy.upstreams.clients import client_for
+from management_proxy.upstreams.registry import ensure_environment_upstream
 from providers.drift.actions import Outcome, reconcile
 from providers.drift.queries import Difference, compare
 from providers.errors import ChangeRefused

@@ -16,14 +16,9 @@ from management_proxy.models import Access, Upstream
 from management_proxy.simulator import running_simulator
 from management_proxy.upstreams import key_verification
 from management_proxy.upstreams.access import allow_access
+from management_proxy.upstreams.clients import client_for, key_of, subscription_to
 from management_proxy.upstreams.key_verification import KeyOnTrial, is_verified
-from management_proxy.upstreams.registry import (
-    client_for,
-    ensure_environment_upstream,
-    find_upstream,
-    key_of,
-    subscription_to,
-)
+from management_proxy.upstreams.registry import ensure_environment_upstream, find_upstream
 from tests.factories import make_upstream, make_user
 from tests.management_proxy.proxied import asked, browser, fault, forget_everything, signed_in
 from tests.web_server import WebServer, web_server

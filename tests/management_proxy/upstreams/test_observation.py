@@ -6,8 +6,8 @@ import pytest
 
 from management_proxy.models import Upstream, UsageInterface
 from management_proxy.simulator import running_simulator
+from management_proxy.upstreams.clients import client_for
 from management_proxy.upstreams.observation import ClockReading, clock_reading, narrowed, observe
-from management_proxy.upstreams.registry import client_for
 from tests.factories import give_key, make_upstream
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 500_000, tzinfo=UTC)

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from management_proxy.client.errors import KeyRejected
 from management_proxy.models import ProxyTraffic, Upstream, UpstreamBreaker
 from management_proxy.upstreams import removal
+from management_proxy.upstreams.clients import client_for
 from management_proxy.upstreams.registry import (
     NoSuchUpstream,
-    client_for,
     ensure_environment_upstream,
     find_upstream,
 )

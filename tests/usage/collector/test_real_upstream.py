@@ -19,8 +19,8 @@ import pytest
 
 from management_proxy.client.usage import counters
 from management_proxy.models import CollectionMode, Upstream
+from management_proxy.upstreams.clients import client_for
 from management_proxy.upstreams.observation import examine
-from management_proxy.upstreams.registry import client_for
 from monitoring.health import findings
 from tests.factories import make_upstream, make_user
 from tests.processes import eventually, free_port
