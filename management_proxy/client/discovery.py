@@ -19,7 +19,7 @@ from monitoring.addresses import Resolve, Target, judged_target, resolve
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 8.0
 TOTAL_SECONDS = 15.0
-LARGEST_ANSWER = 4 * 1024 * 1024
+LARGEST_RESPONSE = 4 * 1024 * 1024
 MOST_MODELS = 5000
 LONGEST_NAME = 200
 
@@ -122,9 +122,9 @@ def _read(response: httpx.Response) -> bytes:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > LARGEST_ANSWER:
+        if len(body) > LARGEST_RESPONSE:
             raise DiscoveryFailed(
-                f"The provider's list is larger than {LARGEST_ANSWER // 1024 // 1024} MiB."
+                f"The provider's list is larger than {LARGEST_RESPONSE // 1024 // 1024} MiB."
             )
     return bytes(body)
 

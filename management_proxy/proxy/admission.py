@@ -50,7 +50,7 @@ def who_calls(request: HttpRequest) -> Caller:
     return caller
 
 
-def what_is_asked(request: HttpRequest) -> tuple[Target, Policy]:
+def requested_policy(request: HttpRequest) -> tuple[Target, Policy]:
     """The target and its row, but for what the body decides. Raises Refusal."""
     try:
         target = read_target(_raw_target(request))

@@ -26,7 +26,12 @@ from management_proxy.client.errors import (
 )
 from management_proxy.client.limits import Limits
 from management_proxy.proxy.caller_bodies import BodyIncomplete
-from management_proxy.proxy.limits.sockets import LimitPassed, Watch, WatchedBackend, watched
+from management_proxy.proxy.limits.sockets import (
+    CallDeadline,
+    DeadlineBackend,
+    LimitPassed,
+    enforced,
+)
 from management_proxy.proxy.rules.headers import RawHeaders, header
 
 # The upstream closes a connection that says nothing within 10 s of its beginning (contract 1.1).
@@ -70,7 +75,7 @@ class Attempt:
     happens."""
 
     response: httpcore.Response
-    watch: Watch
+    deadline: CallDeadline
     limits: Limits
     timings: Timings
     received: int = 0
@@ -92,12 +97,12 @@ class Attempt:
 
     def next_chunk(self) -> bytes | None:
         """The next bytes of the body, None at its end. Raises UpstreamError, or
-        CallerLeft of the watch."""
+        CallerLeft of the deadline."""
         if self._chunks is None:
             self._chunks = iter(self.response.iter_stream())
         started = time.monotonic()
-        self.watch.enter("idle", self.limits.idle, each=True)
-        with watched(self.watch), _translated():
+        self.deadline.enter("idle", self.limits.idle, each=True)
+        with enforced(self.deadline), _translated():
             chunk = next(self._chunks, None)
         self.timings.body += time.monotonic() - started
         self.received += len(chunk or b"")
@@ -114,7 +119,7 @@ class Attempt:
 
     def close(self) -> None:
         """Give the connection back, or cut it if the response is not at its end."""
-        with watched(self.watch):
+        with enforced(self.deadline):
             self.response.close()
 
 
@@ -137,7 +142,7 @@ def _made_pool() -> httpcore.ConnectionPool:
         max_connections=256,
         max_keepalive_connections=64,
         keepalive_expiry=KEEPALIVE_SECONDS,
-        network_backend=WatchedBackend(),
+        network_backend=DeadlineBackend(),
     )
 
 
@@ -149,25 +154,25 @@ def close_pool() -> None:
             _made_pool.cache_clear()
 
 
-def attempt(outgoing: Outgoing, limits: Limits, watch: Watch) -> Attempt:
+def attempt(outgoing: Outgoing, limits: Limits, deadline: CallDeadline) -> Attempt:
     """Send the request and wait for the response's head.
 
-    Raises UpstreamError, BodyTooBig, BodyIncomplete, or CallerLeft of the watch.
+    Raises UpstreamError, BodyTooBig, BodyIncomplete, or CallerLeft of the deadline.
     """
     timings = Timings()
-    started, connected_before = time.monotonic(), watch.connected_seconds
-    watch.enter("connect", limits.connect)
+    started, connected_before = time.monotonic(), deadline.connected_seconds
+    deadline.enter("connect", limits.connect)
     request = httpcore.Request(
         outgoing.method,
         outgoing.url,
         headers=outgoing.framed(),
-        content=_sent(outgoing.body, limits, watch),
+        content=_sent(outgoing.body, limits, deadline),
     )
-    with watched(watch), _translated():
+    with enforced(deadline), _translated():
         response = _pool().handle_request(request)
-    timings.connect = watch.connected_seconds - connected_before
+    timings.connect = deadline.connected_seconds - connected_before
     timings.first_byte = time.monotonic() - started - timings.connect
-    begun = Attempt(response, watch, limits, timings)
+    begun = Attempt(response, deadline, limits, timings)
     if (begun.length or 0) > limits.response_bytes and outgoing.method != "HEAD":
         begun.close()
         raise ResponseTooLarge(
@@ -176,11 +181,11 @@ def attempt(outgoing: Outgoing, limits: Limits, watch: Watch) -> Attempt:
     return begun
 
 
-def _sent(body: Iterable[bytes], limits: Limits, watch: Watch) -> Iterator[bytes]:
-    """The body, observed by the watch: waiting for the response begins when all of it is sent."""
-    watch.enter("send", limits.idle, each=True)
+def _sent(body: Iterable[bytes], limits: Limits, deadline: CallDeadline) -> Iterator[bytes]:
+    """The body, observed by the deadline: waiting for the response begins when all of it is sent."""
+    deadline.enter("send", limits.idle, each=True)
     yield from body
-    watch.enter("first_byte", limits.first_byte)
+    deadline.enter("first_byte", limits.first_byte)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class UnreadableCallback(Exception):
     """The body of a callback tells no single state; the message says why."""
 
 
-def remember_login(upstream: Upstream, user: User, binding: str, answer: bytes) -> None:
+def bind_login(upstream: Upstream, user: User, binding: str, answer: bytes) -> None:
     """Bind the login whose start the upstream answered; an answer without a state started none."""
     state = _state_of_start(answer)
     if not state:

@@ -122,12 +122,12 @@ def _attempted_until_ready(trip: Trip) -> Ready:
             return ready
         refusal = failures.refusal_after(outcome)
         pause = pause_before_next(
-            trip.policy, outcome, trip.call.attempts, trip.watch.deadline_in()
+            trip.policy, outcome, trip.call.attempts, trip.deadline.seconds_left()
         )
         if pause is None or not budget.spend():
             raise refusal
         try:
-            trip.watch.sleep(pause)
+            trip.deadline.sleep(pause)
         except LimitPassed as error:
             raise refusal from error
         trip.call.waited_seconds += pause
@@ -170,7 +170,7 @@ def _attempted(trip: Trip, admission: shared_breaker.Admission) -> tuple[Ready |
 
 def _sent(trip: Trip) -> tuple[Ready | None, Outcome]:
     try:
-        begun = attempt(trip.outgoing, trip.policy.limits, trip.watch)
+        begun = attempt(trip.outgoing, trip.policy.limits, trip.deadline)
     except ResponseTooLarge as error:
         raise failures.too_large(trip.policy) from error
     except UpstreamError as error:

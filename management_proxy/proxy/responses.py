@@ -14,11 +14,11 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.proxy.attempts import Attempt, Outgoing
 from management_proxy.proxy.caller_bodies import CallerBody
-from management_proxy.proxy.limits.sockets import CallerLeft, Watch
+from management_proxy.proxy.limits.sockets import CallDeadline, CallerLeft
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.headers import headers_to_caller
 from management_proxy.proxy.rules.policy import Mask, Policy
-from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
+from management_proxy.proxy.rules.response_masks import Unmaskable, masked_body
 from management_proxy.traffic.calls import Call
 
 R = TypeVar("R", bound=HttpResponseBase)
@@ -33,7 +33,7 @@ class Trip:
     upstream: Upstream
     key: str = field(repr=False)
     outgoing: Outgoing
-    watch: Watch
+    deadline: CallDeadline
     mask: Mask
     body: CallerBody
     held: ExitStack = field(default_factory=ExitStack)
@@ -55,7 +55,7 @@ def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
     body = ready.body
     if trip.mask is not Mask.NOTHING:
         try:
-            body = masked_answer(trip.mask, body)
+            body = masked_body(trip.mask, body)
         except Unmaskable as error:
             raise Refusal(
                 502,
@@ -75,7 +75,7 @@ def streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHtt
     headers = headers_to_caller(ready.attempt.headers)
     if ready.attempt.length is not None:
         headers["Content-Length"] = str(ready.attempt.length)
-    stream = AnswerStream(trip, ready, held)
+    stream = ResponseStream(trip, ready, held)
     return _with_type(
         StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers
     )
@@ -88,11 +88,11 @@ def _with_type(response: R, headers: dict[str, str]) -> R:
     return response
 
 
-class AnswerStream:
+class ResponseStream:
     """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
 
     def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
-        trip.watch.be_patient_with_caller(trip.policy.limits.idle)
+        trip.deadline.limit_writes_to_caller(trip.policy.limits.idle)
         self._trip, self._attempt, self._held = trip, ready.attempt, held
         self._first: bytes | None = ready.body
 

@@ -13,15 +13,15 @@ from management_proxy.proxy.admission import Entry
 from management_proxy.proxy.attempts import Outgoing
 from management_proxy.proxy.auditing import Audited
 from management_proxy.proxy.caller_bodies import socket_of
-from management_proxy.proxy.limits.sockets import CallerLeft, Watch
-from management_proxy.proxy.oauth_binding import remember_login
+from management_proxy.proxy.limits.sockets import CallDeadline, CallerLeft
+from management_proxy.proxy.oauth_binding import bind_login
 from management_proxy.proxy.pass_through import carry
 from management_proxy.proxy.refusals import Refusal, envelope
 from management_proxy.proxy.responses import Trip
 from management_proxy.proxy.rules.headers import headers_upstream
 from management_proxy.proxy.rules.policy import Effect
 from management_proxy.proxy.upstream_failures import blocked
-from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, hand_over
+from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, submit_write
 from management_proxy.tokens.access import honours_token
 from management_proxy.traffic.calls import Call
 from management_proxy.upstreams.access import raise_if_blocked
@@ -49,7 +49,7 @@ def management(request: HttpRequest) -> HttpResponseBase:
 def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
     caller = checks.who_calls(request)
     call.user = caller.user.get_username()
-    target, policy = checks.what_is_asked(request)
+    target, policy = checks.requested_policy(request)
     call.route = policy.path
     with Audited(caller, call.method, target, policy) as audited:
         upstream = checks.upstream_of(target)
@@ -62,9 +62,7 @@ def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
         response = handed_over or carry(_trip(request, entry, call))
         audited.end(response.status_code)
         if entry.policy.effect is Effect.START and isinstance(response, HttpResponse):
-            remember_login(
-                entry.upstream, entry.caller.user, entry.caller.binding, response.content
-            )
+            bind_login(entry.upstream, entry.caller.user, entry.caller.binding, response.content)
         return response
 
 
@@ -89,7 +87,7 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
         upstream,
         key,
         outgoing,
-        Watch(policy.limits.total, socket_of(request)),
+        CallDeadline(policy.limits.total, socket_of(request)),
         entry.mask,
         entry.body,
     )
@@ -108,7 +106,7 @@ def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse
         entry.content or b"",
         reason,
     )
-    answer = hand_over(write)
+    answer = submit_write(write)
     call.waited_seconds += time.monotonic() - started
     if answer is None:
         return None

@@ -30,7 +30,7 @@ class ProxiedWrite:
 
 
 @dataclass(frozen=True)
-class ProxiedAnswer:
+class ProxiedResponse:
     """What the caller gets in place of the upstream's own answer."""
 
     status: int
@@ -51,7 +51,7 @@ class FunnelRefusal:
     outcome_is_unknown: bool = False
 
 
-Handler = Callable[[ProxiedWrite], ProxiedAnswer | FunnelRefusal | None]
+Handler = Callable[[ProxiedWrite], ProxiedResponse | FunnelRefusal | None]
 
 _handlers: list[Handler] = []
 
@@ -61,6 +61,6 @@ def register(handler: Handler) -> None:
     _handlers[:] = [handler]
 
 
-def hand_over(write: ProxiedWrite) -> ProxiedAnswer | FunnelRefusal | None:
+def submit_write(write: ProxiedWrite) -> ProxiedResponse | FunnelRefusal | None:
     """What became of the write, or None if it is to be sent as it is."""
     return _handlers[0](write) if _handlers else None

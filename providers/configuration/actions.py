@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client.limits import CONFIGURATION
 from management_proxy.client.responses import json_object
 from management_proxy.models import Upstream

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client.http import ManagementClient
 from monitoring.masking import masked
 from providers.configuration.document import (

@@ -4,7 +4,7 @@ carried out by the funnel."""
 import msgspec
 
 from management_proxy.client.errors import UpstreamError
-from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedAnswer, ProxiedWrite
+from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedResponse, ProxiedWrite
 from management_proxy.upstreams.clients import client_for
 from providers.errors import ChangeRefused
 from providers.funnel.writes import perform
@@ -15,7 +15,7 @@ from providers.web.api import STATUS_OF_CODE
 _OK = b'{"status":"ok"}'
 
 
-def handle(write: ProxiedWrite) -> ProxiedAnswer | FunnelRefusal | None:
+def handle(write: ProxiedWrite) -> ProxiedResponse | FunnelRefusal | None:
     """What the funnel makes of a proxied write; None for one that it does not know."""
     try:
         change = meant_by(write, client_for(write.upstream))
@@ -33,12 +33,12 @@ def handle(write: ProxiedWrite) -> ProxiedAnswer | FunnelRefusal | None:
         return FunnelRefusal(502, "UPSTREAM_ERROR", f"Nothing was sent: {error}")
 
 
-def _response(intent: Intent) -> ProxiedAnswer | FunnelRefusal:
+def _response(intent: Intent) -> ProxiedResponse | FunnelRefusal:
     headers = {"X-Tollgate-Change": str(intent.pk)}
     if intent.state == Intent.State.VERIFIED:
-        return ProxiedAnswer(200, _OK, headers=headers)
+        return ProxiedResponse(200, _OK, headers=headers)
     if intent.is_waiting:
-        return ProxiedAnswer(
+        return ProxiedResponse(
             202, msgspec.json.encode({"status": "waiting", "change": intent.pk}), headers=headers
         )
     if not intent.is_settled:

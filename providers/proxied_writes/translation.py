@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import CLIENT_KEYS
 from management_proxy.models import Upstream

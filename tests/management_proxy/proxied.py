@@ -48,7 +48,7 @@ def fault(simulator: Any, kind: str, path: str = "*", **fields: Any) -> None:
     ).raise_for_status()
 
 
-def asked(simulator: Any, text: str = "") -> int:
+def request_count(simulator: Any, text: str = "") -> int:
     """How many requests the upstream answered whose `METHOD path status` contains the text."""
     return int(simulator.app.tally.count(text))
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client import lists as list_client
 from providers.models import AccountLogin
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED

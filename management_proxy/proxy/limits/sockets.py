@@ -1,8 +1,8 @@
 """Sockets to upstreams that heed two things while they wait: time, and the caller's own connection.
 
-A thread that calls an upstream sets its `Watch` first. From then on every wait of that thread's
-sockets ends at the watch's deadline, at the limit of the present phase, or as soon as the caller
-hangs up; whichever comes first. A pooled connection serves many threads in turn, so the watch
+A thread that calls an upstream sets its `CallDeadline` first. From then on every wait of that
+sockets ends at the deadline's deadline, at the limit of the present phase, or as soon as the caller
+hangs up; whichever comes first. A pooled connection serves many threads in turn, so the deadline
 belongs to the thread and not to the socket.
 """
 
@@ -34,33 +34,33 @@ class LimitPassed(Exception):
         self.phase = phase
 
 
-class Watch:
+class CallDeadline:
     """What one call may spend; instants are of the monotonic clock."""
 
     def __init__(self, total: float, caller: socket.socket | None = None) -> None:
-        self.deadline = time.monotonic() + total
+        self.ends_at = time.monotonic() + total
         self.connected_seconds = 0.0
         self._caller = caller
-        self._phase, self._each, self._ends = "send", total, self.deadline
+        self._phase, self._each, self._phase_ends_at = "send", total, self.ends_at
 
     def enter(self, phase: str, seconds: float, *, each: bool = False) -> None:
         """Begin a phase that may last so long; with `each`, every wait in it may."""
-        self._phase, self._each, self._ends = (
+        self._phase, self._each, self._phase_ends_at = (
             phase,
             seconds,
             float("inf") if each else time.monotonic() + seconds,
         )
 
-    def deadline_in(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
+        return self.ends_at - time.monotonic()
 
-    def left(self) -> float:
+    def next_wait(self) -> float:
         """Seconds that the next wait may take. Raises LimitPassed once there are none."""
         now = time.monotonic()
-        if (total := self.deadline - now) <= 0:
+        if (total := self.ends_at - now) <= 0:
             raise LimitPassed("total")
-        if (phase := self._ends - now) <= 0:
+        if (phase := self._phase_ends_at - now) <= 0:
             raise LimitPassed(self._phase)
         return min(total, phase, self._each)
 
@@ -71,14 +71,14 @@ class Watch:
             poller.register(awaited, event)
         if self._caller is not None and self._caller.fileno() >= 0:
             poller.register(self._caller, HANGUP)
-        seconds = self.left()
+        seconds = self.next_wait()
         ready = {descriptor for descriptor, _ in poller.poll(seconds * 1000)}
         if self._caller is not None and self._caller.fileno() in ready:
             raise CallerLeft
         if not ready and awaited is not None:
-            raise LimitPassed("total" if time.monotonic() >= self.deadline else self._phase)
+            raise LimitPassed("total" if time.monotonic() >= self.ends_at else self._phase)
 
-    def be_patient_with_caller(self, seconds: float) -> None:
+    def limit_writes_to_caller(self, seconds: float) -> None:
         """Wait no longer than this for the caller to take each piece of the answer; the server
         makes the wait endless again."""
         if self._caller is not None:
@@ -87,7 +87,7 @@ class Watch:
     def sleep(self, seconds: float) -> None:
         """Do nothing for a while. Raises LimitPassed if the deadline would pass, CallerLeft as soon
         as the caller leaves."""
-        if time.monotonic() + seconds >= self.deadline:
+        if time.monotonic() + seconds >= self.ends_at:
             raise LimitPassed("total")
         self.enter("pause", seconds)
         self.wait(None, 0)
@@ -97,33 +97,33 @@ _thread = threading.local()
 
 
 @contextmanager
-def watched(watch: Watch) -> Iterator[None]:
-    """Let this thread's sockets heed the watch."""
-    _thread.watch = watch
+def enforced(deadline: CallDeadline) -> Iterator[None]:
+    """Let this thread's sockets heed the deadline."""
+    _thread.deadline = deadline
     try:
         yield
     finally:
-        _thread.watch = None
+        _thread.deadline = None
 
 
-class WatchedStream(httpcore.NetworkStream):
-    """One connection; its waits are the watch's, whatever limit the pool names."""
+class DeadlineStream(httpcore.NetworkStream):
+    """One connection; its waits are the deadline's, whatever limit the pool names."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
         self._socket: socket.socket = inner.get_extra_info("socket")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        watch: Watch = _thread.watch
+        deadline: CallDeadline = _thread.deadline
         # Bytes that TLS has decrypted already do not show on the socket.
         if not (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
-            watch.wait(self._socket, select.POLLIN)
-        return self._inner.read(max_bytes, watch.left())
+            deadline.wait(self._socket, select.POLLIN)
+        return self._inner.read(max_bytes, deadline.next_wait())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        watch: Watch = _thread.watch
-        watch.wait(self._socket, select.POLLOUT)
-        self._inner.write(buffer, watch.left())
+        deadline: CallDeadline = _thread.deadline
+        deadline.wait(self._socket, select.POLLOUT)
+        self._inner.write(buffer, deadline.next_wait())
 
     def close(self) -> None:
         self._inner.close()
@@ -134,16 +134,16 @@ class WatchedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return WatchedStream(
-            self._inner.start_tls(ssl_context, server_hostname, _thread.watch.left())
+        return DeadlineStream(
+            self._inner.start_tls(ssl_context, server_hostname, _thread.deadline.next_wait())
         )
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
-class WatchedBackend(httpcore.NetworkBackend):
-    """Makes connections that heed the watch of the thread that uses them."""
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Makes connections that heed the deadline of the thread that uses them."""
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()
@@ -156,11 +156,13 @@ class WatchedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        watch: Watch = _thread.watch
+        deadline: CallDeadline = _thread.deadline
         started = time.monotonic()
         try:
-            return WatchedStream(
-                self._inner.connect_tcp(host, port, watch.left(), local_address, socket_options)
+            return DeadlineStream(
+                self._inner.connect_tcp(
+                    host, port, deadline.next_wait(), local_address, socket_options
+                )
             )
         finally:
-            watch.connected_seconds += time.monotonic() - started
+            deadline.connected_seconds += time.monotonic() - started

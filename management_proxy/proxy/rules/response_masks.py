@@ -24,7 +24,7 @@ class Unmaskable(Exception):
     """The answer is not what its policy says, so that nobody can tell what in it is secret."""
 
 
-def masked_answer(mask: Mask, body: bytes) -> bytes:
+def masked_body(mask: Mask, body: bytes) -> bytes:
     """The body without its secrets; an empty one stays. Raises Unmaskable."""
     if not body or mask is Mask.NOTHING:
         return body

@@ -199,7 +199,7 @@ def test_redirect_is_not_followed(loopback_allowed):
 
 
 def test_answer_without_end_is_cut(loopback_allowed, monkeypatch):
-    monkeypatch.setattr(discovery, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(discovery, "LARGEST_RESPONSE", 100_000)
 
     def endless(handler):
         handler.send_response(200)

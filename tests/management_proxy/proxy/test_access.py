@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def without_upstreams(monkeypatch):
     """Nobody listens: what is let in comes back as 502 or 503, without delay."""
-    monkeypatch.setattr("management_proxy.proxy.views.hand_over", lambda *_: None)
+    monkeypatch.setattr("management_proxy.proxy.views.submit_write", lambda *_: None)
     upstreams = [
         make_upstream(name=name, management_url="http://127.0.0.1:9/v0/management")
         for name in ("east", "west")

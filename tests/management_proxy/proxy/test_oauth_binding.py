@@ -14,7 +14,13 @@ from management_proxy.simulator import running_simulator
 from management_proxy.tokens.actions import create_token
 from tests.concurrency import times
 from tests.factories import make_user
-from tests.management_proxy.proxied import URL, asked, forget_everything, signed_in, upstream_of
+from tests.management_proxy.proxied import (
+    URL,
+    forget_everything,
+    request_count,
+    signed_in,
+    upstream_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +54,7 @@ def test_whole_login_of_an_ordinary_user(simulator):
         provider="codex",
         redirect_url=f"http://localhost:1455/auth/callback?code=abc&state={state}",
     ).json() == {"status": "ok"}
-    assert asked(simulator, "POST /v0/management/oauth-callback 200") == 1
+    assert request_count(simulator, "POST /v0/management/oauth-callback 200") == 1
 
 
 def test_cancelled_by_whoever_began_it(simulator):
@@ -65,7 +71,7 @@ def test_others_find_no_such_login(simulator, staff):
     state = started(signed_in(staff=False))
     other = signed_in(staff=staff)
     own = started(other)
-    before = asked(simulator)
+    before = request_count(simulator)
     answers = [
         poll(other, state),
         other.get(f"{URL}get-auth-status?state={own}&state={state}"),
@@ -78,7 +84,7 @@ def test_others_find_no_such_login(simulator, staff):
         poll(other, "0" * 32),
     ]
     assert {(a.status_code, a.json()["error"]["code"]) for a in answers} == {(404, "LOGIN_UNKNOWN")}
-    assert asked(simulator) == before
+    assert request_count(simulator) == before
 
 
 def test_another_session_of_the_same_user_finds_none_either(simulator):

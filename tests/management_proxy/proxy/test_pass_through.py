@@ -15,9 +15,9 @@ from monitoring.models import AuditEntry
 from tests.factories import make_upstream
 from tests.management_proxy.proxied import (
     URL,
-    asked,
     fault,
     forget_everything,
+    request_count,
     signed_in,
     upstream_of,
 )
@@ -100,7 +100,7 @@ def test_write_reaches_the_upstream_and_the_trail(simulator, staff):
 def test_what_is_not_listed_never_reaches_the_upstream(simulator, staff, path, status, code):
     response = staff.get(URL + path)
     assert (response.status_code, error(response)["code"]) == (status, code)
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 def test_strangers_are_told_nothing(simulator, client):
@@ -111,7 +111,7 @@ def test_strangers_are_told_nothing(simulator, client):
 
 def test_only_staff_may_read(simulator):
     assert signed_in(staff=False).get(URL + "debug").status_code == 403
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 def test_anybody_may_start_a_login_of_their_own(simulator):
@@ -129,7 +129,7 @@ def test_session_without_csrf_token_changes_nothing(simulator, staff, method, pa
         headers={"X-CSRFToken": "x" * 32},
     )
     assert (response.status_code, error(response)["code"]) == (403, "AUTH_FAILED")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 def test_several_upstreams_have_to_be_named(simulator, staff):
@@ -162,7 +162,7 @@ def test_destructive_forms_need_their_confirmation(
 ):
     refused = staff.generic(method, URL + path, body)
     assert (refused.status_code, error(refused)["code"]) == (428, "CONFIRMATION_NEEDED")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
     assert AuditEntry.objects.get().outcome == "refused"
     assert (
         staff.generic(
@@ -178,7 +178,7 @@ def test_destructive_forms_need_their_permission(simulator, staff):
         URL + "auth-files?all=1", headers={"X-Tollgate-Confirm": "delete all auth files"}
     )
     assert (response.status_code, error(response)["code"]) == (403, "AUTH_INSUFFICIENT_PERMISSIONS")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_destructive_forms_need_their_permission(simulator, staff):
 def test_bodies_that_would_empty_or_garble_are_refused(simulator, staff, path, body):
     response = staff.put(URL + path, body, content_type="application/octet-stream")
     assert (response.status_code, error(response)["code"]) == (400, "BODY_REFUSED")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_bodies_that_would_empty_or_garble_are_refused(simulator, staff, path, b
 def test_patch_that_would_delete_or_open_is_refused(simulator, staff, path, body):
     response = staff.patch(URL + path, body, content_type="application/json")
     assert (response.status_code, error(response)["code"]) == (400, "BODY_REFUSED")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 def test_patch_of_an_entry_passes(simulator, staff, without_funnel):
@@ -248,7 +248,7 @@ def test_key_in_a_query_does_not_reach_the_trail(simulator, staff, path):
 def test_body_over_its_budget_is_refused(simulator, staff):
     response = staff.put(URL + "debug", b"x" * 5000, content_type="application/json")
     assert (response.status_code, error(response)["code"]) == (413, "BODY_TOO_LARGE")
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_rejected_key_stops_everybody_and_is_never_tried_again(simulator, staff)
     for _ in range(7):
         response = staff.get(URL + "debug")
         assert (response.status_code, error(response)["code"]) == (503, "UPSTREAM_KEY_REJECTED")
-    assert asked(simulator) == 1
+    assert request_count(simulator) == 1
     upstream.refresh_from_db()
     assert upstream.access == Access.KEY_REJECTED
 
@@ -320,7 +320,7 @@ def test_ban_tells_when_to_come_again(simulator, staff):
         response = staff.get(URL + "debug")
         assert (response.status_code, error(response)["code"]) == (503, "UPSTREAM_BANNED")
         assert 590 < int(response["Retry-After"]) < 610
-    assert asked(simulator) == 1
+    assert request_count(simulator) == 1
 
 
 def test_envelope_tells_everything(simulator, staff):

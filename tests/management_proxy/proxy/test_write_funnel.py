@@ -3,7 +3,7 @@
 import pytest
 
 from management_proxy.proxy import write_funnel
-from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedAnswer
+from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedResponse
 from monitoring.models import AuditEntry
 from tests.factories import make_upstream
 from tests.management_proxy.proxied import URL, forget_everything, signed_in
@@ -24,7 +24,7 @@ def upstream(monkeypatch):
 def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
     received = []
     write_funnel.register(
-        lambda write: received.append(write) or ProxiedAnswer(200, b'{"status":"ok"}')
+        lambda write: received.append(write) or ProxiedResponse(200, b'{"status":"ok"}')
     )
     staff = signed_in()
     response = staff.put(

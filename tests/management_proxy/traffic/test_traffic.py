@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from management_proxy.models import ProxyTraffic
 from management_proxy.proxy.rules.policy_table import POLICIES
-from management_proxy.proxy.write_funnel import ProxiedAnswer
+from management_proxy.proxy.write_funnel import ProxiedResponse
 from management_proxy.simulator import running_simulator
 from management_proxy.traffic import metrics
 from management_proxy.traffic import recording as traffic
@@ -183,8 +183,8 @@ def test_time_in_the_funnel_is_not_ours(monkeypatch):
     ended: list[Call] = []
     monkeypatch.setattr("management_proxy.traffic.calls._listeners", [ended.append])
     monkeypatch.setattr(
-        "management_proxy.proxy.views.hand_over",
-        lambda *_: time.sleep(0.05) or ProxiedAnswer(200, b"{}"),
+        "management_proxy.proxy.views.submit_write",
+        lambda *_: time.sleep(0.05) or ProxiedResponse(200, b"{}"),
     )
     signed_in().put(URL + "debug", {"value": True}, content_type="application/json")
     (call,) = ended

@@ -20,7 +20,13 @@ from management_proxy.upstreams.clients import client_for, key_of, subscription_
 from management_proxy.upstreams.key_verification import KeyOnTrial, is_verified
 from management_proxy.upstreams.registry import ensure_environment_upstream, find_upstream
 from tests.factories import make_upstream, make_user
-from tests.management_proxy.proxied import asked, browser, fault, forget_everything, signed_in
+from tests.management_proxy.proxied import (
+    browser,
+    fault,
+    forget_everything,
+    request_count,
+    signed_in,
+)
 from tests.web_server import WebServer, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,7 +112,7 @@ def test_right_key_lets_all_callers_pass_after_one_trial(server, simulator):
     upstream = upstream_with(simulator, simulator.key)
     fault(simulator, "latency", TRIAL, seconds=0.5)
     assert set(call_at_once(server, upstream)) == {"passed", 200}
-    assert asked(simulator, TRIAL) == 1
+    assert request_count(simulator, TRIAL) == 1
 
 
 def test_key_changed_in_the_admin_is_verified_anew(simulator):
@@ -139,11 +145,11 @@ def test_environments_key_is_verified_and_so_is_a_new_one(simulator, settings):
     upstream = ensure_environment_upstream()
     usage_settings(client_for(upstream))
     usage_settings(client_for(upstream))
-    assert asked(simulator, TRIAL) == 1
+    assert request_count(simulator, TRIAL) == 1
     settings.MANAGEMENT_API_KEY = "another"
     with pytest.raises(KeyRejected):
         usage_settings(client_for(upstream))
-    assert asked(simulator, "config") == 2
+    assert request_count(simulator, "config") == 2
 
 
 def test_same_key_is_verified_anew_at_another_address(simulator):
@@ -181,14 +187,14 @@ def test_callers_wait_no_longer_than_their_patience(simulator, monkeypatch):
         "UPSTREAM_KEY_ON_TRIAL",
     )
     assert response["Retry-After"]
-    assert asked(simulator) == 0
+    assert request_count(simulator) == 0
 
 
 def test_dead_holders_claim_ends_by_itself(simulator):
     upstream = upstream_with(simulator, simulator.key)
     Upstream.objects.update(key_on_trial_until=Now() + timedelta(seconds=0.5))
     usage_settings(client_for(upstream))
-    assert asked(simulator, TRIAL) == 1
+    assert request_count(simulator, TRIAL) == 1
 
 
 def test_trial_that_brings_nothing_leaves_the_key_unverified_and_the_claim_free(simulator):
@@ -217,4 +223,4 @@ def test_trials_that_fail_open_the_breaker(simulator):
     codes = [staff.get("/api/management/debug").json()["error"]["code"] for _ in range(12)]
     assert set(codes[:10]) == {"UPSTREAM_KEY_UNVERIFIED"}
     assert codes[-1] == "BREAKER_OPEN"
-    assert asked(simulator, "debug") == 0
+    assert request_count(simulator, "debug") == 0

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client import lists as list_client
 from management_proxy.tokens.actions import create_token
 from providers.accounts.logins import polling

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from providers.configuration import actions as configuration
 from providers.configuration.changes import ReplaceConfiguration, SetSwitch
 from providers.configuration.document import value_at

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client import config as config_client
+from management_proxy.client import configuration as config_client
 from management_proxy.client.http import ManagementClient
 from providers.accounts import actions as account_actions
 from providers.accounts.auth_files import Health, auth_file_of

@@ -24,9 +24,9 @@ from tests.concurrency import times
 from tests.factories import make_upstream
 from tests.management_proxy.proxied import (
     URL,
-    asked,
     fault,
     forget_everything,
+    request_count,
     signed_in,
     upstream_of,
 )
@@ -89,7 +89,7 @@ def test_it_opens_tries_and_closes(simulator):
     staff = signed_in()
     fault(simulator, "status", "ws-auth", status=503, count=11)
     assert ask(staff, 12) == ["UPSTREAM_UNAVAILABLE"] * 10 + ["BREAKER_OPEN"] * 2
-    assert asked(simulator) == 10
+    assert request_count(simulator) == 10
     assert UpstreamBreaker.objects.get().reason == "status 503"
     the_time_is_over()
     assert ask(staff, 2) == ["UPSTREAM_UNAVAILABLE", "BREAKER_OPEN"]
@@ -121,7 +121,7 @@ def test_answers_that_prove_the_upstream_alive_do_not_open_it(simulator, kind, f
     staff = signed_in()
     for _ in range(12):
         staff.get(URL + "ws-auth")
-    assert asked(simulator) == 12
+    assert request_count(simulator) == 12
 
 
 @pytest.mark.django_db
@@ -129,7 +129,7 @@ def test_faults_of_others_whom_the_upstream_asks_do_not_open_it(simulator):
     fault(simulator, "status", "latest-version", status=502, count=None)
     staff = signed_in()
     assert {staff.get(URL + "latest-version").status_code for _ in range(12)} == {502}
-    assert asked(simulator) == 12
+    assert request_count(simulator) == 12
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,9 +19,9 @@ from management_proxy.proxy.rules.policy_table import rows_for_path
 from management_proxy.simulator import running_simulator
 from tests.management_proxy.proxied import (
     URL,
-    asked,
     fault,
     forget_everything,
+    request_count,
     signed_in,
     upstream_of,
 )
@@ -121,7 +121,7 @@ def test_read_is_repeated_until_it_succeeds(simulator):
     fault(simulator, "status", "debug", status=503)
     fault(simulator, "reset", "debug")
     response = staff.get(URL + "debug")
-    assert (response.status_code, asked(simulator, "debug")) == (200, 23)
+    assert (response.status_code, request_count(simulator, "debug")) == (200, 23)
     assert pass_through.retry_budget.cache_info().currsize == 1
 
 
@@ -133,7 +133,7 @@ def test_write_is_sent_once(simulator, kind, fields):
     fault(simulator, kind, "reset-quota", count=None, **fields)
     response = staff.post(URL + "reset-quota", {"auth_index": "x"}, content_type="application/json")
     assert (response.status_code, response.json()["error"]["details"]["attempts"]) == (502, 1)
-    assert asked(simulator, "POST") == 1
+    assert request_count(simulator, "POST") == 1
 
 
 def test_spent_budget_leaves_one_attempt_each(simulator):

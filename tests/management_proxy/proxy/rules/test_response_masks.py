@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from management_proxy.proxy.rules.policy import Mask
-from management_proxy.proxy.rules.response_masks import Unmaskable, masked_answer
+from management_proxy.proxy.rules.response_masks import Unmaskable, masked_body
 from tests.secret_looks import NO_SECRETS, SECRETS_IN_TEXT
 
 
 def masked(mask: Mask, document: object) -> object:
-    return json.loads(masked_answer(mask, json.dumps(document).encode()))
+    return json.loads(masked_body(mask, json.dumps(document).encode()))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_yaml_keeps_its_meaning_without_secrets_and_comments():
         b"# old: sk-commented-out-key\napi-keys:\n  - sk-client-key-aaaa\nport:"
         b" 8317\nclaude-api-key:\n  - api-key: sk-ant-key-1-bbbb\n    weight: 2\n"
     )
-    after = masked_answer(Mask.YAML, text)
+    after = masked_body(Mask.YAML, text)
     assert yaml.safe_load(after) == {
         "api-keys": ["…aaaa"],
         "port": 8317,
@@ -96,7 +96,7 @@ def test_yaml_keeps_its_meaning_without_secrets_and_comments():
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[" * 100_000, b"\x00: ["])
 def test_what_cannot_be_read_does_not_pass(mask, body):
     with pytest.raises(Unmaskable):
-        masked_answer(mask, body)
+        masked_body(mask, body)
 
 
 def test_yaml_that_names_itself_a_billion_times_does_not_pass():
@@ -104,4 +104,4 @@ def test_yaml_that_names_itself_a_billion_times_does_not_pass():
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)
     ]
     with pytest.raises(Unmaskable):
-        masked_answer(Mask.YAML, "\n".join(lines).encode())
+        masked_body(Mask.YAML, "\n".join(lines).encode())
