@@ -1,5 +1,5 @@
-"""Upstreams in the admin: add, pause, resume, restore access, remove; and everybody's
-personal tokens, to revoke."""
+"""Upstreams in the admin: add, pause, resume, restore access, remove; and the personal tokens of
+all users, to revoke."""
 
 from typing import Any
 
@@ -38,11 +38,10 @@ class UpstreamForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["collection_mode"].required = False  # who does not say keeps it
+        self.fields["collection_mode"].required = False  # a missing value keeps it
         if self.instance.from_environment:
-            del self.fields[
-                "management_key"
-            ]  # neither shown nor taken from a request that brings one
+            # Neither shown nor taken from a request that contains one.
+            del self.fields["management_key"]
 
     def clean_management_key(self) -> str:
         key: str = self.cleaned_data["management_key"].strip()
@@ -127,7 +126,7 @@ class UpstreamAdmin(admin.ModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Ask, then remove; the row stays for the sake of its history."""
+        """Confirm, then remove; the row stays for the sake of its history."""
         upstream = self.get_object(request, object_id)
         if upstream is None:
             raise Http404
@@ -203,7 +202,7 @@ class UpstreamAdmin(admin.ModelAdmin):
 
 @admin.register(PersonalToken)
 class PersonalTokenAdmin(ReadOnlyAdmin):
-    """Everybody's tokens, to look at and to revoke."""
+    """The tokens of all users, to view and to revoke."""
 
     list_display = (
         "name",

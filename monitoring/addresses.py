@@ -2,7 +2,7 @@
 operator allows them.
 
 A name is resolved once and every address behind it is judged, also those that carry an IPv4 address
-inside (mapped, 6to4, NAT64, Teredo). What answers for a cloud's metadata is refused whatever is
+inside (mapped, 6to4, NAT64, Teredo). A cloud's metadata service is refused whatever is
 allowed. The caller connects to the address that was judged, never to the name, so that a second
 look-up cannot lead elsewhere (DNS rebinding).
 """
@@ -45,7 +45,7 @@ _lookups = ThreadPoolExecutor(max_workers=4, thread_name_prefix="lookup")
 
 
 class AddressRefused(Exception):
-    """The URL is malformed, or leads where nobody may be sent; the text says which."""
+    """The URL is malformed, or leads to an address that is not allowed; the text says which."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ def judged_target(text: str, resolve: Resolve = resolve) -> Target:
 
 
 def check_destination(text: str, resolve: Resolve = resolve) -> None:
-    """Refuse a URL that somebody else will call for us; a name that does not resolve here may do so
-    there."""
+    """Refuse a URL that another server will call for us; a name that does not resolve here may do
+    so there."""
     try:
         judged_target(text, resolve)
     except OSError:

@@ -77,9 +77,7 @@ class LeaseAdmin(admin.ModelAdmin):
             return TemplateResponse(request, "monitoring/force_release.html", context)
         for lease in leases:
             released = force_release(lease.name)
-            change = (
-                f"Released by force; holder was {lease.holder or 'nobody'}, token {lease.token}."
-            )
+            change = f"Released by force; holder was {lease.holder or 'none'}, token {lease.token}."
             LogEntry.objects.log_actions(
                 request.user.pk or 0, [lease], CHANGE, change, single_object=True
             )

@@ -120,7 +120,7 @@ def _run(name: str, check: Check) -> list[Finding]:
 
 
 def database_finding() -> Finding:
-    """Whether the database answers."""
+    """Whether the database responds."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

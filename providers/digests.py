@@ -16,7 +16,7 @@ def client_key_digest(key: str) -> bytes:
 
 
 def provider_key_digest(route: str, identity: tuple[str, ...]) -> bytes:
-    """The keyed hash of what tells an entry of a provider key list from the others."""
+    """The keyed hash of what identifies an entry in a list of provider keys."""
     text = "\x00".join(("provider key", route, *identity))
     return hmac.digest(settings.USAGE_HASH_KEY.encode(), text.encode(), hashlib.sha256)
 

@@ -29,8 +29,8 @@ def call_provider(
         "url": url,
         "header": dict(header),
     }
-    answer = json_object(client.call("POST", "api-call", CALL, json=body).body)
-    status, text = answer.get("status_code"), answer.get("body")
+    response = json_object(client.call("POST", "api-call", CALL, json=body).body)
+    status, text = response.get("status_code"), response.get("body")
     if not isinstance(status, int) or not isinstance(text, str):
         raise Unintelligible("the response has no status of the provider", 200)
     return status, text

@@ -19,9 +19,9 @@ CONTENT = Limits.of(30, response_bytes=8 * MIB)
 
 def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, Any]]:
     """All entries, or those whose file name or id is `name`. Raises UpstreamError."""
-    files = json_object(
-        client.call("GET", "auth-files", LISTING, params={"name": name} if name else None).body
-    ).get("files")
+    params = {"name": name} if name else None
+    response = client.call("GET", "auth-files", LISTING, params=params)
+    files = json_object(response.body).get("files")
     if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
         raise Unintelligible("the list of auth files is not a list", 200)
     # Before v7.2.94 the filter is ignored.
@@ -31,9 +31,8 @@ def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, 
 def auth_file_models(client: ManagementClient, name: str) -> list[str]:
     """The names of the models that an account serves; empty for an unknown account. Raises
     UpstreamError."""
-    models = json_object(
-        client.call("GET", "auth-files/models", CONTENT, params={"name": name}).body
-    ).get("models")
+    response = client.call("GET", "auth-files/models", CONTENT, params={"name": name})
+    models = json_object(response.body).get("models")
     if not isinstance(models, list):
         raise Unintelligible("the list of models is not a list", 200)
     return [str(model["id"]) for model in models if isinstance(model, dict) and model.get("id")]
@@ -83,7 +82,6 @@ def set_auth_file_fields(client: ManagementClient, name: str, fields: dict[str, 
 def reset_quota(client: ManagementClient, auth_index: str) -> list[str]:
     """Clear the upstream's own cooldown of an account, not the provider's; the models it concerned.
     Raises NotFound."""
-    models = json_object(
-        client.call("POST", "reset-quota", SMALL, json={"auth_index": auth_index}).body
-    ).get("models")
+    response = client.call("POST", "reset-quota", SMALL, json={"auth_index": auth_index})
+    models = json_object(response.body).get("models")
     return [str(model) for model in models] if isinstance(models, list) else []

@@ -1,5 +1,5 @@
-"""Which authorities an upstream's certificate may come from: one answer for asking, for proxying
-and for being pushed to."""
+"""Which authorities an upstream's certificate may come from: the same for our own calls, for
+proxied ones and for the subscription."""
 
 import ssl
 

@@ -17,7 +17,7 @@ def read_configuration(client: ManagementClient) -> str:
 
 
 def replace_configuration(client: ManagementClient, text: str) -> None:
-    """Replace the whole file. An empty one would lock everybody out and is refused here. Raises
+    """Replace the whole file. An empty one would lock every caller out and is refused here. Raises
     Refused with the reason."""
     if not text.strip():
         raise ValueError("an empty configuration takes the management key with it")
@@ -27,11 +27,11 @@ def replace_configuration(client: ManagementClient, text: str) -> None:
 def read_switch(client: ManagementClient, path: str) -> Any:
     """The value of one simple setting, such as `debug` or `routing/strategy`. Raises
     UpstreamError."""
-    answer = json_object(client.call("GET", path, SMALL).body)
+    settings = json_object(client.call("GET", path, SMALL).body)
     key = path.rsplit("/", 1)[-1]
-    if key not in answer:
+    if key not in settings:
         raise Unintelligible(f"the response has no {key}", 200)
-    return answer[key]
+    return settings[key]
 
 
 def write_switch(client: ManagementClient, path: str, value: Any) -> None:

@@ -1,15 +1,17 @@
-"""Asking a custom provider which models it has, without being turned against our own network.
+"""Requesting from a custom provider which models it has, without being turned against our own
+network.
 
 The name is resolved once (`monitoring.addresses`), the connection goes to that very
 address with the name kept for `Host`, SNI and the certificate. Redirects are not followed, no proxy
-of the environment applies, the answer is bounded in bytes and the whole exchange in time, also when
-a server lets its headers drip.
+of the environment applies, the response is bounded in bytes and the whole exchange in time, also
+when a server lets its headers drip.
 """
 
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeGuard
 
 import httpx
 import msgspec
@@ -22,10 +24,13 @@ TOTAL_SECONDS = 15.0
 LARGEST_RESPONSE = 4 * 1024 * 1024
 MOST_MODELS = 5000
 LONGEST_NAME = 200
+# Headers that an operator's own must not replace.
+_OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
+_HINT = "does the address end where its API begins, for instance in /v1?"
 
 
 class DiscoveryFailed(Exception):
-    """The provider could not be asked, or its answer is no list of models; the text is for
+    """The provider could not be called, or its response is no list of models; the text is for
     people."""
 
 
@@ -48,22 +53,13 @@ def discover_models(
 
 
 def _headers(target: Target, api_key: str, extra: Mapping[str, str]) -> dict[str, str]:
-    given = {
-        name: value
-        for name, value in extra.items()
-        if name.lower()
-        not in ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
-    }
-    key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    if not all(
-        part.isascii() and part.isprintable()
-        for pair in (*key.items(), *given.items())
-        for part in pair
-    ):
+    sent = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    sent |= {name: value for name, value in extra.items() if name.lower() not in _OURS}
+    text = "".join((*sent, *sent.values()))
+    if not (text.isascii() and text.isprintable()):
         raise DiscoveryFailed("The key or a header holds characters that cannot be sent.")
     return {
-        **key,
-        **given,
+        **sent,
         "Host": target.url.netloc,
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -74,22 +70,22 @@ def _headers(target: Target, api_key: str, extra: Mapping[str, str]) -> dict[str
 def _fetch(target: Target, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> bytes:
     literal = f"[{target.address}]" if target.address.version == 6 else str(target.address)
     url = f"{target.url.scheme}://{literal}:{target.port}{target.url.path.rstrip('/')}/models"
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    with (
-        httpx.Client(
-            trust_env=False, follow_redirects=False, timeout=timeout, verify=tls or True
-        ) as http,
-        _deadline(http) as is_over,
-    ):
+    extensions = {"sni_hostname": target.host}
+    with _client(tls) as http, _deadline(http) as is_over:
         try:
-            with http.stream(
-                "GET", url, headers=dict(headers), extensions={"sni_hostname": target.host}
-            ) as response:
+            with http.stream("GET", url, headers=headers, extensions=extensions) as response:
                 return _read(response)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             if is_over.is_set() or isinstance(error, httpx.TimeoutException):
                 raise DiscoveryFailed("The provider did not respond in time.") from error
             raise DiscoveryFailed(f"The provider cannot be reached: {error}.") from error
+
+
+def _client(tls: ssl.SSLContext | None) -> httpx.Client:
+    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    return httpx.Client(
+        trust_env=False, follow_redirects=False, timeout=timeout, verify=tls or True
+    )
 
 
 @contextmanager
@@ -133,26 +129,18 @@ def models_of(body: bytes) -> list[str]:
     """The names in `{"data": [{"id"}]}`, `{"models": [{"id" or "name"}]}` or a bare list; raises
     DiscoveryFailed."""
     try:
-        answer = msgspec.json.decode(body)
+        found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DiscoveryFailed(
-            "The provider's response is not JSON; does the address end where its API begins, for"
-            " instance in /v1?"
-        ) from error
-    listed = answer.get("data", answer.get("models")) if isinstance(answer, dict) else answer
-    if not isinstance(listed, list):
-        raise DiscoveryFailed(
-            "The provider's response is not a list of models; does the address end where its API"
-            " begins, for instance in /v1?"
-        )
+        raise DiscoveryFailed(f"The provider's response is not JSON; {_HINT}") from error
+    entries = found.get("data", found.get("models")) if isinstance(found, dict) else found
+    if not isinstance(entries, list):
+        raise DiscoveryFailed(f"The provider's response is not a list of models; {_HINT}")
     names = (
         entry.get("id") or entry.get("name") if isinstance(entry, dict) else entry
-        for entry in listed[:MOST_MODELS]
+        for entry in entries[:MOST_MODELS]
     )
-    return sorted(
-        {
-            name
-            for name in names
-            if isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_NAME
-        }
-    )
+    return sorted({name for name in names if _is_name(name)})
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST_NAME

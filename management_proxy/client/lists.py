@@ -2,8 +2,8 @@
 sections 6.1-6.3).
 
 Every write rewrites the upstream's configuration file and starts a reload, in which it loses writes
-that follow too closely (6.5). Nobody calls the writes here but `providers.funnel.writes`, which
-lets one through at a time.
+that follow too closely (6.5). Only `providers.funnel.writes` calls the writes here, and lets one
+through at a time.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _ABSENT = "(absent: appends)"
 
 
 def read_client_keys(client: ManagementClient) -> list[str]:
-    """`GET api-keys`, in the upstream's order; empty also where it says null. Raises
+    """`GET api-keys`, in the upstream's order; empty also where it holds null. Raises
     UpstreamError."""
     keys = _list_of(client, CLIENT_KEYS)
     if not all(isinstance(key, str) for key in keys):
@@ -38,15 +38,15 @@ def read_entries(client: ManagementClient, route: str) -> list[Entry]:
 
 
 def _list_of(client: ManagementClient, route: str) -> list[Any]:
-    answer = json_object(client.call("GET", route, CONFIGURATION).body)
-    found = answer.get(route)
-    if route not in answer or not (found is None or isinstance(found, list)):
+    response = json_object(client.call("GET", route, CONFIGURATION).body)
+    found = response.get(route)
+    if route not in response or not (found is None or isinstance(found, list)):
         raise Unintelligible(f"the response has no list {route}", 200)
     return found or []
 
 
 def replace_list(client: ManagementClient, route: str, items: list[Any]) -> None:
-    """PUT a whole list. An empty `api-keys` would open the upstream to everybody and is refused
+    """PUT a whole list. An empty `api-keys` would open the upstream to every client and is refused
     here."""
     if route == CLIENT_KEYS and not items:
         raise ValueError("an empty list of client keys opens the upstream to every client")

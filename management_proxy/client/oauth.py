@@ -1,14 +1,15 @@
 """OAuth logins of the upstream: start, poll, deliver the code, cancel (contract section 7). Nothing
 here is repeated.
 
-Starting is not idempotent and the states that come back are the only names of a login. An answer to
-a poll says what the upstream knows, which may be nothing: a finished login is forgotten after a
+Starting is not idempotent and the states that come back are the only names of a login. The response
+to a poll holds what the upstream knows, which may be nothing: a finished login is forgotten after a
 minute.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 from management_proxy.client.errors import NotFound, Unintelligible
@@ -16,7 +17,7 @@ from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import SMALL, Limits
 from management_proxy.client.responses import json_object
 
-# Device flows ask the provider before they answer.
+# Device flows call the provider before they respond.
 START = Limits.of(45, total=50)
 STATE = re.compile(r"(?!.*\.\.)[A-Za-z0-9._-]{1,128}\Z")
 
@@ -59,7 +60,7 @@ FLOWS = {
 
 @dataclass(frozen=True)
 class StartedLogin:
-    """What the upstream handed out: the provider's page, the state, and for device flows the code
+    """What the upstream returned: the provider's page, the state, and for device flows the code
     and its seconds."""
 
     state: str
@@ -69,7 +70,7 @@ class StartedLogin:
 
 
 class LoginStatus(StrEnum):
-    """What a poll says."""
+    """The state of a login, as a poll returns it."""
 
     WAITING = "wait"
     DONE = "ok"
@@ -79,7 +80,7 @@ class LoginStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Poll:
-    """The answer to a poll; `error` is the upstream's text for a failed login."""
+    """The result of a poll; `error` is the upstream's text for a failed login."""
 
     status: LoginStatus
     error: str = ""
@@ -91,36 +92,34 @@ def start_login(
     """Begin a login. With the browser on the upstream's own host its listener takes the callback.
     Raises UpstreamError."""
     params = {"is_webui": "true"} if browser_is_on_upstream and not flow.is_device else None
-    answer = json_object(client.call("GET", f"{flow.name}-auth-url", START, params=params).body)
-    state, url = answer.get("state"), answer.get("url")
-    if (
-        not isinstance(state, str)
-        or not STATE.match(state)
-        or not isinstance(url, str)
-        or urlsplit(url).scheme != "https"
-    ):
+    response = client.call("GET", f"{flow.name}-auth-url", START, params=params)
+    started = json_object(response.body)
+    state, url = _text(started, "state"), _text(started, "url")
+    if not STATE.match(state) or urlsplit(url).scheme != "https":
         raise Unintelligible(
             "the upstream started a login without a state or an https address", 200
         )
-    code, seconds = answer.get("user_code"), answer.get("expires_in")
-    return StartedLogin(
-        state,
-        url,
-        code if isinstance(code, str) else "",
-        seconds if isinstance(seconds, int) and seconds > 0 else None,
-    )
+    seconds = started.get("expires_in")
+    expires_in = seconds if isinstance(seconds, int) and seconds > 0 else None
+    return StartedLogin(state, url, _text(started, "user_code"), expires_in)
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def poll_login(client: ManagementClient, state: str) -> Poll:
-    """How a login stands. An empty state would be answered with `ok`, so none is ever sent. Raises
-    UpstreamError."""
+    """The state of a login. The response to an empty state would be `ok`, so none is ever sent.
+    Raises UpstreamError."""
     _require(state)
-    answer = json_object(client.call("GET", "get-auth-status", SMALL, params={"state": state}).body)
-    error = answer.get("error") if isinstance(answer.get("error"), str) else ""
+    response = client.call("GET", "get-auth-status", SMALL, params={"state": state})
+    found = json_object(response.body)
+    error = _text(found, "error")
     if error == "unknown or expired state":
         return Poll(LoginStatus.UNKNOWN)
     try:
-        return Poll(LoginStatus(str(answer.get("status"))), str(error)[:300])
+        return Poll(LoginStatus(str(found.get("status"))), error[:300])
     except ValueError as unknown:
         raise Unintelligible("the upstream returned an unknown status of a login", 200) from unknown
 
@@ -128,34 +127,25 @@ def poll_login(client: ManagementClient, state: str) -> Poll:
 def deliver_code(
     client: ManagementClient, flow: Flow, state: str, code: str, error: str = ""
 ) -> None:
-    """Hand over what the provider sent back; older upstreams want to be told the kind of login as
-    well.
+    """Deliver what the provider sent back; older upstreams need the kind of login as well.
 
-    Accepted means only that polling goes on. Raises Refused with the reason, NotFound for a
+    Accepted means only that polling continues. Raises Refused with the reason, NotFound for a
     forgotten state.
     """
     _require(state)
-    client.call(
-        "POST",
-        "oauth-callback",
-        SMALL,
-        json={"provider": flow.name, "state": state, "code": code, "error": error},
-    )
+    callback = {"provider": flow.name, "state": state, "code": code, "error": error}
+    client.call("POST", "oauth-callback", SMALL, json=callback)
 
 
 def cancel_login(client: ManagementClient, state: str) -> bool:
-    """End a waiting login; False if it was over, or if the upstream is too old to be told. Raises
+    """End a waiting login; False if it was over, or if the upstream is too old to end one. Raises
     UpstreamError."""
     _require(state)
     try:
-        return (
-            json_object(
-                client.call("DELETE", "oauth-session", SMALL, params={"state": state}).body
-            ).get("cancelled")
-            is True
-        )
+        response = client.call("DELETE", "oauth-session", SMALL, params={"state": state})
     except NotFound:
         return False
+    return json_object(response.body).get("cancelled") is True
 
 
 def _require(state: str) -> None:

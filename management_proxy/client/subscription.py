@@ -6,12 +6,12 @@
 redis-py's connection class speaks the protocol, and TLS; nothing above it is used, because every
 command that comes before AUTH and every AUTH with a wrong key counts towards the ban. So the
 protocol is 2 (3 would begin with HELLO), the client does not introduce itself, nothing is retried,
-and a connection is used once: redis-py would connect and authenticate anew by itself if asked to
-read from one that is closed.
+and a connection is used once: redis-py would connect and authenticate anew by itself for a read
+from one that is closed.
 
-While anybody subscribes, events go to subscribers and not into the queue. The upstream buffers 256
-messages for each; who reads too slowly is cut off, loses the message that found no room, and the
-rest goes to the queue again.
+While there is a subscriber, events go to subscribers and not into the queue. The upstream buffers
+256 messages for each; one that reads too slowly is cut off, loses the message that found no room,
+and the rest goes to the queue again.
 """
 
 import contextlib
@@ -41,13 +41,13 @@ from management_proxy.client.limits import CONNECT_SECONDS
 from management_proxy.client.responses import BAN_MARGIN, ban_duration
 
 FIRST_WITH_PUSH = (7, 0, 7)
-# The upstream sends nothing while nothing happens; a connection that does not answer a ping is
+# The upstream sends nothing while nothing happens; a connection that does not return a ping is
 # dead.
 PING_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 # The rest of a message that has begun.
 READ_SECONDS = 30.0
-# What the upstream says on the channel beside events.
+# What the upstream sends on the channel beside events.
 _CONTROLS = (b'{"support_refresh":true}', b'{"refresh":true}')
 MOST_AT_ONCE = 1000
 # Before stopping, wait so long for an instant in which no message is on its way.
@@ -81,12 +81,12 @@ class Subscription:
         try:
             self._connection.connect()
             self._connection.send_command("SUBSCRIBE", "usage")
-            answer = self._connection.read_response(disable_decoding=True)
+            reply = self._connection.read_response(disable_decoding=True)
         except exceptions.ResponseError as error:
             raise refusal_of(str(error), datetime.now(UTC)) from error
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
             raise NotReached(f"cannot subscribe: {error}") from error
-        if not (isinstance(answer, list) and answer[:1] == [b"subscribe"]):
+        if not (isinstance(reply, list) and reply[:1] == [b"subscribe"]):
             raise Refused("the upstream responded to SUBSCRIBE with something else", 200)
 
     def receive(self, seconds: float) -> list[bytes]:
@@ -103,11 +103,10 @@ class Subscription:
 
     def _read_waiting(self, seconds: float) -> list[bytes]:
         events: list[bytes] = []
+        connection = self._connection
         try:
-            while len(events) < MOST_AT_ONCE and self._connection.can_read(
-                0 if events else seconds
-            ):
-                self._take(self._connection.read_response(disable_decoding=True), events)
+            while len(events) < MOST_AT_ONCE and connection.can_read(0 if events else seconds):
+                self._take(connection.read_response(disable_decoding=True), events)
             self._keep_alive()
         except (exceptions.RedisError, OSError, ValueError) as error:
             self._ended = str(error) or type(error).__name__
@@ -118,7 +117,7 @@ class Subscription:
         self._heard = time.monotonic()
         kind = message[0] if isinstance(message, list) and message else None
         if kind == b"unsubscribe":
-            raise exceptions.ConnectionError("as asked")
+            raise exceptions.ConnectionError("as requested")
         if kind == b"message" and message[2] not in _CONTROLS:
             events.append(message[2])
 
@@ -173,7 +172,7 @@ def _connection(management_url: str, key: str) -> Connection:
 
 
 def refusal_of(text: str, now: datetime) -> UpstreamError:
-    """The error that the upstream's answer to AUTH or SUBSCRIBE stands for (contract 4)."""
+    """The error that the upstream's reply to AUTH or SUBSCRIBE represents (contract 4)."""
     if (remaining := ban_duration(text)) is not None:
         return Banned(text[:200], now + remaining + BAN_MARGIN)
     if "management key" in text or "Authentication required" in text:

@@ -38,15 +38,15 @@ class Access(models.TextChoices):
 
 
 class CollectionMode(models.TextChoices):
-    """How usage reaches us: we ask for it, or the upstream pushes it to a subscription (contract 2,
-    4)."""
+    """How usage reaches us: we poll the queue, or the upstream pushes to a subscription (contract
+    2, 4)."""
 
     PULL = "pull", "pull: ask every few seconds"
     PUSH = "push", "push: subscribe"
 
 
 class UsageInterface(models.TextChoices):
-    """What an upstream offers to collectors (contract 3); `unknown` until it was asked."""
+    """What an upstream offers to collectors (contract 3); `unknown` until it was observed."""
 
     UNKNOWN = "", "unknown"
     QUEUE = "queue", "usage queue"
@@ -66,7 +66,7 @@ class Upstream(models.Model):
     """One CLIProxyAPI server. The one from the environment has no stored key; the others' keys are
     encrypted.
 
-    A removed one stays as a row, under another name, so that its history is somebody's
+    A removed one stays as a row, under another name, to which its history belongs
     (`management_proxy/upstreams/removal.py`).
     """
 
@@ -191,7 +191,7 @@ class Upstream(models.Model):
 
     @property
     def write_lease(self) -> str:
-        """Name of the lease that whoever changes this upstream holds."""
+        """Name of the lease under which this upstream is changed."""
         return f"write:{self.pk}"
 
     @property

@@ -15,7 +15,7 @@ Scope = PersonalToken.Scope
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody signed in, or the token of somebody.
+    """A user, by session or by token.
 
     `binding` names the session or the token, to which the logins that it starts belong.
     """
@@ -40,7 +40,7 @@ class Caller:
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
-    """Who sent the request; None for nobody we know."""
+    """Who sent the request; None if it carries neither a session nor a token."""
     if not isinstance(request.user, User):
         return None
     if token := token_of(request):

@@ -74,7 +74,7 @@ def requested_policy(request: HttpRequest) -> tuple[Target, Policy]:
 
 
 def _raw_target(request: HttpRequest) -> str:
-    """What stood in the request line. Where the server does not tell, what it decoded is encoded
+    """What was in the request line. Where the server does not keep it, what it decoded is encoded
     again."""
     if raw := request.META.get("RAW_URI") or request.META.get("REQUEST_URI"):
         return str(raw)
@@ -83,7 +83,7 @@ def _raw_target(request: HttpRequest) -> str:
 
 
 def _row_of_query(rows: list[Policy], target: Target) -> Policy:
-    """The row of the form that the query has; a form that only the body tells comes later."""
+    """The row of the form that the query has; a form that only the body shows comes later."""
     for row in rows:
         if row.form in (Form.ALL, Form.INDEX) and target.has(row.form):
             return row

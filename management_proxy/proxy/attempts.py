@@ -34,7 +34,7 @@ from management_proxy.proxy.limits.sockets import (
 )
 from management_proxy.proxy.rules.headers import RawHeaders, header
 
-# The upstream closes a connection that says nothing within 10 s of its beginning (contract 1.1).
+# The upstream closes a connection that sends nothing within 10 s of its beginning (contract 1.1).
 KEEPALIVE_SECONDS = 8.0
 
 
@@ -96,8 +96,7 @@ class Attempt:
         return int(stated) if stated.isdigit() else None
 
     def next_chunk(self) -> bytes | None:
-        """The next bytes of the body, None at its end. Raises UpstreamError, or
-        CallerLeft of the deadline."""
+        """The next bytes of the body, None at its end. Raises UpstreamError or CallerLeft."""
         if self._chunks is None:
             self._chunks = iter(self.response.iter_stream())
         started = time.monotonic()
@@ -157,7 +156,7 @@ def close_pool() -> None:
 def attempt(outgoing: Outgoing, limits: Limits, deadline: CallDeadline) -> Attempt:
     """Send the request and wait for the response's head.
 
-    Raises UpstreamError, BodyTooBig, BodyIncomplete, or CallerLeft of the deadline.
+    Raises UpstreamError, BodyTooBig, BodyIncomplete or CallerLeft.
     """
     timings = Timings()
     started, connected_before = time.monotonic(), deadline.connected_seconds
@@ -182,7 +181,7 @@ def attempt(outgoing: Outgoing, limits: Limits, deadline: CallDeadline) -> Attem
 
 
 def _sent(body: Iterable[bytes], limits: Limits, deadline: CallDeadline) -> Iterator[bytes]:
-    """The body, observed by the deadline: waiting for the response begins when all of it is sent."""
+    """The body; waiting for the response begins when all of it is sent."""
     deadline.enter("send", limits.idle, each=True)
     yield from body
     deadline.enter("first_byte", limits.first_byte)

@@ -39,9 +39,10 @@ class Audited:
         self._policy = entry.policy
         if not entry.policy.audited and not entry.reveals:
             return
-        detail: dict[str, object] = {"query": self._query, "bytes": len(entry.content or b"")}
+        content = entry.content or b""
+        detail: dict[str, object] = {"query": self._query, "bytes": len(content)}
         if entry.policy.audits_body:
-            detail["body"] = (entry.content or b"")[:200].decode(errors="replace")
+            detail["body"] = content[:200].decode(errors="replace")
         if entry.reveals:
             detail["reveals"] = True
         self._entry = trail.begin(
@@ -53,7 +54,7 @@ class Audited:
         )
 
     def end(self, status: int) -> None:
-        """An answer came, which is on its way to the caller."""
+        """A response came, which is on its way to the caller."""
         self._finish(Outcome.SUCCEEDED if status < 400 else Outcome.FAILED, {"status": status})
 
     def __exit__(
@@ -64,35 +65,20 @@ class Audited:
     ) -> None:
         if self._is_over or error is None:
             return
-        if self._entry is None:
-            if self._policy.audited and isinstance(error, Refusal):
-                detail = {"reason": error.code, "query": self._query}
-                trail.record(
-                    self._caller.user,
-                    self._action,
-                    self._named,
-                    upstream=self._target.upstream,
-                    outcome=Outcome.REFUSED,
-                    detail=detail,
-                )
-        elif isinstance(error, Refusal):
-            outcome = (
-                Outcome.UNKNOWN
-                if error.outcome_is_unknown
-                else Outcome.FAILED
-                if error.status == 502
-                else Outcome.REFUSED
-            )
-            self._finish(outcome, {"reason": error.code, "status": error.status})
-        else:
-            self._finish(
-                Outcome.UNKNOWN,
-                {
-                    "reason": "caller_left"
-                    if isinstance(error, CallerLeft)
-                    else type(error).__name__
-                },
-            )
+        if self._entry is not None:
+            self._finish(*_outcome_of(error))
+        elif self._policy.audited and isinstance(error, Refusal):
+            self._record(error)
+
+    def _record(self, refusal: Refusal) -> None:
+        trail.record(
+            self._caller.user,
+            self._action,
+            self._named,
+            upstream=self._target.upstream,
+            outcome=Outcome.REFUSED,
+            detail={"reason": refusal.code, "query": self._query},
+        )
 
     @property
     def _query(self) -> dict[str, str]:
@@ -103,11 +89,21 @@ class Audited:
 
     @property
     def _named(self) -> str:
-        return (
-            f"{self._target.path} ({self._policy.form})" if self._policy.form else self._target.path
-        )
+        path, form = self._target.path, self._policy.form
+        return f"{path} ({form})" if form else path
 
     def _finish(self, outcome: str, detail: dict[str, object]) -> None:
         self._is_over = True
         if self._entry is not None:
             trail.finish(self._entry, outcome, detail)
+
+
+def _outcome_of(error: BaseException) -> tuple[str, dict[str, object]]:
+    """The outcome and detail of a call that was begun and ended by an error."""
+    if not isinstance(error, Refusal):
+        reason = "caller_left" if isinstance(error, CallerLeft) else type(error).__name__
+        return Outcome.UNKNOWN, {"reason": reason}
+    outcome = Outcome.FAILED if error.status == 502 else Outcome.REFUSED
+    if error.outcome_is_unknown:
+        outcome = Outcome.UNKNOWN
+    return outcome, {"reason": error.code, "status": error.status}

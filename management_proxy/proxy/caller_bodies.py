@@ -90,7 +90,7 @@ def body_of(request: HttpRequest, budget: int, seconds: float) -> CallerBody:
 
 
 def socket_of(request: HttpRequest) -> socket.socket | None:
-    """The caller's connection where the server tells it: watched for its end, and never waited for
-    without a limit."""
+    """The caller's connection where the server gives access to it: polled for its end, and never
+    waited for without a limit."""
     found = request.META.get("gunicorn.socket")
     return found if isinstance(found, socket.socket) else None

@@ -1,11 +1,11 @@
 """Logins that were started through the proxy belong to the session, or the token, that started
 them.
 
-The upstream names a login by its state alone and lets anybody who has the management key poll,
-finish or cancel it. So the state is remembered when the upstream hands it out, as a hash, with
-whoever asked; a later call with a state that is not one's own is refused as if there were none
-(404), for staff too: who began a login ends it. The pages of provider accounts keep their logins
-themselves and reach the upstream without the proxy.
+The upstream names a login by its state alone and lets every holder of the management key poll,
+finish or cancel it. So the state is stored when the upstream returns it, as a hash, with the
+session or token that started the login; a later call with a state that is not one's own is refused
+as if there were none (404), for staff too: who began a login ends it. The pages of provider
+accounts keep their logins themselves and reach the upstream without the proxy.
 
 What names the state must not be read in two ways. Of a query every `state` counts; a callback's
 body is written anew with the one state that was checked, since it may hold another in the pasted
@@ -30,12 +30,12 @@ _CALLBACK_MEMBERS = ("provider", "redirect_url", "code", "state", "error")
 
 
 class UnreadableCallback(Exception):
-    """The body of a callback tells no single state; the message says why."""
+    """The body of a callback holds no single state; the message gives the reason."""
 
 
-def bind_login(upstream: Upstream, user: User, binding: str, answer: bytes) -> None:
-    """Bind the login whose start the upstream answered; an answer without a state started none."""
-    state = _state_of_start(answer)
+def bind_login(upstream: Upstream, user: User, binding: str, response: bytes) -> None:
+    """Bind the login that the upstream started; a response without a state started none."""
+    state = _state_of_start(response)
     if not state:
         return
     ProxiedLogin.objects.filter(started_at__lt=timezone.now() - 2 * LIFETIME).delete()
@@ -94,12 +94,12 @@ def _state_of_address(address: str) -> str:
     return states[0].strip() if len(states) == 1 else ""
 
 
-def _state_of_start(answer: bytes) -> str:
+def _state_of_start(response: bytes) -> str:
     try:
-        told: Any = msgspec.json.decode(answer)
+        members: Any = msgspec.json.decode(response)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    state = told.get("state") if isinstance(told, dict) else ""
+    state = members.get("state") if isinstance(members, dict) else ""
     return state if isinstance(state, str) else ""
 
 

@@ -1,5 +1,5 @@
-"""An upstream's answer as its caller gets it: whole, and masked where it must be, or streamed as it
-comes."""
+"""An upstream's response as its caller gets it: whole, and masked where it must be, or streamed as
+it comes."""
 
 import errno
 from collections.abc import Iterator
@@ -23,6 +23,9 @@ from management_proxy.traffic.calls import Call
 
 R = TypeVar("R", bound=HttpResponseBase)
 
+# These describe the upstream's bytes, which masking replaces.
+_OF_EXACT_BYTES = frozenset({"ETag", "Content-Encoding", "Content-Range", "Accept-Ranges"})
+
 
 @dataclass
 class Trip:
@@ -41,8 +44,8 @@ class Trip:
 
 @dataclass
 class Ready:
-    """An answer of which nothing has reached the caller yet: whole, or its first chunk and the rest
-    to come."""
+    """A response of which nothing has reached the caller yet: whole, or its first chunk and the
+    rest to come."""
 
     attempt: Attempt
     body: bytes = b""
@@ -50,46 +53,41 @@ class Ready:
 
 
 def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
-    """The answer in one piece. Raises Refusal if its secrets cannot be masked."""
-    headers = headers_to_caller(ready.attempt.headers)
-    body = ready.body
+    """The response in one piece. Raises Refusal if its secrets cannot be masked."""
+    headers, body = headers_to_caller(ready.attempt.headers), ready.body
     if trip.mask is not Mask.NOTHING:
-        try:
-            body = masked_body(trip.mask, body)
-        except Unmaskable as error:
-            raise Refusal(
-                502,
-                "UPSTREAM_UNINTELLIGIBLE",
-                "The upstream's response cannot be read, so that its secrets cannot be masked.",
-            ) from error
-        headers = {
-            name: value
-            for name, value in headers.items()
-            if name not in ("ETag", "Content-Encoding", "Content-Range", "Accept-Ranges")
-        }
+        body = _masked(trip.mask, body)
+        headers = {name: value for name, value in headers.items() if name not in _OF_EXACT_BYTES}
     return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
 
 
+def _masked(mask: Mask, body: bytes) -> bytes:
+    try:
+        return masked_body(mask, body)
+    except Unmaskable as error:
+        message = "The upstream's response cannot be read, so that its secrets cannot be masked."
+        raise Refusal(502, "UPSTREAM_UNINTELLIGIBLE", message) from error
+
+
 def streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHttpResponse:
-    """The answer piece by piece; `held` is let go when it is over."""
-    headers = headers_to_caller(ready.attempt.headers)
-    if ready.attempt.length is not None:
-        headers["Content-Length"] = str(ready.attempt.length)
+    """The response piece by piece; `held` is let go when it is over."""
+    begun = ready.attempt
+    headers = headers_to_caller(begun.headers)
+    if begun.length is not None:
+        headers["Content-Length"] = str(begun.length)
     stream = ResponseStream(trip, ready, held)
-    return _with_type(
-        StreamingHttpResponse(stream, status=ready.attempt.status, headers=headers), headers
-    )
+    return _with_type(StreamingHttpResponse(stream, status=begun.status, headers=headers), headers)
 
 
 def _with_type(response: R, headers: dict[str, str]) -> R:
-    # Django would invent a type for an answer that has none.
+    # Django would invent a type for a response that has none.
     if "Content-Type" not in headers:
         del response.headers["Content-Type"]
     return response
 
 
 class ResponseStream:
-    """The body of an answer on its way to the caller. Holds the call's slot until it is closed."""
+    """The body of a response on its way to the caller. Holds the call's slot until it is closed."""
 
     def __init__(self, trip: Trip, ready: Ready, held: ExitStack) -> None:
         trip.deadline.limit_writes_to_caller(trip.policy.limits.idle)

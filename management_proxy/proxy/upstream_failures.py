@@ -1,5 +1,5 @@
-"""What the caller gets when the upstream fails, lets nobody in, or leads elsewhere: the refusals
-(502, 503, 504) by the error or the response behind them."""
+"""What the caller gets when the upstream fails, is blocked, or redirects: the refusals (502, 503,
+504) by the error or the response behind them."""
 
 from datetime import UTC, datetime
 
@@ -20,17 +20,12 @@ from management_proxy.upstreams.key_verification import KeyOnTrial
 
 
 def blocked(error: Blocked) -> Refusal:
-    """The refusal while the upstream lets nobody in."""
-    is_ban = isinstance(error, Banned)
-    seconds = (
-        (error.until - datetime.now(UTC)).total_seconds() if isinstance(error, Banned) else 0.0
-    )
-    return Refusal(
-        503,
-        "UPSTREAM_BANNED" if is_ban else "UPSTREAM_KEY_REJECTED",
-        "The upstream lets nobody in until its ban has passed or an operator has fixed the key.",
-        retry_after=seconds,
-    )
+    """The refusal while the upstream is blocked for every caller."""
+    message = "The upstream is blocked until its ban has passed or an operator has fixed the key."
+    if isinstance(error, Banned):
+        seconds = (error.until - datetime.now(UTC)).total_seconds()
+        return Refusal(503, "UPSTREAM_BANNED", message, retry_after=seconds)
+    return Refusal(503, "UPSTREAM_KEY_REJECTED", message)
 
 
 def key_unverified(error: UpstreamError) -> Refusal:

@@ -34,7 +34,7 @@ REASON = "X-Tollgate-Reason"
 @honours_token
 @csrf_exempt  # checked in admission.py, without reading the body
 def management(request: HttpRequest) -> HttpResponseBase:
-    """Pass one call on, or say in the envelope why not."""
+    """Pass one call on, or return the reason why not in the error envelope."""
     call = Call(method=request.method or "", request_id=current_request().request_id)
     try:
         return _pass(request, call)
@@ -43,7 +43,7 @@ def management(request: HttpRequest) -> HttpResponseBase:
         return envelope(refusal, call)
     except CallerLeft:
         call.finish("caller_left", 499)
-        return HttpResponse(status=499, reason="Client Closed Request")  # nobody reads it
+        return HttpResponse(status=499, reason="Client Closed Request")  # has no reader
 
 
 def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
@@ -56,13 +56,10 @@ def _pass(request: HttpRequest, call: Call) -> HttpResponseBase:
         call.upstream = upstream.name
         entry = checks.let_in(request, caller, target, policy, upstream)
         audited.begin(entry)
-        handed_over = (
-            _handed_over(request, entry, call) if entry.policy.writes_through_funnel else None
-        )
-        response = handed_over or carry(_trip(request, entry, call))
+        response = _through_funnel(request, entry, call) or carry(_trip(request, entry, call))
         audited.end(response.status_code)
         if entry.policy.effect is Effect.START and isinstance(response, HttpResponse):
-            bind_login(entry.upstream, entry.caller.user, entry.caller.binding, response.content)
+            bind_login(upstream, caller.user, caller.binding, response.content)
         return response
 
 
@@ -81,45 +78,41 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
         body=entry.body.chunks() if entry.content is None else (entry.content,),
         length=entry.body.length if entry.content is None else len(entry.content),
     )
-    return Trip(
-        call,
-        policy,
-        upstream,
-        key,
-        outgoing,
-        CallDeadline(policy.limits.total, socket_of(request)),
-        entry.mask,
-        entry.body,
-    )
+    deadline = CallDeadline(policy.limits.total, socket_of(request))
+    return Trip(call, policy, upstream, key, outgoing, deadline, entry.mask, entry.body)
 
 
-def _handed_over(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse | None:
-    """The funnel's answer; None if the write is to be sent as it is."""
-    reason = request.headers.get(REASON, "")[:300]
-    target, started = entry.target, time.monotonic()
-    write = ProxiedWrite(
-        entry.upstream,
-        entry.caller.user,
-        call.method,
-        target.path,
-        target.query,
-        entry.content or b"",
-        reason,
-    )
-    answer = submit_write(write)
-    call.waited_seconds += time.monotonic() - started
-    if answer is None:
+def _through_funnel(request: HttpRequest, entry: Entry, call: Call) -> HttpResponse | None:
+    """The funnel's response; None if the write is to be sent as it is. Raises Refusal."""
+    if not entry.policy.writes_through_funnel:
         return None
-    if isinstance(answer, FunnelRefusal):
+    started = time.monotonic()
+    result = submit_write(_write_of(request, entry, call))
+    call.waited_seconds += time.monotonic() - started
+    if result is None:
+        return None
+    if isinstance(result, FunnelRefusal):
         raise Refusal(
-            answer.status,
-            answer.code,
-            answer.message,
-            retry_after=answer.retry_after,
-            outcome_is_unknown=answer.outcome_is_unknown,
+            result.status,
+            result.code,
+            result.message,
+            retry_after=result.retry_after,
+            outcome_is_unknown=result.outcome_is_unknown,
         )
-    call.bytes_out = len(answer.body)
-    call.finish("passed", answer.status)
+    call.bytes_out = len(result.body)
+    call.finish("passed", result.status)
     return HttpResponse(
-        answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+        result.body, status=result.status, content_type=result.content_type, headers=result.headers
+    )
+
+
+def _write_of(request: HttpRequest, entry: Entry, call: Call) -> ProxiedWrite:
+    return ProxiedWrite(
+        upstream=entry.upstream,
+        actor=entry.caller.user,
+        method=call.method,
+        path=entry.target.path,
+        query=entry.target.query,
+        body=entry.content or b"",
+        reason=request.headers.get(REASON, "")[:300],
     )

@@ -1,8 +1,8 @@
-"""Where proxied writes to lists and configuration are handed to whoever carries out every change of
-an upstream.
+"""Where proxied writes to lists and configuration enter the funnel, by which every change of an
+upstream is made.
 
 `management_proxy` may not import `providers`, which owns the funnel; so `providers` registers its
-handler when it is ready. A policy row says which writes are handed over. Until there is a handler,
+handler when it is ready. A policy row says which writes pass through it. Until there is a handler,
 or when it leaves one to us (None), the write is sent as it is.
 """
 
@@ -31,7 +31,7 @@ class ProxiedWrite:
 
 @dataclass(frozen=True)
 class ProxiedResponse:
-    """What the caller gets in place of the upstream's own answer."""
+    """What the caller gets in place of the upstream's own response."""
 
     status: int
     body: bytes
@@ -57,10 +57,10 @@ _handlers: list[Handler] = []
 
 
 def register(handler: Handler) -> None:
-    """Hand writes to this one from now on."""
+    """Pass writes to this one from now on."""
     _handlers[:] = [handler]
 
 
 def submit_write(write: ProxiedWrite) -> ProxiedResponse | FunnelRefusal | None:
-    """What became of the write, or None if it is to be sent as it is."""
+    """The outcome of the write, or None if it is to be sent as it is."""
     return _handlers[0](write) if _handlers else None

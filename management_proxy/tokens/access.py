@@ -8,7 +8,7 @@ before any view, so that no view can forget it:
 * a token that is limited to some upstreams enters only views that declare to honour that
   (`honours_token_upstreams`).
 
-The proxy knows better what a call does than its method tells, and judges both itself
+The proxy knows better what a call does than its method shows, and judges both itself
 (`honours_token`).
 
 A token needs no CSRF token, since no browser sends it by itself.

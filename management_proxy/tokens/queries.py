@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from management_proxy.models import PersonalToken
 
-# Marked, so that a token can be told from others in the list and in a leak.
+# Marked, so that a token is recognised in a list and in a leak.
 MARK = "tollgate_"
 
 

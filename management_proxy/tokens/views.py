@@ -21,7 +21,7 @@ from monitoring.web.roles import user_of
 @login_required
 @sensitive_post_parameters()
 def tokens(request: HttpRequest) -> HttpResponse:
-    """The user's own tokens; a new one's secret is part of the answer that made it and of no
+    """The user's own tokens; a new one's secret is part of the response that made it and of no
     other."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     shown: dict[str, Any] = {}
@@ -50,12 +50,10 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
-    """Revoke one of the user's own tokens; staff may revoke anybody's."""
-    reachable = (
-        PersonalToken.objects.all()
-        if request.user.is_staff
-        else PersonalToken.objects.filter(user=user_of(request))
-    )
+    """Revoke one of the user's own tokens; staff may revoke those of all users."""
+    reachable = PersonalToken.objects.all()
+    if not request.user.is_staff:
+        reachable = reachable.filter(user=user_of(request))
     token = get_object_or_404(reachable.select_related("user"), pk=token_id)
     if revoke_token(token, user_of(request)):
         messages.success(request, f"{token.name} was revoked; it is refused from now on.")

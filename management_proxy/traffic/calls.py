@@ -1,5 +1,5 @@
-"""What is known of one call through the proxy: gathered on its way, logged and told to whoever
-measures once it is over."""
+"""What is known of one call through the proxy: gathered on its way, logged and passed to the
+listeners that measure once it is over."""
 
 import logging
 import time
@@ -51,16 +51,16 @@ class Call:
         )
 
     def finish(self, outcome: str, status: int, reason: str = "") -> None:
-        """The call is over; the first word counts."""
+        """The call is over; only the first report counts."""
         if self.outcome:
             return
         self.outcome, self.status, self.reason = outcome, status, reason
         self.total_seconds = time.monotonic() - self._started
         self._log()
         for listener in _listeners:
-            self._tell(listener)
+            self._notify(listener)
 
-    def _tell(self, listener: "Listener") -> None:
+    def _notify(self, listener: "Listener") -> None:
         try:
             listener(self)
         except Exception:  # figures about a call are never worth the call
@@ -68,6 +68,7 @@ class Call:
 
     def _log(self) -> None:
         level = logging.INFO if self.outcome == "passed" else logging.WARNING
+        upstream_seconds = self.connect_seconds + self.first_byte_seconds + self.body_seconds
         fields = {
             "request_id": self.request_id,
             "method": self.method,
@@ -81,15 +82,11 @@ class Call:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
             "duration_ms": round(self.total_seconds * 1000),
-            "upstream_ms": round(
-                (self.connect_seconds + self.first_byte_seconds + self.body_seconds) * 1000
-            ),
+            "upstream_ms": round(upstream_seconds * 1000),
         }
-        logger.log(
-            level,
-            "Proxied call ended",
-            extra=fields | ({"reason": self.reason} if self.reason else {}),
-        )
+        if self.reason:
+            fields["reason"] = self.reason
+        logger.log(level, "Proxied call ended", extra=fields)
 
 
 Listener = Callable[[Call], None]
@@ -97,5 +94,5 @@ _listeners: list[Listener] = []
 
 
 def on_finished(listener: Listener) -> None:
-    """Tell this one of every call that is over."""
+    """Call this one with every call that is over."""
     _listeners.append(listener)

@@ -1,4 +1,4 @@
-"""What Prometheus is told of calls through the proxy (monitoring/metrics/registry.py adds up the
+"""What Prometheus gets about calls through the proxy (monitoring/metrics/registry.py adds up the
 workers).
 
 Labels are closed: the route is a policy's path, never the caller's; the outcome is a word of
@@ -35,7 +35,7 @@ BYTES = Counter(
 )
 REJECTIONS = Counter(
     "management_proxy_rejections",
-    "Calls that the proxy itself answered, by the code of the envelope.",
+    "Calls that the proxy itself refused, by the code of the envelope.",
     ["upstream", "reason"],
 )
 IN_FLIGHT = Gauge(

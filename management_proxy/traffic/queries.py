@@ -41,7 +41,7 @@ REASONS = {
     "UPSTREAM_BROKEN": "the connection broke",
     "UPSTREAM_KEY_REJECTED": "the upstream refused our key",
     "UPSTREAM_KEY_ON_TRIAL": "another call was trying a new key",
-    "UPSTREAM_KEY_UNVERIFIED": "the upstream did not say whether it accepts a new key",
+    "UPSTREAM_KEY_UNVERIFIED": "the upstream neither accepted nor refused a new key",
     "UPSTREAM_REDIRECTED": "the upstream redirects",
     "UPSTREAM_REFUSED": "the upstream refuses to be managed",
     "UPSTREAM_TIMEOUT": "a limit of ours passed",

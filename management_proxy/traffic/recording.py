@@ -10,7 +10,7 @@ and added later, up to `MOST_PENDING`.
 
 A duration falls into a bin: its phase times `BINS`, plus the power of `GROWTH` above
 `SHORTEST_SECONDS`. Histograms of several rows merge by adding the counts of equal bins; a
-percentile is told to within a quarter of itself.
+percentile is exact to within a quarter of itself.
 """
 
 import logging
@@ -67,7 +67,7 @@ def bin_of(phase: str, seconds: float) -> int:
 
 
 def seconds_of(bin_number: int) -> float:
-    """The duration that a bin stands for: the middle of its ends, by ratio."""
+    """The duration that a bin represents: the middle of its ends, by ratio."""
     return float(SHORTEST_SECONDS * GROWTH ** (bin_number % BINS - 0.5))
 
 

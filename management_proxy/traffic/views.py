@@ -20,7 +20,7 @@ from monitoring.web.roles import staff_only
 @never_cache
 @staff_only
 def traffic(request: HttpRequest) -> HttpResponse:
-    """Rates, latencies by phase and refusals of a window, or the polled region when htmx asks."""
+    """Rates, latencies by phase and refusals of a window, or the polled region for htmx."""
     chosen = request.GET.get("window", "1h")
     upstreams = list(Upstream.objects.values_list("name", flat=True))
     upstream = request.GET.get("upstream", "")

@@ -9,7 +9,7 @@ from management_proxy.models import Upstream
 
 
 class UpstreamFilter(RelatedFieldListFilter):
-    """Django asks the default manager, which leaves removed upstreams out."""
+    """Django would use the default manager, which leaves removed upstreams out."""
 
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: Any

@@ -12,14 +12,14 @@ from monitoring.encryption import UndecryptableError
 
 
 def client_for(upstream: Upstream) -> ManagementClient:
-    """A client with the upstream's key. Raises KeyRejected or Banned while nobody may call, and
-    KeyRejected without a key."""
+    """A client with the upstream's key. Raises KeyRejected or Banned while the upstream is blocked,
+    and KeyRejected without a key."""
     check_access(upstream)
     return client_of(upstream)
 
 
 def client_of(upstream: Upstream) -> ManagementClient:
-    """What `client_for` gives, for an upstream that was read just now. Raises what it raises."""
+    """What `client_for` returns, for an upstream that was read just now. Raises what it raises."""
     raise_if_blocked(upstream)
     key = key_of(upstream)
     return ManagementClient(
@@ -31,8 +31,8 @@ def client_of(upstream: Upstream) -> ManagementClient:
 
 
 def subscription_to(upstream: Upstream) -> Subscription:
-    """A subscription to the upstream's events. Raises KeyRejected or Banned while nobody may call,
-    NotReached or Refused."""
+    """A subscription to the upstream's events. Raises KeyRejected or Banned while the upstream is
+    blocked, NotReached or Refused."""
     check_access(upstream)
     key = key_of(upstream)
     ensure_verified(upstream, key)

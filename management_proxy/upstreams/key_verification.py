@@ -1,13 +1,13 @@
 """A management key that the upstream has not accepted yet is tried by exactly one request.
 
 The upstream bans our address after five refused keys (contract 1.3, 1.5), and many threads of many
-processes may call at once. So the digest of the key that was accepted last stands with the
-upstream, and while the present key's differs, nobody calls with it: not the proxy, not our own
-client, not the subscription.
+processes may call at once. So the digest of the key that was accepted last is stored with the
+upstream, and while the present key's differs, no call is made with it: not by the proxy, not by our
+own client, not by the subscription.
 
     unverified --one caller of all wins the claim--> on trial (until) --accepted--> verified
         ^                                             |         '--refused--> every caller stops
-                                                      (blocks.py)
+                                                      (access.py)
         '-- nothing was learnt, or its holder died and `until` passed --'
 
 * The trial is a request of its own, the cheapest that needs the key (contract 9), so that a claim
@@ -37,11 +37,11 @@ TRIAL = Limits.of(5)
 # Longer than connecting and two waits for bytes, the longest that a trial can take.
 CLAIM_SECONDS = CONNECT_SECONDS + 2 * TRIAL.total + 5
 PATIENCE_SECONDS = 5.0
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class KeyOnTrial(NotReached):
-    """Somebody else is trying the key, and the outcome did not come in time."""
+    """Another caller is trying the key, and the outcome did not come in time."""
 
     failure_class = "auth"
 
@@ -62,7 +62,7 @@ def is_verified(upstream: Upstream, key: str) -> bool:
 
 
 def ensure_verified(upstream: Upstream, key: str) -> None:
-    """Return once the upstream has accepted the key. Raises UpstreamError: what the trial brought,
+    """Return once the upstream has accepted the key. Raises UpstreamError: that of the trial,
     Blocked or KeyOnTrial."""
     give_up_at, pause = time.monotonic() + PATIENCE_SECONDS, 0.0
     while not is_verified(upstream, key):
@@ -72,13 +72,12 @@ def ensure_verified(upstream: Upstream, key: str) -> None:
         if time.monotonic() >= give_up_at:
             raise KeyOnTrial("another call is trying the management key")
         time.sleep(pause)
-        pause = LOOK_SECONDS
+        pause = POLL_SECONDS
         check_access(upstream)
 
 
 def _claim(upstream: Upstream, digest: bytes) -> datetime | None:
-    """Until when the trial is ours; None if it is somebody else's, or there is nothing to try any
-    more."""
+    """Until when the trial is ours; None if another caller holds it, or nothing is left to try."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -1,9 +1,9 @@
 """Learning what an upstream is like: switch, retention, version, clock and interface, kept with its
 row.
 
-The collector observes every minute; the doctor when asked. A call is only made while access is
-open, and the first that is refused stops the rest, so that no more than one request with a bad key
-is ever sent.
+The collector observes every minute; the doctor when it examines. A call is only made while access
+is open, and the first that is refused stops the rest, so that no more than one request with a bad
+key is ever sent.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,23 @@ from django.utils import timezone
 from management_proxy.client.errors import NotFound, UpstreamError
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONNECT_SECONDS
-from management_proxy.client.usage import UsageSettings, usage_interface, usage_settings
+from management_proxy.client.usage import usage_interface, usage_settings
 from management_proxy.models import Access, Upstream, UsageInterface
 from management_proxy.upstreams.clients import client_for
 
 MANAGEMENT_PATH = "/v0/management"
 # How fast two clocks may drift apart: what was learnt an hour ago is worth 0.4 s less.
 DRIFT = 1e-4
+_OBSERVED = (
+    "version",
+    "statistics_enabled",
+    "retention_seconds",
+    "usage_interface",
+    "clock_ahead_least",
+    "clock_ahead_most",
+    "observed_at",
+    "examination_error",
+)
 
 
 @dataclass(frozen=True)
@@ -32,17 +42,17 @@ class ClockReading:
     most: float
 
 
-def clock_reading(server_time: datetime, asked_at: datetime, answered_at: datetime) -> ClockReading:
-    """What a `Date` header says, which is cut to whole seconds and was written between asking and
-    answer."""
+def clock_reading(server_time: datetime, sent_at: datetime, received_at: datetime) -> ClockReading:
+    """What a `Date` header shows, which is cut to whole seconds and was written between the request
+    and the response."""
     return ClockReading(
-        (server_time - answered_at).total_seconds(),
-        (server_time + timedelta(seconds=1) - asked_at).total_seconds(),
+        (server_time - received_at).total_seconds(),
+        (server_time + timedelta(seconds=1) - sent_at).total_seconds(),
     )
 
 
 def narrowed(known: ClockReading | None, age_seconds: float, new: ClockReading) -> ClockReading:
-    """What an older reading and a new one say together; the new one alone if a clock was set in
+    """What an older reading and a new one show together; the new one alone if a clock was set in
     between."""
     if known is None:
         return new
@@ -52,65 +62,41 @@ def narrowed(known: ClockReading | None, age_seconds: float, new: ClockReading) 
 
 
 def observe(upstream: Upstream, client: ManagementClient) -> None:
-    """Ask the upstream for its settings and keep them with its row, also in the given object.
-    Raises UpstreamError."""
-    asked_at = timezone.now()
+    """Request the upstream's settings and store them in its row, also in the given object. Raises
+    UpstreamError."""
+    sent_at = timezone.now()
     settings = usage_settings(client)
-    answered_at = timezone.now()
-    interface = UsageInterface(upstream.usage_interface)
-    if interface != UsageInterface.QUEUE or settings.version != upstream.version:
-        interface = usage_interface(client)
-    _record(upstream, settings, interface, asked_at, answered_at)
-
-
-def _record(
-    upstream: Upstream,
-    settings: UsageSettings,
-    interface: UsageInterface,
-    asked_at: datetime,
-    answered_at: datetime,
-) -> None:
+    received_at = timezone.now()
+    if upstream.usage_interface != UsageInterface.QUEUE or settings.version != upstream.version:
+        upstream.usage_interface = usage_interface(client)
     upstream.version = settings.version
     upstream.statistics_enabled = settings.statistics_enabled
     upstream.retention_seconds = settings.retention_seconds
-    upstream.usage_interface = interface
     if settings.server_time:
-        _narrow_clock(
-            upstream, clock_reading(settings.server_time, asked_at, answered_at), answered_at
-        )
-    upstream.observed_at, upstream.examination_error = answered_at, ""
-    names = (
-        "version",
-        "statistics_enabled",
-        "retention_seconds",
-        "usage_interface",
-        "clock_ahead_least",
-        "clock_ahead_most",
-    )
-    upstream.save(update_fields=[*names, "observed_at", "examination_error"])
+        reading = clock_reading(settings.server_time, sent_at, received_at)
+        _narrow_clock(upstream, reading, received_at)
+    upstream.observed_at, upstream.examination_error = received_at, ""
+    upstream.save(update_fields=_OBSERVED)
 
 
 def _narrow_clock(upstream: Upstream, new: ClockReading, now: datetime) -> None:
-    known = None
-    if (
-        upstream.observed_at
-        and upstream.clock_ahead_least is not None
-        and upstream.clock_ahead_most is not None
-    ):
-        known = ClockReading(upstream.clock_ahead_least, upstream.clock_ahead_most)
-    age = (now - upstream.observed_at).total_seconds() if upstream.observed_at else 0.0
+    least, most = upstream.clock_ahead_least, upstream.clock_ahead_most
+    known, age = None, 0.0
+    if upstream.observed_at and least is not None and most is not None:
+        known = ClockReading(least, most)
+        age = (now - upstream.observed_at).total_seconds()
     reading = narrowed(known, age, new)
     upstream.clock_ahead_least, upstream.clock_ahead_most = reading.least, reading.most
 
 
 def examine_all() -> None:
-    """Ask every enabled upstream that lets us in; what comes of it stands in its row."""
+    """Examine every enabled upstream that lets us in; the outcome is stored in its row."""
     for upstream in Upstream.objects.filter(is_enabled=True, access=Access.OPEN):
         examine(upstream)
 
 
 def examine(upstream: Upstream) -> bool:
-    """Ask one upstream once; whether it answered as it should. What went wrong is kept as a
+    """Call one upstream once; whether it responded as it should. What went wrong is stored as a
     sentence."""
     try:
         observe(upstream, client_for(upstream))
@@ -137,7 +123,8 @@ def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
 
 
 def is_alive(upstream: Upstream) -> bool:
-    """Whether the upstream says that it lives; needs no key and counts no failure (contract 9)."""
+    """Whether the upstream reports that it lives; needs no key and counts no failure
+    (contract 9)."""
     url = upstream.management_url.removesuffix(MANAGEMENT_PATH) + "/healthz"
     try:
         return httpx.get(url, timeout=CONNECT_SECONDS, trust_env=False).status_code == 200

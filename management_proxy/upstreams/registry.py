@@ -22,30 +22,36 @@ def ensure_environment_upstream() -> Upstream | None:
     url = settings.CLIPROXYAPI_MANAGEMENT_URL
     if not url:
         return Upstream.objects.filter(from_environment=True).first()
-    observed = {"management_url": url, "is_simulated": settings.UPSTREAM_IS_SIMULATED}
     with transaction.atomic():
         upstream, created = Upstream.objects.select_for_update().get_or_create(
-            from_environment=True, defaults={"name": _free_name(), **observed}
+            from_environment=True, defaults={"name": _free_name(), **_configured()}
         )
-        if not created and (upstream.management_url, upstream.is_simulated) != (
-            url,
-            settings.UPSTREAM_IS_SIMULATED,
-        ):
-            # Another address is another server: what the old one said of our key no longer holds.
+        if not created and not _is_as_configured(upstream):
+            # Another address is another server: what the old one made of our key no longer holds.
             Upstream.objects.filter(pk=upstream.pk).update(
-                **observed, access=Access.OPEN, access_detail="", blocked_until=None
+                **_configured(), access=Access.OPEN, access_detail="", blocked_until=None
             )
             upstream.refresh_from_db()
     return upstream
 
 
 def heeds_environment(upstreams: Iterable[Upstream]) -> bool:
-    """Whether these, which are all there are, hold the upstream of the environment as it is told
-    there."""
-    told = (settings.CLIPROXYAPI_MANAGEMENT_URL, settings.UPSTREAM_IS_SIMULATED)
-    return not told[0] or any(
-        u.from_environment and (u.management_url, u.is_simulated) == told for u in upstreams
+    """Whether these, which are all there are, hold the upstream of the environment as it is
+    configured there."""
+    return not settings.CLIPROXYAPI_MANAGEMENT_URL or any(
+        upstream.from_environment and _is_as_configured(upstream) for upstream in upstreams
     )
+
+
+def _configured() -> dict[str, Any]:
+    return {
+        "management_url": settings.CLIPROXYAPI_MANAGEMENT_URL,
+        "is_simulated": settings.UPSTREAM_IS_SIMULATED,
+    }
+
+
+def _is_as_configured(upstream: Upstream) -> bool:
+    return all(getattr(upstream, name) == value for name, value in _configured().items())
 
 
 def _free_name() -> str:

@@ -6,11 +6,11 @@ own.
 Invariants
 * The row stays, since events, keys and changes point to it; `Upstream.objects` leaves it out
   everywhere. It is renamed, which frees its name and still names its history in filters.
-* A removed upstream has no management key and is not enabled (a constraint), so whoever still holds
-  its row can neither call it nor collect: a collector ends at its next step, after storing what it
-  has in hand.
-* What other apps have under way for it stands against a removal, and what secrets they keep of it
-  goes with it; both are registered by them, and asked and done in the transaction that removes,
+* A removed upstream has no management key and is not enabled (a constraint), so a process that
+  still holds its row can neither call it nor collect: a collector ends at its next step, after
+  storing what it has popped.
+* What other apps have under way for it prevents a removal, and the secrets they keep of it are
+  deleted with it. They register a check and a clean-up, which run in the transaction that removes,
   with the row locked.
 """
 
@@ -24,21 +24,21 @@ from django.utils import timezone
 from management_proxy.models import Access, ProxyTraffic, Upstream, UpstreamBreaker
 from monitoring.audit import trail
 
-# A sentence that says what stands against it and what to do, or nothing.
+# A sentence: what prevents the removal and what to do about it; empty if nothing does.
 Obstacle = Callable[[Upstream], str]
-Farewell = Callable[[Upstream], None]
+CleanUp = Callable[[Upstream], None]
 
 # Leaves room for the word behind it.
 _LONGEST_KEPT_NAME = 40
 _obstacles: dict[str, Obstacle] = {}
-_farewells: dict[str, Farewell] = {}
+_clean_ups: dict[str, CleanUp] = {}
 
 
-def register(obstacle: Obstacle, farewell: Farewell | None = None) -> None:
-    """Have an app asked before a removal, and told of it; both inside its transaction."""
+def register(obstacle: Obstacle, clean_up: CleanUp | None = None) -> None:
+    """Let an app prevent removals, and clean up at one; both inside its transaction."""
     _obstacles[f"{obstacle.__module__}.{obstacle.__qualname__}"] = obstacle
-    if farewell:
-        _farewells[f"{farewell.__module__}.{farewell.__qualname__}"] = farewell
+    if clean_up:
+        _clean_ups[f"{clean_up.__module__}.{clean_up.__qualname__}"] = clean_up
 
 
 def reasons_against(upstream: Upstream) -> list[str]:
@@ -52,30 +52,34 @@ def reasons_against(upstream: Upstream) -> list[str]:
 
 
 def remove(upstream: Upstream, actor: User) -> list[str]:
-    """Remove it, or say why not. The instance is the removed one afterwards, with its new name."""
+    """Remove it, or return the reasons why not. The instance is the removed one afterwards, with
+    its new name."""
     with transaction.atomic():
         locked = Upstream.objects.select_for_update(no_key=True).filter(pk=upstream.pk).first()
+        name = locked.name if locked else upstream.name
         reasons = reasons_against(locked) if locked else ["It was removed already."]
         if locked and not reasons:
             _remove(locked)
             upstream.refresh_from_db()
-        outcome = trail.Outcome.REFUSED if reasons else trail.Outcome.SUCCEEDED
-        name = locked.name if locked else upstream.name
-        trail.record(
-            actor,
-            "upstream.removed",
-            upstream.management_url,
-            upstream=name,
-            outcome=outcome,
-            detail={"reasons": reasons, "id": upstream.pk},
-        )
+        _record(upstream, name, actor, reasons)
     return reasons
+
+
+def _record(upstream: Upstream, name: str, actor: User, reasons: list[str]) -> None:
+    trail.record(
+        actor,
+        "upstream.removed",
+        upstream.management_url,
+        upstream=name,
+        outcome=trail.Outcome.REFUSED if reasons else trail.Outcome.SUCCEEDED,
+        detail={"reasons": reasons, "id": upstream.pk},
+    )
 
 
 def _remove(upstream: Upstream) -> None:
     old, new = upstream.name, _free_name(upstream.name)
-    for farewell in _farewells.values():
-        farewell(upstream)
+    for clean_up in _clean_ups.values():
+        clean_up(upstream)
     Upstream.objects.filter(pk=upstream.pk).update(
         name=new,
         key_encrypted=b"",
@@ -92,11 +96,8 @@ def _remove(upstream: Upstream) -> None:
 
 def _free_name(name: str) -> str:
     kept = name[:_LONGEST_KEPT_NAME]
-    taken = set(
-        Upstream.with_removed.filter(name__startswith=f"{kept} (removed").values_list(
-            "name", flat=True
-        )
-    )
+    alike = Upstream.with_removed.filter(name__startswith=f"{kept} (removed")
+    taken = set(alike.values_list("name", flat=True))
     candidates = [f"{kept} (removed)", *(f"{kept} (removed {n})" for n in range(2, len(taken) + 3))]
     return next(candidate for candidate in candidates if candidate not in taken)
 

@@ -25,7 +25,7 @@ def connect() -> None:
 
 
 def _signed_in(sender: Any, user: User, **kwargs: Any) -> None:
-    if current_request().request_id:  # not when a test signs somebody in
+    if current_request().request_id:  # not when a test signs a user in
         trail.record(user, "user.signed_in", user.get_username(), outcome=trail.Outcome.SUCCEEDED)
 
 

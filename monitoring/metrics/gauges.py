@@ -10,7 +10,7 @@ from monitoring.models import Lease
 
 
 def lease_gauges() -> Iterator[Metric]:
-    """Who holds what is in the admin; here only whether, and how often it changed hands."""
+    """Who holds what is in the admin; here only whether, and how often the holder changed."""
     held = GaugeMetricFamily(
         "monitoring_lease_held", "1 while a process holds the lease.", labels=["lease"]
     )

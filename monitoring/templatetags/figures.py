@@ -114,7 +114,7 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 @register.filter
 def latency_grade(milliseconds: int) -> str:
     """A word for how long it took, which the style colours: models think for seconds, so only what
-    stands out is marked."""
+    is unusual is marked."""
     return "fast" if milliseconds < 20_000 else "fair" if milliseconds < 60_000 else "slow"
 
 

@@ -20,7 +20,7 @@ def user_of(request: HttpRequest) -> User:
 
 
 def staff_only(view: View) -> View:
-    """Send strangers to the login and refuse everybody but staff with 403."""
+    """Send strangers to the login and refuse all but staff with 403."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

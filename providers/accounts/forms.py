@@ -84,9 +84,7 @@ class UploadForm(forms.Form):
 class GrantForm(forms.Form):
     """Who owns an account."""
 
-    owner = forms.ModelChoiceField(
-        queryset=User.objects.none(), required=False, empty_label="nobody"
-    )
+    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="none")
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -112,7 +112,7 @@ def may_change(upstream: Upstream, user: User, name: str) -> bool:
 def matching(
     rows: list[AccountRow], *, provider: str = "", health: str = "", owner: str = "", text: str = ""
 ) -> list[AccountRow]:
-    """The rows that fit every filter given; `owner` is a user name, or `-` for nobody."""
+    """The rows that fit every filter given; `owner` is a user name, or `-` for none."""
     wanted = text.lower()
     return [
         row

@@ -162,7 +162,7 @@ def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
 
 @_action
 def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse | None:
-    """Delete it; the page has asked for confirmation."""
+    """Delete it, which the user has confirmed on the page."""
     done = report(request, actions.delete(upstream, user_of(request), name), f"{name} is deleted.")
     return back_to("accounts:list", upstream=upstream.name) if done else None
 
@@ -218,4 +218,5 @@ def grant(request: HttpRequest, upstream: Upstream, name: str) -> None:
         raise ChangeRefused("There is no such user.", "owner")
     owner = form.cleaned_data["owner"]
     actions.grant(upstream, user_of(request), name, owner)
-    messages.success(request, f"{name} belongs to {owner or 'nobody'} now.")
+    text = f"{name} belongs to {owner} now." if owner else f"{name} has no owner now."
+    messages.success(request, text)

@@ -80,7 +80,7 @@ def create(
     reason: str = "",
 ) -> MadeKey:
     """Make a key (or take the one given) and add it upstream. Raises ChangeRefused; the limit holds
-    for everybody but staff.
+    for all but staff.
 
     Without an actor the request comes from the shell, which is staff.
     """

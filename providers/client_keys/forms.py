@@ -30,7 +30,7 @@ class ClientKeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     owner = forms.ModelChoiceField(
-        User.objects.none(), required=False, empty_label="nobody", help_text="Sees its usage."
+        User.objects.none(), required=False, empty_label="none", help_text="Sees its usage."
     )
     ends_on = forms.DateField(
         label="Ends after",

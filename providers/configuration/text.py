@@ -36,7 +36,7 @@ _DAMAGED = re.compile(r"hidden-\d+…")
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret and where it stands, with the quotes around it."""
+    """A secret and its place, with the quotes around it."""
 
     value: str
     start: int
@@ -44,7 +44,7 @@ class Secret:
 
 
 def is_secret_path(path: Path) -> bool:
-    """Whether what stands there is a secret by its name: a key, a token, any header."""
+    """Whether the value there is a secret by its name: a key, a token, any header."""
     names = [part for part in path if isinstance(part, str)]
     if not names or tuple(names) in _HARMLESS_PATHS:
         return False
@@ -138,7 +138,7 @@ def restored(edited: str, opened: str) -> str:
             f"{damaged[0]} is changed; keep a placeholder as it is, or write the new value",
             result.count("\n", 0, damaged.start()) + 1,
         )
-    # Judged by names alone: a copy is hidden only for as long as the original stands.
+    # Judged by names alone: a copy is hidden only for as long as the original exists.
     visible, visible_before = hidden(result, copies=False), hidden(opened, copies=False)
     for secret in secrets:
         if (

@@ -112,7 +112,7 @@ def find_custom(upstream: Upstream, user: User, name: str) -> CustomRow:
 
 
 def visible_groups(upstream: Upstream, user: User) -> QuerySet[ProviderGroup]:
-    """A person's own groups and everybody's; all for staff."""
+    """A user's own groups and those without an owner; all for staff."""
     groups = ProviderGroup.objects.filter(upstream=upstream).select_related("owner")
     return groups if user.is_staff else groups.filter(Q(owner=user) | Q(owner=None))
 

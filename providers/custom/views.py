@@ -198,7 +198,7 @@ def move(request: HttpRequest, upstream: Upstream) -> None:
 
 @_action
 def remove(request: HttpRequest, upstream: Upstream) -> None:
-    """Remove one; the page has asked for confirmation."""
+    """Remove one, which the user has confirmed on the page."""
     row = _named(request, upstream)
     report(request, actions.remove(upstream, user_of(request), row), f"{row.name} is removed.")
 

@@ -32,7 +32,7 @@ Invariants
   there, sending again; not after `EXPIRY`, when no user expects it any more, nor after a newer
   change of the same subject.
 
-Who waits: threads of one process wait for its lock, processes for the lease. Whoever gets it
+Who waits: threads of one process wait for its lock, processes for the lease. The one that gets it
 carries out the oldest first, of any user, until its own is done. Younger ones of the list whose
 turn it is join in, but none is overtaken more than twice. The queue is bounded: beyond
 `LONGEST_QUEUE` nothing is accepted.

@@ -125,7 +125,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def new_identity(self) -> tuple[str, ...]:
-        """What tells the entry from others afterwards."""
+        """What identifies the entry afterwards."""
         return tuple(
             str(self.fields.get(name, old) or "")
             for name, old in zip(self.family.identity, self.identity, strict=True)

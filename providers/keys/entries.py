@@ -53,7 +53,7 @@ def is_same(one: Entry, other: Entry) -> bool:
 
 
 def identity_of(family: Family, entry: Entry) -> tuple[str, ...]:
-    """What tells it from the others of its list."""
+    """What identifies it in its list."""
     return tuple(str(entry.get(name) or "") for name in family.identity)
 
 

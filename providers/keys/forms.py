@@ -13,7 +13,7 @@ from providers.errors import ChangeRefused
 from providers.keys.entries import EVERYTHING, Entry, meaningful, means_same
 from providers.keys.families import FAMILIES, Family
 
-# Stands for a value that is kept and not shown.
+# Represents a value that is kept and not shown.
 KEPT = "…"
 _SALT = "providers.opened-entry"
 _AREA = {"rows": 3, "spellcheck": "false"}
@@ -29,7 +29,7 @@ class EntryForm(forms.Form):
         required=False,
         help_text="For people; the upstream never sees it.",
     )
-    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="nobody")
+    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="none")
     key = forms.CharField(
         label="Key", required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
     )

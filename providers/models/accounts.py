@@ -11,8 +11,8 @@ from management_proxy.models import Upstream
 
 
 class Account(models.Model):
-    """Who owns an auth file of an upstream. A file without a row, or whose owner is gone, is
-    nobody's."""
+    """Who owns an auth file of an upstream. A file without a row, or whose owner is gone, has no
+    owner."""
 
     class Origin(models.TextChoices):
         LOGIN = "login", "signed in"

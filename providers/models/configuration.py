@@ -11,7 +11,7 @@ from monitoring.encryption import decrypt, encrypt
 
 
 def digest_of(text: str) -> str:
-    """What tells one text from another: its SHA-256 in hex."""
+    """What identifies a text: its SHA-256 in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

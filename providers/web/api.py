@@ -125,8 +125,7 @@ def text_of(body: dict[str, Any], name: str, *, longest: int = 300, required: bo
 
 
 def owner_of(body: dict[str, Any], user: User, name: str = "owner") -> User | None:
-    """The owner that the body names; staff may name anybody, or nobody with null. Without a word:
-    the caller."""
+    """The owner that the body names, else the caller; staff may name any user, or none by null."""
     if name not in body:
         return user
     if not user.is_staff and body[name] != user.get_username():
@@ -189,7 +188,7 @@ def caller(request: HttpRequest) -> User:
 def outcome(
     intent: Intent, data: dict[str, Any] | None = None, *, status: int = 200
 ) -> JsonResponse:
-    """What a change answers: its data once verified, 202 while it is not certain, else the
+    """The response to a change: its data once verified, 202 while it is not certain, else the
     reason."""
     if intent.state == Intent.State.VERIFIED:
         return JsonResponse(

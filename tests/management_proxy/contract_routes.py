@@ -3,7 +3,7 @@ order.
 
 `seconds` is the suggested limit of the whole call, `rewrites` says that the route rewrites the
 configuration (W), `repeatable` that the contract lets a client repeat it blindly, `secret` that its
-answer holds secrets or personal data.
+response holds secrets or personal data.
 """
 
 from typing import NamedTuple

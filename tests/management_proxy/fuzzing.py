@@ -128,7 +128,7 @@ METHODS = [
 
 @dataclass(frozen=True)
 class Sent:
-    """One request: its target is as it stands in the request line, below the prefix."""
+    """One request: its target is as in the request line, below the prefix."""
 
     role: str
     method: str
@@ -186,18 +186,18 @@ def broken_promises(
     reached: list[Any],
     secrets: list[str],
 ) -> list[str]:
-    """Which of the proxy's promises the answer breaks; `reached` are the (method, target, headers)
-    that came upstream."""
+    """Which of the proxy's promises the response breaks; `reached` are the (method, target,
+    headers) that came upstream."""
     promises = {
         f"status {status} of ours": status < 500 or status in (502, 503, 504),
-        "an envelope tells every refusal": not _is_ours(status, reached) or _tells_code(sent, body),
+        "an envelope for every refusal": not _is_ours(status, reached) or _has_code(sent, body),
         "a stranger gets nothing": sent.role != "stranger" or (status == 401 and not reached),
         "another user gets nothing but logins": sent.role != "user"
         or all("auth" in target for _, target, _ in reached),
-        "a secret in the answer": not any(
+        "a secret in the response": not any(
             secret in text for secret in secrets for text in (body.decode("latin-1"), str(headers))
         ),
-        "an upstream header in the answer": not any(
+        "an upstream header in the response": not any(
             name.lower().startswith(("access-control-", "x-cpa-", "set-cookie2"))
             for name in headers
         ),
@@ -205,7 +205,9 @@ def broken_promises(
         "an unlisted path upstream": all(
             _is_listed(method, target) for method, target, _ in reached
         ),
-        "a header of the caller's upstream": not any(_leaks(sent, told) for _, _, told in reached),
+        "a header of the caller's upstream": not any(
+            _leaks(sent, headers) for _, _, headers in reached
+        ),
     }
     return [promise for promise, holds in promises.items() if not holds]
 
@@ -214,7 +216,7 @@ def _is_ours(status: int, reached: list[Any]) -> bool:
     return status >= 400 and not reached
 
 
-def _tells_code(sent: Sent, body: bytes) -> bool:
+def _has_code(sent: Sent, body: bytes) -> bool:
     return sent.method == "HEAD" or bool(json.loads(body)["error"]["code"])
 
 
@@ -227,7 +229,7 @@ def _is_listed(method: str, target: str) -> bool:
     )
 
 
-def _leaks(sent: Sent, told: dict[str, str]) -> bool:
+def _leaks(sent: Sent, headers: dict[str, str]) -> bool:
     forbidden = {
         "x-forwarded-for",
         "x-real-ip",
@@ -240,7 +242,7 @@ def _leaks(sent: Sent, told: dict[str, str]) -> bool:
         "x-http-method-override",
         "x-csrftoken",
     }
-    return bool(forbidden & told.keys()) or told.get("authorization") == sent.headers.get(
+    return bool(forbidden & headers.keys()) or headers.get("authorization") == sent.headers.get(
         "Authorization", "absent"
     )
 

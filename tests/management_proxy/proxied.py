@@ -49,7 +49,7 @@ def fault(simulator: Any, kind: str, path: str = "*", **fields: Any) -> None:
 
 
 def request_count(simulator: Any, text: str = "") -> int:
-    """How many requests the upstream answered whose `METHOD path status` contains the text."""
+    """To how many requests the upstream responded whose `METHOD path status` contains the text."""
     return int(simulator.app.tally.count(text))
 
 

@@ -1,1 +1,1 @@
-"""What keeps an ill upstream from harming us: breaker, bulkhead, retries, watched sockets."""
+"""What keeps an ill upstream from harming us: breaker, bulkhead, retries, deadlines."""

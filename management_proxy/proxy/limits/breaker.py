@@ -1,25 +1,21 @@
-"""The circuit breaker of an upstream: after too many failures nobody calls it for a while, then one
+"""The circuit breaker of an upstream: after too many failures no call passes for a while, then one
 call tries.
 
-    closed --too many of the last attempts failed--> open(until) --until passes, one caller wins-->
-    half-open(until)
-      ^                                                 ^
-                                                        |
-      |                                                 '-- the trial failed, or nobody told its end
-                                                        ---'
-      '------------------------------------ the trial succeeded
-      ----------------------------------------'
+    closed --too many of the last attempts failed--> open (until)
+    open --until has passed, one caller of all wins--> half-open (until)
+    half-open --the trial succeeded--> closed
+    half-open --the trial failed, or its end was never reported--> open, for longer
 
 Each process judges by the attempts it made itself (`Window`); the state is one row of the database
 that all share, so that they stop together and exactly one of them tries again
 (management_proxy/proxy/limits/shared_breaker.py). Each opening that follows a failed trial lasts
 twice as long as the one before. Both classes are plain: time is an argument.
 
-A failure is an attempt without a whole answer, or one answered 502, 503 or 504: the upstream is out
-of reach or ill. Any other answer, also an error, proves that it lives. Refused keys and bans are
-kept apart from this, with the upstream (`Upstream.access`): they stop collector and proxy alike,
-until the time or an operator says otherwise. The breaker stops the proxy alone: the collector loses
-events by waiting, and has its own backoff.
+A failure is an attempt without a whole response, or one with status 502, 503 or 504: the upstream
+is out of reach or ill. Any other response, also an error, proves that it lives. Refused keys and
+bans are kept apart from this, with the upstream (`Upstream.access`): they stop collector and proxy
+alike, until the ban has passed or an operator acts. The breaker stops the proxy alone: the
+collector loses events by waiting, and has its own backoff.
 """
 
 from collections import deque
@@ -32,7 +28,7 @@ FEWEST_ATTEMPTS = 10
 FAILURE_SHARE = 0.5
 FIRST_OPEN_SECONDS = 5.0
 LONGEST_OPEN_SECONDS = 60.0
-# Longer than any call whose answer decides a trial may take to begin.
+# Longer than any call whose response decides a trial may take to begin.
 TRIAL_SECONDS = 60.0
 
 

@@ -2,10 +2,10 @@
 its threads.
 
 Of the threads that serve requests (`WEB_THREADS`), one upstream gets at most half and all together
-leave a quarter free:
-those always answer the other pages. A call that finds its upstream's half taken waits for a short
-while, but only as long as calls keep ending: where nothing has moved for `STALLED_SECONDS`, waiting
-would only hold a thread. Whoever is not let in is told when to come again.
+leave a quarter free, which always serve the other pages. A call that finds its upstream's half
+taken waits for a short while, but only as long as calls keep ending: where nothing has moved for
+`STALLED_SECONDS`, waiting would only hold a thread. The refusal of a call that is not let in says
+when to come again.
 """
 
 import threading

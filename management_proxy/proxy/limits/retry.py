@@ -5,7 +5,7 @@
 | 1 | 0 to 0.1 |
 | 2 | 0 to 0.2 |
 
-An upstream that says `Retry-After` is given at least that time. Repeated are only calls that a
+An upstream that sends `Retry-After` gets at least that time. Repeated are only calls that a
 policy lets be repeated, when the failure proves or implies that nothing was committed: no
 connection, a connection that broke, 502, 503, 504. Never a refusal, never a timeout once the
 request was sent, never a write. On top of that each process repeats at most one in ten of its
@@ -51,8 +51,8 @@ class RetryBudget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: an error, or a status and what `Retry-After` said (seconds, 0 if
-    nothing)."""
+    """How an attempt ended: an error, or a status and `Retry-After` (seconds, 0 if it was not
+    sent)."""
 
     error: UpstreamError | None = None
     status: int = 0
@@ -78,6 +78,6 @@ def pause_before_next(
 
 
 def retry_after_seconds(value: str) -> float:
-    """What a `Retry-After` in seconds says; 0 for none, and for a date, which the upstream never
+    """The seconds of a `Retry-After`; 0 for none, and for a date, which the upstream never
     sends."""
     return float(value) if value.isdigit() and len(value) < 7 else 0.0

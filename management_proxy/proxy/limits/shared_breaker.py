@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 class BreakerOpen(Exception):
-    """Nobody may call for `seconds`."""
+    """No call may pass for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"open for {seconds:.0f} s")
@@ -59,7 +59,7 @@ def admit(upstream: Upstream) -> Admission:
 
 
 def report(admission: Admission, failed: bool | None, reason: str = "") -> None:
-    """How the attempt ended; None if it tells nothing of the upstream."""
+    """How the attempt ended; None if it shows nothing about the upstream."""
     now = time.time()
     if admission.trial is not None:
         _end_trial(admission.upstream, admission.trial, failed, reason, now)
@@ -68,7 +68,7 @@ def report(admission: Admission, failed: bool | None, reason: str = "") -> None:
 
 
 def reset(upstream: Upstream) -> None:
-    """Close it, because an operator says so."""
+    """Close it, on behalf of an operator."""
     UpstreamBreaker.objects.filter(upstream=upstream).delete()
     with _lock:
         _windows.pop(upstream.pk, None)
@@ -119,12 +119,12 @@ def _move(upstream: Upstream, seen: Circuit, to: Circuit, reason: str = "") -> b
 
 def _update(upstream: Upstream, seen: State, to: Circuit, reason: str, **more: datetime) -> bool:
     rows = UpstreamBreaker.objects.filter(upstream=upstream, state=seen, **more)
-    told = {"reason": reason[:300]} if reason else {}
+    why = {"reason": reason[:300]} if reason else {}
     changed = rows.update(
         state=to.state,
         until=datetime.fromtimestamp(to.until, UTC),
         strikes=to.strikes,
         changed_at=datetime.now(UTC),
-        **told,
+        **why,
     )
     return changed == 1

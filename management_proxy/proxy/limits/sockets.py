@@ -1,9 +1,9 @@
 """Sockets to upstreams that heed two things while they wait: time, and the caller's own connection.
 
 A thread that calls an upstream sets its `CallDeadline` first. From then on every wait of that
-sockets ends at the deadline's deadline, at the limit of the present phase, or as soon as the caller
-hangs up; whichever comes first. A pooled connection serves many threads in turn, so the deadline
-belongs to the thread and not to the socket.
+thread's sockets ends when the time of the call or of its present phase is over, or as soon as the
+caller hangs up; whichever comes first. A pooled connection serves many threads in turn, so the
+deadline belongs to the thread and not to the socket.
 """
 
 import select
@@ -23,7 +23,7 @@ HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class CallerLeft(Exception):
-    """The caller closed its connection; nobody waits for the answer any more."""
+    """The caller closed its connection; the response has no reader any more."""
 
 
 class LimitPassed(Exception):
@@ -35,7 +35,7 @@ class LimitPassed(Exception):
 
 
 class CallDeadline:
-    """What one call may spend; instants are of the monotonic clock."""
+    """How long one call may take, in all and by phase; instants are of the monotonic clock."""
 
     def __init__(self, total: float, caller: socket.socket | None = None) -> None:
         self.ends_at = time.monotonic() + total
@@ -45,14 +45,11 @@ class CallDeadline:
 
     def enter(self, phase: str, seconds: float, *, each: bool = False) -> None:
         """Begin a phase that may last so long; with `each`, every wait in it may."""
-        self._phase, self._each, self._phase_ends_at = (
-            phase,
-            seconds,
-            float("inf") if each else time.monotonic() + seconds,
-        )
+        self._phase, self._each = phase, seconds
+        self._phase_ends_at = float("inf") if each else time.monotonic() + seconds
 
     def seconds_left(self) -> float:
-        """Seconds until the deadline."""
+        """Seconds until the call has to be over."""
         return self.ends_at - time.monotonic()
 
     def next_wait(self) -> float:
@@ -79,14 +76,14 @@ class CallDeadline:
             raise LimitPassed("total" if time.monotonic() >= self.ends_at else self._phase)
 
     def limit_writes_to_caller(self, seconds: float) -> None:
-        """Wait no longer than this for the caller to take each piece of the answer; the server
+        """Wait no longer than this for the caller to take each piece of the response; the server
         makes the wait endless again."""
         if self._caller is not None:
             self._caller.settimeout(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for a while. Raises LimitPassed if the deadline would pass, CallerLeft as soon
-        as the caller leaves."""
+        """Do nothing for a while. Raises LimitPassed if the call would be over by then, CallerLeft
+        as soon as the caller leaves."""
         if time.monotonic() + seconds >= self.ends_at:
             raise LimitPassed("total")
         self.enter("pause", seconds)

@@ -29,7 +29,7 @@ TO_CALLER = frozenset(
         "retry-after",
     }
 )
-# An answer is never kept by anybody on the way, never guessed at, and never run as a page of ours.
+# A response is never cached on the way, its type never guessed, and never run as a page of ours.
 ALWAYS = {
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -39,7 +39,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 def headers_upstream(given: Mapping[str, str], key: str, url: str, request_id: str) -> RawHeaders:
-    """The headers of the request that goes upstream; its length is added by whoever knows it."""
+    """The headers of the request that goes upstream, but for its length."""
     ours = {
         "Host": urlsplit(url).netloc,
         "Authorization": f"Bearer {key}",
@@ -55,7 +55,7 @@ def headers_upstream(given: Mapping[str, str], key: str, url: str, request_id: s
 
 
 def headers_to_caller(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers of the answer that its caller gets; a repeated one counts once, the first."""
+    """The headers of the response that its caller gets; a repeated one counts once, the first."""
     passed: dict[str, str] = {}
     for name, value in given:
         if (text := name.decode("latin-1").lower()) in TO_CALLER and (

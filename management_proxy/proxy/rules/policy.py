@@ -1,6 +1,6 @@
 """What a row of the policies holds (management_proxy/proxy/rules/policy_table.py has the rows).
 
-A row says for a path and methods who may call it, how large and how slow both bodies may be,
+A row states for a path and methods who may call it, how large and how slow both bodies may be,
 whether a failed call may be repeated, what of the response is masked, whether a write goes to the
 funnel, and what confirmation a destructive form needs.
 """
@@ -43,7 +43,7 @@ class Effect(StrEnum):
 
 
 class Mask(StrEnum):
-    """How secrets are taken out of an answer (management_proxy/proxy/rules/response_masks.py)."""
+    """How secrets are taken out of a response (management_proxy/proxy/rules/response_masks.py)."""
 
     NOTHING = ""
     NAMED = "secrets by name"
@@ -77,11 +77,11 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One row. `path` is below the management URL; a part in braces stands for what `PARAMETERS`
-    says.
+    """One row. `path` is below the management URL; a part in braces matches as `PARAMETERS`
+    defines.
 
-    `query` are the members that may be sent, `needs` those that must. `permission` is asked for
-    besides the role; `confirmation` is what the header `X-Tollgate-Confirm` must say.
+    `query` are the members that may be sent, `needs` those that must. `permission` is required
+    besides the role; `confirmation` is the required value of the header `X-Tollgate-Confirm`.
     """
 
     path: str
@@ -100,7 +100,7 @@ class Policy:
     writes_through_funnel: bool = False
     permission: str = ""
     confirmation: str = ""
-    # The upstream calls other hosts: their faults and their slowness say nothing about the
+    # The upstream calls other hosts: their faults and their slowness show nothing about the
     # upstream.
     reaches_beyond: bool = False
     # The body of a switch is worth reading in the trail, and holds no secret.

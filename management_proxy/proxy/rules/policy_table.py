@@ -189,7 +189,7 @@ def _logins() -> Iterator[Policy]:
     for name in LOGINS:
         yield _read(f"{name}-auth-url", seconds=45 if name in ("kimi", "xai") else 15, **start)
     yield _read("{plugin}-auth-url", seconds=45, **{**start, "role": Role.STAFF})
-    # Without a state the upstream says "ok", whatever happened.
+    # Without a state the upstream responds "ok", whatever happened.
     yield _read(
         "get-auth-status", "state", needs=frozenset({"state"}), seconds=15, role=Role.OAUTH_OWNER
     )
@@ -205,7 +205,7 @@ def _logs() -> Iterator[Policy]:
         "limits": _within(30, 30, 300),
         "streams": True,
     }
-    # Without a limit the upstream reads all of its files into one answer.
+    # Without a limit the upstream reads all of its files into one response.
     yield _read(
         "logs",
         "after",

@@ -16,7 +16,7 @@ from management_proxy.proxy.rules.policy import BodyRule, Form
 
 # Lists whose entries the upstream drops in silence when they have no base URL (contract 6.3).
 _DROPS_WITHOUT_URL = frozenset({"codex-api-key", "xai-api-key", "openai-compatibility"})
-# What a masked answer shows in place of a secret, come back (monitoring/masking.py), also as JSON
+# What a masked response shows in place of a secret, come back (monitoring/masking.py), also as JSON
 # and YAML escape it.
 _MASKED = re.compile(
     rb"(?:\xe2\x80\xa6|\\u2026)[^\"'\s]{0,4}[\"'\s,]|://(?:\xe2\x80\xa6|\\u2026)@", re.IGNORECASE
@@ -87,8 +87,8 @@ def _is_kept(path: str, item: Any) -> bool:
 
 
 def _key_patch(path: str, body: bytes) -> Form:
-    """A blank client key would let everybody in; an entry whose last telling member is blanked is
-    removed in silence."""
+    """A blank client key would let every client in; an entry whose last identifying member is
+    blanked is removed in silence."""
     value = _decoded(body)
     if path == "api-keys":
         if any(_says_blank(new) for name in ("new", "value") for new in _members(value, name)):
@@ -156,7 +156,7 @@ def _configuration(path: str, body: bytes) -> Form:
             "the configuration is not a mapping; an empty one would switch the upstream's"
             " management off"
         )
-    # Without client keys the upstream serves everybody.
+    # Without client keys the upstream serves every client.
     return Form.EMPTY if _is_emptied("api-keys", document.get("api-keys")) else Form.PLAIN
 
 

@@ -1,7 +1,7 @@
-"""Secrets taken out of answers before a browser gets them; whoever may read secrets has to ask for
-them by a header.
+"""Secrets taken out of responses before a browser gets them; a caller who may read secrets has to
+request them by a header.
 
-A masked answer says the same but for the secrets, of which the last four characters stay (none of a
+A masked response is the same but for the secrets, of which the last four characters stay (none of a
 short one). It is written anew, so only its meaning is kept, not its bytes. What cannot be read
 cannot be masked and does not pass.
 """
@@ -21,7 +21,7 @@ _MAPS_OF_SECRETS = frozenset({"headers", "header"})
 
 
 class Unmaskable(Exception):
-    """The answer is not what its policy says, so that nobody can tell what in it is secret."""
+    """The response is not what its policy expects, so that its secrets cannot be recognised."""
 
 
 def masked_body(mask: Mask, body: bytes) -> bytes:
@@ -54,7 +54,7 @@ class _Masker:
         self._nodes = 0
 
     def named(self, value: Any, name: str = "") -> Any:
-        """A copy in which every text under a telling name is masked, and the user of every URL."""
+        """A copy in which every text under a secret's name is masked, and the user of every URL."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise ValueError("too many nodes")
@@ -79,8 +79,8 @@ def _named(document: Any) -> Any:
 
 
 def _keys_in_names(document: Any) -> Any:
-    """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are told apart by a
-    number."""
+    """`{"<provider>": {"<base url>|<key>": ...}}` (contract 8.9); equal masks are distinguished by
+    a number."""
     if not isinstance(document, dict):
         return _named(document)
     return {

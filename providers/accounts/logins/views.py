@@ -28,7 +28,7 @@ def session_key(request: HttpRequest) -> str:
 
 
 def own_login(request: HttpRequest, login_id: int) -> AccountLogin:
-    """The login of this user and this session; 404 for everybody else's."""
+    """The login of this user and this session; 404 for any other."""
     digest = actions.session_digest(session_key(request))
     login = (
         AccountLogin.objects.select_related("upstream")

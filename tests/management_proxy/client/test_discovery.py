@@ -31,27 +31,27 @@ def loopback_allowed(settings):
 
 
 class Resolver:
-    """Answers each look-up with the next of its answers, as a hostile name server would."""
+    """Resolves each look-up to the next of its results, as a hostile name server would."""
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.asked = 0
+    def __init__(self, *results):
+        self.results = list(results)
+        self.lookups = 0
 
     def __call__(self, host, port):
-        self.asked += 1
-        return self.answers.pop(0)
+        self.lookups += 1
+        return self.results.pop(0)
 
 
 @contextmanager
-def serving(answer, tls=None):
-    """A server that answers every GET through `answer(handler)`; `seen` collects path, headers and
+def serving(reply, tls=None):
+    """A server that responds to every GET by `reply(handler)`; `seen` collects path, headers and
     SNI."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             seen.append((self.path, dict(self.headers)))
-            answer(self)
+            reply(self)
 
         def log_message(self, *args):
             pass
@@ -74,7 +74,7 @@ def serving(answer, tls=None):
 
 
 def respond(body, status=200, **headers):
-    def answer(handler):
+    def reply(handler):
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -82,7 +82,7 @@ def respond(body, status=200, **headers):
         handler.end_headers()
         handler.wfile.write(body)
 
-    return answer
+    return reply
 
 
 def test_models_are_listed_and_the_name_is_kept(loopback_allowed):
@@ -104,10 +104,10 @@ def test_name_is_resolved_once_so_that_rebinding_changes_nothing(settings):
     settings.PRIVATE_PROVIDER_NETWORKS = ["::1"]
     resolver = Resolver(["::1"], ["127.0.0.1"])
     with serving(respond(LISTED)) as (port, seen), pytest.raises(DiscoveryFailed):
-        # The second address has a server, the judged first one has none: nobody may reach the
+        # The second address has a server, the judged first one has none: no request may reach the
         # second.
         discover_models(f"http://{NAME}:{port}", resolve=resolver)
-    assert (resolver.asked, seen) == (1, [])
+    assert (resolver.lookups, seen) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_redirect_is_not_followed(loopback_allowed):
     assert len(seen) == 1
 
 
-def test_answer_without_end_is_cut(loopback_allowed, monkeypatch):
+def test_response_without_end_is_cut(loopback_allowed, monkeypatch):
     monkeypatch.setattr(discovery, "LARGEST_RESPONSE", 100_000)
 
     def endless(handler):
@@ -230,7 +230,7 @@ def test_headers_that_drip_end_at_the_total_limit(loopback_allowed, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("reply", "reason"),
     [
         (respond(b"", 401), "refuses the key"),
         (respond(b"", 500), "status 500"),
@@ -240,12 +240,12 @@ def test_headers_that_drip_end_at_the_total_limit(loopback_allowed, monkeypatch)
         (respond(b"x", Content_Encoding="gzip"), "encoding"),
     ],
 )
-def test_strange_answer_is_told(loopback_allowed, answer, told):
-    with serving(answer) as (port, _), pytest.raises(DiscoveryFailed, match=told):
+def test_strange_response_is_reported(loopback_allowed, reply, reason):
+    with serving(reply) as (port, _), pytest.raises(DiscoveryFailed, match=reason):
         discover_models(f"http://{NAME}:{port}", resolve=Resolver(["127.0.0.1"]))
 
 
-def test_header_that_cannot_be_sent_is_told(loopback_allowed):
+def test_header_that_cannot_be_sent_is_reported(loopback_allowed):
     with pytest.raises(DiscoveryFailed, match="cannot be sent"):
         discover_models(f"http://{NAME}:1", "key\r\nX: y", resolve=Resolver(["127.0.0.1"]))
 

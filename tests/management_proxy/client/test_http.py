@@ -73,12 +73,12 @@ def test_settings_are_read(simulator):
     assert statistics_enabled(client_of(simulator)) is True
 
 
-def test_wrong_key_is_tried_once_and_told(simulator):
-    told = []
-    client = ManagementClient(simulator.management_url, "wrong", on_blocked=told.append)
+def test_wrong_key_is_tried_once_and_reported(simulator):
+    reported = []
+    client = ManagementClient(simulator.management_url, "wrong", on_blocked=reported.append)
     with pytest.raises(errors.KeyRejected):
         usage_settings(client)
-    assert failed_logins(simulator) == len(told) == 1
+    assert failed_logins(simulator) == len(reported) == 1
 
 
 def test_ban_carries_its_end(simulator):
@@ -120,14 +120,14 @@ def test_hanging_upstream_ends_at_the_limit(simulator, monkeypatch):
     assert not caught.value.is_safe_to_repeat
 
 
-def test_dripping_answer_ends_at_the_total_limit(simulator, monkeypatch):
+def test_dripping_response_ends_at_the_total_limit(simulator, monkeypatch):
     monkeypatch.setattr("management_proxy.client.usage.SMALL", Limits.of(1, total=0.3))
     fault(simulator, kind="drip", path="*usage-statistics-enabled", bytes=1, seconds=0.1)
     with pytest.raises(errors.ResponseTimeout):
         statistics_enabled(client_of(simulator))
 
 
-def test_answer_over_its_budget_is_refused(simulator):
+def test_response_over_its_budget_is_refused(simulator):
     fault(simulator, kind="huge", path="*usage-statistics-enabled", bytes=1_000_000)
     with pytest.raises(errors.ResponseTooLarge):
         statistics_enabled(client_of(simulator))
@@ -141,7 +141,7 @@ def test_answer_over_its_budget_is_refused(simulator):
         ({"kind": "reset"}, errors.Uncertain),
     ],
 )
-def test_broken_answers_become_the_right_error(simulator, fields, expected):
+def test_broken_responses_become_the_right_error(simulator, fields, expected):
     fault(simulator, path="*usage-statistics-enabled", **fields)
     with pytest.raises(expected):
         statistics_enabled(client_of(simulator))

@@ -1,7 +1,7 @@
-"""Every recorded management exchange through the proxy: the real server's answers reach the caller
-byte for byte.
+"""Every recorded management exchange through the proxy: the real server's responses reach the
+caller byte for byte.
 
-Answers that hold secrets are asked for twice: revealed, they are the recorded bytes; masked, they
+Responses that hold secrets are requested twice: revealed, they are the recorded bytes; masked, they
 differ in secrets alone.
 """
 
@@ -44,15 +44,14 @@ KEPT = ("Content-Disposition", "Content-Range", "Accept-Ranges", "Last-Modified"
 
 
 class Replay:
-    """A server that gives the recorded answer of the exchange in hand, and keeps what it was
-    asked."""
+    """A server that returns the recorded response of one exchange, and keeps the requests."""
 
     def __init__(self) -> None:
         self.exchange = EXCHANGES[0]
-        self.asked: list[tuple[str, bytes]] = []
+        self.requests: list[tuple[str, bytes]] = []
 
     def script(self, call: Conversation) -> None:
-        self.asked.append((call.line, b"".join(call.body())))
+        self.requests.append((call.line, b"".join(call.body())))
         exchange = self.exchange
         lines = [
             f"{name}: {value}"
@@ -71,7 +70,7 @@ class Replay:
 
 @pytest.fixture
 def replay(monkeypatch):
-    monkeypatch.setattr(write_funnel, "_handlers", [])  # which answers for the upstream
+    monkeypatch.setattr(write_funnel, "_handlers", [])  # which would respond for the upstream
     replay = Replay()
     with scripted_upstream(replay.script) as upstream:
         make_upstream(management_url=upstream.management_url)
@@ -106,26 +105,27 @@ def requests_by_name() -> dict[str, bytes]:
     return bodies
 
 
-def test_recorded_answers_pass_byte_for_byte(replay):
+def test_recorded_responses_pass_byte_for_byte(replay):
     staff, bodies = signed_in(), requests_by_name()
     wrong = []
     for exchange in EXCHANGES:
-        replay.exchange, replay.asked = exchange, []
+        replay.exchange, replay.requests = exchange, []
         response = ask(staff, exchange, bodies[exchange.name], **REVEAL)
         body = body_of(response)
         if exchange.name in NOT_SENT:
-            matches = not replay.asked and (exchange.method == "HEAD") == (not body)
+            matches = not replay.requests and (exchange.method == "HEAD") == (not body)
             matches &= not body or f'"code": "{NOT_SENT[exchange.name]}"'.encode() in body
         else:
-            matches = (response.status_code, body, len(replay.asked)) == (
+            matches = (response.status_code, body, len(replay.requests)) == (
                 exchange.status,
                 exchange.body,
                 1,
             )
-            is_rewritten = exchange.path.endswith(
-                "/oauth-callback"
-            )  # with the one state that was checked
-            matches &= is_rewritten or [body for _, body in replay.asked] == [bodies[exchange.name]]
+            # With the one state that was checked.
+            is_rewritten = exchange.path.endswith("/oauth-callback")
+            matches &= is_rewritten or [body for _, body in replay.requests] == [
+                bodies[exchange.name]
+            ]
             recorded = {name: value for name, value in exchange.headers if name in KEPT}
             matches &= all(response.headers.get(name) == value for name, value in recorded.items())
         if not matches:
@@ -133,7 +133,7 @@ def test_recorded_answers_pass_byte_for_byte(replay):
     assert not wrong
 
 
-def test_masked_answers_differ_in_secrets_alone(replay):
+def test_masked_responses_differ_in_secrets_alone(replay):
     staff = signed_in()
     compared = 0
     for exchange in EXCHANGES:

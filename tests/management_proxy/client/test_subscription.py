@@ -25,11 +25,11 @@ def simulator():
         yield simulator
 
 
-def subscribe(simulator, key: str = "", told=None) -> Subscription:
+def subscribe(simulator, key: str = "", reported=None) -> Subscription:
     return Subscription(
         simulator.management_url,
         key or simulator.key,
-        told.append if told is not None else lambda _: None,
+        reported.append if reported is not None else lambda _: None,
     )
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_sent_before_the_key_and_nothing_but_the_subscription_after_i
     sent = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def answer() -> None:
+        def serve() -> None:
             connection, _ = server.accept()
             with connection:
                 for reply in (b"+OK\r\n", b"*3\r\n$9\r\nsubscribe\r\n$5\r\nusage\r\n:1\r\n"):
@@ -61,7 +61,7 @@ def test_nothing_is_sent_before_the_key_and_nothing_but_the_subscription_after_i
                     connection.sendall(reply)
                 sent.append(connection.recv(4096))
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=serve)
         thread.start()
         Subscription(
             f"http://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print
@@ -74,11 +74,11 @@ def test_nothing_is_sent_before_the_key_and_nothing_but_the_subscription_after_i
     ]
 
 
-def test_wrong_key_is_tried_once_and_told(simulator):
-    told = []
+def test_wrong_key_is_tried_once_and_reported(simulator):
+    reported = []
     with pytest.raises(errors.KeyRejected):
-        subscribe(simulator, "wrong", told)
-    assert simulator.control("state")["failed_logins"] == len(told) == 1
+        subscribe(simulator, "wrong", reported)
+    assert simulator.control("state")["failed_logins"] == len(reported) == 1
 
 
 def test_client_without_a_key_cannot_be_made(simulator):
@@ -86,7 +86,7 @@ def test_client_without_a_key_cannot_be_made(simulator):
         Subscription(simulator.management_url, " ", print)
 
 
-def test_slow_reader_gets_what_was_buffered_and_is_told_of_the_end(simulator):
+def test_slow_reader_gets_what_was_buffered_and_learns_of_the_end(simulator):
     subscription = subscribe(simulator)
     simulator.app.generate(300, 0.0, None)
     events = received_to_the_end(subscription)
@@ -121,7 +121,7 @@ def test_old_version_that_cannot_push_is_named():
         subscribe(old)
 
 
-def test_nobody_there_is_not_reached():
+def test_closed_port_is_not_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(errors.NotReached):
@@ -132,12 +132,12 @@ def test_certificate_of_a_stranger_is_refused():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def answer() -> None:
+        def serve() -> None:
             connection, _ = server.accept()
             with connection, pytest.raises(OSError):
                 context.wrap_socket(connection, server_side=True)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=serve)
         thread.start()
         with pytest.raises(errors.NotReached):
             Subscription(f"https://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print)
@@ -158,13 +158,13 @@ def test_events_come_over_tls_from_an_authority_that_this_host_trusts(
 
 
 def test_key_never_leaves_for_an_authority_that_this_host_does_not_trust(simulator, tmp_path):
-    told: list[errors.Blocked] = []
+    reported: list[errors.Blocked] = []
     with (
         behind_tls(simulator.port, make_certificate(tmp_path)) as port,
         pytest.raises(errors.NotReached, match="certificate"),
     ):
-        Subscription(f"https://127.0.0.1:{port}/v0/management", "a wrong key", told.append)
-    assert simulator.control("state")["failed_logins"] == len(told) == 0
+        Subscription(f"https://127.0.0.1:{port}/v0/management", "a wrong key", reported.append)
+    assert simulator.control("state")["failed_logins"] == len(reported) == 0
 
 
 def test_certificate_of_another_name_is_refused(simulator, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Who may call what: every row of the policies, by everybody who might try."""
+"""Who may call what: every row of the policies, by every kind of caller."""
 
 import pytest
 from django.test import Client
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def without_upstreams(monkeypatch):
-    """Nobody listens: what is let in comes back as 502 or 503, without delay."""
+    """No upstream listens: what is let in comes back as 502 or 503, without delay."""
     monkeypatch.setattr("management_proxy.proxy.views.submit_write", lambda *_: None)
     upstreams = [
         make_upstream(name=name, management_url="http://127.0.0.1:9/v0/management")
@@ -27,7 +27,7 @@ def without_upstreams(monkeypatch):
 
 
 def let_in(response) -> bool:
-    """Whether the call got as far as the upstream, or as the login that nobody started."""
+    """Whether the call got as far as the upstream, or as a login that was never started."""
     return response.status_code in (502, 503) or response.json()["error"]["code"] == "LOGIN_UNKNOWN"
 
 

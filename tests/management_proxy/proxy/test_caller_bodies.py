@@ -23,7 +23,7 @@ def test_body_comes_in_bounded_pieces(length):
     ("content", "length", "error"),
     [(b"x" * 11, None, BodyTooBig), (b"", 11, BodyTooBig), (b"x" * 9, 10, BodyIncomplete)],
 )
-def test_wrong_lengths_are_told(content, length, error):
+def test_wrong_lengths_are_reported(content, length, error):
     with pytest.raises(error):
         body(content, length, 10).whole()
 

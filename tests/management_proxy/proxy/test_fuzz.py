@@ -22,7 +22,7 @@ from tests.management_proxy.scripted import Conversation, scripted_upstream
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 KEY = "management-key-that-nobody-may-see"
 SECRETS = [KEY, "sk-client-key-0000000001", "sk-ant-provider-key-0000001"]
-ANSWER = (
+RESPONSE = (
     b'{"api-keys":["sk-client-key-0000000001"],'
     b'"claude-api-key":[{"api-key":"sk-ant-provider-key-0000001"}],'
     b'"lines":[],"state":"abc","status":"ok"}'
@@ -30,7 +30,7 @@ ANSWER = (
 
 
 class Fuzzed:
-    """The upstream, which answers everything with secrets, and the callers of each role."""
+    """The upstream, whose every response holds secrets, and the callers of each role."""
 
     def __init__(self) -> None:
         self.reached: list[tuple[str, str, dict[str, str]]] = []
@@ -43,7 +43,7 @@ class Fuzzed:
         for _ in call.body() if "content-length" in call.headers else ():
             pass
         call.respond(
-            ANSWER,
+            RESPONSE,
             "Access-Control-Allow-Origin: *\r\nX-Cpa-Version: 7.2.140\r\nServer:"
             " upstream\r\nSet-Cookie: a=b\r\n",
         )
@@ -64,8 +64,8 @@ class Fuzzed:
 
 
 def _secrets_for(sent: Sent, reached: list[tuple[str, str, dict[str, str]]]) -> list[str]:
-    """What the answer may not hold: never our key, and no other where the contract says that there
-    may be one."""
+    """What the response may not hold: never our key, and no other where the contract says that
+    there may be one."""
     paths = [target.removeprefix("/v0/management/").partition("?")[0] for _, target, _ in reached]
     is_masked = any(
         row.masks and method in row.methods

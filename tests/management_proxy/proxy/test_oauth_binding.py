@@ -1,5 +1,5 @@
-"""Logins through the proxy: each belongs to the session or token that started it, whoever else
-asks."""
+"""Logins through the proxy: each belongs to the session or token that started it, whatever other
+caller names it."""
 
 import json
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_whole_login_of_an_ordinary_user(simulator):
     assert request_count(simulator, "POST /v0/management/oauth-callback 200") == 1
 
 
-def test_cancelled_by_whoever_began_it(simulator):
+def test_cancelled_by_the_caller_that_began_it(simulator):
     bob = signed_in(staff=False)
     state = started(bob)
     assert bob.delete(f"{URL}oauth-session?state={state}").json() == {
@@ -72,7 +72,7 @@ def test_others_find_no_such_login(simulator, staff):
     other = signed_in(staff=staff)
     own = started(other)
     before = request_count(simulator)
-    answers = [
+    responses = [
         poll(other, state),
         other.get(f"{URL}get-auth-status?state={own}&state={state}"),
         callback(other, state=state, code="stolen"),
@@ -83,7 +83,9 @@ def test_others_find_no_such_login(simulator, staff):
         other.delete(f"{URL}oauth-session"),
         poll(other, "0" * 32),
     ]
-    assert {(a.status_code, a.json()["error"]["code"]) for a in answers} == {(404, "LOGIN_UNKNOWN")}
+    assert {(r.status_code, r.json()["error"]["code"]) for r in responses} == {
+        (404, "LOGIN_UNKNOWN")
+    }
     assert request_count(simulator) == before
 
 

@@ -48,7 +48,7 @@ def error(response) -> dict:
     return response.json()["error"]
 
 
-def test_answer_passes_with_its_bytes_and_without_the_upstreams_own_headers(simulator, staff):
+def test_response_passes_with_its_bytes_and_without_the_upstreams_own_headers(simulator, staff):
     response = staff.get(URL + "debug")
     assert (response.status_code, response.content) == (200, b'{"debug":false}')
     assert response["Content-Type"] == "application/json; charset=utf-8"

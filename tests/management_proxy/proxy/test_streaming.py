@@ -79,12 +79,12 @@ def test_upload_passes_byte_for_byte(server, is_chunked):
 
     with scripted(script), browser(server) as staff:
         pieces = (content[at : at + 70_000] for at in range(0, len(content), 70_000))
-        answer = staff.post(
+        response = staff.post(
             "auth-files?name=a.json",
             content=pieces if is_chunked else content,
             headers={"Content-Type": "multipart/form-data; boundary=x"},
         )
-    assert answer.json() == {"status": "ok"}
+    assert response.json() == {"status": "ok"}
     digest, headers = seen[0]
     assert digest == hashlib.sha256(content).digest()
     assert headers["content-type"] == "multipart/form-data; boundary=x"
@@ -101,7 +101,7 @@ def _unchunked(received: bytes) -> Iterator[bytes]:
 
 
 def test_chunked_body_over_its_budget_is_cut_off_while_it_comes(server):
-    """No Content-Length tells that it is too large; the upstream never gets the whole of it."""
+    """No Content-Length shows that it is too large; the upstream never gets the whole of it."""
     ends = []
 
     def script(call: Conversation) -> None:
@@ -111,8 +111,8 @@ def test_chunked_body_over_its_budget_is_cut_off_while_it_comes(server):
         ends.append(received[-5:])
 
     with scripted(script), browser(server) as staff:
-        answer = staff.post("auth-files?name=a.json", content=(b"x" * 65536 for _ in range(300)))
-        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
+        response = staff.post("auth-files?name=a.json", content=(b"x" * 65536 for _ in range(300)))
+        assert (response.status_code, response.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
         wait_until(lambda: ends)
     assert ends[0] != b"0\r\n\r\n"
     assert AuditEntry.objects.get().outcome == "refused"
@@ -128,7 +128,7 @@ def test_download_that_breaks_midway_is_cut_and_the_reason_logged(server, simula
     assert "Traceback" not in server.log()
 
 
-def test_answer_over_its_budget_is_cut_while_it_comes(server):
+def test_response_over_its_budget_is_cut_while_it_comes(server):
     def script(call: Conversation) -> None:
         call.send(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding:"
@@ -140,8 +140,11 @@ def test_answer_over_its_budget_is_cut_while_it_comes(server):
 
     with scripted(script), browser(server) as staff:
         received: list[int] = []
-        with pytest.raises(httpx.RemoteProtocolError), staff.stream("GET", "auth-files") as answer:
-            received.extend(map(len, answer.iter_raw()))
+        with (
+            pytest.raises(httpx.RemoteProtocolError),
+            staff.stream("GET", "auth-files") as response,
+        ):
+            received.extend(map(len, response.iter_raw()))
     assert sum(received) <= 64 * 2**20
     wait_until(lambda: "reason=the response exceeds 67108864 bytes" in server.log())
 
@@ -150,16 +153,16 @@ def test_answer_over_its_budget_is_cut_while_it_comes(server):
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_caller_who_leaves_ends_the_upstream_call(server, path, has_begun):
     """Long before any limit: those are 10 and 30 seconds."""
-    asked, hung_up = threading.Event(), []
+    requested, hung_up = threading.Event(), []
 
     def script(call: Conversation) -> None:
         if has_begun:
             call.send('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"debug"')
-        asked.set()
+        requested.set()
         hung_up.append(call.is_hung_up(5))
 
     with scripted(script), browser(server) as staff:
-        caller = threading.Thread(target=_ask_and_leave, args=(staff, path, asked))
+        caller = threading.Thread(target=_call_and_leave, args=(staff, path, requested))
         caller.start()
         caller.join()
         wait_until(lambda: hung_up)
@@ -167,13 +170,13 @@ def test_caller_who_leaves_ends_the_upstream_call(server, path, has_begun):
     wait_until(lambda: server.log().count("outcome=caller_left") > 0)
 
 
-def _ask_and_leave(staff: httpx.Client, path: str, asked: threading.Event) -> None:
+def _call_and_leave(staff: httpx.Client, path: str, requested: threading.Event) -> None:
     with socket.create_connection(("127.0.0.1", staff.base_url.port or 0)) as connection:
         cookies = "; ".join(f"{name}={value}" for name, value in staff.cookies.items())
         connection.sendall(
             f"GET {URL}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n\r\n".encode()
         )
-        assert asked.wait(20)
+        assert requested.wait(20)
 
 
 def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
@@ -202,8 +205,11 @@ def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
 
 
 def test_targets_are_read_as_they_stood_in_the_request_line(server):
-    """Only the undecoded line tells an encoded separator from a plain one."""
-    with scripted(lambda call: call.respond(b"{}")) as upstream, browser(server) as staff:
+    """Only the undecoded line distinguishes an encoded separator from a plain one."""
+    with (
+        scripted(lambda call: call.respond(b"{}")) as upstream,
+        browser(server) as staff,
+    ):
         for target in (
             "auth-files%2fdownload",
             "routing%2Fstrategy",
@@ -213,8 +219,8 @@ def test_targets_are_read_as_they_stood_in_the_request_line(server):
             "de%62ug/",
             "debug%3fa=1",
         ):
-            answer = staff.send(_request_of(staff, target))
-            assert (answer.status_code, answer.json()["error"]["code"]) == (
+            response = staff.send(_request_of(staff, target))
+            assert (response.status_code, response.json()["error"]["code"]) == (
                 400,
                 "PATH_MALFORMED",
             ), target

@@ -44,7 +44,7 @@ def test_write_goes_to_the_handler_with_everything_it_needs(upstream):
 def test_refusal_of_the_handler_is_told_in_the_envelope(upstream):
     write_funnel.register(
         lambda *_: FunnelRefusal(
-            409, "CONFLICT", "Somebody was first.", retry_after=3, outcome_is_unknown=True
+            409, "CONFLICT", "Another change came first.", retry_after=3, outcome_is_unknown=True
         )
     )
     response = signed_in().delete(URL + "api-keys?value=sk-a")

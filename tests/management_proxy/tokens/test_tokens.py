@@ -23,7 +23,7 @@ def bearer(secret):
     return {"Authorization": f"Bearer {secret}"}
 
 
-def test_token_stands_for_its_user(client):
+def test_token_acts_as_its_user(client):
     token, secret = create_token(make_user("ada"), "report", "read")
     assert client.get(STATUS, headers=bearer(secret)).status_code == 200
     token.refresh_from_db()
@@ -65,10 +65,10 @@ def test_useless_token_is_refused(client, spoil):
         type(user).objects.update(is_active=False)
     else:
         secret = secret[:-1] + ("a" if secret[-1] != "a" else "b")
-    answer = client.get(STATUS, headers=bearer(secret))
-    assert answer.status_code == 401
-    assert spoil in answer.json()["error"]["message"] or spoil == "expired"
-    assert secret not in answer.content.decode()
+    response = client.get(STATUS, headers=bearer(secret))
+    assert response.status_code == 401
+    assert spoil in response.json()["error"]["message"] or spoil == "expired"
+    assert secret not in response.content.decode()
 
 
 def test_useless_token_is_refused_even_beside_a_session(client):
@@ -78,19 +78,19 @@ def test_useless_token_is_refused_even_beside_a_session(client):
 
 def test_flood_of_useless_tokens_hears_429_while_a_good_one_passes(client):
     _, secret = create_token(make_user("ada"), "report", "read")
-    answers = [
+    responses = [
         client.get(STATUS, headers=bearer(f"{MARK}guess{n}")) for n in range(MOST_A_MINUTE + 1)
     ]
-    assert {a.status_code for a in answers[:-1]} == {401}
-    assert (answers[-1].status_code, answers[-1].headers["Retry-After"]) == (429, "60")
+    assert {r.status_code for r in responses[:-1]} == {401}
+    assert (responses[-1].status_code, responses[-1].headers["Retry-After"]) == (429, "60")
     assert client.get(STATUS, headers=bearer(secret)).status_code == 200
     assert AuditEntry.objects.filter(action="personal_token.refused").count() == 1
 
 
 def test_reading_token_changes_nothing(client):
     _, secret = create_token(make_user("ada", staff=True), "report", "read")
-    answer = client.post(COLLECT, headers=bearer(secret))
-    assert answer.status_code == 403
+    response = client.post(COLLECT, headers=bearer(secret))
+    assert response.status_code == 403
     entry = AuditEntry.objects.get(action="api.refused")
     assert (entry.actor, entry.via, entry.outcome, entry.target) == (
         "ada",
@@ -125,7 +125,7 @@ def test_token_of_one_upstream_enters_no_view_that_serves_all(client):
 
 @pytest.mark.parametrize("path", ["history", "summary", "series", "breakdown", "events", "export"])
 @pytest.mark.parametrize(
-    ("asked", "allowed"),
+    ("chosen", "allowed"),
     [
         ("upstream=east", True),
         ("upstream=west", False),
@@ -134,13 +134,13 @@ def test_token_of_one_upstream_enters_no_view_that_serves_all(client):
         ("upstream=east&upstream=west", False),
     ],
 )
-def test_token_of_one_upstream_reads_its_usage_only(client, path, asked, allowed):
+def test_token_of_one_upstream_reads_its_usage_only(client, path, chosen, allowed):
     east, _ = make_upstream(name="east"), make_upstream(name="west")
     _, secret = create_token(make_user("ada", staff=True), "east only", "read", upstreams=[east])
-    query = f"from=2026-11-20&to=2026-11-21&group_by=model&format=csv&{asked}"
-    answer = client.get(f"/api/usage/{path}?{query}", headers=bearer(secret))
-    assert (answer.status_code == 403) is not allowed
-    assert answer.getvalue()  # an export is over only when it has been read
+    query = f"from=2026-11-20&to=2026-11-21&group_by=model&format=csv&{chosen}"
+    response = client.get(f"/api/usage/{path}?{query}", headers=bearer(secret))
+    assert (response.status_code == 403) is not allowed
+    assert response.getvalue()  # an export is over only when it has been read
 
 
 def test_token_that_lost_its_upstreams_reaches_none():
@@ -155,11 +155,11 @@ def test_token_that_lost_its_upstreams_reaches_none():
 def test_form_makes_a_token_and_shows_it_once(client):
     client.force_login(make_user("ada"))
     form = {"name": "report", "scope": "read", "lifetime": "30"}
-    answer = client.post(PAGE, form)
-    assert answer.status_code == 201
-    assert "no-store" in answer.headers["Cache-Control"]
-    secret = answer.context["secret"]
-    assert secret in answer.content.decode()
+    response = client.post(PAGE, form)
+    assert response.status_code == 201
+    assert "no-store" in response.headers["Cache-Control"]
+    secret = response.context["secret"]
+    assert secret in response.content.decode()
     assert secret not in client.get(PAGE).content.decode()
     assert (
         timezone.now()

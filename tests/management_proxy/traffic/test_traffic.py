@@ -1,4 +1,4 @@
-"""Traffic of the proxy: counted by every process, added up in the database, told by route and
+"""Traffic of the proxy: counted by every process, added up in the database, reported by route and
 phase."""
 
 import re
@@ -192,7 +192,7 @@ def test_time_in_the_funnel_is_not_ours(monkeypatch):
     assert metrics.phases_of(call)["ours"] <= call.total_seconds - 0.05
 
 
-def test_labels_stay_closed_whatever_is_asked(client):
+def test_labels_stay_closed_whatever_is_requested(client):
     for method, path in (
         ("GET", "sk-secret-path"),
         ("BREW", "debug"),
@@ -200,9 +200,9 @@ def test_labels_stay_closed_whatever_is_asked(client):
         ("GET", "debug?sk-secret=1"),
     ):
         signed_in().generic(method, URL + path)
-    told = exposition().decode()
-    assert "sk-secret" not in told
-    assert "BREW" not in told
+    exposed = exposition().decode()
+    assert "sk-secret" not in exposed
+    assert "BREW" not in exposed
     routes = {labels["route"] for labels, _ in summed("management_proxy_calls_total")}
     assert routes <= {policy.path for policy in POLICIES} | {metrics.UNLISTED, "config"}
 

@@ -13,7 +13,7 @@ from tests.factories import give_key, make_upstream
 NOW = datetime(2026, 11, 24, 12, 0, 0, 500_000, tzinfo=UTC)
 
 
-def test_clock_is_bounded_by_the_answer_and_its_cut_second():
+def test_clock_is_bounded_by_the_response_and_its_cut_second():
     reading = clock_reading(NOW.replace(microsecond=0), NOW - timedelta(seconds=0.1), NOW)
     assert (reading.least, reading.most) == (-0.5, pytest.approx(0.6))
 

@@ -1,4 +1,4 @@
-"""Removing an upstream: what goes, what stays, and what stands against it."""
+"""Removing an upstream: what goes, what stays, and what prevents it."""
 
 import json
 import re
@@ -118,11 +118,13 @@ def test_usage_stays_under_a_name_of_its_own(staff):
     remove(upstream)
     store(make_upstream(name="relay"), make_event(request_id="another"))
     times = {"from": "2026-01-01", "to": "2026-12-31"}
-    answers = {
+    responses = {
         name: staff.get("/api/usage/summary", {**times, "upstream": name}).json()
         for name in ("relay", "relay (removed)")
     }
-    assert [answer["data"]["totals"]["attempts"] for answer in answers.values()] == [1, 1], answers
+    assert [response["data"]["totals"]["attempts"] for response in responses.values()] == [1, 1], (
+        responses
+    )
     assert "relay (removed)" in staff.get("/usage/").content.decode()
 
 
@@ -158,7 +160,7 @@ def test_upstream_that_the_environment_names_is_not_removed(staff, settings):
     assert ensure_environment_upstream().name == upstream.name
 
 
-def test_waiting_change_stands_against_it(staff):
+def test_waiting_change_prevents_it(staff):
     upstream = make_upstream()
     submit(upstream, add_key(upstream, "sk-new-key-000000001"))
     assert "1 change is not settled yet" in press(staff, upstream)
@@ -167,7 +169,7 @@ def test_waiting_change_stands_against_it(staff):
     assert "was removed" in press(staff, upstream)
 
 
-def test_popped_page_that_is_not_stored_stands_against_it():
+def test_popped_page_that_is_not_stored_prevents_it():
     upstream = make_upstream()
     with spool.new_file(upstream.pk, 1) as file:
         file.write(b"[]")
@@ -186,12 +188,12 @@ def popped_page(upstream: Upstream) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_page_of_a_collector_that_died_before_the_removal_is_told_and_stored():
+def test_page_of_a_collector_that_died_before_the_removal_is_reported_and_stored():
     upstream = make_upstream(name="relay")
     remove(upstream)
     popped_page(upstream)
-    told = [finding for finding in check_spool() if finding.level == Level.WARNING]
-    assert [(finding.subject, finding.summary) for finding in told] == [
+    warnings = [finding for finding in check_spool() if finding.level == Level.WARNING]
+    assert [(finding.subject, finding.summary) for finding in warnings] == [
         ("relay (removed)", "1 popped page waits in the spool of this host.")
     ]
     CollectorLoop(threading.Event(), 1.0).adjust()
@@ -208,11 +210,11 @@ def test_page_of_a_paused_upstream_is_stored_by_a_collector_that_runs():
     assert UsageEvent.objects.count() == 1
 
 
-def test_page_of_an_upstream_that_the_database_does_not_know_is_told_with_its_folder():
+def test_page_of_an_upstream_that_the_database_does_not_know_is_reported_with_its_folder():
     popped_page(Upstream(pk=4711))
-    told = [finding.fix for finding in check_spool() if finding.level == Level.WARNING]
-    assert len(told) == 1
-    assert str(spool.directory_of(4711)) in told[0]
+    steps = [finding.fix for finding in check_spool() if finding.level == Level.WARNING]
+    assert len(steps) == 1
+    assert str(spool.directory_of(4711)) in steps[0]
 
 
 def test_removed_upstream_can_still_be_filtered_by_in_the_administration(staff):
@@ -247,7 +249,7 @@ def test_change_page_says_remove_and_not_delete(staff):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_that_races_a_removal_is_refused_or_stands_against_it():
+def test_change_that_races_a_removal_is_refused_or_prevents_it():
     for _ in range(5):
         upstream, user = make_upstream(), make_user()
         change = add_key(upstream, "sk-new-key-000000001")
@@ -281,9 +283,9 @@ def test_removals_and_refusals_are_audited(staff, settings):
 
 def test_action_of_the_list_leads_to_the_question(staff):
     one, two = make_upstream(), make_upstream()
-    asked = staff.post(UPSTREAMS, {"action": "remove", "_selected_action": [one.pk]})
-    assert asked.url == f"{UPSTREAMS}{one.pk}/delete/"
-    assert "Yes, remove" in staff.get(asked.url).content.decode()
+    confirmation = staff.post(UPSTREAMS, {"action": "remove", "_selected_action": [one.pk]})
+    assert confirmation.url == f"{UPSTREAMS}{one.pk}/delete/"
+    assert "Yes, remove" in staff.get(confirmation.url).content.decode()
     assert (
         "one at a time"
         in staff.post(

@@ -116,7 +116,7 @@ def test_refusal_tells_when_to_come_again(simulator):
     ("kind", "fields"),
     [("status", {"status": 500}), ("status", {"status": 429}), ("huge", {"bytes": 100_000})],
 )
-def test_answers_that_prove_the_upstream_alive_do_not_open_it(simulator, kind, fields):
+def test_responses_that_prove_the_upstream_alive_do_not_open_it(simulator, kind, fields):
     fault(simulator, kind, "ws-auth", count=None, **fields)
     staff = signed_in()
     for _ in range(12):

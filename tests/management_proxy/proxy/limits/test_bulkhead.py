@@ -43,7 +43,7 @@ def test_slot_that_is_given_back_is_taken_by_who_waits():
     assert bulkhead.occupancy(1).in_flight == 1
 
 
-def test_nobody_waits_where_nothing_moves():
+def test_no_call_waits_where_nothing_moves():
     now = [0.0]
     bulkhead = Bulkhead(8, lambda: now[0])
     for _ in range(bulkhead.slots):
@@ -73,15 +73,15 @@ def test_fifty_hanging_calls_leave_the_pages_alone(server):
         ThreadPoolExecutor(50) as callers,
     ):
         make_upstream(management_url=upstream.management_url)
-        answers = [callers.submit(staff.get, "debug", timeout=60) for _ in range(50)]
+        calls = [callers.submit(staff.get, "debug", timeout=60) for _ in range(50)]
         for _ in range(8):
             assert hanging.acquire(timeout=20)
-        wait_until(lambda: sum(answer.done() for answer in answers) == 42)
+        wait_until(lambda: sum(call.done() for call in calls) == 42)
         assert httpx.get(f"{server.url}/login/", timeout=5).status_code == 200
         release.set()
-        statuses = [answer.result().status_code for answer in answers]
+        statuses = [call.result().status_code for call in calls]
     assert (statuses.count(200), statuses.count(503), len(upstream.requests)) == (8, 42, 8)
-    refused = next(answer.result() for answer in answers if answer.result().status_code == 503)
+    refused = next(call.result() for call in calls if call.result().status_code == 503)
     assert (refused.json()["error"]["code"], refused.headers["Retry-After"]) == (
         "BULKHEAD_FULL",
         "2",

@@ -23,7 +23,7 @@ REFUSED = [
     if any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", never), str(route)) for never in NEVER)
 ]
 PASSED = [route for route in ROUTES if route not in REFUSED]
-# Personal data, or what belongs to who asked for it; no secrets of the upstream.
+# Personal data, or what belongs to the caller; no secrets of the upstream.
 NOT_MASKED = {"auth-files", "request-error-logs/{log}", "request-log-by-id/{id}"}
 
 

@@ -1,4 +1,4 @@
-"""Secrets in answers: gone, whatever they look like; everything else stays."""
+"""Secrets in responses: gone, whatever they look like; everything else stays."""
 
 import json
 
