@@ -21,7 +21,11 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 wsgi_app = "config.wsgi:application"
 bind = f"[{_host}]:{_environment['PORT']}" if ":" in _host else f"{_host}:{_environment['PORT']}"
-worker_class = "gthread"
+worker_class = "config.web_server.worker.Worker"
+# Of a worker, which needs descriptors for databases and upstreams as well.
+worker_connections = 512
+# Responses go through the worker's buffer, so that their readers hold no thread.
+sendfile = False
 workers: int = _environment["WEB_WORKERS"]
 threads: int = _environment["WEB_THREADS"]
 loglevel = "warning"
