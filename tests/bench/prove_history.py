@@ -23,14 +23,14 @@ def compare(seed: int) -> None:
     """Run the queries on the dataset of a seed. Raises AssertionError at a difference."""
     from django.db import transaction
 
-    from tests.usage.questions import ask_at_random, fill
+    from tests.usage.random_queries import check_at_random, fill
 
     with transaction.atomic():
         known = fill(seed)
-        chance = random.Random(f"questions {seed}")
+        chance = random.Random(f"queries {seed}")
         for number in range(PER_DATASET):
             try:
-                ask_at_random(chance.choice, known)
+                check_at_random(chance.choice, known)
             except BaseException:
                 print(f"\nDifference at query {number} of seed {seed}", flush=True)
                 raise

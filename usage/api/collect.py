@@ -59,7 +59,7 @@ def collect(request: HttpRequest) -> HttpResponse:
             if name
             else "No upstream is configured or enabled.",
         )
-    return _collect_answer([(u, collect_once(u, CollectorRun.Trigger.HTTP)) for u in upstreams])
+    return _outcome_response([(u, collect_once(u, CollectorRun.Trigger.HTTP)) for u in upstreams])
 
 
 def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
@@ -76,7 +76,9 @@ def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
     return None if is_intended(request) else error(*CSRF_TOKEN_MISSING)
 
 
-def _collect_answer(outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]]) -> HttpResponse:
+def _outcome_response(
+    outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]],
+) -> HttpResponse:
     first = outcomes[0][1]
     body: dict[str, Any] = run_summary(first)
     if len(outcomes) > 1:

@@ -36,7 +36,7 @@ def events(request: HttpRequest) -> HttpResponse:
         return invalid_query(form)
     page, where = read(
         lambda: page_of_events(
-            form.question(), form.cleaned_data["cursor"], form.cleaned_data["limit"]
+            form.query(), form.cleaned_data["cursor"], form.cleaned_data["limit"]
         )
     )
     cursors = {"next": page.next, "prev": page.previous}
@@ -75,7 +75,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return invalid_query(form)
     window, file_format = form.window(), form.cleaned_data["format"]
-    chunks = export_of(form.question(), file_format)
+    chunks = export_of(form.query(), file_format)
     if chunks is None:
         message = f"{MOST_AT_ONCE} exports are being written; try again when one has ended."
         return error(429, "EXPORTS_BUSY", message, headers={"Retry-After": "10"})

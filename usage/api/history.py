@@ -21,7 +21,7 @@ from usage.history.summaries import breakdown as breakdown_of
 from usage.history.summaries import series as series_of
 from usage.history.summaries import summary as summary_of
 
-# Default and largest number of groups that are told apart.
+# Default and largest number of groups that are shown.
 _TOP_OF_SERIES = (10, 50)
 
 T = TypeVar("T")

@@ -190,8 +190,8 @@ def _looks_stolen(lines: Iterable[Line]) -> bool:
     lines = list(lines)
     if sum(line.stored for line in lines) == 0:
         return sum(line.counted for line in lines) >= FEWEST_COUNTED
-    telling = [line for line in lines if line.stored and not line.may_count_tokens]
-    missing = sum(line.surely_missing for line in telling)
+    usable = [line for line in lines if line.stored and not line.may_count_tokens]
+    missing = sum(line.surely_missing for line in usable)
     return missing >= FEWEST_STOLEN and missing > STOLEN_SHARE * sum(
-        line.counted for line in telling
+        line.counted for line in usable
     )

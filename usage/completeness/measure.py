@@ -78,9 +78,9 @@ def _newest_samples(upstream: Upstream) -> list[CounterSample]:
 def _measure(
     upstream: Upstream, client: ManagementClient, term: Term, samples: list[CounterSample]
 ) -> None:
-    asked_at = timezone.now()
+    requested_at = timezone.now()
     read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
-    taken_at = asked_at + (timezone.now() - asked_at) / 2
+    taken_at = requested_at + (timezone.now() - requested_at) / 2
     with transaction.atomic():
         # As the term is current, no other process has sampled since these were read.
         if fence(term):

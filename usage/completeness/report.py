@@ -76,10 +76,10 @@ def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completen
 
 
 def incomplete(window: timedelta = SHOWN_FOR) -> list[CompletenessInterval]:
-    """The newest intervals in which something is missing for a reason worth telling."""
-    told = Q(cause__in=[*LOSSES, Cause.RESTARTED, Cause.STATISTICS_OFF])
+    """The newest intervals in which something is missing for a reason worth reporting."""
+    reported = Q(cause__in=[*LOSSES, Cause.RESTARTED, Cause.STATISTICS_OFF])
     found = CompletenessInterval.objects.filter(
-        told, ended_at__gt=timezone.now() - window
+        reported, ended_at__gt=timezone.now() - window
     ).select_related("upstream")
     return list(found.order_by("-started_at")[:INTERVALS_SHOWN])
 

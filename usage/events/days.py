@@ -29,7 +29,7 @@ _DAILY = next(source for source in SOURCES if source.granularity is DAILY)
 
 @dataclass(frozen=True)
 class Day(Interval):
-    """As much of a day as lies within what was asked for, how many events the whole day has, and by
+    """As much of a day as lies within the queried time, how many events the whole day has, and by
     which values of `COLUMNS`.
 
     The value 0 stands for no client key or credential.
@@ -40,30 +40,28 @@ class Day(Interval):
     values: dict[str, list[int]]
 
 
-def days_of_next(
-    count: int, question: EventQuery, within: Interval, *, is_newer: bool
-) -> list[Day]:
-    """The days on which the next events of the question are: as many as have so many events, or all
+def days_of_next(count: int, query: EventQuery, within: Interval, *, is_newer: bool) -> list[Day]:
+    """The days on which the next events of the query are: as many as have so many events, or all
     there are."""
-    few = _days(question, within, _FEW_DAYS, is_newer=is_newer)
+    few = _days(query, within, _FEW_DAYS, is_newer=is_newer)
     if len(few) < _FEW_DAYS or sum(day.events for day in few if day.is_whole) >= count:
         return _enough(few, count)
-    # Each has an event, and only at the edges it may be none of those that are asked for.
-    return _enough(_days(question, within, count + 2, is_newer=is_newer), count)
+    # Each has an event, and only at the edges it may be none of the requested ones.
+    return _enough(_days(query, within, count + 2, is_newer=is_newer), count)
 
 
-def _days(question: EventQuery, within: Interval, most: int, *, is_newer: bool) -> list[Day]:
+def _days(query: EventQuery, within: Interval, most: int, *, is_newer: bool) -> list[Day]:
     calendar = ZoneInfo(once("calendar", readers_calendar_zone))
     whole = Piece(Unit.DAY.floor(within.start, calendar), Unit.DAY.ceiling(within.end, calendar), 0)
-    part = Part(_DAILY, [whole], calendar, question.scope, question.filters, ())
+    part = Part(_DAILY, [whole], calendar, query.scope, query.filters, ())
     sql = f"{part.days_sql(COLUMNS)} ORDER BY day {'ASC' if is_newer else 'DESC'} LIMIT %(most)s"
     found = rows(
         "events.days",
         sql,
         {
-            "owner": question.scope.owner_id,
+            "owner": query.scope.owner_id,
             "most": most,
-            **question.filters.parameters,
+            **query.filters.parameters,
             **part.parameters,
         },
     )

@@ -24,7 +24,7 @@ _REPORTED = {
     "reportedTotalTokens": "e.reported_total_tokens",
     "failBody": "e.fail_body",
 }
-# What tells of the account that served the request, and of its token, is for administrators.
+# What shows the account that served the request, and of its token, is for administrators.
 _EVERYBODYS_DETAILS = (
     "client_ip",
     "x_forwarded_for",
@@ -79,10 +79,10 @@ def _attempts(event: dict[str, Any], at: datetime, scope: Scope) -> list[dict[st
     id alone says little (contract 2.6)."""
     if not event["requestId"]:
         return []
-    asked = EventQuery(
+    query = EventQuery(
         at - REQUEST_WINDOW, at + REQUEST_WINDOW, scope, Filters(), event["requestId"]
     )
-    rows = page_of_events(asked, None, _MOST_ATTEMPTS).rows
+    rows = page_of_events(query, None, _MOST_ATTEMPTS).rows
     return [
         row
         for row in rows

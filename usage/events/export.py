@@ -42,15 +42,15 @@ class Format(Enum):
         return {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[self.value]
 
 
-def export(question: EventQuery, file_format: Format) -> Iterator[bytes] | None:
+def export(query: EventQuery, file_format: Format) -> Iterator[bytes] | None:
     """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others
     are being written."""
-    chunks = _chunks(question, file_format)
+    chunks = _chunks(query, file_format)
     has_slot = next(chunks, None) is not None
     return chunks if has_slot else None
 
 
-def _chunks(question: EventQuery, file_format: Format) -> Iterator[bytes]:
+def _chunks(query: EventQuery, file_format: Format) -> Iterator[bytes]:
     with transaction.atomic(), connection.cursor() as db:
         db.execute(_TAKE_SLOT, {"most": MOST_AT_ONCE, "lock": EXPORT_SLOTS})
         if not db.fetchone():
@@ -58,10 +58,10 @@ def _chunks(question: EventQuery, file_format: Format) -> Iterator[bytes]:
         yield b""
         # A sort would keep the reader waiting for millions of lines, and an index has the order.
         db.execute("SET LOCAL enable_sort = off")
-        statement = _csv(question) if file_format is Format.CSV else _json_lines(question)
+        statement = _csv(query) if file_format is Format.CSV else _json_lines(query)
         with (
             connection.wrap_database_errors,
-            db.copy(f"/* usage.events.export */ {statement}", question.parameters) as lines,
+            db.copy(f"/* usage.events.export */ {statement}", query.parameters) as lines,
         ):
             held = bytearray()
             for line in lines:
@@ -72,19 +72,19 @@ def _chunks(question: EventQuery, file_format: Format) -> Iterator[bytes]:
             yield bytes(held)
 
 
-def _csv(question: EventQuery) -> str:
+def _csv(query: EventQuery) -> str:
     fields = {
         name: _harmless(sql) if name in TEXT_FIELDS else sql
-        for name, sql in fields_for(question.scope).items()
+        for name, sql in fields_for(query.scope).items()
     }
-    return f"COPY ({_select(question, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
+    return f"COPY ({_select(query, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
 
 
-def _json_lines(question: EventQuery) -> str:
+def _json_lines(query: EventQuery) -> str:
     # JSON has no control characters, so with these nothing is ever quoted.
     options = r"FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01'"
     return (
-        f"COPY (SELECT row_to_json(line) FROM ({_select(question, fields_for(question.scope))}) AS"
+        f"COPY (SELECT row_to_json(line) FROM ({_select(query, fields_for(query.scope))}) AS"
         f" line) TO STDOUT WITH ({options})"
     )
 
@@ -97,8 +97,8 @@ def _harmless(sql: str) -> str:
     )
 
 
-def _select(question: EventQuery, fields: dict[str, str]) -> str:
+def _select(query: EventQuery, fields: dict[str, str]) -> str:
     return f"""SELECT {select_list(fields)} FROM usage_event AS e {JOINS}
         WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
-            AND {question.event_sql} AND {question.accepted_sql}
+            AND {query.event_sql} AND {query.accepted_sql}
         ORDER BY e."timestamp", e.id"""

@@ -19,11 +19,11 @@ class Page:
     previous: Cursor | None
 
 
-def page_of_events(question: EventQuery, cursor: Cursor | None, size: int) -> Page:
+def page_of_events(query: EventQuery, cursor: Cursor | None, size: int) -> Page:
     """The page behind a cursor, or the newest one."""
     is_newer = cursor is not None and cursor.is_newer
     with one_instant():
-        rows = Search(question, is_newer).rows(cursor, size + 1)
+        rows = Search(query, is_newer).rows(cursor, size + 1)
     has_more, rows = len(rows) > size, rows[:size]
     if is_newer:
         rows.reverse()

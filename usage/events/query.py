@@ -43,7 +43,7 @@ class Cursor:
         except (binascii.Error, struct.error, OverflowError, ValueError):
             cursor = None
         if cursor is None or str(cursor) != text:
-            raise ValueError(f"expected a cursor that an earlier answer gave, got {text[:40]!r}")
+            raise ValueError(f"expected a cursor of an earlier response, got {text[:40]!r}")
         return cursor
 
 
@@ -80,7 +80,7 @@ class EventQuery:
 
     @property
     def event_sql(self) -> str:
-        """The condition on events `e`, beside their time, that the index of a walk answers."""
+        """The condition on events `e`, beside their time, that the index of a walk covers."""
         conditions = ["TRUE"]
         if self.accepts_failures_only:
             conditions.append("e.fail_body IS NOT NULL")

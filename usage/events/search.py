@@ -75,15 +75,15 @@ class Span(Interval):
 
 @dataclass(frozen=True)
 class Search:
-    """Finds the next events of a question in one direction."""
+    """Finds the next events of a query in one direction."""
 
-    question: EventQuery
+    query: EventQuery
     is_newer: bool
 
     def rows(self, cursor: Cursor | None, count: int) -> list[Row]:
         """The next `count` events behind a cursor, nearest first."""
         everything = self._span(cursor)
-        if self.question.index_accepts:
+        if self.query.index_accepts:
             return self._walk(everything, count)
         column, *others = self._restricted_columns
         if others:
@@ -112,11 +112,11 @@ class Search:
         return rows + find_rest(self._span(end_of_walk), count - len(rows))
 
     def _span(self, after: Cursor | None, until: Cursor | None = None) -> Span:
-        """What the question asks for, between two cursors; the event of the second belongs to
+        """What the query covers, between two cursors; the event of the second belongs to
         it."""
         older, newer = (until, after) if not self.is_newer else (after, until)
-        first = max(self.question.start, older.at) if older else self.question.start
-        last = min(self.question.end, newer.at + _INSTANT) if newer else self.question.end
+        first = max(self.query.start, older.at) if older else self.query.start
+        last = min(self.query.end, newer.at + _INSTANT) if newer else self.query.end
         return Span(first, last, after, until)
 
     def _end_of_walk(self, span: Span) -> Cursor | None:
@@ -124,7 +124,7 @@ class Search:
         found = self._fetch(
             "end_of_walk",
             f"""SELECT e."timestamp" AS _at, e.id AS _id FROM usage_event AS e
-            WHERE {span.sql(self._beyond)} AND {self.question.event_sql}
+            WHERE {span.sql(self._beyond)} AND {self.query.event_sql}
             ORDER BY {self._order()} OFFSET {WALK - 1} LIMIT 1""",
             **span.parameters,
         )
@@ -134,8 +134,8 @@ class Search:
         return self._fetch(
             "walk",
             f"""{self._select} FROM usage_event AS e {JOINS}
-            WHERE {span.sql(self._beyond)} AND {self.question.event_sql}
-                AND {self.question.accepted_sql}
+            WHERE {span.sql(self._beyond)} AND {self.query.event_sql}
+                AND {self.query.accepted_sql}
             ORDER BY {self._order()} LIMIT %(count)s""",
             **span.parameters,
             count=count,
@@ -163,7 +163,7 @@ class Search:
 
     def _days(self, span: Span, count: int) -> list[Day]:
         return (
-            days_of_next(count, self.question, span, is_newer=self.is_newer)
+            days_of_next(count, self.query, span, is_newer=self.is_newer)
             if count and span.start < span.end
             else []
         )
@@ -172,21 +172,21 @@ class Search:
     def _restricted_columns(self) -> list[str]:
         """The columns of events, each with an index of its own, of which not every value is
         accepted."""
-        asked = self.question.filters.dimensions
-        of_key = not self.question.scope.sees_everything or bool(
-            asked & {Dimension.KEY, Dimension.USER}
+        dimensions = self.query.filters.dimensions
+        of_key = not self.query.scope.sees_everything or bool(
+            dimensions & {Dimension.KEY, Dimension.USER}
         )
-        of_series = bool(asked - {Dimension.KEY, Dimension.USER, Dimension.CREDENTIAL})
+        of_series = bool(dimensions - {Dimension.KEY, Dimension.USER, Dimension.CREDENTIAL})
         is_restricted = {
             "client_key_id": of_key,
-            "credential_id": Dimension.CREDENTIAL in asked,
+            "credential_id": Dimension.CREDENTIAL in dimensions,
             "series_id": of_series,
         }
         return [column for column in COLUMNS if is_restricted[column]]
 
     def _accepted_values(self, column: str) -> Values:
         """Every accepted value of the only restricted column."""
-        q = self.question
+        q = self.query
         if column == "credential_id":
             return list(q.filters.values[Dimension.CREDENTIAL])  # type: ignore[arg-type]
         if column == "series_id":
@@ -282,8 +282,7 @@ class Search:
     @property
     def _select(self) -> str:
         return (
-            'SELECT e."timestamp" AS _at, e.id AS _id,'
-            f" {select_list(fields_for(self.question.scope))}"
+            f'SELECT e."timestamp" AS _at, e.id AS _id, {select_list(fields_for(self.query.scope))}'
         )
 
     @property
@@ -295,7 +294,7 @@ class Search:
         return f'e."timestamp" {direction}, e.id {direction}'
 
     def _fetch(self, name: str, sql: str, **parameters: Any) -> list[Row]:
-        return rows(f"events.search.{name}", sql, {**self.question.parameters, **parameters})
+        return rows(f"events.search.{name}", sql, {**self.query.parameters, **parameters})
 
 
 def cursor_at(row: Row, *, is_newer: bool) -> Cursor:

@@ -70,8 +70,8 @@ class EventForm(PagedFields, FilteredForm):
             self.cleaned_data["from"] = first or max(last - longest, EARLIEST_DAY)
         return super().clean()
 
-    def question(self) -> EventQuery:
-        """The question of a valid form."""
+    def query(self) -> EventQuery:
+        """The query of a valid form."""
         return event_query(self)
 
 

@@ -38,7 +38,7 @@ class DayField(forms.Field):
 
 @cache
 def _zone_names() -> frozenset[str]:
-    # The library walks its folders at each call, which takes longer than many an answer.
+    # The library walks its folders at each call, which takes longer than many a query.
     return frozenset(available_timezones())
 
 
@@ -91,7 +91,7 @@ class WindowForm(forms.Form):
 
 
 class FilteredForm(WindowForm):
-    """A window and filters on any dimension, within what the scope may ask by."""
+    """A window and filters on any dimension, within what the scope may use."""
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -104,7 +104,7 @@ def _has_key(upstream: Upstream) -> bool:
 
 
 def judge_reach(state: UpstreamState) -> Finding | None:
-    """Whether it answers: the doctor's last question, or the last run if that is newer."""
+    """Whether it responds: the doctor's last check, or the last run if that is newer."""
     upstream, run = state.upstream, state.last_run
     error = upstream.examination_error
     ended = run.ended_at if run else None

@@ -77,8 +77,7 @@ class Dimension(Enum):
 
     @property
     def is_for_staff(self) -> bool:
-        """Whether only staff may ask by it: whose account served a request is nobody else's
-        business."""
+        """Whether only staff may use it: whose account served a request is not for others."""
         return self is Dimension.CREDENTIAL
 
     def parse(self, text: str) -> Value:

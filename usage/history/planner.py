@@ -109,7 +109,7 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Piece(Interval):
-    """A part of the interval with this number, made of whole buckets of the source that answers
+    """A part of the interval with this number, made of whole buckets of the source that has
     it."""
 
     number: int
@@ -118,7 +118,7 @@ class Piece(Interval):
 def plan(
     intervals: Iterable[Interval], dimensions: frozenset[Dimension], calendar: ZoneInfo
 ) -> dict[Source, list[Piece]]:
-    """What answers each interval (numbered from 0) for a question on these dimensions: pieces by
+    """What covers each interval (numbered from 0) of a query on these dimensions: pieces by
     source, ascending."""
     ladder = _ladder(dimensions)
     pieces: dict[Source, list[Piece]] = {}

@@ -9,7 +9,7 @@ replica has replayed up to such a position was committed before that time, so da
 complete up to then. No clock but ours counts, and an idle primary is not taken for a replica that
 hangs.
 
-Only what `read` asks through `connection()` comes from the replica; all else, and every write,
+Only what is read through `connection()` comes from the replica; all else, and every write,
 stays with the primary.
 """
 
@@ -53,16 +53,16 @@ def connection() -> BaseDatabaseWrapper:
     return connections[_alias.get()]
 
 
-def read(ask: Callable[[], T]) -> tuple[T, Read]:
-    """What `ask` reads through `connection()`: from the replica if it is fresh, else from the
-    primary. `ask` may be called twice."""
+def read(compute: Callable[[], T]) -> tuple[T, Read]:
+    """What `compute` reads through `connection()`: from the replica if it is fresh, else from the
+    primary. `compute` may be called twice."""
     if complete_at := _watch.complete_at():
         try:
-            return _read_from(REPLICA, ask), Read(REPLICA, complete_at)
+            return _read_from(REPLICA, compute), Read(REPLICA, complete_at)
         except (OperationalError, InterfaceError) as error:
             _watch.leave_alone(error)
     now = datetime.now(UTC)
-    return _read_from(PRIMARY, ask), Read(PRIMARY, now)
+    return _read_from(PRIMARY, compute), Read(PRIMARY, now)
 
 
 def check() -> Iterator[Finding]:
@@ -84,10 +84,10 @@ def check() -> Iterator[Finding]:
     )
 
 
-def _read_from(alias: str, ask: Callable[[], T]) -> T:
+def _read_from(alias: str, compute: Callable[[], T]) -> T:
     token = _alias.set(alias)
     try:
-        return ask()
+        return compute()
     finally:
         _alias.reset(token)
 

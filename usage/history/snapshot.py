@@ -27,13 +27,13 @@ def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def once(name: str, ask: Callable[[], T]) -> T:
-    """What `ask` reads; within `one_instant` it is asked only once."""
+def once(name: str, read: Callable[[], T]) -> T:
+    """What `read` returns; within `one_instant` it is called only once."""
     known = _known.get()
     if known is None:
-        return ask()
+        return read()
     if name not in known:
-        known[name] = ask()
+        known[name] = read()
     found: T = known[name]
     return found
 
@@ -52,13 +52,13 @@ def one_instant() -> Iterator[None]:
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    if connection().in_atomic_block:  # whoever opened it has decided what is seen
+    if connection().in_atomic_block:  # its opener has decided what is seen
         yield
         return
     with transaction.atomic(using=connection().alias):
         with connection().cursor() as cursor:
             # The lock comes before the snapshot: no month that is seen can be dropped until the
-            # answer is whole.
+            # result is whole.
             cursor.execute(
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE ONLY"
                 " usage_event IN ACCESS SHARE MODE"

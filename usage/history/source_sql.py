@@ -2,8 +2,7 @@
 and by group.
 
 Rows are `number`, one column `group_1`... for each group, and the measures. Client keys and
-credentials that an event or a rollup has not are NULL or 0 here; whoever adds the sources up tells
-them as one.
+credentials that an event or a rollup has not are NULL or 0 here, and are summed as one.
 """
 
 from collections.abc import Sequence
@@ -64,7 +63,7 @@ _GROUPED = {
 
 @dataclass(frozen=True)
 class Part:
-    """The pieces that one source answers, and what is asked of it."""
+    """The pieces that one source covers, and the query of it."""
 
     source: Source
     pieces: Sequence[Piece]

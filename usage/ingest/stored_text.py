@@ -24,7 +24,7 @@ _HARMLESS_HEADER = re.compile(
 
 @lru_cache(maxsize=2048)
 def _kept_header(name: str) -> str:
-    """The name under which an answer's header is kept; empty if it is not."""
+    """The name under which a response's header is kept; empty if it is not."""
     return storable_text(name, 100) if _HARMLESS_HEADER.search(name) else ""
 
 

@@ -25,7 +25,7 @@ _TIERS = (
 )
 _POOL = CREDENTIALS // KEYS
 _ACTIVE_TAIL = 2
-_CLUSTER = 15  # the models that a key asks for
+_CLUSTER = 15  # the models that a key requests
 _BORROWED = 0.20
 _FAILED = 0.01
 _ALTERNATE = 0.005
@@ -174,7 +174,7 @@ def samples(shape: Shape) -> Iterator[Sample]:
 
 
 class _Traffic:
-    """Who asks for what, by one stream of chance."""
+    """Who requests what, by one stream of chance."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"traffic {seed}").random

@@ -1,9 +1,9 @@
 """Log-bucket histograms of durations: mergeable by adding counts, with a relative error of at most
 2 %.
 
-Bin `b` holds the durations in `(GAMMA**(b-1), GAMMA**b]` milliseconds; a duration is told as the
-point of its bin whose relative distance to both ends is equal. PostgreSQL computes the same bin as
-`BIN_SQL`.
+Bin `b` holds the durations in `(GAMMA**(b-1), GAMMA**b]` milliseconds; a duration is reported as
+the point of its bin whose relative distance to both ends is equal. PostgreSQL computes the same bin
+as `BIN_SQL`.
 """
 
 import math

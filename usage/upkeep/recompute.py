@@ -81,13 +81,13 @@ def is_waiting() -> bool:
 def take_turn() -> str:
     """Do for a while what waits, oldest first; what was done as a sentence."""
     until = time.monotonic() + _TURN_SECONDS
-    told = []
+    lines = []
     while time.monotonic() < until and (
         waiting := Recomputation.objects.filter(status__in=UNFINISHED).order_by("pk").first()
     ):
         carry_on(waiting, until=until)
-        told.append(f"{waiting}: {waiting.get_status_display()}, {waiting.changed:,} events")
-    return "; ".join(told) or "Nothing to recompute."
+        lines.append(f"{waiting}: {waiting.get_status_display()}, {waiting.changed:,} events")
+    return "; ".join(lines) or "Nothing to recompute."
 
 
 def carry_on(

@@ -5,7 +5,7 @@ Invariants
 * Only whole UTC months before the `EVENT_RETENTION_MONTHS` before the present one are dropped, by
   the database's clock.
 * A month's rollups are compared with its events first, as they can never be rebuilt afterwards.
-* That a month was dropped is recorded in the transaction that drops it: questions that need its
+* That a month was dropped is recorded in the transaction that drops it: queries that need its
   events know (`usage.rollups.partitions.events_since`).
 * The lease `retention` keeps prunings apart. The lock that a drop needs is waited for briefly,
   since who waits for it holds up everybody else; if it is not had, the next pruning tries again.

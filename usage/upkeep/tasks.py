@@ -52,7 +52,7 @@ def compare_rollups() -> str:
 
 
 def forget_runs() -> str:
-    """Delete the records of runs that nobody will ask for any more."""
+    """Delete the records of runs that are too old to be of use."""
     idle = Q(
         status=CollectorRun.Status.SUCCEEDED,
         popped=0,

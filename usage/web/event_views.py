@@ -26,7 +26,7 @@ PAGE_SIZES = (50, 100, 200, 500)
 @never_cache
 @login_required
 def events(request: HttpRequest) -> HttpResponse:
-    """A page of events with the filter bar, or the polled region when htmx asks."""
+    """A page of events with the filter bar, or the polled region for htmx."""
     form = EventListForm(request.GET, scope=Scope.of(request.user))
     is_region = asks_for_region(request)
     context: dict[str, Any] = {
@@ -41,7 +41,7 @@ def events(request: HttpRequest) -> HttpResponse:
         )
     window = form.window()
     cursor, size = form.cleaned_data["cursor"], form.cleaned_data["limit"]
-    page, where = read(lambda: page_of_events(form.question(), cursor, size))
+    page, where = read(lambda: page_of_events(form.query(), cursor, size))
     context |= {
         "as_of": where.as_of,
         "collector": collector_status(),

@@ -19,7 +19,7 @@ from usage.models.failures import FailureClass
 from usage.web.forms import RANGES, HistoryForm
 
 MOST_CHOICES = 500
-# Beside filters and time; the pages of a list belong to what was asked before.
+# Beside filters and time; the pages of a list belong to the former query.
 _LEFT_BEHIND = ("cursor",)
 _OF_SERIES = (
     Dimension.MODEL,
@@ -63,34 +63,34 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
     """The context of `usage/filter_bar.html`."""
     menus = _menus(form.scope)
     names = {menu.name: dict(menu.choices) for menu in menus}
-    asked = asked_pairs(request)
+    pairs = query_pairs(request)
     filters = form.filters.query if form.is_valid() else []
     return {
         "ranges": RANGES,
         "chosen": form.cleaned_data.get("range", ""),
-        "asked": form.asked(),
+        "shown": form.shown(),
         "menus": menus,
         "chips": [
             Chip(
                 Dimension(name).label,
                 names.get(name, {}).get(value, value),
-                _without(asked, (name, value)),
+                _without(pairs, (name, value)),
             )
             for name, value in filters
         ],
         "kept": filters,
-        "cut": [pair for pair in asked if pair[0] in ("bucket", "by", "and_by")],
+        "cut": [pair for pair in pairs if pair[0] in ("bucket", "by", "and_by")],
         "time": [
             pair
-            for pair in asked
+            for pair in pairs
             if pair[0] in ("range", "from", "to", "tz", "bucket", "by", "and_by")
         ],
-        "query": urlencode(asked),
-        "query_without_filters": urlencode([pair for pair in asked if pair not in filters]),
+        "query": urlencode(pairs),
+        "query_without_filters": urlencode([pair for pair in pairs if pair not in filters]),
     }
 
 
-def asked_pairs(request: HttpRequest) -> list[Choice]:
+def query_pairs(request: HttpRequest) -> list[Choice]:
     """The query string that says what the page shows, without empty parameters."""
     return [
         (name, value)
@@ -101,8 +101,8 @@ def asked_pairs(request: HttpRequest) -> list[Choice]:
     ]
 
 
-def _without(asked: Iterable[Choice], left_out: Choice) -> str:
-    return urlencode([pair for pair in asked if pair != left_out])
+def _without(pairs: Iterable[Choice], left_out: Choice) -> str:
+    return urlencode([pair for pair in pairs if pair != left_out])
 
 
 def _menus(scope: Scope) -> list[Menu]:

@@ -57,7 +57,7 @@ class HistoryForm(FilteredForm):
         cleaned["range"] = chosen
         return cleaned
 
-    def asked(self) -> dict[str, str]:
+    def shown(self) -> dict[str, str]:
         """What the bar shows: the window of a valid form, else what was typed."""
         if self.is_valid():
             window = self.window()
@@ -72,8 +72,8 @@ class HistoryForm(FilteredForm):
 class EventListForm(PagedFields, HistoryForm):
     """The events page: the filter bar, and a page of the list."""
 
-    def question(self) -> EventQuery:
-        """The question of a valid form."""
+    def query(self) -> EventQuery:
+        """The query of a valid form."""
         return event_query(self)
 
 
@@ -113,12 +113,12 @@ class UsageForm(HistoryForm):
         return cleaned
 
     def refuse(self, wrong: InvalidQuery) -> None:
-        """Add what only turned out when the question was asked."""
+        """Add what only turned out when the query was planned."""
         for name, text in wrong.fields.items():
             self.add_error(name, text)
 
     def page_query(self) -> PageQuery:
-        """The question of a valid form."""
+        """The query of a valid form."""
         c = self.cleaned_data
         groups = dict.fromkeys(
             Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name

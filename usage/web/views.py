@@ -16,7 +16,7 @@ from usage.history.freshness import wants_fresh
 from usage.history.replica import read
 from usage.history.result_cache import cached
 from usage.history.scope import Scope
-from usage.web.filter_bar import asked_pairs, filter_bar
+from usage.web.filter_bar import filter_bar, query_pairs
 from usage.web.forms import UsageForm
 from usage.web.page_figures import page_figures
 from usage.web.page_queries import page_data
@@ -28,7 +28,7 @@ EVENTS_SHOWN = 20
 @never_cache
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
-    """The page with its filter bar, or the polled region when htmx asks."""
+    """The page with its filter bar, or the polled region for htmx."""
     form = UsageForm(request.GET, scope=Scope.of(request.user))
     is_region = asks_for_region(request)
     context: dict[str, object] = {
@@ -68,5 +68,5 @@ def _figures(request: HttpRequest, form: UsageForm) -> dict[str, object]:
         "window": query.window,
         "page_query": query,
         "events": events,
-        **page_figures(query, result.value, asked_pairs(request), now),
+        **page_figures(query, result.value, query_pairs(request), now),
     }

@@ -131,9 +131,9 @@ BAD = {
     ("field", "query"), [(field, query) for field, queries in BAD.items() for query in queries]
 )
 def test_bad_query_is_a_400_that_names_the_field(staff, field, query):
-    answer = staff.get(HISTORY, query)
-    assert answer.status_code == 400
-    error = answer.json()["error"]
+    response = staff.get(HISTORY, query)
+    assert response.status_code == 400
+    error = response.json()["error"]
     assert f"{field}: expected" in error["message"]
     assert ", got " in error["message"]
 
@@ -191,10 +191,10 @@ def test_collect_with_a_session_needs_staff_and_csrf():
 def test_collect_in_progress_is_a_202_with_the_runs_id(staff, monkeypatch):
     make_upstream()
     monkeypatch.setattr(api, "collect_once", lambda *_: RunInProgress(None, "host:1:a", 2.5))
-    answer = staff.post("/api/usage/collect")
-    assert answer.status_code == 202
+    response = staff.post("/api/usage/collect")
+    assert response.status_code == 202
     assert (
-        answer.json().items()
+        response.json().items()
         >= {"success": False, "runId": None, "holder": "host:1:a", "ageSeconds": 2.5}.items()
     )
 

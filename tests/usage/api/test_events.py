@@ -81,14 +81,14 @@ def test_an_event_has_its_public_fields(staff):
 def test_links_lead_through_the_whole_list_and_back(staff):
     some_events(5)
     first = staff.get(EVENTS, {"limit": 2, "model": "gpt-5.4"})
-    seen, answer = [], first
+    seen, response = [], first
     while True:
-        seen += [event["id"] for event in answer.json()["events"]]
-        links = dict(re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers.get("Link", "")))
+        seen += [event["id"] for event in response.json()["events"]]
+        links = dict(re.findall(r'<([^>]+)>; rel="(\w+)"', response.headers.get("Link", "")))
         following = {rel: url for url, rel in links.items()}
         if "next" not in following:
             break
-        answer = staff.get(following["next"])
+        response = staff.get(following["next"])
     assert seen == [str(e.id) for e in UsageEvent.objects.order_by("-timestamp", "-id")]
     assert [
         e["id"]
@@ -117,10 +117,10 @@ WRONG = {
     ("field", "value"), [(field, value) for field, values in WRONG.items() for value in values]
 )
 def test_bad_query_is_a_400_that_names_the_field(staff, field, value):
-    answer = staff.get(EVENTS, {field: value})
-    assert answer.status_code == 400
-    assert f"{field}: expected" in answer.json()["error"]["message"]
-    assert list(answer.json()["error"]["details"]["fields"]) == [field]
+    response = staff.get(EVENTS, {field: value})
+    assert response.status_code == 400
+    assert f"{field}: expected" in response.json()["error"]["message"]
+    assert list(response.json()["error"]["details"]["fields"]) == [field]
 
 
 def test_too_long_a_window_is_refused(staff):
@@ -132,12 +132,12 @@ def test_too_long_a_window_is_refused(staff):
 
 def test_unchanged_events_are_not_sent_again(staff):
     some_events()
-    answer = staff.get(EVENTS)
-    same = staff.get(EVENTS, headers={"If-None-Match": answer.headers["ETag"]})
+    response = staff.get(EVENTS)
+    same = staff.get(EVENTS, headers={"If-None-Match": response.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
-    assert same.headers["ETag"] == answer.headers["ETag"]
+    assert same.headers["ETag"] == response.headers["ETag"]
     some_events(1)
-    assert staff.get(EVENTS, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 200
+    assert staff.get(EVENTS, headers={"If-None-Match": response.headers["ETag"]}).status_code == 200
 
 
 def test_one_event_with_all_that_is_known_of_it(staff):
@@ -185,6 +185,6 @@ def test_user_sees_own_events_without_the_account_that_served_them(client):
     assert details == {"client_ip": "10.0.0.12", "user_agent": "curl/8"}
     others = UsageEvent.objects.exclude(id=mine["id"]).get()
     assert client.get(f"{EVENTS}/{others.id}").status_code == 404
-    answer = client.get(EVENTS, {"credential": "1"})
-    assert answer.status_code == 400
-    assert "credential: expected nothing, as only staff" in answer.json()["error"]["message"]
+    response = client.get(EVENTS, {"credential": "1"})
+    assert response.status_code == 400
+    assert "credential: expected nothing, as only staff" in response.json()["error"]["message"]

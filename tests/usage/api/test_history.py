@@ -1,5 +1,5 @@
 """History equals plain arithmetic over what was put in, whatever the zone and the rollup that
-answers."""
+serves."""
 
 import math
 import random

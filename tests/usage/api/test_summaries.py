@@ -1,4 +1,4 @@
-"""Summary, series and breakdown: what they tell, for whom, and how wrong questions are refused."""
+"""Summary, series and breakdown: what they return, for whom, and how wrong queries are refused."""
 
 from datetime import UTC, date, datetime
 
@@ -57,14 +57,14 @@ def owner(db):
     return user
 
 
-def ask(client, name: str, **query):
+def get(client, name: str, **query):
     response = client.get(f"/api/usage/{name}", {"from": "2026-11-19", "to": "2026-11-20", **query})
     assert response.status_code == 200, response.content
     return response.json()["data"]
 
 
 def test_summary_tells_totals_speed_and_percentiles(staff, owner):
-    totals = ask(staff, "summary", model="a")["totals"]
+    totals = get(staff, "summary", model="a")["totals"]
     assert (
         totals["attempts"],
         totals["succeeded"],
@@ -79,21 +79,21 @@ def test_summary_tells_totals_speed_and_percentiles(staff, owner):
 
 
 def test_summary_has_a_series_in_the_zone_that_is_asked_for(staff, owner):
-    data = ask(staff, "summary", bucket="day", tz="Europe/Berlin")
+    data = get(staff, "summary", bucket="day", tz="Europe/Berlin")
     assert data["series"]["starts"] == ["2026-11-18T23:00:00Z", "2026-11-19T23:00:00Z"]
     assert data["series"]["values"]["attempts"] == [0, 4]
     assert data["series"]["values"]["totalTokens"] == [0, 480]
 
 
 def test_summary_compares_with_the_period_before(staff, owner):
-    data = ask(staff, "summary", **{"from": "2026-11-20", "compare": "previous"})
+    data = get(staff, "summary", **{"from": "2026-11-20", "compare": "previous"})
     assert (data["totals"]["attempts"], data["previous"]["totals"]["attempts"]) == (3, 1)
     assert data["previous"]["period"]["from"] == "2026-11-19T00:00:00.000Z"
-    assert "previous" not in ask(staff, "summary")
+    assert "previous" not in get(staff, "summary")
 
 
 def test_series_tells_the_largest_groups_apart_and_sums_the_rest(staff, owner):
-    data = ask(staff, "series", group_by="model", top="1", bucket="day", percentiles="latency")
+    data = get(staff, "series", group_by="model", top="1", bucket="day", percentiles="latency")
     assert [group["model"] for group in data["groups"]] == [{"value": "a", "label": "a"}]
     assert data["groups"][0]["values"]["attempts"] == [1, 2]
     assert data["groups"][0]["values"]["latency"]["p50Ms"] == pytest.approx([1000, 3000], rel=0.02)
@@ -101,7 +101,7 @@ def test_series_tells_the_largest_groups_apart_and_sums_the_rest(staff, owner):
 
 
 def test_breakdown_by_two_dimensions_names_values_as_filters_want_them(staff, owner):
-    data = ask(staff, "breakdown", group_by="user,key")
+    data = get(staff, "breakdown", group_by="user,key")
     first, second = data["groups"]
     key = ClientKey.objects.get(name="laptop")
     assert (first["user"], first["key"]) == (
@@ -111,12 +111,12 @@ def test_breakdown_by_two_dimensions_names_values_as_filters_want_them(staff, ow
     assert second["user"] == {"value": "unattributed", "label": "Nobody"}
     assert data["totals"]["attempts"] == first["attempts"] + second["attempts"] == 4
     assert (
-        ask(staff, "summary", key=first["key"]["value"])["totals"]["attempts"] == first["attempts"]
+        get(staff, "summary", key=first["key"]["value"])["totals"]["attempts"] == first["attempts"]
     )
 
 
 def test_breakdown_sums_the_rest_exactly_and_says_of_how_many_groups(staff, owner):
-    data = ask(
+    data = get(
         staff, "breakdown", group_by="key", top="1", order_by="failed", percentiles="latency,ttft"
     )
     assert (data["rest"]["groups"], data["rest"]["attempts"], data["top"], data["orderBy"]) == (
@@ -126,44 +126,44 @@ def test_breakdown_sums_the_rest_exactly_and_says_of_how_many_groups(staff, owne
         "failed",
     )
     assert data["rest"]["latency"]["p99Ms"] == pytest.approx(1500, rel=0.02)
-    assert ask(staff, "breakdown", group_by="key")["rest"] is None
+    assert get(staff, "breakdown", group_by="key")["rest"] is None
 
 
 def test_breakdown_names_outcomes_classes_upstreams_and_what_was_not_reported(staff, owner):
-    def told(dimension: str) -> list[dict]:
-        return [group[dimension] for group in ask(staff, "breakdown", group_by=dimension)["groups"]]
+    def names(dimension: str) -> list[dict]:
+        return [group[dimension] for group in get(staff, "breakdown", group_by=dimension)["groups"]]
 
-    assert told("outcome") == [
+    assert names("outcome") == [
         {"value": "succeeded", "label": "Succeeded"},
         {"value": "failed", "label": "Failed"},
     ]
-    assert told("failure_class")[1] == {"value": "upstream_error", "label": "provider error"}
-    assert told("upstream") == [{"value": "main", "label": "main"}]
-    assert told("reasoning_effort") == [{"value": "(empty)", "label": "Not reported"}]
+    assert names("failure_class")[1] == {"value": "upstream_error", "label": "provider error"}
+    assert names("upstream") == [{"value": "main", "label": "main"}]
+    assert names("reasoning_effort") == [{"value": "(empty)", "label": "Not reported"}]
 
 
 @pytest.mark.parametrize("name", ["summary", "series", "breakdown"])
 def test_nothing_is_told_as_nothing(staff, name):
-    data = ask(staff, name)
+    data = get(staff, name)
     assert (data["totals"]["attempts"] if "totals" in data else data["groups"]) in (0, [])
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["history", "summary", "series", "breakdown"])
 def test_a_new_installation_answers_in_a_transaction_that_may_not_write(staff, name):
-    assert ask(staff, name)["period"]["from"] == "2026-11-19T00:00:00.000Z"
+    assert get(staff, name)["period"]["from"] == "2026-11-19T00:00:00.000Z"
 
 
 @pytest.mark.parametrize("name", ["summary", "series", "breakdown"])
 def test_users_see_what_their_own_keys_used(client, owner, name):
     client.force_login(owner)
-    data = ask(client, name, **({} if name == "summary" else {"group_by": "key"}))
-    told = (
+    data = get(client, name, **({} if name == "summary" else {"group_by": "key"}))
+    shown = (
         data["totals"]["attempts"]
         if name == "summary"
         else [group["key"]["label"] for group in data["groups"]]
     )
-    assert told in (3, ["laptop"])
+    assert shown in (3, ["laptop"])
 
 
 @pytest.mark.parametrize("query", [{"group_by": "credential"}, {"credential": "1"}])
@@ -175,7 +175,7 @@ def test_users_may_not_ask_by_credential(client, owner, query):
 
 
 @pytest.mark.parametrize(
-    ("name", "query", "field", "told"),
+    ("name", "query", "field", "expected"),
     [
         ("summary", {"from": "yesterday"}, "from", "YYYY-MM-DD"),
         ("summary", {"to": "2026-13-01T00:00:00Z"}, "to", "YYYY-MM-DD"),
@@ -195,16 +195,16 @@ def test_users_may_not_ask_by_credential(client, owner, query):
         ("breakdown", {"percentiles": "size"}, "percentiles", "latency, ttft"),
     ],
 )
-def test_wrong_questions_are_refused_by_the_name_of_their_field(staff, name, query, field, told):
+def test_wrong_queries_are_refused_by_the_name_of_their_field(staff, name, query, field, expected):
     response = staff.get(f"/api/usage/{name}", {"from": "2026-11-19", "to": "2026-11-20", **query})
     assert response.status_code == 400
     fields = response.json()["error"]["details"]["fields"]
     assert list(fields) == [field]
-    assert told in fields[field]
+    assert expected in fields[field]
 
 
 def test_history_accepts_filters(staff, owner):
-    data = ask(staff, "history", outcome="failed")
+    data = get(staff, "history", outcome="failed")
     assert (
         data["totals"]["totalRequests"],
         [event["failed"] for event in data["requestEvents"]],
@@ -234,15 +234,15 @@ def test_rollups_answer_as_before_when_events_were_pruned(owner):
         Interval(datetime(2026, 11, day, tzinfo=UTC), datetime(2026, 11, day + 1, tzinfo=UTC))
         for day in (19, 20)
     ]
-    questions = [
+    queries = [
         Query(days, EVERYTHING, groups=(one, other))
         for one in Dimension
         for other in Dimension
         if one is not other
     ]
-    before = [question.sums() for question in questions]
+    before = [query.sums() for query in queries]
     prune(date(2026, 11, 1))
-    assert [question.sums() for question in questions] == before
+    assert [query.sums() for query in queries] == before
 
 
 def test_what_only_pruned_events_could_answer_is_refused(owner, staff):

@@ -83,9 +83,9 @@ def test_failed_poll_has_a_run_of_its_own(poller, transport):
 
 def test_lease_is_kept_between_polls_and_free_while_the_poller_rests(poller):
     upstream = poller.upstream
-    told = collect(upstream, Trigger.HTTP)
-    assert isinstance(told, RunInProgress)
-    assert told.holder == leases.holder_name()
+    outcome = collect(upstream, Trigger.HTTP)
+    assert isinstance(outcome, RunInProgress)
+    assert outcome.holder == leases.holder_name()
     poller.rest()
     assert collect(upstream, Trigger.HTTP).status == "succeeded"
     assert poll(poller) == 0

@@ -97,14 +97,14 @@ def test_sixteen_triggers_from_processes_and_http_give_one_run(simulator, enviro
     """Also on an empty database, where neither lease nor upstream exists yet."""
     control(simulator, "generate", {"events": 20})
     bearer = {"Authorization": "Bearer collector-key-for-tests"}
-    answers: list[tuple[int, dict]] = []
+    responses: list[tuple[int, dict]] = []
 
     def trigger() -> None:
-        answer = httpx.post(f"{live_server.url}/api/usage/collect", headers=bearer, timeout=60)
-        answers.append((answer.status_code, answer.json()))
+        response = httpx.post(f"{live_server.url}/api/usage/collect", headers=bearer, timeout=60)
+        responses.append((response.status_code, response.json()))
 
     threads = [threading.Thread(target=trigger) for _ in range(10)]
-    # The winner cannot store before all the others were told.
+    # The winner cannot store before all the others had their response.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE usage_event IN ACCESS EXCLUSIVE MODE")
         processes = [
@@ -113,20 +113,20 @@ def test_sixteen_triggers_from_processes_and_http_give_one_run(simulator, enviro
         for thread in threads:
             thread.start()
         wait_until(
-            lambda: len(answers) + sum(process.poll() is not None for process in processes) >= 15
+            lambda: len(responses) + sum(process.poll() is not None for process in processes) >= 15
         )
     for thread in threads:
         thread.join()
     outcomes = [(process.communicate(timeout=60), process.returncode) for process in processes]
     codes = [{0: 200, 3: 202}.get(code, code) for _, code in outcomes] + [
-        status for status, _ in answers
+        status for status, _ in responses
     ]
     assert sorted(codes) == [200] + [202] * 15, [out for out, _ in outcomes]
     run = CollectorRun.objects.get()
-    told = {body["runId"] for status, body in answers} | {
+    run_ids = {body["runId"] for status, body in responses} | {
         json.loads(out[0])["runId"] for out, _ in outcomes
     }
-    assert told - {None} == {str(run.id)}
+    assert run_ids - {None} == {str(run.id)}
     assert (run.status, stored()) == (CollectorRun.Status.SUCCEEDED, 20)
 
 

@@ -210,7 +210,7 @@ def test_pushed_and_pulled_in_turn_with_a_restart_in_between(server, upstream):
 
 @pytest.mark.usefixtures("collecting")
 def test_statistics_that_are_off_are_told_and_switched_on_by_the_button(server, upstream, client):
-    def told() -> list[str]:
+    def buttons() -> list[str]:
         return [
             f.action.url for f in findings() if "switched off upstream" in f.summary and f.action
         ]
@@ -223,9 +223,9 @@ def test_statistics_that_are_off_are_told_and_switched_on_by_the_button(server, 
     time.sleep(2)  # the server reads its file again within a second, and nothing says when
     server.chat(3)
     assert examine(upstream)
-    (button,) = told()
+    (button,) = buttons()
     client.force_login(make_user("ada", staff=True))
     assert "Usage statistics are on" in client.post(button, follow=True).content.decode()
-    assert told() == []
+    assert buttons() == []
     server.chat(5)
     eventually(lambda: UsageEvent.objects.count() == 5, 30)

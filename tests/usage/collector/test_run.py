@@ -19,7 +19,7 @@ Trigger = CollectorRun.Trigger
 
 
 class Upstream(httpx.BaseTransport):
-    """A queue that answers pops with the given pages, then with none; an exception among them is
+    """A queue that serves pops the given pages, then with none; an exception among them is
     raised."""
 
     def __init__(self, *pages) -> None:
@@ -114,7 +114,7 @@ def test_connection_cut_after_the_pop_keeps_what_arrived(serve):
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure_class"),
+    ("response", "failure_class"),
     [
         (httpx.ConnectError("refused"), "connection"),
         (httpx.ReadTimeout("slow"), "timeout"),
@@ -123,10 +123,10 @@ def test_connection_cut_after_the_pop_keeps_what_arrived(serve):
     ],
 )
 def test_broken_upstream_ends_the_run_with_its_class_and_frees_the_lease(
-    serve, answer, failure_class
+    serve, response, failure_class
 ):
     upstream = make_upstream()
-    serve(Upstream(answer))
+    serve(Upstream(response))
     run = collect(upstream, Trigger.COMMAND)
     assert (run.status, run.failure_class) == (Status.FAILED, failure_class)
     assert leases.acquire(upstream.collect_lease, 30)

@@ -21,7 +21,7 @@ Cause = CompletenessInterval.Cause
 
 
 class World:
-    """An upstream whose hours pass as told, and a collector that looks when told."""
+    """An upstream whose hours pass at the test's command, as the collector's polls do."""
 
     def __init__(self) -> None:
         self.started = time.time()
@@ -217,17 +217,17 @@ def test_loss_is_told_by_doctor_page_json_and_gauge(world, client, monkeypatch):
     client.force_login(make_user("ada", staff=True))
     for path in ("/monitoring/", "/monitoring/doctor/"):
         assert "Another consumer" in client.get(path).content.decode()
-    [told] = client.get("/api/usage/collection-status").json()["completeness"]
-    assert told["lost"] == told["intervals"][0]["missing"] >= 20
-    assert 0.4 < told["collectedShare"] < 0.9
-    assert (told["intervals"][0]["cause"], told["intervals"][0]["isLoss"]) == (
+    [reported] = client.get("/api/usage/collection-status").json()["completeness"]
+    assert reported["lost"] == reported["intervals"][0]["missing"] >= 20
+    assert 0.4 < reported["collectedShare"] < 0.9
+    assert (reported["intervals"][0]["cause"], reported["intervals"][0]["isLoss"]) == (
         "another_consumer",
         True,
     )
     share = next(
         s for m in completeness_gauges() for s in m.samples if s.name == "usage_collected_ratio"
     )
-    assert share.value == pytest.approx(told["collectedShare"], abs=1e-6)
+    assert share.value == pytest.approx(reported["collectedShare"], abs=1e-6)
 
 
 def test_ordinary_user_is_told_nothing_of_other_peoples_events(world, client):

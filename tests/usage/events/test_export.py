@@ -39,16 +39,16 @@ def some_events(count=5, **fields):
     )
 
 
-def rows(answer):
-    return list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
+def rows(response):
+    return list(csv.DictReader(io.StringIO(b"".join(response).decode())))
 
 
 def test_csv_holds_every_event_oldest_first(staff):
     some_events(7)
-    answer = staff.get(EXPORT)
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer.headers["Content-Disposition"].startswith('attachment; filename="usage-')
-    found = rows(answer)
+    response = staff.get(EXPORT)
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert response.headers["Content-Disposition"].startswith('attachment; filename="usage-')
+    found = rows(response)
     assert [row["id"] for row in found] == [
         str(e.id) for e in UsageEvent.objects.order_by("timestamp", "id")
     ]
@@ -120,8 +120,8 @@ def test_only_so_many_are_written_at_once(client):
             with other.cursor() as cursor:
                 cursor.execute("BEGIN")
                 cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EXPORT_SLOTS, number])
-        answer = client.get(EXPORT)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
+        response = client.get(EXPORT)
+        assert (response.status_code, response.headers["Retry-After"]) == (429, "10")
     finally:
         for other in held:
             other.close()
@@ -175,33 +175,33 @@ def http(transactional_db, tmp_path):
 
 def test_a_broken_export_looks_broken_and_a_left_one_ends(http):
     many_events()
-    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-        chunks = answer.iter_raw()
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as response:
+        chunks = response.iter_raw()
         next(chunks)
         (pid,) = running_exports()
         end_backend(pid)
         with pytest.raises(httpx.RemoteProtocolError):
             list(chunks)
-    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-        chunks = answer.iter_raw()  # dropped, it would close the connection
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as response:
+        chunks = response.iter_raw()  # dropped, it would close the connection
         next(chunks)
         assert running_exports()
     eventually(lambda: not running_exports())
-    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as answer:
-        assert sum(chunk.count(b"\n") for chunk in answer.iter_raw()) == MANY + 1
+    with http.stream("GET", EXPORT, params={"format": "jsonl"}) as response:
+        assert sum(chunk.count(b"\n") for chunk in response.iter_raw()) == MANY + 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_abandoned_export_gives_back_its_slot():
     many_events()
-    asked = EventQuery(
+    query = EventQuery(
         datetime.now(UTC) - timedelta(days=1),
         datetime.now(UTC),
         Scope(None, sees_everything=True),
         Filters(),
     )
     for _ in range(MOST_AT_ONCE + 1):
-        chunks = export(asked, Format.CSV)
+        chunks = export(query, Format.CSV)
         assert chunks is not None
         next(chunks)
         chunks.close()

@@ -41,14 +41,14 @@ FILTERS = (
 )
 
 
-def question(query="", scope=EVERYTHING, **fields):
+def event_query(query="", scope=EVERYTHING, **fields):
     return EventQuery(START, END, scope, Filters.from_query(QueryDict(query)), **fields)
 
 
-def pages(asked, size, cursor=None, direction="next"):
+def pages(query, size, cursor=None, direction="next"):
     found = []
     while True:
-        page = page_of_events(asked, cursor, size)
+        page = page_of_events(query, cursor, size)
         found.append([row["id"] for row in page.rows])
         cursor = getattr(page, direction)
         if cursor is None:
@@ -77,16 +77,16 @@ def events(db):
         )
 
 
-def accepted(asked):
+def accepted(query):
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT e.id::text FROM usage_event AS e
             JOIN usage_usageseries AS s ON s.id = e.series_id
-            WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {asked.accepted_sql}
+            WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s AND {query.accepted_sql}
             ORDER BY e."timestamp" DESC, e.id DESC
             """,
-            {**asked.parameters, "start": START, "end": END},
+            {**query.parameters, "start": START, "end": END},
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -104,9 +104,9 @@ def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk
         f"{credentials[0]}&key=unattributed",
         f"{credentials[1]}&model=c&outcome=failed",
     ):
-        asked = question(query)
-        found = pages(asked, 40)
-        assert [event for page in found for event in page] == accepted(asked), query
+        built = event_query(query)
+        found = pages(built, 40)
+        assert [event for page in found for event in page] == accepted(built), query
         assert all(len(page) == 40 for page in found[:-1]), query
 
 
@@ -114,12 +114,12 @@ def test_pages_hold_every_accepted_event_once_in_order(events, monkeypatch, walk
 def test_pages_lead_back_the_same_way(events, monkeypatch, walk):
     monkeypatch.setattr(event_search, "WALK", walk)
     for query in ("", "outcome=failed", "model=a", "key=unattributed", "key=unattributed&model=a"):
-        asked = question(query)
-        oldest = page_of_events(asked, Cursor(START, 0, is_newer=True), 20)
-        back = pages(asked, 20, oldest.previous, "previous") if oldest.previous else []
+        built = event_query(query)
+        oldest = page_of_events(built, Cursor(START, 0, is_newer=True), 20)
+        back = pages(built, 20, oldest.previous, "previous") if oldest.previous else []
         assert [
             event for page in [*back[::-1], [row["id"] for row in oldest.rows]] for event in page
-        ] == accepted(asked), query
+        ] == accepted(built), query
 
 
 def test_user_pages_through_own_events_only(events):
@@ -132,10 +132,10 @@ def test_user_pages_through_own_events_only(events):
             for n in range(5)
         ],
     )
-    mine = page_of_events(question(scope=Scope.of(owner)), None, 50).rows
+    mine = page_of_events(event_query(scope=Scope.of(owner)), None, 50).rows
     assert [row["keyName"] for row in mine] == ["…0001"] * 5
     assert not {"credential", "username"} & mine[0].keys()
-    assert page_of_events(question(scope=Scope.of(make_user())), None, 50).rows == []
+    assert page_of_events(event_query(scope=Scope.of(make_user())), None, 50).rows == []
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
@@ -150,26 +150,26 @@ def test_days_of_another_calendar_hold_the_same_events(db, settings, zone):
         ],
     )
     key = ClientKey.objects.order_by("pk").last()
-    asked = question(f"key={key.pk}&model=a")
-    assert [event for page in pages(asked, 2) for event in page] == accepted(asked) != []
+    built = event_query(f"key={key.pk}&model=a")
+    assert [event for page in pages(built, 2) for event in page] == accepted(built) != []
 
 
 def test_what_never_went_together_costs_a_look_at_a_rollup(events, django_assert_num_queries):
-    asked = question("key=unattributed&model=nothing")
+    built = event_query("key=unattributed&model=nothing")
     with django_assert_num_queries(2):
-        assert page_of_events(asked, None, 50).rows == []
+        assert page_of_events(built, None, 50).rows == []
 
 
 def test_events_that_arrive_meanwhile_move_nothing(events):
-    asked = question("model=a")
-    before = accepted(asked)
-    first = page_of_events(asked, None, 20)
+    built = event_query("model=a")
+    before = accepted(built)
+    first = page_of_events(built, None, 20)
     times = list(UsageEvent.objects.order_by("timestamp").values_list("timestamp", flat=True))
     store(
         make_upstream(),
         *[make_event(model="a", timestamp=at) for at in [END - timedelta(seconds=1), *times[::9]]],
     )
-    rest = pages(asked, 20, first.next)
+    rest = pages(built, 20, first.next)
     seen = [row["id"] for row in first.rows] + [event for page in rest for event in page]
     assert [event for event in seen if event in set(before)] == before
     assert len(set(seen)) == len(seen)
@@ -180,7 +180,7 @@ def test_of_one_request(events):
         make_upstream(),
         *[make_event(request_id="7f3a91c2", timestamp=START + timedelta(days=n)) for n in (1, 2)],
     )
-    assert len(page_of_events(question(request_id="7f3a91c2"), None, 50).rows) == 2
+    assert len(page_of_events(event_query(request_id="7f3a91c2"), None, 50).rows) == 2
 
 
 def test_cursor_is_read_as_it_was_written():
@@ -210,7 +210,7 @@ def test_no_page_scans_all_events(events, monkeypatch):
     monkeypatch.setattr(event_search, "WALK", 1)
     with CaptureQueriesContext(connection) as captured:
         for query in FILTERS:
-            page_of_events(question(query), Cursor(END, 1), 20)
+            page_of_events(event_query(query), Cursor(END, 1), 20)
     with connection.cursor() as cursor:
         # A few hundred rows are rightly scanned; what counts is that no statement needs it.
         cursor.execute("SET LOCAL enable_seqscan = off")

@@ -192,9 +192,9 @@ def test_doctor_asks_once_and_tells_what_the_upstream_said(simulated, capsys):
         call_command("doctor", "--json")
     report = json.loads(capsys.readouterr().out)
     assert (ended.value.code, report["level"]) == (2, "error")
-    told = " ".join(f["summary"] for f in report["findings"])
-    assert "Usage statistics are switched off" in told
-    assert "has the usage queue" in told
+    summaries = " ".join(f["summary"] for f in report["findings"])
+    assert "Usage statistics are switched off" in summaries
+    assert "has the usage queue" in summaries
     assert "the-right-management-key" not in json.dumps(report)
 
 

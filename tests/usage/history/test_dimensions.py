@@ -40,7 +40,7 @@ def test_a_query_survives_being_written_and_read(query):
 
 
 @pytest.mark.parametrize(
-    ("query", "field", "told"),
+    ("query", "field", "expected"),
     [
         ("key=abc", "key", "whole number"),
         ("key=0", "key", "whole number"),
@@ -54,11 +54,11 @@ def test_a_query_survives_being_written_and_read(query):
         ("&".join(f"alias={n}" for n in range(101)), "alias", "at most 100"),
     ],
 )
-def test_wrong_values_are_refused_by_the_name_of_their_field(query, field, told):
+def test_wrong_values_are_refused_by_the_name_of_their_field(query, field, expected):
     with pytest.raises(InvalidQuery) as refused:
         parsed(query + "&provider=fine")
     assert list(refused.value.fields) == [field]
-    assert told in refused.value.fields[field]
+    assert expected in refused.value.fields[field]
 
 
 def matching(query: str) -> list[str]:

@@ -47,15 +47,15 @@ HOT = {
 }
 
 
-def statements(ask) -> list[str]:
+def statements(run) -> list[str]:
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        ask()
+        run()
     # What the server plans once is not captured as text.
-    asked = [query["sql"] for query in captured if query["sql"]]
+    executed = [query["sql"] for query in captured if query["sql"]]
     marks = ("/* usage.history.", "/* usage.events.")
-    return [sql for sql in asked if any(mark in sql for mark in marks)]
+    return [sql for sql in executed if any(mark in sql for mark in marks)]
 
 
 @pytest.fixture
@@ -83,29 +83,29 @@ def pages_of_events(key: int, credential: int) -> dict[str, Callable[[], object]
         f"key={key}&endpoint=POST+/v1/messages",
         f"credential={credential}&model=model-03",
     )
-    questions = {
+    queries = {
         query: EventQuery(
             WINDOW.start, WINDOW.end, EVERYTHING, Filters.from_query(QueryDict(query))
         )
         for query in filters
     }
-    questions["of one user"] = EventQuery(
+    queries["of one user"] = EventQuery(
         WINDOW.start, WINDOW.end, Scope(1, sees_everything=False), Filters()
     )
     middle = Cursor(WINDOW.start + timedelta(days=20), 1)
     return {
-        f"page of events {name}": partial(page_of_events, question, middle, 50)
-        for name, question in questions.items()
+        f"page of events {name}": partial(page_of_events, query, middle, 50)
+        for name, query in queries.items()
     }
 
 
-def test_no_hot_question_scans_the_events(reference):
-    asked = HOT | pages_of_events(
+def test_no_hot_query_scans_the_events(reference):
+    hot = HOT | pages_of_events(
         ClientKey.objects.latest("pk").pk, Credential.objects.latest("pk").pk
     )
     scanned = {}
-    for name, ask in asked.items():
-        for sql in statements(ask):
+    for name, run in hot.items():
+        for sql in statements(run):
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN {sql}")
                 explained = "\n".join(row[0] for row in cursor.fetchall())

@@ -1,4 +1,4 @@
-"""Any question is answered as plain SQL over the events answers it; `make prove-history` asks a
+"""Any query returns what plain SQL over the events returns; `make prove-history` runs a
 million."""
 
 import random
@@ -11,14 +11,14 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.usage.questions import FIRST, LAST, ZONES, ask_at_random, fill
+from tests.usage.random_queries import FIRST, LAST, ZONES, check_at_random, fill
 from usage.history.windows import Bucket, Period
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_questions_are_answered_as_the_events_answer_them(seed):
+def test_random_queries_return_what_the_events_add_up_to(seed):
     known = fill(seed)
 
     # Numbers instead of drawn parts: Hypothesis likes the first of every choice too much.
@@ -30,10 +30,10 @@ def test_random_questions_are_answered_as_the_events_answer_them(seed):
         suppress_health_check=list(HealthCheck),
     )
     @given(st.integers(0, 2**64))
-    def ask(number):
-        ask_at_random(random.Random(number).choice, known)
+    def check(number):
+        check_at_random(random.Random(number).choice, known)
 
-    ask()
+    check()
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -158,16 +158,16 @@ def test_within_the_bound_what_was_read_is_complete_up_to_what_it_says(pair):
 
 def test_killed_replica_is_replaced_by_the_primary_in_the_middle_of_a_question(pair):
     eventually(lambda: alias_read() == "pair_standby", 60)
-    asked = []
+    read_from = []
 
-    def ask():
-        asked.append(replica.connection().alias)
-        if len(asked) == 1:
+    def compute():
+        read_from.append(replica.connection().alias)
+        if len(read_from) == 1:
             pair.kill_standby()
         return count()
 
-    assert replica.read(ask)[0] == 0
-    assert asked == ["pair_standby", "pair_primary"]
+    assert replica.read(compute)[0] == 0
+    assert read_from == ["pair_standby", "pair_primary"]
     assert alias_read() == "pair_primary"
     assert [finding.level for finding in replica.check()] == [Level.WARNING]
     pair.start()

@@ -1,4 +1,4 @@
-"""Remembered answers: asked once, seen by nobody else, never older than said."""
+"""Cached results: read once, seen by no other user, never older than promised."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ HISTORY = "/api/usage/history?from=2026-11-18&to=2026-11-20"
 
 
 class Reader:
-    """Counts how often it is asked."""
+    """Counts how often it is called."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -29,16 +29,16 @@ class Reader:
 
 
 @pytest.mark.django_db
-def test_equal_question_is_told_what_is_known():
-    asked = Reader()
-    first, second = (cached("summary", ("2026", "UTC"), EVERYTHING, asked) for _ in range(2))
+def test_an_equal_query_gets_the_cached_result():
+    reader = Reader()
+    first, second = (cached("summary", ("2026", "UTC"), EVERYTHING, reader) for _ in range(2))
     assert first == second
-    assert asked.times == 1
+    assert reader.times == 1
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("name", "question", "scope"),
+    ("name", "query", "scope"),
     [
         ("series", "q", EVERYTHING),
         ("summary", "another", EVERYTHING),
@@ -46,42 +46,42 @@ def test_equal_question_is_told_what_is_known():
         ("summary", "q", Scope(2, sees_everything=False)),
     ],
 )
-def test_another_question_or_scope_is_asked_anew(name, question, scope):
-    asked = Reader()
-    cached("summary", "q", EVERYTHING, asked)
-    assert cached(name, question, scope, asked).value == 2
+def test_another_query_or_scope_is_read_anew(name, query, scope):
+    reader = Reader()
+    cached("summary", "q", EVERYTHING, reader)
+    assert cached(name, query, scope, reader).value == 2
 
 
 @pytest.mark.django_db
 def test_administrators_share_what_is_known():
-    asked = Reader()
-    cached("summary", "q", EVERYTHING, asked)
-    assert cached("summary", "q", Scope(2, sees_everything=True), asked).value == 1
+    reader = Reader()
+    cached("summary", "q", EVERYTHING, reader)
+    assert cached("summary", "q", Scope(2, sees_everything=True), reader).value == 1
 
 
 @pytest.mark.django_db
 def test_new_event_is_seen_at_once():
-    asked = Reader()
-    cached("summary", "q", EVERYTHING, asked)
+    reader = Reader()
+    cached("summary", "q", EVERYTHING, reader)
     store(make_upstream(), make_event())
-    assert cached("summary", "q", EVERYTHING, asked).value == 2
+    assert cached("summary", "q", EVERYTHING, reader).value == 2
 
 
 @pytest.mark.django_db
-def test_nothing_is_told_longer_than_said(settings, monkeypatch):
-    asked, times = Reader(), []
+def test_nothing_is_cached_longer_than_set(settings, monkeypatch):
+    reader, times = Reader(), []
     monkeypatch.setattr(cache, "set", lambda key, value, timeout: times.append(timeout))
     settings.HISTORY_CACHE_SECONDS = 7
-    cached("summary", "q", EVERYTHING, asked)
+    cached("summary", "q", EVERYTHING, reader)
     assert times == [7]
 
 
 @pytest.mark.django_db
-def test_asking_afresh_is_answered_by_the_database_and_remembered():
-    asked = Reader()
-    cached("summary", "q", EVERYTHING, asked)
-    assert cached("summary", "q", EVERYTHING, asked, fresh=True).value == 2
-    assert cached("summary", "q", EVERYTHING, asked).value == 2
+def test_a_fresh_result_is_read_from_the_database_and_cached():
+    reader = Reader()
+    cached("summary", "q", EVERYTHING, reader)
+    assert cached("summary", "q", EVERYTHING, reader, fresh=True).value == 2
+    assert cached("summary", "q", EVERYTHING, reader).value == 2
 
 
 @pytest.mark.django_db
@@ -91,12 +91,12 @@ def test_unreachable_cache_is_no_cache(monkeypatch):
 
     monkeypatch.setattr(cache, "get", fail)
     monkeypatch.setattr(cache, "set", fail)
-    asked = Reader()
-    assert [cached("summary", "q", EVERYTHING, asked).value for _ in range(2)] == [1, 2]
+    reader = Reader()
+    assert [cached("summary", "q", EVERYTHING, reader).value for _ in range(2)] == [1, 2]
 
 
 @pytest.mark.django_db
-def test_answer_is_remembered_in_the_database_too(settings):
+def test_a_result_is_cached_in_the_database_too(settings):
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -106,14 +106,14 @@ def test_answer_is_remembered_in_the_database_too(settings):
     from usage.apps import make_cache_table
 
     make_cache_table(using="default")
-    asked = Reader()
-    first, second = (cached("summary", "q", EVERYTHING, asked) for _ in range(2))
+    reader = Reader()
+    first, second = (cached("summary", "q", EVERYTHING, reader) for _ in range(2))
     assert first == second
-    assert asked.times == 1
+    assert reader.times == 1
 
 
 class Slow(Reader):
-    """Answers once everybody has come to ask."""
+    """Returns once all callers wait for it."""
 
     def __init__(self, everybody: int) -> None:
         super().__init__()
@@ -131,22 +131,22 @@ class Slow(Reader):
 def test_question_in_flight_is_asked_once_across_threads(settings):
     from usage.history import result_cache as module
 
-    settings.HISTORY_CACHE_SECONDS = 0  # so that only the flight can answer
+    settings.HISTORY_CACHE_SECONDS = 0  # so that only the flight can have it
     slow = Slow(8)
 
-    def ask(_):
+    def call(_):
         try:
             return cached("summary", "q", EVERYTHING, slow).value
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(ask, n) for n in range(8)]
+        results = [threads.submit(call, n) for n in range(8)]
         assert slow.waiting.acquire(timeout=30)
         (flight,) = module._flights.values()
         wait_until(lambda: len(flight._condition._waiters) == 7)
         slow.may_go.set()
-        assert {answer.result(30) for answer in answers} == {1}
+        assert {result.result(30) for result in results} == {1}
     assert slow.times == 1
     assert module._flights == {}
 
@@ -183,14 +183,14 @@ def test_history_says_how_fresh_it_is_and_is_not_sent_twice(client):
         ended_at=now - timedelta(seconds=-1),
         status="succeeded",
     )
-    answer = client.get(HISTORY)
-    assert answer.json()["lagSeconds"] == 0
-    assert answer.json()["data"]["totals"]["totalRequests"] == 1
-    assert answer.headers["Cache-Control"] == "private, no-cache"
-    etag = answer.headers["ETag"]
+    response = client.get(HISTORY)
+    assert response.json()["lagSeconds"] == 0
+    assert response.json()["data"]["totals"]["totalRequests"] == 1
+    assert response.headers["Cache-Control"] == "private, no-cache"
+    etag = response.headers["ETag"]
     assert client.get(HISTORY, headers={"If-None-Match": etag}).status_code == 304
     afresh = client.get(HISTORY, headers={"If-None-Match": etag, "Cache-Control": "no-cache"})
-    assert afresh.status_code == 304  # asked again, and nothing had changed
+    assert afresh.status_code == 304  # read again, and nothing had changed
     assert client.get(HISTORY + "&tz=Asia/Kolkata").headers["ETag"] != etag
 
 

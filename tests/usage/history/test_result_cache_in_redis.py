@@ -56,7 +56,7 @@ def redis(tmp_path: Path) -> Iterator[RunningRedis]:
 
 
 @pytest.fixture
-def askers(redis, tmp_path, client) -> Iterator[list[httpx.Client]]:
+def clients(redis, tmp_path, client) -> Iterator[list[httpx.Client]]:
     """A member of staff at two web servers that share the database and the Redis."""
     store(make_upstream(), make_event(timestamp="2026-11-19T10:00:00Z"))
     client.force_login(make_user(staff=True))
@@ -66,35 +66,35 @@ def askers(redis, tmp_path, client) -> Iterator[list[httpx.Client]]:
         ].value
     }
     with ExitStack() as stack:
-        askers = []
+        clients = []
         for name in ("one", "two"):
             (folder := tmp_path / name).mkdir()
             server = stack.enter_context(
                 web_server(folder, CACHE_URL=redis.url, HISTORY_CACHE_SECONDS="120")
             )
-            askers.append(stack.enter_context(httpx.Client(base_url=server.url, cookies=cookies)))
-        yield askers
+            clients.append(stack.enter_context(httpx.Client(base_url=server.url, cookies=cookies)))
+        yield clients
 
 
-def told(asker: httpx.Client) -> tuple[str, int]:
-    """The instant that an answer is of, and how many requests it tells."""
-    answer = asker.get(HISTORY).raise_for_status().json()
-    return answer["asOf"], answer["data"]["totals"]["totalRequests"]
+def as_of_and_count(http: httpx.Client) -> tuple[str, int]:
+    """The instant of a response, and how many requests it counts."""
+    body = http.get(HISTORY).raise_for_status().json()
+    return body["asOf"], body["data"]["totals"]["totalRequests"]
 
 
 def test_processes_share_answers_until_there_is_news_and_do_without_when_redis_is_gone(
-    askers, redis
+    clients, redis
 ):
     with ThreadPoolExecutor(8) as threads:
-        first = set(threads.map(told, askers * 4))
-    assert len(first) <= len(askers)  # each process asked once at most
-    known = told(askers[0])
-    assert told(askers[1]) == known
+        first = set(threads.map(as_of_and_count, clients * 4))
+    assert len(first) <= len(clients)  # each process read once at most
+    known = as_of_and_count(clients[0])
+    assert as_of_and_count(clients[1]) == known
 
     store(make_upstream(), make_event(timestamp="2026-11-19T11:00:00Z"))
-    assert [told(asker)[1] for asker in askers] == [2, 2]
-    assert told(askers[0]) == told(askers[1]) != known
+    assert [as_of_and_count(http)[1] for http in clients] == [2, 2]
+    assert as_of_and_count(clients[0]) == as_of_and_count(clients[1]) != known
 
     redis.process.kill()
     redis.process.wait()
-    assert [told(asker)[1] for asker in askers] == [2, 2]
+    assert [as_of_and_count(http)[1] for http in clients] == [2, 2]

@@ -13,7 +13,7 @@ from usage.web import urls
 
 pytestmark = pytest.mark.django_db
 
-# What tells of somebody else's usage, whatever field it stands in.
+# What belongs to another's usage, whatever field it stands in.
 OTHERS = (
     "others-laptop",
     "othersname",
@@ -23,7 +23,7 @@ OTHERS = (
     "sk-others",
     "…0002",
 )
-# Only triggers, or tells the state of collection: nobody's usage.
+# Only triggers, or reports the state of collection: no usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
 # Beside `from` and `to`.
 QUERIES = {
@@ -39,8 +39,8 @@ ROUTES = [
 
 @pytest.fixture
 def everybody():
-    """A user whose key was used, one without keys, a member of staff; and somebody else whose usage
-    is nobody's business."""
+    """A user whose key was used, one without keys, a member of staff; and another user whose usage
+    is not theirs to see."""
     upstream, mine, other = make_upstream(), make_user("minename"), make_user("othersname")
     make_client_key(upstream, "sk-mine-0001", owner=mine, name="my-laptop")
     make_client_key(upstream, "sk-others-0002", owner=other, name="others-laptop")
@@ -68,7 +68,7 @@ def everybody():
 
 
 def texts(client, name, pattern):
-    """What a route tells: of each event, where it tells of one."""
+    """What a route returns: of each event, where it returns one."""
     day = str(datetime.now(UTC).date())
     query = {"from": day, "to": day, "range": "custom", **QUERIES.get(name, {})}
     converters = pattern.pattern.converters
@@ -81,8 +81,8 @@ def texts(client, name, pattern):
         f"{name} takes arguments that this test cannot give"
     )
     for event in events:
-        answer = client.get(reverse(name, args=[] if event is None else [event]), query)
-        yield answer.status_code, b"".join(answer).decode()
+        response = client.get(reverse(name, args=[] if event is None else [event]), query)
+        yield response.status_code, b"".join(response).decode()
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def test_everybody_sees_what_they_may_and_no_more(client, everybody, name, patte
     for status, text in texts(client, name, pattern):
         assert status in (302, 401)
         assert not any(word in text for word in OTHERS)
-    told = {}
+    shown = {}
     for role, user in everybody.items():
         client.force_login(user)
-        answers = list(texts(client, name, pattern))
-        assert {status for status, _ in answers} <= {200, 404}, role
-        told[role] = " ".join(text for status, text in answers if status == 200)
+        responses = list(texts(client, name, pattern))
+        assert {status for status, _ in responses} <= {200, 404}, role
+        shown[role] = " ".join(text for status, text in responses if status == 200)
     for role in ("owner", "stranger"):
-        assert [word for word in OTHERS if word in told[role]] == [], role
-    assert "my-model" not in told["stranger"]
-    # Otherwise this route would tell nothing, and the test with it.
-    assert told["owner"] != told["stranger"] != told["staff"]
-    assert told["staff"] != told["owner"]
+        assert [word for word in OTHERS if word in shown[role]] == [], role
+    assert "my-model" not in shown["stranger"]
+    # Otherwise this route would show nothing, and the test with it.
+    assert shown["owner"] != shown["stranger"] != shown["staff"]
+    assert shown["staff"] != shown["owner"]
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("stranger", 403), ("owner", 403)])

@@ -9,7 +9,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from monitoring.models import AuditEntry
 from tests.factories import make_event, make_upstream, own_price, store
-from tests.usage.questions import FIRST, LAST, fill
+from tests.usage.random_queries import FIRST, LAST, fill
 from usage.models import OwnPrice, Recomputation, UsageDailyOverall, UsageEvent
 from usage.upkeep import recompute
 from usage.upkeep.rebuild import differences, rebuild
@@ -153,14 +153,14 @@ def test_after_an_upgrade_only_what_has_no_cost_gets_one():
 def test_the_command_shows_what_changes_and_applies_it():
     store(make_upstream(), make_event(model="mine", timestamp="2026-10-05T10:00:00Z"))
     own_price("price", model="mine", input_rate=1_000_000, output_rate=1_000_000)
-    told = StringIO()
+    output = StringIO()
     arguments = ("--from", "2026-10-01", "--to", "2026-10-31")
-    call_command("recompute_costs", *arguments, "--dry-run", stdout=told)
-    assert "1 of 1 events would have a new cost" in told.getvalue()
-    assert "model mine $0.000000 -> $0.0" in " ".join(told.getvalue().split())
+    call_command("recompute_costs", *arguments, "--dry-run", stdout=output)
+    assert "1 of 1 events would have a new cost" in output.getvalue()
+    assert "model mine $0.000000 -> $0.0" in " ".join(output.getvalue().split())
     assert UsageEvent.objects.get().price_version is None
-    call_command("recompute_costs", *arguments, stdout=told)
-    assert "1 of 1 events have a new cost" in told.getvalue()
+    call_command("recompute_costs", *arguments, stdout=output)
+    assert "1 of 1 events have a new cost" in output.getvalue()
     assert UsageEvent.objects.get().price_version is not None
     assert AuditEntry.objects.filter(action="costs.recomputed").exists()
     assert [r.status for r in Recomputation.objects.order_by("pk")] == ["cancelled", "done"]

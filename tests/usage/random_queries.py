@@ -1,4 +1,4 @@
-"""Random usage and random questions about it, answered by plain SQL over the events: what the query
+"""Random usage and random queries about it, checked by plain SQL over the events: what the query
 layer must equal.
 
 Events lie thickly around changes of clocks and exactly on the edges of quarters, hours and days.
@@ -51,7 +51,7 @@ _CHANGES = (
     datetime(2026, 11, 1, 6, tzinfo=UTC),
 )
 _KEYS = ("sk-random-one-0001", "sk-random-two-0002", "sk-random-three-0003", "")
-# Those that narrow rollups have are asked for more often.
+# Those that narrow rollups have come more often.
 _DIMENSIONS = (
     (
         Dimension.KEY,
@@ -81,7 +81,7 @@ _MODELS = ("gpt-5.4", "claude-sonnet-4-5-20250929", "deepseek-v4-flash", "m1", "
 
 @dataclass(frozen=True)
 class Known:
-    """What questions can name: the calendar's zone, accepted values of each dimension, as filters
+    """What queries can name: the calendar's zone, accepted values of each dimension, as filters
     have them, and the users."""
 
     calendar: str
@@ -188,14 +188,14 @@ def _values() -> dict[Dimension, list[Any]]:
     return values
 
 
-def random_question(pick: Pick[Any], known: Known) -> Query:
+def random_query(pick: Pick[Any], known: Known) -> Query:
     """Any period and buckets in any zone, up to three filters, up to two groups, of anybody."""
     zone = ZoneInfo(pick((known.calendar, pick(ZONES))))
     groups = tuple(dict.fromkeys(pick(pick(_DIMENSIONS)) for _ in range(pick((0, 1, 1, 2)))))
-    asked = [pick(pick(_DIMENSIONS)) for _ in range(pick((0, 0, 1, 1, 2, 3)))]
+    filtered = [pick(pick(_DIMENSIONS)) for _ in range(pick((0, 0, 1, 1, 2, 3)))]
     filters = {
         dimension: _accepted(pick, known.values[dimension])
-        for dimension in asked
+        for dimension in filtered
         if known.values[dimension]
     }
     scope = (
@@ -271,29 +271,29 @@ _PLAIN = {
 }
 
 
-def plain_rows(question: Query, columns: dict[str, str]) -> dict[tuple[Any, ...], Row]:
+def plain_rows(query: Query, columns: dict[str, str]) -> dict[tuple[Any, ...], Row]:
     """`columns` by number of the interval and values of the groups, from the events alone."""
     conditions = [
-        f"{VALUE[dimension]} = ANY(%({dimension.value})s)" for dimension in question.filters.values
+        f"{VALUE[dimension]} = ANY(%({dimension.value})s)" for dimension in query.filters.values
     ]
-    if not question.scope.sees_everything:
+    if not query.scope.sees_everything:
         conditions.append("k.owner_id = %(owner)s")
     parameters: dict[str, Any] = {
         d.value: [d.written(value) for value in accepted]
-        for d, accepted in question.filters.values.items()
+        for d, accepted in query.filters.values.items()
     }
     parameters |= {
-        "owner": question.scope.owner_id,
-        "starts": [i.start for i in question.intervals],
-        "ends": [i.end for i in question.intervals],
+        "owner": query.scope.owner_id,
+        "starts": [i.start for i in query.intervals],
+        "ends": [i.end for i in query.intervals],
     }
     keys = ", ".join(
         [
             "(i.number - 1)::int AS number",
-            *(f"{VALUE[group]} AS group_{n}" for n, group in enumerate(question.groups, 1)),
+            *(f"{VALUE[group]} AS group_{n}" for n, group in enumerate(query.groups, 1)),
         ]
     )
-    places = ", ".join(str(n + 1) for n in range(len(question.groups) + 1))
+    places = ", ".join(str(n + 1) for n in range(len(query.groups) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {keys}, {", ".join(f"{sql} AS {name}" for name, sql in columns.items())}
@@ -306,17 +306,17 @@ def plain_rows(question: Query, columns: dict[str, str]) -> dict[tuple[Any, ...]
             WHERE {" AND ".join(conditions) or "TRUE"} GROUP BY {places}""",
             parameters,
         )
-        count = len(question.groups) + 1
+        count = len(query.groups) + 1
         return {
             row[:count]: dict(zip(columns, row[count:], strict=True)) for row in cursor.fetchall()
         }
 
 
-def check_ranked_sums(question: Query, top: int, order: str) -> None:
+def check_ranked_sums(query: Query, top: int, order: str) -> None:
     """Assert that the layer's sums, ranks and rest are those of the events."""
-    plain, found = plain_rows(question, _PLAIN), question.ranked_sums(top, order)
+    plain, found = plain_rows(query, _PLAIN), query.ranked_sums(top, order)
     totals = _by_group(plain, order)
-    shown = {row["rank"]: _values_of(question, row) for row in found if row["rank"] <= top}
+    shown = {row["rank"]: _values_of(query, row) for row in found if row["rank"] <= top}
     assert set(shown) == set(range(1, min(top, len(totals)) + 1))
     ranked = [totals[shown[rank]] for rank in sorted(shown)]
     others = [totals[group] for group in totals.keys() - shown.values()]
@@ -332,24 +332,24 @@ def check_ranked_sums(question: Query, top: int, order: str) -> None:
     } == {key: (len(rows), _summed(rows)) for key, rows in expected.items()}
 
 
-def check_sums(question: Query, measures: Sequence[str]) -> None:
-    """Assert that the layer's sums of each group are those of the events, told once."""
+def check_sums(query: Query, measures: Sequence[str]) -> None:
+    """Assert that the layer's sums of each group are those of the events, each once."""
     plain, found = (
-        plain_rows(question, {name: _PLAIN[name] for name in measures}),
-        question.sums(measures),
+        plain_rows(query, {name: _PLAIN[name] for name in measures}),
+        query.sums(measures),
     )
     assert len(found) == len(plain)
     assert {
-        (row["number"], *_values_of(question, row)): {name: row[name] for name in measures}
+        (row["number"], *_values_of(query, row)): {name: row[name] for name in measures}
         for row in found
     } == plain
 
 
-def check_percentiles(question: Query, measure: str, measures: Sequence[str]) -> None:
-    """Assert that the layer's percentiles of a measure, asked among `measures`, are within the
+def check_percentiles(query: Query, measure: str, measures: Sequence[str]) -> None:
+    """Assert that the layer's percentiles of a measure, read among `measures`, are within the
     promised error of the exact ones."""
     exact = plain_rows(
-        question,
+        query,
         {
             f"p{p}": (
                 f"percentile_disc({p / 100}) WITHIN GROUP (ORDER BY e.{measure}_ms) FILTER (WHERE"
@@ -361,14 +361,14 @@ def check_percentiles(question: Query, measure: str, measures: Sequence[str]) ->
     exact = {key: row for key, row in exact.items() if row["p50"] is not None}
     groups = sorted({key[1:] for key in exact})
     shown = [
-        [_raw(group, value) for group, value in zip(question.groups, values, strict=True)] or [""]
+        [_raw(group, value) for group, value in zip(query.groups, values, strict=True)] or [""]
         for values in groups
     ]
-    bins = question.percentiles(measures, shown) if groups else {}
+    bins = query.percentiles(measures, shown) if groups else {}
     found = {
-        (number, *groups[rank - 1]): told[measure]
-        for (number, rank), told in bins.items()
-        if measure in told
+        (number, *groups[rank - 1]): of_measures[measure]
+        for (number, rank), of_measures in bins.items()
+        if measure in of_measures
     }
     assert found.keys() == exact.keys()
     for key, row in exact.items():
@@ -379,16 +379,16 @@ def check_percentiles(question: Query, measure: str, measures: Sequence[str]) ->
             ), (key, p)
 
 
-def ask_at_random(pick: Pick[Any], known: Known) -> None:
-    """One random question: its percentiles, its sums, or its ranked sums."""
-    question = random_question(pick, known)
+def check_at_random(pick: Pick[Any], known: Known) -> None:
+    """One random query: its percentiles, its sums, or its ranked sums."""
+    query = random_query(pick, known)
     if (kind := pick(range(4))) == 0:
         measure = pick(DURATIONS)
-        check_percentiles(question, measure, pick(((measure,), DURATIONS)))
+        check_percentiles(query, measure, pick(((measure,), DURATIONS)))
     elif kind == 1:
-        check_sums(question, pick((COUNTS, MEASURES)))
+        check_sums(query, pick((COUNTS, MEASURES)))
     else:
-        check_ranked_sums(question, pick((1, 2, 5, 10**6)), pick(_ORDERS))
+        check_ranked_sums(query, pick((1, 2, 5, 10**6)), pick(_ORDERS))
 
 
 def _by_group(plain: dict[tuple[Any, ...], Row], order: str) -> dict[tuple[Any, ...], int]:
@@ -411,8 +411,8 @@ def _sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _values_of(question: Query, row: Row) -> tuple[str, ...]:
-    values = [row[f"group_{n}"] for n in range(1, len(question.groups) + 1)]
+def _values_of(query: Query, row: Row) -> tuple[str, ...]:
+    values = [row[f"group_{n}"] for n in range(1, len(query.groups) + 1)]
     return tuple(
         (
             (
@@ -425,7 +425,7 @@ def _values_of(question: Query, row: Row) -> tuple[str, ...]:
             if value == ""
             else value
         )
-        for group, value in zip(question.groups, values, strict=True)
+        for group, value in zip(query.groups, values, strict=True)
     )
 
 
