@@ -52,6 +52,8 @@ COLUMNS = (
     "fail_body",
     "details",
 )
+# Of `COLUMNS`: uncached input, read from the cache, written to it.
+_INPUT = slice(6, 9)
 
 
 class Signature(NamedTuple):
@@ -86,6 +88,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     signature: Signature
     columns: tuple[Any, ...]
     billed_tier: str
+
+    @property
+    def input_tokens(self) -> int:
+        """Input of all kinds."""
+        return sum(count or 0 for count in self.columns[_INPUT])
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):

@@ -9,14 +9,14 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol
 
 from django.db import DatabaseError
 
 from providers.models import ClientKey
 from usage.costs.own_prices import Traffic
 from usage.costs.price_book import Moment, Price, PriceBook, present_state
-from usage.ingest.page_parser import Entry, Signature
+from usage.ingest.page_parser import Signature
 from usage.ingest.stored_text import storable_text
 
 if TYPE_CHECKING:
@@ -27,22 +27,27 @@ logger = logging.getLogger(__name__)
 # Owners of client keys are looked up again so often, where an own price is a user's.
 _OWNERS_KEPT_SECONDS = 30.0
 _MOST_CACHED = 200_000
-_INPUT = slice(6, 9)  # of an entry's columns: uncached, read from the cache, written to it
 
 
-class Priceable(NamedTuple):
-    """What of an attempt its price depends on, beside whose it is."""
+class Priceable(Protocol):
+    """What of an attempt its price depends on, beside whose it is; an entry of a page has it."""
 
-    timestamp: datetime
-    signature: Signature
-    billed_tier: str
-    input_tokens: int
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def signature(self) -> Signature: ...
+    @property
+    def billed_tier(self) -> str: ...
+    @property
+    def input_tokens(self) -> int: ...
 
-    @classmethod
-    def of(cls, entry: Entry) -> "Priceable":
-        """Of an entry of a page."""
-        read = sum(count or 0 for count in entry.columns[_INPUT])
-        return cls(entry.timestamp, entry.signature, entry.billed_tier, read)
+
+def _version(prices: tuple[Price, ...], attempt: Priceable) -> int | None:
+    if len(prices) <= 1:
+        return prices[0].version if prices else None
+    input_tokens = attempt.input_tokens
+    # Longest context first.
+    return next(price.version for price in prices if input_tokens > price.above or not price.above)
 
 
 class Pricing:
@@ -61,38 +66,26 @@ class Pricing:
     ) -> list[int | None]:
         """The version of each attempt, None where it has no price. Raises django.db.Error."""
         book = self._refreshed()
-        return [
-            self._version(self._prices(book, attempt, belongs), attempt.input_tokens)
-            for attempt, belongs in zip(attempts, belongings, strict=True)
-        ]
-
-    @staticmethod
-    def _version(prices: tuple[Price, ...], input_tokens: int) -> int | None:
-        # Longest context first.
-        for price in prices:
-            if input_tokens > price.above or not price.above:
-                return price.version
-        return None
-
-    def _prices(self, book: PriceBook, attempt: Priceable, belongs: "Belongs") -> tuple[Price, ...]:
-        key = (
-            self._moment(book, attempt.timestamp),
-            belongs.series_id,
-            attempt.billed_tier,
-            *(belongs[1:] if book.own_prices.by_party else ()),
-        )
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._find(book, attempt, belongs)
+        by_party, known, moments = book.own_prices.by_party, self._known, self._moments
+        found: list[int | None] = []
+        # Once an event: look-ups in the loop itself.
+        for attempt, belongs in zip(attempts, belongings, strict=True):
+            minute = int(attempt.timestamp.timestamp()) // 60
+            moment = moments.get(minute)
+            if moment is None:
+                moment = self._moment(book, minute, attempt.timestamp)
+            parties = belongs[1:] if by_party else None
+            key = (moment, belongs[0], attempt.billed_tier, parties)
+            prices = known.get(key)
+            if prices is None:
+                prices = known[key] = self._find(book, attempt, belongs)
+            found.append(_version(prices, attempt))
         return found
 
-    def _moment(self, book: PriceBook, at: datetime) -> int:
+    def _moment(self, book: PriceBook, minute: int, at: datetime) -> int:
         """The number of an instant's moment; no price changes within a minute."""
-        minute = int(at.timestamp()) // 60
-        number = self._moments.get(minute)
-        if number is None:
-            moment = book.moment_of(at)
-            number = self._moments[minute] = self._numbers.setdefault(moment, len(self._numbers))
+        moment = book.moment_of(at)
+        number = self._moments[minute] = self._numbers.setdefault(moment, len(self._numbers))
         return number
 
     def _find(self, book: PriceBook, attempt: Priceable, belongs: "Belongs") -> tuple[Price, ...]:

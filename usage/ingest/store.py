@@ -24,7 +24,6 @@ from monitoring.leases import bounded_transaction
 from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
 from usage.ingest.page_parser import COLUMNS, Entry, Reject, parse_page
-from usage.ingest.pricing import Priceable
 from usage.ingest.stored_text import storable_text
 from usage.models import DeadLetter
 from usage.rollups.partitions import ensure_partitions, month_of
@@ -135,8 +134,7 @@ def _ingest(
 ) -> Ingested:
     try:
         belongings = attribution.attribute(entries)
-        priceable = [Priceable.of(entry) for entry in entries]
-        versions = attribution.pricing.versions(priceable, belongings) if entries else []
+        versions = attribution.pricing.versions(entries, belongings) if entries else []
         with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
             stored = _store(entries, belongings, versions) if entries else 0
             dead = _write_dead_letters(rejects, batch, upstream)

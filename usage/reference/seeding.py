@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -24,8 +24,7 @@ from management_proxy.models import Upstream
 from providers.models import ClientKey
 from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
-from usage.ingest.page_parser import Entry, identity, parse_element
-from usage.ingest.pricing import Priceable
+from usage.ingest.page_parser import Entry, Signature, identity, parse_element
 from usage.ingest.store import REQUEST_WINDOW
 from usage.models import UsageSeries
 from usage.reference.dataset import Combination, Sample, samples
@@ -88,9 +87,16 @@ class _Prepared:
     fail_status: int | None
     fail_body: str | None
 
-    def priced(self, sample: Sample) -> Priceable:
+    def priceable(self, sample: Sample) -> "_Priceable":
         """What the price of a sample depends on."""
-        return Priceable(sample.at, self.entry.signature, self.entry.billed_tier, sample.input)
+        return _Priceable(sample.at, self.entry.signature, self.entry.billed_tier, sample.input)
+
+
+class _Priceable(NamedTuple):
+    timestamp: datetime
+    signature: Signature
+    billed_tier: str
+    input_tokens: int
 
 
 def seed(
@@ -171,7 +177,7 @@ class _Seeder:
             }
         )
         versions = self._attribution.pricing.versions(
-            [self._prepared[sample.combination].priced(sample) for sample in chunk],
+            [self._prepared[sample.combination].priceable(sample) for sample in chunk],
             [self._prepared[sample.combination].belongs for sample in chunk],
         )
         with transaction.atomic(), connection.cursor() as cursor:
