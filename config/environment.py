@@ -187,6 +187,13 @@ VARIABLES: tuple[Variable, ...] = (
         default=False,
     ),
     Variable(
+        "UPDATE_PRICES_NIGHTLY",
+        "Fetch the newest catalogue of prices each night, from the repository of genai-prices;"
+        " otherwise on a button, or with the package.",
+        cast=bool,
+        default=False,
+    ),
+    Variable(
         "EVENT_RETENTION_MONTHS",
         "Whole months of events kept before the present one; older ones are dropped, their"
         " rollups stay.",

@@ -20,7 +20,7 @@ class UsageConfig(AppConfig):
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
         from usage.collector import spool_health
-        from usage.health import backlog, diagnosis, gauges, panels
+        from usage.health import backlog, diagnosis, gauges, panels, prices
         from usage.health import system_checks as checks  # noqa: F401
         from usage.history import replica
         from usage.rollups.consumption import consumption_of
@@ -34,11 +34,21 @@ class UsageConfig(AppConfig):
         navigation.register(
             navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
             navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
+            navigation.Entry(
+                "Insight",
+                6,
+                "Prices",
+                "prices:list",
+                "prices",
+                staff_only=True,
+                namespaces=("prices",),
+            ),
         )
         health.register("upstream", diagnosis.check_upstreams)
         health.register("spool", backlog.check_spool)
         health.register("dead letters", backlog.check_dead_letters)
         health.register("replica", replica.check)
+        health.register("prices", prices.check_prices)
         register_gauges("collector", gauges.collector_gauges)
         register_gauges("dead letters", gauges.dead_letter_gauges)
         register_gauges("completeness", gauges.completeness_gauges)

@@ -35,6 +35,7 @@ from genai_prices.types import (
 from usage.costs.digests import half_digest
 from usage.costs.rates import FREE, Rates, rate_of
 from usage.costs.tiers import CONTEXTS
+from usage.models.prices import LARGEST_RATE
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,18 @@ class CatalogueModel:
             return ()
 
     @property
+    def is_possible(self) -> bool:
+        """Whether every price that it ever has can be paid."""
+        listed = self.info.prices if isinstance(self.info.prices, list) else [self.info]
+        every = (*listed, *(self.info.price_variants or ()))
+        return all(
+            0 <= dollars <= LARGEST_RATE
+            for one in every
+            for price in one.prices.__dict__.values()
+            for dollars in _every_tier(price)
+        )
+
+    @property
     def _is_own(self) -> bool:
         """Variants are of the provider's own models, not of those that it lends from another."""
         return any(self.info is model for model in self.provider.models)
@@ -107,6 +120,12 @@ class CatalogueModel:
 def _thresholds(prices: ModelPrice) -> list[int]:
     tiered = [price for price in prices.__dict__.values() if isinstance(price, TieredPrices)]
     return sorted({0, *(tier.start for price in tiered for tier in price.tiers)})
+
+
+def _every_tier(price: Decimal | TieredPrices | None) -> list[Decimal]:
+    if isinstance(price, TieredPrices):
+        return [price.base, *(tier.price for tier in price.tiers)]
+    return [] if price is None else [price]
 
 
 def _in_tier(price: Decimal | TieredPrices, above: int) -> Decimal:

@@ -67,6 +67,7 @@ class PriceBook:
         self.catalogue, self.own_prices, self.state = catalogue, own_prices, state
         self.match_of = lru_cache(_MOST_NAMES)(self._match_of)
         self._steps_of = lru_cache(_MOST_NAMES)(self._read_steps)
+        self._layers_of = lru_cache(_MOST_NAMES)(self._read_layers)
         self._versions: dict[Terms, int] = {}
 
     @classmethod
@@ -98,10 +99,7 @@ class PriceBook:
         """What traffic costs at an instant, by context length, shortest first; empty if it has no
         price. `tier` is as the provider reported it."""
         moment = self.moment_of(at)
-        layers = {
-            layer: self.own_prices.of(layer, traffic, moment.own_day)
-            for layer in ("match", "cache", "price", "adjustment")
-        }
+        layers = self._layers_of(traffic, moment.own_day)
         model = self._model(traffic, layers["match"])
         tier = billed_tier(tier)
         steps = self._steps_of(model, moment.utc_day, moment.part_of_day, tier) if model else ()
@@ -132,6 +130,10 @@ class PriceBook:
 
     def _match_of(self, provider: str, model: str) -> Match | None:
         return match(self.catalogue, provider, model)
+
+    def _read_layers(self, traffic: Traffic, day: date) -> dict[str, OwnPrice | None]:
+        layers = ("match", "cache", "price", "adjustment")
+        return {layer: self.own_prices.of(layer, traffic, day) for layer in layers}
 
     def _read_steps(
         self, model: CatalogueModel, day: date, part_of_day: int, tier: str

@@ -3,11 +3,13 @@ forgotten."""
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from monitoring.periodic import Task, TroubleFound
+from usage.costs import editions
 from usage.models import CollectorRun
 from usage.rollups.partitions import MONTHS_AHEAD, ensure_partitions_ahead
 from usage.upkeep import recompute, retention
@@ -66,6 +68,14 @@ def forget_runs() -> str:
     return f"{forgotten:,} old runs forgotten."
 
 
+def update_prices() -> str:
+    """Fetch the newest catalogue of prices; raises TroubleFound where it stays as it is."""
+    try:
+        return editions.update()
+    except editions.UpdateRefused as refused:
+        raise TroubleFound(f"The prices stay as they are: {refused}.") from refused
+
+
 PRUNE = Task(
     "retention",
     "Drop events older than EVENT_RETENTION_MONTHS",
@@ -106,6 +116,16 @@ TASKS = (
         is_wanted=recompute.is_waiting,
         why="Costs of the past stay as they are, or are missing.",
         fix="Look into the log of the collector; it continues where it stopped.",
+    ),
+    Task(
+        "update prices",
+        "Fetch the newest catalogue of prices",
+        update_prices,
+        timedelta(days=1),
+        hour=2,
+        is_wanted=lambda: bool(settings.UPDATE_PRICES_NIGHTLY),
+        why="Prices that changed since the last good catalogue are missed.",
+        fix="See whether this host may reach the address, or set UPDATE_PRICES_NIGHTLY to false.",
     ),
     Task(
         "forget runs",

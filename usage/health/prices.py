@@ -1,0 +1,42 @@
+"""What the doctor shows of prices: traffic without a price, and a catalogue that has grown old."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from monitoring.health import Action, Finding, Level
+from usage.costs.editions import confirmed_at
+from usage.models import UsageDailyOverall
+
+# Providers change their prices every few months.
+OLD = timedelta(days=90)
+# Less of a week's attempts without a price is no trouble.
+MOST_UNPRICED = 0.05
+
+
+def check_prices() -> Iterator[Finding]:
+    """Findings about what the shown costs lack."""
+    here = Action("Prices", "prices:list", is_link=True)
+    since = timezone.localdate() - timedelta(days=7)
+    sums = UsageDailyOverall.objects.filter(bucket__gte=since).aggregate(
+        attempts=Sum("attempts"), unpriced=Sum(F("attempts") - F("priced"))
+    )
+    if sums["attempts"] and sums["unpriced"] > MOST_UNPRICED * sums["attempts"]:
+        yield Finding(
+            Level.NOTICE,
+            f"{sums['unpriced'] / sums['attempts']:.0%} of the last week's attempts have no cost.",
+            "Costs leave them out: the real ones are higher.",
+            "Set a price for the models that the page Prices lists first.",
+            action=here,
+        )
+    confirmed = confirmed_at()
+    if confirmed and timezone.now() - confirmed > OLD:
+        yield Finding(
+            Level.NOTICE,
+            f"The catalogue of prices was last confirmed on {confirmed:%Y-%m-%d}.",
+            "Prices that changed since are missed.",
+            "Update it on the page Prices, or upgrade the package genai-prices.",
+            action=here,
+        )

@@ -1,0 +1,1 @@
+"""Pages of prices: own prices, what has none, the catalogue's age, and recomputations."""
