@@ -42,16 +42,14 @@ class Row:
 
 def row_of(policy: Policy) -> Row:
     """The row in words."""
-    return Row(
-        policy, _who(policy), _bodies(policy), _limits(policy.limits), tuple(_remarks(policy))
-    )
+    remarks = tuple(_remarks(policy))
+    return Row(policy, _who(policy), _bodies(policy), _limits(policy.limits), remarks)
 
 
 def _who(policy: Policy) -> str:
-    permission = (
-        f" with {policy.permission.removeprefix('management_proxy.')}" if policy.permission else ""
-    )
-    return f"{policy.role}{permission}; token: {scope_needed(policy).value}"
+    permission = policy.permission.removeprefix("management_proxy.")
+    needed = f" with {permission}" if permission else ""
+    return f"{policy.role}{needed}; token: {scope_needed(policy).value}"
 
 
 def _bodies(policy: Policy) -> str:
@@ -84,10 +82,6 @@ def _remarks(policy: Policy) -> list[str]:
 
 
 def _size(count: int) -> str:
-    return (
-        f"{count // MIB} MiB"
-        if count >= MIB
-        else f"{count // KIB} KiB"
-        if count >= KIB
-        else f"{count} B"
-    )
+    if count >= MIB:
+        return f"{count // MIB} MiB"
+    return f"{count // KIB} KiB" if count >= KIB else f"{count} B"

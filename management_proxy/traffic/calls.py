@@ -39,16 +39,14 @@ class Call:
         return round((time.monotonic() - self._started) * 1000)
 
     @property
+    def upstream_seconds(self) -> float:
+        """What of the run time the upstream took, its attempts together."""
+        return self.connect_seconds + self.first_byte_seconds + self.body_seconds
+
+    @property
     def own_seconds(self) -> float:
         """What of the run time was ours: everything but waiting for the upstream and for a slot."""
-        return max(
-            0.0,
-            self.total_seconds
-            - self.connect_seconds
-            - self.first_byte_seconds
-            - self.body_seconds
-            - self.waited_seconds,
-        )
+        return max(0.0, self.total_seconds - self.upstream_seconds - self.waited_seconds)
 
     def finish(self, outcome: str, status: int, reason: str = "") -> None:
         """The call is over; only the first report counts."""
@@ -68,7 +66,6 @@ class Call:
 
     def _log(self) -> None:
         level = logging.INFO if self.outcome == "passed" else logging.WARNING
-        upstream_seconds = self.connect_seconds + self.first_byte_seconds + self.body_seconds
         fields = {
             "request_id": self.request_id,
             "method": self.method,
@@ -82,7 +79,7 @@ class Call:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
             "duration_ms": round(self.total_seconds * 1000),
-            "upstream_ms": round(upstream_seconds * 1000),
+            "upstream_ms": round(self.upstream_seconds * 1000),
         }
         if self.reason:
             fields["reason"] = self.reason
