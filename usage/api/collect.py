@@ -1,7 +1,5 @@
 """JSON for scripts and pages: collect once, and whether collection works."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -80,7 +78,7 @@ def _outcome_response(
     outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]],
 ) -> HttpResponse:
     first = outcomes[0][1]
-    body: dict[str, Any] = run_summary(first)
+    body: dict[str, object] = run_summary(first)
     if len(outcomes) > 1:
         body["upstreams"] = [
             {"upstream": u.name, **run_summary(outcome)} for u, outcome in outcomes

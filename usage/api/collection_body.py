@@ -1,7 +1,5 @@
 """The body of `GET /api/usage/collection-status`, and the parts of it that other bodies share."""
 
-from typing import Any
-
 from management_proxy.models import Upstream
 from monitoring.api.instants import iso_with_offset
 from usage.collector.status import CollectorStatus, collection_status
@@ -9,7 +7,7 @@ from usage.completeness.report import Completeness, completeness, incomplete
 from usage.models.completeness import CompletenessInterval
 
 
-def collection_body() -> dict[str, Any]:
+def collection_body() -> dict[str, object]:
     """Whether collection works, and since when."""
     status = collection_status()
     return {
@@ -33,7 +31,7 @@ def collector_body(status: CollectorStatus) -> dict[str, str]:
     }
 
 
-def completeness_body() -> list[dict[str, Any]]:
+def completeness_body() -> list[dict[str, object]]:
     """Of each upstream: sums, share, and the intervals that lack something."""
     intervals = incomplete()
     return [
@@ -42,7 +40,7 @@ def completeness_body() -> list[dict[str, Any]]:
     ]
 
 
-def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> dict[str, Any]:
+def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> dict[str, object]:
     return {
         "upstream": measured.upstream,
         "counted": measured.counted,
@@ -55,7 +53,7 @@ def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> 
     }
 
 
-def _interval(interval: CompletenessInterval) -> dict[str, Any]:
+def _interval(interval: CompletenessInterval) -> dict[str, object]:
     return {
         "from": iso_with_offset(interval.started_at),
         "to": iso_with_offset(interval.ended_at),

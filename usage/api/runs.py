@@ -1,13 +1,11 @@
 """Runs as JSON, the same for the API, the command and the status."""
 
-from typing import Any
-
 from monitoring.api.instants import iso_with_offset
 from usage.collector.collect import RunInProgress
 from usage.models import CollectorRun
 
 
-def run_summary(outcome: CollectorRun | RunInProgress) -> dict[str, Any]:
+def run_summary(outcome: CollectorRun | RunInProgress) -> dict[str, object]:
     """The public form of a finished run or of one that is in progress; instants are ISO 8601,
     durations milliseconds."""
     if isinstance(outcome, RunInProgress):

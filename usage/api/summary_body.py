@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any
 
 from monitoring.api.instants import iso
 from usage.history.measures import DURATIONS, Counts, Duration, Measures
 from usage.history.summaries import Breakdown, GroupName, Series, Summary, SummaryQuery, Totals
 from usage.history.windows import Period
 
-Body = dict[str, Any]
+Body = dict[str, object]
 
 
 def camel(name: str) -> str:

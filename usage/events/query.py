@@ -6,7 +6,6 @@ import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from usage.history.dimensions import Dimension, Filters, Outcome
 from usage.history.scope import Scope
@@ -89,7 +88,7 @@ class EventQuery:
         return " AND ".join(conditions)
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Parameters of the window and of both conditions."""
         return {
             "start": self.start,

@@ -62,7 +62,7 @@ class Span(Interval):
         return " AND ".join(conditions)
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The parameters of `sql`."""
         ties = {
             f"{edge}_{name}": getattr(c, name)

@@ -55,7 +55,7 @@ class EventForm(PagedFields, FilteredForm):
         super().__init__(data, scope=scope, **kwargs)
         self.fields["from"].required = self.fields["to"].required = False
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         zone = self.cleaned_data.get("tz") or ZoneInfo(settings.TIME_ZONE)
         today, longest = (
             timezone.now().astimezone(zone).date(),

@@ -1,7 +1,5 @@
 """What the monitoring page shows of collection."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -13,7 +11,7 @@ from usage.completeness.report import by_account, completeness, incomplete
 RUNS_SHOWN = 25
 
 
-def collection_context(request: HttpRequest) -> dict[str, Any]:
+def collection_context(request: HttpRequest) -> dict[str, object]:
     """What is wrong, upstreams with lease and last run, and the newest runs."""
     return {
         "findings": troubles(findings()),
@@ -23,7 +21,7 @@ def collection_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def completeness_context(request: HttpRequest) -> dict[str, Any]:
+def completeness_context(request: HttpRequest) -> dict[str, object]:
     """How complete collection is, by upstream, and each stretch that lacks something."""
     upstreams = list(Upstream.objects.all())
     return {

@@ -10,7 +10,6 @@ without a user, client key or credential, `(empty)` for a text that was not repo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from django.http import QueryDict
 
@@ -178,7 +177,7 @@ class Filters:
         )
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The named parameters of `sql`."""
         return {
             f"filter_{d.value}": [value for value in accepted if value is not None]

@@ -181,7 +181,7 @@ class _Planned:
     parts: list[Part]
 
     def rows(
-        self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, Any]
+        self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, object]
     ) -> list[Row]:
         """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH."""
         if not self.parts:

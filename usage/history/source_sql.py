@@ -113,7 +113,7 @@ class Part:
         )
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The parameters of both, named after the source."""
         prefix = self.source.name
         ranges = {

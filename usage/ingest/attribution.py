@@ -26,7 +26,7 @@ from usage.ingest.stored_text import storable_text
 from usage.models import UsageSeries
 
 Level = UsageSeries.Level
-_BLANK: dict[str, Any] = {
+_BLANK: dict[str, object] = {
     "provider": "",
     "model": "",
     "alias": "",

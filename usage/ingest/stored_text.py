@@ -3,7 +3,6 @@ cut; pure."""
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from monitoring.masking import without_secrets
 from usage.ingest.queue_entry import QueueEntry
@@ -35,7 +34,7 @@ def _masked(text: str, *secrets: str) -> str:
     return storable_text(without_secrets(text, *secrets), DETAIL_CHARACTERS)
 
 
-def details_of(record: QueueEntry) -> dict[str, Any]:
+def details_of(record: QueueEntry) -> dict[str, object]:
     """The rest of a record that is worth keeping and harmless: no cookie, no key, every text
     cut."""
     secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
@@ -46,7 +45,7 @@ def details_of(record: QueueEntry) -> dict[str, Any]:
         "access_token_sha256": record.access_token_sha256,
         "response_service_tier": record.response_service_tier,
     }
-    details: dict[str, Any] = {
+    details: dict[str, object] = {
         name: _masked(value[: DETAIL_CHARACTERS * 2], *secrets)
         for name, value in kept.items()
         if value

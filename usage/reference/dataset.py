@@ -10,7 +10,7 @@ The same shape gives the same events on every machine.
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from usage.reference.instants import Shape, instants
 
@@ -63,7 +63,7 @@ class Combination(NamedTuple):
     is_alternate: bool
     failure: int | None
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, object]:
         """The fields of the queue element that are the same for all events of the combination."""
         is_compatible = self.credential % 4 == 3
         provider, executor = (
@@ -110,7 +110,7 @@ class Sample(NamedTuple):
     latency_ms: int
     ttft_ms: int
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, object]:
         """The fields of the queue element that are this event's own."""
         total = self.input + self.output
         return {

@@ -80,7 +80,7 @@ class SeedRefused(Exception):
 class _Prepared:
     """What all events of a combination share."""
 
-    fields: dict[str, Any]
+    fields: dict[str, object]
     entry: Entry
     belongs: Belongs
     details: str | None
@@ -262,7 +262,7 @@ class _Seeder:
         return any(pair[0][name] != pair[1][name] for name in ("endpoint", "api_key"))
 
 
-def _element(fields: dict[str, Any], sample: Sample) -> bytes:
+def _element(fields: dict[str, object], sample: Sample) -> bytes:
     return msgspec.json.encode({**fields, **sample.fields()})
 
 

@@ -1,7 +1,5 @@
 """The events page and the page of one event."""
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -29,7 +27,7 @@ def events(request: HttpRequest) -> HttpResponse:
     """A page of events with the filter bar, or the polled region for htmx."""
     form = EventListForm(request.GET, scope=Scope.of(request.user))
     is_region = asks_for_region(request)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "form": form,
         "as_of": None,
         "findings": [],

@@ -3,7 +3,6 @@ out leads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
@@ -59,7 +58,7 @@ class Chip:
     query_without: str
 
 
-def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
+def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, object]:
     """The context of `usage/filter_bar.html`."""
     menus = _menus(form.scope)
     names = {menu.name: dict(menu.choices) for menu in menus}
