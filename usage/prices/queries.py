@@ -68,7 +68,7 @@ def _in_use(
     terms = book.terms(Traffic(provider, model), now, "")
     own = book.own_prices.of("match", Traffic(provider, model), timezone.localdate())
     found = None if own else book.match_of(provider, model)
-    how = f"as own price #{own.pk} has it" if own else str(found or "")
+    how = f"as own price #{own.pk} has it" if own else ", ".join(found.steps if found else ())
     return ModelInUse(
         provider,
         model,

@@ -44,14 +44,14 @@ def test_a_model_without_a_price_is_listed_with_a_button_to_set_one(staff):
     store(
         make_upstream(),
         make_event(model="my llama/7b", timestamp=now),
-        make_event(model="gpt-5.4", timestamp=now),
+        make_event(model="gpt-5.4(high)", timestamp=now),
     )
     page = staff.get("/usage/prices/").content.decode()
     assert "/usage/prices/new/?kind=price&amp;model=my%20llama%2F7b" in page
     assert "openai/gpt-5.4" in page
-    assert "by its name" in page
+    assert "without the level of thinking “(high)”" in page
     assert page.index("my llama/7b") < page.index("openai/gpt-5.4")
-    assert "50" in page
+    assert "50 %" in page
 
 
 def test_a_price_is_set_and_new_events_cost_it(staff):
