@@ -66,14 +66,14 @@ class Nursery:
 @contextmanager
 def nursery(environment: dict[str, str], log: Path) -> Iterator[Nursery]:
     """A nursery whose children work under this environment; what they say goes to `log`."""
-    with log.open("a") as said:
+    with log.open("a") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.crashing"],
             cwd=PROJECT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=output,
             text=True,
         )
         with process:
@@ -92,8 +92,8 @@ def main() -> None:
 
     for line in sys.stdin:
         question = json.loads(line)
-        answer = _status_of(question["wait"]) if "wait" in question else _fork(Order(**question))
-        print(answer, flush=True)
+        response = _status_of(question["wait"]) if "wait" in question else _fork(Order(**question))
+        print(response, flush=True)
 
 
 def _status_of(pid: int) -> int:

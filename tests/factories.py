@@ -66,15 +66,15 @@ def recordings_in(*patterns: str) -> dict[str, list[Recording]]:
     return {str(path.relative_to(RECORDINGS)): read_recordings(path) for path in paths}
 
 
-def answering(answers: list[httpx.Response | Exception]) -> ManagementClient:
+def answering(responses: list[httpx.Response | Exception]) -> ManagementClient:
     """A client whose upstream gives these answers in turn."""
-    remaining = iter(answers)
+    remaining = iter(responses)
 
     def handle(request: httpx.Request) -> httpx.Response:
-        answer = next(remaining)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = next(remaining)
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     return ManagementClient(
         "http://upstream.test/v0/management", "key", transport=httpx.MockTransport(handle)

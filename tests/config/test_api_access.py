@@ -35,14 +35,14 @@ ADDRESSES = sorted(set(addresses()))
 def statuses(
     client: Client, methods: tuple[str, ...], addresses: list[str] = ADDRESSES
 ) -> dict[str, int]:
-    answers = {
+    opened = {
         f"{method} {address}": client.generic(method, address)
         for address in addresses
         for method in methods
     }
-    for answer in answers.values():
-        answer.close()
-    return {name: answer.status_code for name, answer in answers.items()}
+    for response in opened.values():
+        response.close()
+    return {name: response.status_code for name, response in opened.items()}
 
 
 def bearer(user, scope: str, **limits) -> Client:
@@ -72,14 +72,12 @@ def test_endlessly_nested_body_is_a_clear_refusal_anywhere():
     make_upstream(from_environment=True)
     script = bearer(make_user(staff=True), "write")
     sent = [(method, address) for method in ("POST", "PUT", "PATCH") for address in ADDRESSES]
-    answers = {
+    found = {
         name: script.generic(*name, "[" * 100_000, content_type="application/json").status_code
         for name in sent
     }
     assert {
-        name: status
-        for name, status in answers.items()
-        if not 400 <= status < 500 and status != 503
+        name: status for name, status in found.items() if not 400 <= status < 500 and status != 503
     } == {}
 
 

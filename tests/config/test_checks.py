@@ -46,7 +46,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("check", "changed", "expected"), MISTAKES)
-def test_mistake_is_told_with_an_id_and_a_hint(settings, check, changed, expected):
+def test_mistake_is_reported_with_an_id_and_a_hint(settings, check, changed, expected):
     for name, value in changed.items():
         setattr(settings, name, value)
     (found,) = check(None)
@@ -63,7 +63,7 @@ def test_good_settings_pass(settings):
 
 
 @pytest.mark.django_db
-def test_database_that_answers_passes():
+def test_database_that_responds_passes():
     assert check_database(None, databases=["default"]) == []
 
 
@@ -75,7 +75,7 @@ def test_old_database_is_refused(monkeypatch):
     assert [found.id for found in check_database(None, databases=["default"])] == ["tollgate.E006"]
 
 
-def test_unreachable_database_is_told(monkeypatch):
+def test_unreachable_database_is_reported(monkeypatch):
     from django.db import OperationalError, connection
 
     def refuse() -> None:

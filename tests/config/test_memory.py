@@ -13,8 +13,8 @@ from config import memory
 )
 def test_settings_are_taken_by_glibc(monkeypatch):
     glibc, taken = ctypes.CDLL(None), []
-    told = SimpleNamespace(mallopt=lambda *setting: taken.append(glibc.mallopt(*setting)))
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: told)
+    reported = SimpleNamespace(mallopt=lambda *setting: taken.append(glibc.mallopt(*setting)))
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: reported)
     memory.settle()
     assert taken == [1, 1]
 

@@ -46,9 +46,7 @@ def test_styles_and_other_folders_are_no_matter_of_it(project: Path):
     assert watched.changed() == ""
 
 
-def test_the_sources_are_not_looked_through_all_the_time(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_sources_are_not_scanned_all_the_time(project: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sources, "INTERVAL_SECONDS", 60)
     watched = Sources(project)
     (project / "usage" / "new.py").write_text("")

@@ -63,7 +63,7 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(
         state = running_stack(tmp_path)
         assert state.pid == stack.pid
         assert state.management_url.startswith("http://127.0.0.1:")
-        assert answers(int(environment["PORT"]))
+        assert responds(int(environment["PORT"]))
         assert_counts_outlive_workers(
             state.url.rstrip("/"), tmp_path / "metrics" / environment["PORT"]
         )
@@ -80,7 +80,7 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(
         rest, _ = stack.communicate(timeout=30)
         assert stack.returncode == 0, rest
         assert rest.rstrip().endswith("tollgate: stopped")
-    assert not answers(int(environment["PORT"]))
+    assert not responds(int(environment["PORT"]))
     assert not alive(database)
     assert running_stack(tmp_path) is None
 
@@ -105,7 +105,7 @@ def assert_counts_outlive_workers(url: str, folder: Path) -> None:
     assert requests_counted() > before
 
 
-def answers(port: int) -> bool:
+def responds(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

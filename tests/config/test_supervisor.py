@@ -129,7 +129,7 @@ supervisor.watch()
         eventually(lambda: not alive(pid))
 
 
-def test_an_output_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_an_output_without_a_reader_stops_nothing(monkeypatch: pytest.MonkeyPatch):
     class Closed:
         def write(self, _text: str) -> None:
             raise BrokenPipeError

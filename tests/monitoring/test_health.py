@@ -38,13 +38,13 @@ def test_check_that_breaks_is_a_finding_and_hides_no_other():
     assert "secret" not in found[0].summary
 
 
-def test_checks_only_read_and_examinations_run_when_asked():
-    asked = []
-    health.register_examination("ask", lambda: asked.append(1))
+def test_checks_only_read_and_examinations_run_on_request():
+    requested = []
+    health.register_examination("ask", lambda: requested.append(1))
     health.findings()
-    assert asked == []
+    assert requested == []
     health.examine()
-    assert asked == [1]
+    assert requested == [1]
 
 
 def test_nothing_is_wrong_where_nothing_is_registered():

@@ -119,7 +119,7 @@ def test_fence_holds_the_lease_still_until_the_transaction_ends():
 
 
 class Holder:
-    """A process of its own that does what it is told with one lease."""
+    """A process of its own that does what it is ordered to with one lease."""
 
     def __init__(self, name: str) -> None:
         database = connection.settings_dict["NAME"]
@@ -132,16 +132,16 @@ class Holder:
     def order(self, word: str) -> None:
         self._pipe.send(word)
 
-    def answer(self):
+    def result(self):
         assert self._pipe.poll(30)
         return self._pipe.recv()
 
     def __getattr__(self, word: str):
-        def ask():
+        def request():
             self.order(word)
-            return self.answer()
+            return self.result()
 
-        return ask
+        return request
 
 
 def _obey(pipe, name: str, database: str) -> None:
@@ -161,7 +161,7 @@ def _obey(pipe, name: str, database: str) -> None:
 
 @pytest.fixture
 def holders():
-    """As many processes as asked for, all about the lease `x`."""
+    """As many processes as requested, all about the lease `x`."""
     started: list[Holder] = []
     yield lambda count: started.extend(Holder("x") for _ in range(count)) or started
     for holder in started:
@@ -173,7 +173,7 @@ def holders():
 def test_one_winner_among_processes(holders):
     for holder in holders(6):
         holder.order("acquire")
-    assert [token for holder in holders(0) if (token := holder.answer())] == [1]
+    assert [token for holder in holders(0) if (token := holder.result())] == [1]
 
 
 def test_process_waits_until_the_lease_of_a_dead_one_expires_and_takes_a_larger_token(holders):

@@ -9,7 +9,7 @@ from tests.secret_looks import NO_SECRETS, SECRETS_IN_TEXT
 
 
 @pytest.mark.parametrize(("secret", "text"), SECRETS_IN_TEXT)
-def test_secret_is_masked_by_its_look(secret, text):
+def test_secret_is_masked_by_its_form(secret, text):
     for shown in (without_secrets(text), masked_text(text), str(masked({"note": [text]}))):
         assert secret not in shown
         assert secret[-6:] not in shown

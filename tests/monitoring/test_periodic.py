@@ -49,7 +49,7 @@ def test_many_processes_do_it_once(only):
     assert len(done) == 1
 
 
-def test_failure_is_told_and_tried_again_soon(only):
+def test_failure_is_reported_and_tried_again_soon(only):
     def fail() -> str:
         raise ValueError("no luck")
 
@@ -63,7 +63,7 @@ def test_failure_is_told_and_tried_again_soon(only):
     assert run_due() == ["x"]
 
 
-def test_trouble_is_told_but_not_looked_for_again_at_once(only):
+def test_trouble_is_reported_but_not_checked_again_at_once(only):
     def find() -> str:
         raise TroubleFound("3 rows differ")
 

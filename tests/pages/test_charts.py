@@ -25,7 +25,7 @@ def attempts(succeeded, failed=None):
     return {"succeeded": succeeded, "failed": failed or [0] * len(succeeded)}
 
 
-def test_parts_of_a_bar_stand_on_each_other():
+def test_parts_of_a_bar_are_stacked():
     lower, upper = bar_chart(slots(1), attempts([3], [1]), ATTEMPTS).bars[0].segments
     assert lower.y + lower.height == 100
     assert upper.y + upper.height == lower.y
@@ -38,7 +38,7 @@ def test_a_bucket_without_figures_has_no_parts_but_a_place():
     assert "Succeeded: 0" in empty.title
 
 
-def test_not_reported_is_told_as_such():
+def test_not_reported_is_shown_as_such():
     columns = {series.column: [None, None] for series in TOKENS} | {
         "uncached_input_tokens": [5, None],
         "reasoning_tokens": [None, 1],

@@ -47,7 +47,7 @@ def test_pages_lead_on_and_back(staff):
     assert shown(back) == shown(newest)
 
 
-def test_filters_stand_as_chips_that_can_be_left_out(staff):
+def test_filters_are_chips_that_can_be_left_out(staff):
     upstream = some_events(2)
     key = make_client_key(upstream, "sk-another-key-1111", name="laptop")
     store(
@@ -117,9 +117,9 @@ def test_user_may_choose_among_own_things_only(client):
 
 @pytest.mark.parametrize("query", ["cursor=x", "limit=1000", "outcome=maybe", "from=yesterday"])
 def test_bad_query_is_named_on_the_page(staff, query):
-    answer = staff.get(f"{EVENTS}?{query}")
-    assert answer.status_code == 400
-    assert f"<strong>{query.split('=')[0]}</strong>: expected" in answer.content.decode()
+    response = staff.get(f"{EVENTS}?{query}")
+    assert response.status_code == 400
+    assert f"<strong>{query.split('=')[0]}</strong>: expected" in response.content.decode()
 
 
 def test_one_event_shows_what_is_known_and_no_secret(staff):

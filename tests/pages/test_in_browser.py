@@ -195,7 +195,7 @@ def test_poll_renews_the_chip_outside_the_region(open_page, usage):
     page.locator("#as-of", has_text="as of").wait_for()
 
 
-def test_answer_that_is_not_the_region_is_not_shown(open_page, usage):
+def test_response_that_is_not_the_region_is_not_shown(open_page, usage):
     page = open_page("/usage/", viewport=WIDE)
     page.route(
         "**/usage/",
@@ -216,13 +216,13 @@ def test_signed_out_tab_says_so_and_stops(open_page, usage):
     page.get_by_text("Updates have stopped").wait_for()
 
 
-def test_collect_now_tells_how_it_went(open_page):
+def test_collect_now_shows_how_it_went(open_page):
     page = open_page("/monitoring/", viewport=WIDE)
     page.get_by_role("button", name="Collect now").click()
     page.get_by_text("Collection failed: No upstream is configured or enabled.").wait_for()
 
 
-def test_collect_now_tells_of_a_run_in_progress(open_page):
+def test_collect_now_shows_a_run_in_progress(open_page):
     page = open_page("/monitoring/", viewport=WIDE)
     page.route(
         "**/api/usage/collect",

@@ -37,9 +37,9 @@ def test_login_is_djangos_own_form(client):
     assert 'name="username"' in page
     assert 'name="password"' in page
     assert "csrfmiddlewaretoken" in page
-    answer = client.post("/login/", {"username": "ada", "password": "correct horse"})
-    assert answer.status_code == 302
-    assert answer.url == "/"
+    response = client.post("/login/", {"username": "ada", "password": "correct horse"})
+    assert response.status_code == 302
+    assert response.url == "/"
 
 
 @pytest.mark.parametrize("path", ["/usage/", "/monitoring/"])
@@ -109,9 +109,9 @@ def test_polled_region_is_a_part_of_the_page(staff):
     ],
 )
 def test_bad_filter_is_named_on_the_page(staff, query):
-    answer = staff.get(f"/usage/?{query}")
-    assert answer.status_code == 400
-    assert query.split("=")[0] in answer.content.decode()
+    response = staff.get(f"/usage/?{query}")
+    assert response.status_code == 400
+    assert query.split("=")[0] in response.content.decode()
 
 
 def test_monitoring_is_for_staff(client):
@@ -150,9 +150,9 @@ def test_banner_marks_the_simulated_upstream(staff, settings):
 
 
 def test_nothing_is_loaded_from_elsewhere(staff):
-    answer = staff.get("/usage/")
-    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//', answer.content.decode())
+    response = staff.get("/usage/")
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', response.content.decode())
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_admin_lists(staff, model):
     assert staff.get(f"/admin/{model}/").status_code == 200
 
 
-def test_forced_release_asks_then_releases_and_is_audited(staff):
+def test_forced_release_confirms_then_releases_and_is_audited(staff):
     term = leases.acquire("collect:1", 30)
     chosen = {"action": "release_by_force", "_selected_action": ["collect:1"]}
     assert "Yes, release" in staff.post("/admin/monitoring/lease/", chosen).content.decode()

@@ -138,7 +138,7 @@ def test_visible_region_is_refreshed_and_stays_open(browser, site):
     page.close()
 
 
-def test_hidden_tab_sends_nothing_and_returning_asks_at_once(browser, site):
+def test_hidden_tab_sends_nothing_and_returning_polls_at_once(browser, site):
     page = open_page(browser, site)
     wait_for_polls(page, site, 1)
     page.evaluate(HIDE, True)
@@ -159,7 +159,7 @@ def test_never_two_requests_at_once(browser, site):
     page.close()
 
 
-def test_failures_are_asked_less_and_less_often(browser, site):
+def test_failures_are_polled_less_and_less_often(browser, site):
     site.interval, site.answers = 0.5, [(500, {})]
     page = open_page(browser, site)
     wait_for_polls(page, site, 4, seconds=20)
@@ -178,11 +178,11 @@ def test_retry_after_is_honoured(browser, site):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [(401, {}), (403, {}), (302, {"Location": "/login/"}), (286, {}), (200, {"HX-Poll": "stop"})],
 )
-def test_server_can_say_stop(browser, site, answer):
-    site.answers = [answer, (200, {})]
+def test_server_can_say_stop(browser, site, response):
+    site.answers = [response, (200, {})]
     page = open_page(browser, site)
     wait_for_polls(page, site, 1)
     page.wait_for_timeout(1500)

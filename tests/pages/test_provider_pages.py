@@ -60,9 +60,9 @@ def key(upstream, ada, page):  # noqa: F811
     return bytes(ProviderKey.objects.get().digest).hex()
 
 
-def form_of(answer):
+def form_of(response):
     """What the page's form would send back unchanged."""
-    form = answer.context["form"]
+    form = response.context["form"]
     return {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
 
 
@@ -77,12 +77,12 @@ def test_keys_are_listed_masked_with_owner_and_state(page, key):
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "openai-compatibility"])
 def test_a_key_is_added_by_the_form(page, client, family):  # noqa: F811
     base = {"base_url": "https://api.example.com"} if FAMILIES[family].needs_base_url else {}
-    answer = page.post(
+    response = page.post(
         f"/providers/keys/new/{family}/",
         {"name": "Mine", "key": KEY, "models": "opus = big", **base},
         follow=True,
     )
-    assert "was added" in answer.content.decode(), answer.content.decode()
+    assert "was added" in response.content.decode(), response.content.decode()
     (entry,) = read_entries(client, FAMILIES[family].route)
     assert (entry["api-key"], entry["models"][0]["alias"]) == (KEY, "big")
 
@@ -111,17 +111,17 @@ def test_an_edit_keeps_what_it_does_not_show(page, key, client):  # noqa: F811
 def test_a_key_that_changed_under_the_editor_is_refused_at_its_field(page, key, client, simulator):  # noqa: F811
     form = form_of(page.get(f"/providers/keys/claude/{key}/"))
     foreign(simulator, claude_api_key=[{"api-key": KEY, "prefix": "theirs"}])
-    answer = page.post(f"/providers/keys/claude/{key}/", {**form, "model_prefix": "mine"})
-    assert answer.status_code == 400
-    assert "it was changed after" in answer.content.decode()
+    response = page.post(f"/providers/keys/claude/{key}/", {**form, "model_prefix": "mine"})
+    assert response.status_code == 400
+    assert "it was changed after" in response.content.decode()
     assert read_entries(client, "claude-api-key")[0]["prefix"] == "theirs"
 
 
 def test_bad_input_is_shown_at_its_field(page):
-    answer = page.post(
+    response = page.post(
         "/providers/keys/new/codex/", {"key": KEY, "base_url": "http://169.254.169.254/"}
     )
-    assert (answer.status_code, list(answer.context["form"].errors)) == (400, ["base_url"])
+    assert (response.status_code, list(response.context["form"].errors)) == (400, ["base_url"])
     assert not ProviderKey.objects.exists()
 
 
@@ -169,13 +169,13 @@ def test_strangers_are_sent_to_the_login(db):
 
 
 def test_a_client_key_is_shown_once(page, client):  # noqa: F811
-    answer = page.post("/providers/client-keys/", {"name": "Team A", "monthly_tokens": "1000"})
-    key = re.search(r'id="new-key">([^<]+)<', answer.content.decode())[1]
-    assert (answer.status_code, keys_of(client)[-1]) == (201, key)
+    response = page.post("/providers/client-keys/", {"name": "Team A", "monthly_tokens": "1000"})
+    key = re.search(r'id="new-key">([^<]+)<', response.content.decode())[1]
+    assert (response.status_code, keys_of(client)[-1]) == (201, key)
     assert key not in page.get("/providers/client-keys/").content.decode()
 
 
-def test_a_listed_key_that_nobody_manages_is_adopted(page, ada, client):  # noqa: F811
+def test_a_listed_key_that_is_not_managed_is_adopted(page, ada, client):  # noqa: F811
     page.get("/providers/client-keys/")
     row = ClientKey.objects.filter(state="seen").first()
     page.post(
@@ -192,14 +192,14 @@ def test_a_listed_key_that_nobody_manages_is_adopted(page, ada, client):  # noqa
 
 def test_rotate_shows_the_new_key_and_revoke_ends_it(page, upstream, ada, client):  # noqa: F811
     made = create(upstream, ada, owner=ada, name="Team A")
-    answer = page.post(f"/providers/client-keys/{made.row.pk}/rotate/", {"overlap": "24"})
-    new = re.search(r'id="new-key">([^<]+)<', answer.content.decode())[1]
+    response = page.post(f"/providers/client-keys/{made.row.pk}/rotate/", {"overlap": "24"})
+    new = re.search(r'id="new-key">([^<]+)<', response.content.decode())[1]
     assert {made.key, new} <= set(keys_of(client))
     page.post(f"/providers/client-keys/{made.row.pk}/revoke/")
     assert made.key not in keys_of(client)
 
 
-def test_changes_tell_who_waits_and_what_became_of_it(page, upstream, ada):  # noqa: F811
+def test_changes_show_who_waits_and_what_became_of_it(page, upstream, ada):  # noqa: F811
     create(upstream, ada, owner=ada, name="Done")
     Intent.objects.bulk_create(
         Intent(
@@ -229,10 +229,10 @@ def test_drift_is_shown_and_fixed(page, key, client, upstream, simulator):  # no
     assert read_entries(client, "claude-api-key")[0]["api-key"] == KEY
 
 
-def test_pages_stand_while_the_upstream_is_down(page, upstream):  # noqa: F811
+def test_pages_work_while_the_upstream_is_down(page, upstream):  # noqa: F811
     upstream.management_url = "http://127.0.0.1:9/v0/management"
     upstream.save()
     for address in ("keys", "client-keys", "changes", "drift"):
-        answer = page.get(f"/providers/{address}/")
-        assert answer.status_code == 200, address
+        response = page.get(f"/providers/{address}/")
+        assert response.status_code == 200, address
     assert "Upstream unreachable" in page.get("/providers/keys/").content.decode()

@@ -46,9 +46,9 @@ def upstream():
 
 
 def region(client, **query):
-    answer = client.get(USAGE, query, headers={"HX-Request": "true"})
-    assert answer.status_code == 200, answer.content.decode()
-    return " ".join(answer.content.decode().split())
+    response = client.get(USAGE, query, headers={"HX-Request": "true"})
+    assert response.status_code == 200, response.content.decode()
+    return " ".join(response.content.decode().split())
 
 
 def follow(client, page, text):
@@ -77,16 +77,16 @@ def test_name_narrows_the_page_and_count_leads_to_the_events(staff, upstream):
 
 
 @pytest.mark.parametrize("bucket", ["hour", "day", "week", "month"])
-def test_charts_are_cut_as_asked(staff, upstream, bucket):
+def test_charts_are_cut_as_requested(staff, upstream, bucket):
     page = region(staff, range="7d", bucket=bucket)
     assert f"Attempts per {bucket}" in page
     assert re.search(rf'aria-current="true"\s*>\s*{bucket.capitalize()}\s*<', page)
 
 
 def test_hours_of_a_long_range_are_refused(staff):
-    answer = staff.get(USAGE, {"range": "90d", "bucket": "hour"})
-    assert answer.status_code == 400
-    assert "expected hours of at most 14 days, got 90 days" in answer.content.decode()
+    response = staff.get(USAGE, {"range": "90d", "bucket": "hour"})
+    assert response.status_code == 400
+    assert "expected hours of at most 14 days, got 90 days" in response.content.decode()
 
 
 @pytest.mark.parametrize("first", [d.value for d in Dimension])
@@ -96,7 +96,7 @@ def test_breaks_down_by_any_dimension_and_another(staff, upstream, first):
     assert f"By {heading}" in page
 
 
-def test_pairs_are_told_apart(staff, upstream):
+def test_pairs_are_distinguished(staff, upstream):
     page = region(staff, range="30d", by="key", and_by="model")
     assert "By client key and model" in page
     assert re.search(r"key-1</a>\s*</th>\s*<th[^>]*>\s*<a[^>]*>model-1<", page)
@@ -104,9 +104,9 @@ def test_pairs_are_told_apart(staff, upstream):
 
 def test_only_staff_break_down_by_credential(client, upstream):
     client.force_login(make_user())
-    answer = client.get(USAGE, {"by": "credential"})
-    assert answer.status_code == 400
-    assert "expected no dimension that only staff may use" in answer.content.decode()
+    response = client.get(USAGE, {"by": "credential"})
+    assert response.status_code == 400
+    assert "expected no dimension that only staff may use" in response.content.decode()
 
 
 def test_compares_with_as_many_days_before(staff):
@@ -152,7 +152,7 @@ def test_nothing_that_fits_the_filters_says_so(staff, upstream):
     assert "Without the filters" in page
 
 
-def test_equal_page_is_told_from_memory(staff, upstream, django_assert_max_num_queries):
+def test_equal_page_comes_from_the_cache(staff, upstream, django_assert_max_num_queries):
     region(staff)
     with django_assert_max_num_queries(18):
         region(staff)

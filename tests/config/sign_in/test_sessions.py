@@ -33,9 +33,9 @@ def test_session_and_user_are_one_statement():
     client = signed_in(make_user("ada"))
     request = RequestFactory().get("/")
     request.session = SessionStore(client.session.session_key)
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as requested:
         assert user_of(request).username == "ada"
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_user_is_the_one_that_django_finds():

@@ -31,9 +31,9 @@ def an_entry(action="client_key.revoked", target="laptop", **fields):
 
 
 def shown(client, query=""):
-    answer = client.get(f"{TRAIL}?{query}")
-    assert answer.status_code == 200
-    return [entry.target for entry in answer.context["page"].entries]
+    response = client.get(f"{TRAIL}?{query}")
+    assert response.status_code == 200
+    return [entry.target for entry in response.context["page"].entries]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_trail_is_for_staff(client, path):
         "last=2099-01-01&actor=dave",
     ],
 )
-def test_filter_lets_through_what_was_asked_for(staff, query):
+def test_filter_lets_through_what_was_requested_for(staff, query):
     an_entry()
     an_entry(
         "upstream.paused",
@@ -96,9 +96,9 @@ def test_filter_that_fits_nothing_says_so(staff, query):
     ],
 )
 def test_nonsense_is_named(staff, query):
-    answer = staff.get(f"{TRAIL}?{query}")
-    assert answer.status_code == 400
-    assert query.split("=")[0] in answer.content.decode()
+    response = staff.get(f"{TRAIL}?{query}")
+    assert response.status_code == 400
+    assert query.split("=")[0] in response.content.decode()
 
 
 def test_pages_hold_every_entry_once_while_new_ones_are_written(staff):
@@ -128,10 +128,10 @@ def test_export_is_complete_and_of_both_forms(staff, monkeypatch):
     query = "?action=client_key.revoked"
     lines = b"".join(staff.get(f"{TRAIL}export.jsonl{query}")).decode().splitlines()
     assert [json.loads(line)["detail"]["n"] for line in lines] == list(range(19, -1, -1))
-    answer = staff.get(f"{TRAIL}export.csv{query}")
-    rows = list(csv.DictReader(b"".join(answer).decode().splitlines()))
+    response = staff.get(f"{TRAIL}export.csv{query}")
+    rows = list(csv.DictReader(b"".join(response).decode().splitlines()))
     assert [row["target"] for row in rows] == [f"t{n}" for n in range(19, -1, -1)]
-    assert "attachment" in answer.headers["Content-Disposition"]
+    assert "attachment" in response.headers["Content-Disposition"]
     assert AuditEntry.objects.filter(action="audit.exported", actor="ada").count() == 2
     assert EXPORT_CHUNK > 7
 
@@ -206,7 +206,7 @@ def test_signing_in_and_out_and_failing_to_are_written_down(client):
     ]
 
 
-def test_entries_are_looked_at_in_the_admin_only(staff):
+def test_entries_are_viewed_in_the_admin_only(staff):
     entry = an_entry()
     page = f"/admin/monitoring/auditentry/{entry.pk}/change/"
     assert staff.get(page).status_code == 200

@@ -104,7 +104,7 @@ def test_no_secret_reaches_an_entry(settings):
         assert secret not in kept
 
 
-def test_what_only_tells_of_a_secret_is_kept():
+def test_what_only_mentions_a_secret_is_kept():
     plain = {
         "key_id": 7,
         "token_prefix": "tg_abcd",
@@ -144,7 +144,7 @@ def test_address_of_the_client_is_believed_only_from_trusted_proxies(settings):
     assert address("not an address, 10.0.0.1") == "10.0.0.1"
 
 
-def test_every_answer_names_its_request_and_so_does_the_log(client):
+def test_every_response_names_its_request_and_so_does_the_log(client):
     first, second = (
         client.get("/login/", headers={"X-Request-Id": "chosen-by-me"}).headers["X-Request-Id"]
         for _ in range(2)

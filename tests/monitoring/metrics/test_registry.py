@@ -41,12 +41,12 @@ def counting_process(folder: Path, count: int) -> int:
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x"])
 def test_stranger_is_refused(client, settings, token):
     settings.METRICS_TOKEN = TOKEN
-    answer = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 401
-    assert b"_total" not in answer.content
+    response = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 401
+    assert b"_total" not in response.content
 
 
-def test_empty_token_lets_nobody_in(client):
+def test_empty_token_lets_no_caller_in(client):
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
 
 
@@ -59,21 +59,21 @@ def test_bearer_of_the_token_and_staff_are_let_in(client, settings):
     assert client.get("/metrics").status_code == 200
 
 
-def test_database_gauges_tell_of_leases_findings_and_collection():
+def test_database_gauges_report_leases_findings_and_collection():
     upstream = make_upstream(name="east")
     store(upstream, make_event(), "no object")
     leases.acquire(upstream.collect_lease, 30)
-    told = metrics.exposition().decode()
+    reported = metrics.exposition().decode()
     for line in (
         f'monitoring_lease_held{{lease="{upstream.collect_lease}"}} 1.0',
         "usage_dead_letters_pending 1.0",
         'monitoring_findings{level="error"}',
     ):
-        assert line in told
-    assert 'monitoring_source_failed{source="leases"} 0.0' in told
+        assert line in reported
+    assert 'monitoring_source_failed{source="leases"} 0.0' in reported
 
 
-def test_free_lease_is_told_as_not_held():
+def test_free_lease_is_reported_as_not_held():
     leases.release(leases.acquire("alerts", 30))
     assert 'monitoring_lease_held{lease="alerts"} 0.0' in metrics.exposition().decode()
 
@@ -84,9 +84,9 @@ def test_source_that_fails_hides_no_other(monkeypatch, error):
         raise error("gone")
 
     monkeypatch.setitem(metrics._sources, "broken", broken)
-    told = metrics.exposition().decode()
-    assert 'monitoring_source_failed{source="broken"} 1.0' in told
-    assert "monitoring_findings" in told
+    reported = metrics.exposition().decode()
+    assert 'monitoring_source_failed{source="broken"} 1.0' in reported
+    assert "monitoring_findings" in reported
 
 
 def test_processes_add_up_and_the_dead_stay_counted(tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_no_secret_is_a_label(client, settings):
     store(make_upstream(), make_event(api_key="sk-client-key-very-secret"))
     client.get("/usage/?tz=sk-in-a-query-secret")
     client.get("/sk-in-a-path-secret/")
-    told = metrics.exposition().decode()
+    reported = metrics.exposition().decode()
     for secret in (
         "very-secret",
         "in-a-query",
@@ -125,4 +125,4 @@ def test_no_secret_is_a_label(client, settings):
         "management-key-of-tests",
         "alice@example.com",
     ):
-        assert secret not in told
+        assert secret not in reported

@@ -109,7 +109,7 @@ def test_filters_narrow_the_list(upstream, as_user, ada, bob, query, shown, hidd
     assert hidden not in page
 
 
-def test_unreachable_upstream_is_told_on_the_page(upstream, as_user, ada, simulator):
+def test_unreachable_upstream_is_reported_on_the_page(upstream, as_user, ada, simulator):
     httpx.post(
         f"{simulator.url}/__control/faults",
         json={"kind": "status", "status": 503, "path": "*auth-files"},
@@ -161,11 +161,11 @@ def test_owner_switches_and_edits_the_account(upstream, client, as_user, bob):
 )
 def test_bad_field_is_named_and_nothing_is_sent(upstream, client, as_user, bob, field, value):
     own(upstream, bob)
-    answer = as_user(bob).post(
+    response = as_user(bob).post(
         PAGE, {"note": "", "priority": "", "weight": "", "prefix": "", field: value}
     )
-    assert answer.status_code == 400
-    assert "field-error" in answer.content.decode()
+    assert response.status_code == 400
+    assert "field-error" in response.content.decode()
     assert not Intent.objects.exists()
 
 
@@ -191,7 +191,7 @@ def test_uploaded_account_belongs_to_its_uploader(upstream, client, as_user, bob
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "reported"),
     [
         ("a.json", b"not json", "not JSON"),
         ("a.json", b"[1]", "must be an object"),
@@ -209,8 +209,8 @@ def test_uploaded_account_belongs_to_its_uploader(upstream, client, as_user, bob
         ("a.json", b'{"type": "claude"}', "none of"),
     ],
 )
-def test_useless_file_is_refused_with_its_reason(name, content, told):
-    with pytest.raises(ChangeRefused, match=told) as caught:
+def test_useless_file_is_refused_with_its_reason(name, content, reported):
+    with pytest.raises(ChangeRefused, match=reported) as caught:
         checked_upload(name, content)
     assert caught.value.field == "file"
 
@@ -265,9 +265,9 @@ def test_account_that_is_gone_already_can_be_deleted(upstream, client, as_user, 
 
 
 def test_download_is_for_staff_and_audited(upstream, as_user, ada):
-    answer = as_user(ada).post(f"{LIST}download/", {"name": FILE})
-    assert json.loads(answer.content)["email"] == "carol@example.com"
-    assert "no-store" in answer.headers["Cache-Control"]
+    response = as_user(ada).post(f"{LIST}download/", {"name": FILE})
+    assert json.loads(response.content)["email"] == "carol@example.com"
+    assert "no-store" in response.headers["Cache-Control"]
     entry = AuditEntry.objects.get(action="account.downloaded")
     assert (entry.target, entry.outcome) == (FILE, "succeeded")
 
@@ -290,8 +290,8 @@ def test_nothing_can_be_granted_that_is_not_there(upstream, as_user, ada, bob):
 
 def test_login_page_belongs_to_its_session(upstream, as_user, bob):
     browser = as_user(bob)
-    answer = browser.post(f"{LIST}connect/", {"flow": "anthropic"})
-    path = answer.url
+    response = browser.post(f"{LIST}connect/", {"flow": "anthropic"})
+    path = response.url
     page = browser.get(path).content.decode()
     assert "https://claude.ai/oauth/authorize" in page
     assert as_user(bob).get(path).status_code == 404
@@ -302,7 +302,7 @@ def test_login_page_belongs_to_its_session(upstream, as_user, bob):
     assert "cancelled" in region
 
 
-def test_bad_paste_is_told_on_the_login_page(upstream, as_user, bob):
+def test_bad_paste_is_reported_on_the_login_page(upstream, as_user, bob):
     browser = as_user(bob)
     path = browser.post(f"{LIST}connect/", {"flow": "codex"}).url
     assert (
@@ -325,7 +325,7 @@ def test_long_list_comes_in_pages(upstream, as_user, ada, monkeypatch):
     assert as_user(ada).get(f"{LIST}?page=nonsense").status_code == 200
 
 
-def test_list_asks_the_database_little(upstream, as_user, ada, django_assert_max_num_queries):
+def test_list_queries_the_database_little(upstream, as_user, ada, django_assert_max_num_queries):
     browser = as_user(ada)
     browser.get(LIST)
     with django_assert_max_num_queries(9):

@@ -28,14 +28,14 @@ class Api:
             self.browser.force_login(user)
 
     def __call__(self, method, path, body=None):
-        answer = self.browser.generic(
+        response = self.browser.generic(
             method,
             path,
             json.dumps(body) if body is not None else "",
             "application/json",
             headers=self.headers,
         )
-        return answer.status_code, json.loads(answer.content)
+        return response.status_code, json.loads(response.content)
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def own(upstream, user):
         "providers/configuration/settings",
     ],
 )
-def test_strangers_are_told_to_sign_in(upstream, path):
-    answer = Client().get(f"/api/{path}")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_UNAUTHORIZED")
+def test_strangers_have_to_sign_in(upstream, path):
+    response = Client().get(f"/api/{path}")
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_UNAUTHORIZED")
 
 
 def test_accounts_are_listed_for_whom_they_concern(upstream, ada, bob):
@@ -116,12 +116,12 @@ def test_account_is_read_changed_and_deleted(upstream, client, bob):
 )
 def test_bad_change_of_an_account_names_its_field(upstream, bob, body, field):
     own(upstream, bob)
-    status, answer = Api(bob)("PATCH", ACCOUNT, body)
+    status, response = Api(bob)("PATCH", ACCOUNT, body)
     assert status in (400, 403)
-    assert list(answer["error"]["details"]["fields"]) == [field]
+    assert list(response["error"]["details"]["fields"]) == [field]
 
 
-def test_account_of_somebody_else_does_not_exist(upstream, bob):
+def test_account_of_another_user_does_not_exist(upstream, bob):
     for method in ("GET", "DELETE"):
         assert Api(bob)(method, ACCOUNT)[0] == 404
     assert Api(bob)("PATCH", ACCOUNT, {"disabled": True})[0] == 404
@@ -133,12 +133,12 @@ def test_import_and_claim(upstream, client, ada, bob):
     content = json.dumps({"type": "codex", "email": "new@example.com", "refresh_token": "r"})
     sent = {"fileName": "codex-new.json", "fileContent": content, "provider": "codex"}
     assert Api(bob)("POST", "/api/providers/oauth/import", sent)[0] == 201
-    status, answer = Api(bob)("POST", "/api/providers/oauth/import", sent)
-    assert (status, answer["error"]["code"]) == (409, "ALREADY_EXISTS")
-    status, answer = Api(bob)(
+    status, response = Api(bob)("POST", "/api/providers/oauth/import", sent)
+    assert (status, response["error"]["code"]) == (409, "ALREADY_EXISTS")
+    status, response = Api(bob)(
         "POST", "/api/providers/oauth/import", {**sent, "fileName": "other.json"}
     )
-    assert (status, answer["error"]["code"]) == (409, "DUPLICATE_ACCOUNT")
+    assert (status, response["error"]["code"]) == (409, "DUPLICATE_ACCOUNT")
     for wrong in (
         {"fileName": "../x.json"},
         {"fileContent": "nope"},
@@ -148,10 +148,10 @@ def test_import_and_claim(upstream, client, ada, bob):
         {"fileName": ""},
     ):
         assert Api(bob)("POST", "/api/providers/oauth/import", {**sent, **wrong})[0] == 400
-    status, answer = Api(ada)(
+    status, response = Api(ada)(
         "POST", "/api/providers/oauth/claim", {"accountName": FILE, "owner": "bob"}
     )
-    assert (status, answer["data"]["provider"]) == (201, "claude")
+    assert (status, response["data"]["provider"]) == (201, "claude")
     assert set(Account.objects.filter(owner=bob).values_list("name", flat=True)) == {
         "codex-new.json",
         FILE,
@@ -180,8 +180,8 @@ def test_login_by_session(upstream, simulator, monkeypatch, bob):
         )[0]
         == 202
     )
-    answers = [api("GET", path)[1]["data"]["status"] for _ in range(3)]
-    assert answers[-1] == "connected"
+    responses = [api("GET", path)[1]["data"]["status"] for _ in range(3)]
+    assert responses[-1] == "connected"
     assert Api(bob)("GET", path)[0] == 404
 
 
@@ -263,9 +263,9 @@ def test_custom_provider_and_group(upstream, client, ada, monkeypatch):
 )
 def test_bad_input_is_a_clear_refusal(upstream, client, ada, method, path, body):
     before = config_client.read_configuration(client)
-    status, answer = Api(ada)(method, f"/api/{path}", body)
+    status, response = Api(ada)(method, f"/api/{path}", body)
     assert status in (400, 404)
-    assert answer["error"]["message"]
+    assert response["error"]["message"]
     assert config_client.read_configuration(client) == before
 
 
@@ -279,8 +279,10 @@ def test_configuration_is_saved_compared_and_rolled_back(upstream, client, ada):
         "reason": "look",
     }
     assert api("PUT", "/api/providers/configuration", sent)[0] == 200
-    status, answer = api("PUT", "/api/providers/configuration", {**sent, "text": text + "# late\n"})
-    assert (status, answer["error"]["code"]) == (409, "CONFLICT")
+    status, response = api(
+        "PUT", "/api/providers/configuration", {**sent, "text": text + "# late\n"}
+    )
+    assert (status, response["error"]["code"]) == (409, "CONFLICT")
     path = f"/api/providers/configuration/versions/{opened['data']['version']}"
     _, compared = api("GET", path)
     assert {"kind": "added", "text": "debug: false"} in compared["data"]["difference"]

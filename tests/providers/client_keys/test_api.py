@@ -32,10 +32,10 @@ def row(key):
     return ClientKey.objects.get(digest=client_key_digest(key))
 
 
-def test_a_key_is_made_and_told_once(api, client):
-    answer = api("POST", URL, {"name": "Team A"})
-    assert answer.status_code == 201
-    key = answer.json()["data"]["key"]
+def test_a_key_is_made_and_shown_once(api, client):
+    response = api("POST", URL, {"name": "Team A"})
+    assert response.status_code == 201
+    key = response.json()["data"]["key"]
     assert keys_of(client)[-1] == key
     (listed,) = [
         shown for shown in api("GET", URL).json()["data"]["keys"] if shown["state"] != "seen"
@@ -60,8 +60,8 @@ def test_revoking_removes_it_and_keeps_its_row_and_the_others(api, client):
 def test_the_last_key_is_not_revoked(api, simulator, client):
     made = make(api)
     foreign(simulator, api_keys=[made["key"]])
-    answer = api("DELETE", f"{URL}/{made['id']}")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "LAST_CLIENT_KEY")
+    response = api("DELETE", f"{URL}/{made['id']}")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "LAST_CLIENT_KEY")
     assert keys_of(client) == [made["key"]]
 
 
@@ -98,7 +98,7 @@ def test_an_expired_key_is_removed(api, upstream, client):
 
 
 @pytest.mark.parametrize(("removes", "expected"), [(True, "revoked"), (False, "active")])
-def test_a_soft_limit_warns_and_removes_only_where_asked(
+def test_a_soft_limit_warns_and_removes_only_where_requested(
     api, upstream, monkeypatch, removes, expected
 ):
     made = make(api, monthlyRequests=10, removesAtLimit=removes)
@@ -118,14 +118,14 @@ def test_use_of_the_month_and_the_last_use_come_from_usage(api, upstream):
     assert key["lastUsedAt"]
 
 
-def test_a_key_that_somebody_else_made_is_adopted_with_name_and_owner(api, upstream, simulator):
+def test_a_key_that_another_client_made_is_adopted_with_name_and_owner(api, upstream, simulator):
     make_user("bob")
     foreign(simulator, api_keys=["sk-made-by-hand-0001"])
     adopted = ClientKey.objects.create(
         upstream=upstream, digest=client_key_digest("sk-made-by-hand-0001"), last_four="0001"
     )
-    answer = api("PATCH", f"{URL}/{adopted.pk}", {"name": "By hand", "owner": "bob"})
-    assert (answer.json()["data"]["state"], answer.json()["data"]["ownerUsername"]) == (
+    response = api("PATCH", f"{URL}/{adopted.pk}", {"name": "By hand", "owner": "bob"})
+    assert (response.json()["data"]["state"], response.json()["data"]["ownerUsername"]) == (
         "active",
         "bob",
     )
@@ -180,16 +180,19 @@ BAD = [
 
 @pytest.mark.parametrize(("body", "field"), BAD, ids=lambda value: str(value)[:50])
 def test_bad_input_is_refused_with_the_fields_name_and_changes_nothing(api, body, field):
-    answer = api("POST", URL, body)
-    assert (answer.status_code, list(answer.json()["error"]["details"]["fields"])) == (400, [field])
+    response = api("POST", URL, body)
+    assert (response.status_code, list(response.json()["error"]["details"]["fields"])) == (
+        400,
+        [field],
+    )
     assert not ClientKey.objects.exists()
     assert not Intent.objects.exists()
 
 
 def test_the_same_key_twice_is_a_conflict(api, client):
     make(api, key="sk-chosen-by-the-operator")
-    answer = api("POST", URL, {"name": "Again", "key": "sk-chosen-by-the-operator"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "KEY_ALREADY_EXISTS")
+    response = api("POST", URL, {"name": "Again", "key": "sk-chosen-by-the-operator"})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "KEY_ALREADY_EXISTS")
     assert keys_of(client).count("sk-chosen-by-the-operator") == 1
 
 

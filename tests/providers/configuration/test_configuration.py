@@ -108,7 +108,7 @@ def test_untouched_form_sends_nothing(upstream, staff):
     assert not Intent.objects.exists()
 
 
-def test_setting_that_somebody_changed_meanwhile_is_left_alone(upstream, client, staff):
+def test_setting_that_another_client_changed_meanwhile_is_left_alone(upstream, client, staff):
     fields = form_of(staff.get(ROOT).content.decode())
     config_client.write_switch(client, "request-retry", 7)
     page = staff.post(ROOT, {**fields, "request-retry": "3"}, follow=True).content.decode()
@@ -127,9 +127,9 @@ def test_setting_that_somebody_changed_meanwhile_is_left_alone(upstream, client,
 )
 def test_bad_setting_is_named_and_nothing_is_sent(upstream, staff, name, value):
     fields = form_of(staff.get(ROOT).content.decode())
-    answer = staff.post(ROOT, {**fields, name: value, "debug": "on"})
-    assert answer.status_code == 400
-    assert "field-error" in answer.content.decode()
+    response = staff.post(ROOT, {**fields, name: value, "debug": "on"})
+    assert response.status_code == 400
+    assert "field-error" in response.content.decode()
     assert not Intent.objects.exists()
 
 
@@ -192,7 +192,7 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda text: "", "empty"),
         (lambda text: text + "\nx: [", "no valid YAML"),
@@ -206,17 +206,17 @@ def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff)
         (lambda text: text + "\nlabel: hidden-2…\n", "hidden values occur"),
     ],
 )
-def test_bad_text_is_refused_before_anything_is_sent(upstream, client, staff, change, told):
+def test_bad_text_is_refused_before_anything_is_sent(upstream, client, staff, change, reported):
     before = config_client.read_configuration(client)
     edit = opened(staff.get(f"{ROOT}file/").content.decode())
-    answer = staff.post(f"{ROOT}file/", {**edit, "text": change(edit["text"]), "step": "save"})
-    assert answer.status_code == 400
-    assert told in answer.content.decode()
+    response = staff.post(f"{ROOT}file/", {**edit, "text": change(edit["text"]), "step": "save"})
+    assert response.status_code == 400
+    assert reported in response.content.decode()
     assert config_client.read_configuration(client) == before
     assert not Intent.objects.exists()
 
 
-def test_what_the_upstream_says_against_a_text_is_shown_without_secrets(upstream, client, staff):
+def test_an_objection_of_the_upstream_to_a_text_is_shown_without_secrets(upstream, client, staff):
     edit = opened(staff.get(f"{ROOT}file/").content.decode())
     edit["text"] = edit["text"].replace("debug: false", "debug: sk-not-a-switch-1234567")
     page = staff.post(f"{ROOT}file/", {**edit, "step": "save"}).content.decode()
@@ -291,14 +291,14 @@ def test_text_caught_while_it_is_written_is_no_version(upstream, simulator):
     ("path", "body"),
     [("*config.yaml", "host: " + "[" * 100_000), ("*config", '{"host": ' + "[" * 100_000)],
 )
-def test_deeply_nested_answer_is_an_error_and_not_the_end(upstream, staff, simulator, path, body):
+def test_deeply_nested_response_is_an_error_and_not_the_end(upstream, staff, simulator, path, body):
     fault = {"kind": "garbage", "body": body, "path": path, "count": None}
     httpx.post(f"{simulator.url}/__control/faults", json=fault).raise_for_status()
     for page in ("", "file/", "versions/"):
         assert staff.get(ROOT + page).status_code in (200, 502, 503)
 
 
-def test_lost_answer_of_a_save_is_resolved_by_reading(upstream, client, simulator):
+def test_lost_response_of_a_save_is_resolved_by_reading(upstream, client, simulator):
     before = configuration.opened_version(upstream)
     text = before.text.replace("debug: false", "debug: true")
     fault = {"kind": "cut", "path": "*config.yaml", "method": "PUT", "count": 1}

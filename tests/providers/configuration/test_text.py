@@ -134,7 +134,7 @@ def test_value_of_an_empty_name_is_set():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "empty"),
         ("# nothing\n", "secret-key is missing"),
@@ -159,8 +159,8 @@ def test_value_of_an_empty_name_is_set():
         ("a: \t- x: y\n\t", "no valid YAML"),
     ],
 )
-def test_text_that_everybody_would_regret_is_refused(text, told):
-    with pytest.raises(InvalidText, match=told):
+def test_text_that_everybody_would_regret_is_refused(text, reported):
+    with pytest.raises(InvalidText, match=reported):
         check_replacement(text, TEXT)
 
 
@@ -197,6 +197,6 @@ def test_any_text_can_be_set_as_a_value(value, name):
 @pytest.mark.parametrize(
     "secret", [secret for secret, text in SECRETS_IN_TEXT if text == f"saw {secret} there"]
 )
-def test_key_that_is_commented_out_is_hidden_by_its_look(secret):
+def test_key_that_is_commented_out_is_hidden_by_its_form(secret):
     shown = hidden(f"api-keys:\n  # - {secret}\n  - sk-another-key\n")
     assert secret not in shown

@@ -98,7 +98,7 @@ def add(upstream, user, name="mine", **fields):
     return find_custom(upstream, user, name)
 
 
-def test_new_provider_belongs_to_whoever_adds_it(upstream, client, as_user, bob, public):
+def test_new_provider_belongs_to_who_adds_it(upstream, client, as_user, bob, public):
     browser = as_user(bob)
     fields = form_of(browser.get(page_of()).content.decode())
     given = {
@@ -213,9 +213,9 @@ def test_stored_keys_are_not_sent_to_another_address(upstream, client, as_user, 
         "base_url": BASE,
         "step": "save",
     }
-    answer = browser.post(page_of("relay"), fields)
-    assert answer.status_code == 400
-    assert "not sent to a new place" in answer.content.decode()
+    response = browser.post(page_of("relay"), fields)
+    assert response.status_code == 400
+    assert "not sent to a new place" in response.content.decode()
     assert (
         "is saved"
         in browser.post(
@@ -226,7 +226,7 @@ def test_stored_keys_are_not_sent_to_another_address(upstream, client, as_user, 
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "reported"),
     [
         ("base_url", "https://user:pw@example.com/v1", "user name"),
         ("base_url", "http://169.254.169.254/v1", "metadata"),
@@ -243,17 +243,17 @@ def test_stored_keys_are_not_sent_to_another_address(upstream, client, as_user, 
     ],
 )
 def test_bad_input_is_named_and_changes_nothing(
-    upstream, client, as_user, bob, public, field, value, told
+    upstream, client, as_user, bob, public, field, value, reported
 ):
     before = list_client.read_entries(client, ROUTE)
     browser = as_user(bob)
     good = {"name": "mine", "base_url": BASE, "keys-0-key": "sk-mine-0123456789abcdef"}
-    answer = browser.post(
+    response = browser.post(
         page_of(),
         {**form_of(browser.get(page_of()).content.decode()), **good, field: value, "step": "save"},
     )
-    assert answer.status_code == 400 or "field-error" in answer.content.decode()
-    assert told in unescape(answer.content.decode())
+    assert response.status_code == 400 or "field-error" in response.content.decode()
+    assert reported in unescape(response.content.decode())
     assert list_client.read_entries(client, ROUTE) == before
 
 
@@ -327,7 +327,7 @@ def test_switch_of_a_group_switches_all_its_providers(upstream, client, as_user,
     assert not any(entry.get("disabled") for entry in list_client.read_entries(client, ROUTE))
 
 
-def test_group_of_somebody_else_is_out_of_reach(upstream, as_user, ada, bob, public):
+def test_group_of_another_user_is_out_of_reach(upstream, as_user, ada, bob, public):
     group = custom_actions.save_group(upstream, ada, "private", "red")
     everybodys = custom_actions.save_group(upstream, ada, "common", "teal", is_everybodys=True)
     page = as_user(bob).get(LIST).content.decode()
@@ -351,7 +351,7 @@ def test_group_of_somebody_else_is_out_of_reach(upstream, as_user, ada, bob, pub
 
 
 @pytest.mark.parametrize(
-    ("name", "colour", "told"),
+    ("name", "colour", "reported"),
     [
         ("", "red", "name"),
         ("x" * 51, "red", "name"),
@@ -359,8 +359,8 @@ def test_group_of_somebody_else_is_out_of_reach(upstream, as_user, ada, bob, pub
         ("good", "#123456", "Expected one of"),
     ],
 )
-def test_bad_group_is_refused(upstream, ada, name, colour, told):
-    with pytest.raises(ChangeRefused, match=told):
+def test_bad_group_is_refused(upstream, ada, name, colour, reported):
+    with pytest.raises(ChangeRefused, match=reported):
         custom_actions.save_group(upstream, ada, name, colour)
 
 
@@ -437,7 +437,7 @@ def test_found_models_are_offered_and_added(upstream, client, as_user, bob, prov
     assert [model["name"] for model in entry_of(client, "mine")["models"]] == ["m-2"]
 
 
-def test_stored_key_asks_its_own_provider_only(upstream, ada, provider_server):
+def test_stored_key_reaches_its_own_provider_only(upstream, ada, provider_server):
     url, seen = provider_server
     row = add(upstream, ada, "mine", **{"base-url": url})
     custom_actions.discover(url, "", {}, row)
@@ -446,7 +446,7 @@ def test_stored_key_asks_its_own_provider_only(upstream, ada, provider_server):
     assert seen == ["Bearer sk-mine-0123456789abcdef", None]
 
 
-def test_private_provider_is_not_asked(upstream, as_user, bob):
+def test_private_provider_gets_no_request(upstream, as_user, bob):
     browser = as_user(bob)
     given = {
         **form_of(browser.get(page_of()).content.decode()),

@@ -69,7 +69,7 @@ def test_what_is_managed_and_listed_is_no_drift(upstream, client, managed):
     assert compare(upstream, client) == []
 
 
-def test_what_others_changed_is_told_apart(upstream, client, simulator, managed):
+def test_what_others_changed_is_distinguished(upstream, client, simulator, managed):
     foreign(
         simulator,
         api_keys=["sk-first-of-the-simulator", "sk-made-by-somebody-else"],
@@ -82,9 +82,7 @@ def test_what_others_changed_is_told_apart(upstream, client, simulator, managed)
     }
 
 
-def test_a_lost_client_key_is_put_back_while_it_is_remembered(
-    upstream, client, simulator, managed, ada
-):
+def test_a_lost_client_key_is_put_back_while_it_is_kept(upstream, client, simulator, managed, ada):
     foreign(simulator, api_keys=["sk-first-of-the-simulator"])
     assert fix(upstream, only(upstream, client), "here", ada).state == "verified"
     assert managed.key in keys_of(client)
@@ -110,7 +108,7 @@ def test_a_lost_client_key_can_be_given_up(upstream, client, simulator, managed,
     assert compare(upstream, client) == []
 
 
-def test_a_revoked_key_that_is_listed_again_is_told(upstream, client, managed):
+def test_a_revoked_key_that_is_listed_again_is_reported(upstream, client, managed):
     ClientKey.objects.filter(name="Team A").update(state="revoked", revoked_at=timezone.now())
     assert only(upstream, client).detail == "revoked here, and listed again"
 
@@ -165,24 +163,24 @@ def test_reconcile_puts_back_losses_and_leaves_strangers_alone(
 
 def test_the_command_reports_without_apply_and_fixes_with_it(upstream, simulator, managed):
     foreign(simulator, claude_api_key=[])
-    said = StringIO()
+    output = StringIO()
     with pytest.raises(SystemExit) as end:
-        call_command("reconcile_providers", stdout=said)
-    assert (end.value.code, "only here\tprovider key\tClaude A\tada" in said.getvalue()) == (
+        call_command("reconcile_providers", stdout=output)
+    assert (end.value.code, "only here\tprovider key\tClaude A\tada" in output.getvalue()) == (
         3,
         True,
     )
-    call_command("reconcile_providers", "--apply", stdout=said)
-    assert "1 fixed, 0 left" in said.getvalue()
+    call_command("reconcile_providers", "--apply", stdout=output)
+    assert "1 fixed, 0 left" in output.getvalue()
 
 
-def test_the_command_says_when_the_upstream_cannot_be_asked(upstream, managed):
+def test_the_command_says_when_the_upstream_cannot_be_reached(upstream, managed):
     upstream.management_url = "http://127.0.0.1:9/v0/management"
     upstream.save()
-    said = StringIO()
+    output = StringIO()
     with pytest.raises(SystemExit) as end:
-        call_command("reconcile_providers", stderr=said)
-    assert (end.value.code, "unreachable" in said.getvalue()) == (1, True)
+        call_command("reconcile_providers", stderr=output)
+    assert (end.value.code, "unreachable" in output.getvalue()) == (1, True)
 
 
 def test_after_an_outage_it_is_compared_at_once(upstream, client, simulator, managed):
@@ -223,7 +221,7 @@ def test_the_api_reports_and_fixes_for_staff_only(upstream, client, simulator, m
     assert compare(upstream, client) == []
 
 
-def test_gauges_tell_of_drift_and_of_what_waits(upstream, simulator, managed):
+def test_gauges_report_drift_and_what_waits(upstream, simulator, managed):
     foreign(simulator, claude_api_key=[])
     check_drift(upstream)
     submit(upstream, add_key(upstream, "sk-waits-for-its-turn-1"))

@@ -217,10 +217,10 @@ def test_file_is_saved_with_its_secrets_and_rolled_back(upstream, client):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [("debug: [1]", "cannot unmarshal"), ("request-retry: many", "cannot unmarshal")],
 )
-def test_refusal_of_a_file_tells_why(upstream, line, told):
+def test_refusal_of_a_file_states_why(upstream, line, reported):
     before = configuration.opened_version(upstream)
     name = line.split(":")[0]
     text = (
@@ -229,7 +229,7 @@ def test_refusal_of_a_file_tells_why(upstream, line, told):
     )
     intent = configuration.save(upstream, make_user(staff=True), before, text)
     assert intent.state == Intent.State.FAILED
-    assert told in intent.error
+    assert reported in intent.error
 
 
 def test_custom_provider_from_adding_to_removal(upstream, client, settings):
@@ -284,7 +284,7 @@ def test_custom_provider_from_adding_to_removal(upstream, client, settings):
 
 
 @pytest.mark.parametrize("flow", ["anthropic", "codex", "antigravity"])
-def test_login_is_started_looked_at_and_cancelled(upstream, flow):
+def test_login_is_started_polled_and_cancelled(upstream, flow):
     login = logins.begin(upstream, make_user(), "session", flow)
     assert poll(login).status == AccountLogin.Status.WAITING
     assert logins.cancel(login).status == AccountLogin.Status.CANCELLED
@@ -303,7 +303,7 @@ def test_code_that_cannot_be_exchanged_ends_with_the_reason(upstream, monkeypatc
     assert "Failed to exchange" in login.detail
 
 
-def test_denial_is_told(upstream, monkeypatch):
+def test_denial_is_reported(upstream, monkeypatch):
     monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     login = logins.begin(upstream, make_user(), "session", "codex")
     login = logins.deliver(

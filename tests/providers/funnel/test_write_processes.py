@@ -29,13 +29,13 @@ def change_at_once(world: World, live_server) -> None:  # noqa: F811
     browser = Client()
     browser.force_login(make_user("ada", staff=True))
 
-    def ask(number: int) -> None:
-        answer = browser.post(
+    def send(number: int) -> None:
+        response = browser.post(
             "/api/client-keys", {"name": f"w-{number}"}, content_type="application/json"
         )
-        assert answer.status_code in (201, 202), answer.content
+        assert response.status_code in (201, 202), response.content
 
-    times(8, ask)
+    times(8, send)
     for command in commands:
         assert world.nursery.wait(command) in (0, 3)
 
@@ -78,12 +78,12 @@ def test_parallel_additions_never_exceed_the_limit(world: World, live_server, se
     browser.force_login(make_user("bob"))
     codes = []
 
-    def ask(number: int) -> None:
+    def send(number: int) -> None:
         body = {"provider": "claude", "apiKey": f"sk-ant-of-bob-{number:010d}"}
         codes.append(
             browser.post("/api/providers/keys", body, content_type="application/json").status_code
         )
 
-    times(6, ask)
+    times(6, send)
     assert sorted(codes) == [201, 201, 403, 403, 403, 403]
     assert ProviderKey.objects.count() == 2

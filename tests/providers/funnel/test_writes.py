@@ -45,7 +45,7 @@ def test_before_and_after_are_kept_without_the_secret(upstream):
     assert KEY not in str(list(Intent.objects.values())) + str(list(AuditEntry.objects.values()))
 
 
-def test_the_audit_trail_tells_who_what_and_how_it_ended(upstream):
+def test_the_audit_trail_records_who_what_and_how_it_ended(upstream):
     perform(upstream, add_key(upstream, KEY), make_user("alice", staff=True), "new team")
     entry = AuditEntry.objects.get(action="client_key.added")
     assert (entry.actor, entry.outcome, entry.upstream, entry.detail["reason"]) == (
@@ -128,13 +128,13 @@ def test_what_the_reload_of_a_foreign_write_swallows_is_sent_again(upstream, cli
     assert {intent.state for intent in intents} <= {"verified", "unknown"}
 
 
-def test_a_write_without_an_answer_that_is_found_upstream_is_verified(upstream, client, simulator):
+def test_a_write_without_a_response_that_is_found_upstream_is_verified(upstream, client, simulator):
     fault(simulator, kind="cut", path="*api-keys", method="PATCH")
     assert perform(upstream, add_key(upstream, KEY)).state == "verified"
     assert keys_of(client).count(KEY) == 1
 
 
-def test_a_write_without_an_answer_that_is_not_found_is_unknown(upstream, client, simulator):
+def test_a_write_without_a_response_that_is_not_found_is_unknown(upstream, client, simulator):
     fault(simulator, kind="reset", path="*api-keys", method="PATCH")
     intent = perform(upstream, add_key(upstream, KEY))
     assert (intent.state, intent.settled_at) == ("unknown", None)
@@ -176,7 +176,7 @@ def test_an_unknown_change_that_is_not_there_is_sent_again(upstream, client):
     assert keys_of(client).count(KEY) == 1
 
 
-def test_an_unknown_change_that_nobody_expects_any_more_is_undone(upstream, client):
+def test_an_unknown_change_that_is_no_longer_expected_is_undone(upstream, client):
     intent = submit(upstream, add_key(upstream, KEY))
     long_ago = timezone.now() - timedelta(hours=1)
     Intent.objects.filter(pk=intent.pk).update(
@@ -198,13 +198,13 @@ def test_an_unreachable_upstream_fails_what_was_never_sent(upstream):
     assert not ClientKey.objects.filter(state="requested").exists()
 
 
-def test_a_banned_upstream_is_not_asked(upstream):
+def test_a_banned_upstream_gets_no_request(upstream):
     upstream.access, upstream.blocked_until = Access.BANNED, timezone.now() + timedelta(minutes=5)
     upstream.save()
     assert perform(upstream, add_key(upstream, KEY)).state == "failed"
 
 
-def test_who_waits_is_told_how_many_are_ahead(upstream):
+def test_who_waits_sees_how_many_are_ahead(upstream):
     intents = [submit(upstream, add_key(upstream, f"sk-team-{n:020d}")) for n in range(3)]
     assert [ahead_of(intent) for intent in intents] == [0, 1, 2]
 
@@ -234,7 +234,7 @@ def test_a_refusal_of_several_is_found_out_one_by_one(upstream, client, simulato
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatch):
+def test_no_transaction_is_open_while_the_upstream_is_called(upstream, monkeypatch):
     seen = []
     real = ManagementClient._exchange
     monkeypatch.setattr(
@@ -247,7 +247,7 @@ def test_no_transaction_is_open_while_the_upstream_is_asked(upstream, monkeypatc
     assert not any(seen)
 
 
-def test_nobody_is_overtaken_by_more_than_two(upstream):
+def test_no_change_is_overtaken_by_more_than_two(upstream):
     """Lists take turns by age; those that share a write jump the queue by two places at most."""
     lists = "KPKKKKPKPPKKKKKK"
     intents = [

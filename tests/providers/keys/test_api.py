@@ -67,9 +67,9 @@ def body_for(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_key_of_every_family_is_added_edited_disabled_enabled_and_removed(api, client, family):
-    answer = api("POST", URL, body_for(family))
-    assert answer.status_code == 201, answer.content
-    key_id = answer.json()["data"]["keyHash"]
+    response = api("POST", URL, body_for(family))
+    assert response.status_code == 201, response.content
+    key_id = response.json()["data"]["keyHash"]
     for change in (
         {"entry": {"prefix": "team"}},
         {"disabled": True},
@@ -91,7 +91,7 @@ def test_a_key_of_every_family_is_added_edited_disabled_enabled_and_removed(api,
     assert not ProviderKey.objects.exists()
 
 
-def test_no_secret_is_told(api, client):
+def test_no_secret_is_returned(api, client):
     api(
         "POST",
         URL,
@@ -148,11 +148,11 @@ def test_staff_see_who_owns_what(api, upstream):
     assert [key["ownerUsername"] for key in api.listed()] == ["bob"]
 
 
-def test_nobody_but_staff_names_another_owner(api, upstream):
-    answer = Caller(make_user("bob"))(
+def test_only_staff_names_another_owner(api, upstream):
+    response = Caller(make_user("bob"))(
         "POST", URL, {"provider": "claude", "apiKey": KEY, "owner": "ada"}
     )
-    assert (answer.status_code, answer.json()["error"]["details"]["fields"]) == (
+    assert (response.status_code, response.json()["error"]["details"]["fields"]) == (
         403,
         {"owner": "only staff may name another owner"},
     )
@@ -162,18 +162,20 @@ def test_the_limit_of_a_user_holds(api, upstream, settings):
     settings.MAX_PROVIDER_KEYS_PER_USER = 1
     bob = Caller(make_user("bob"))
     assert bob("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 201
-    answer = bob("POST", URL, {"provider": "gemini", "apiKey": KEY})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "LIMIT_REACHED")
+    response = bob("POST", URL, {"provider": "gemini", "apiKey": KEY})
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "LIMIT_REACHED")
 
 
 def test_the_same_key_twice_is_a_conflict(api, client):
     assert api("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 201
-    answer = api("POST", URL, {"provider": "claude", "apiKey": f" {KEY} "})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "KEY_ALREADY_EXISTS")
+    response = api("POST", URL, {"provider": "claude", "apiKey": f" {KEY} "})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "KEY_ALREADY_EXISTS")
     assert len(read_entries(client, "claude-api-key")) == 1
 
 
-def test_a_key_that_somebody_put_upstream_already_is_a_conflict_and_keeps_no_owner(api, simulator):
+def test_a_key_that_another_client_put_upstream_already_is_a_conflict_and_keeps_no_owner(
+    api, simulator
+):
     foreign(simulator, claude_api_key=[{"api-key": KEY}])
     assert api("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code == 409
     assert not ProviderKey.objects.exists()
@@ -249,8 +251,8 @@ BAD = [
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else None,
 )
 def test_bad_input_is_refused_with_the_fields_name_and_changes_nothing(api, body, field, status):
-    answer = api("POST", URL, body)
-    assert (answer.status_code, list(answer.json()["error"]["details"]["fields"])) == (
+    response = api("POST", URL, body)
+    assert (response.status_code, list(response.json()["error"]["details"]["fields"])) == (
         status,
         [field],
     )
@@ -266,11 +268,11 @@ def test_a_body_that_is_no_object_is_refused(api, content):
     )
 
 
-def test_strangers_are_told_to_sign_in():
+def test_strangers_have_to_sign_in():
     assert Client().get(URL).status_code == 401
 
 
-def test_an_upstream_that_is_down_is_said_to_be(api, upstream):
+def test_an_upstream_that_is_down_is_reported(api, upstream):
     upstream.management_url = "http://127.0.0.1:9/v0/management"
     upstream.save()
     assert (api("GET", URL).status_code, api("GET", URL).json()["error"]["code"]) == (
@@ -289,7 +291,7 @@ def test_a_key_is_tried_through_the_upstream(api, simulator):
     }
 
 
-def test_a_duplicate_of_somebody_elses_key_leaves_his_row_and_key(api, client, upstream):
+def test_a_duplicate_of_another_users_key_leaves_that_row_and_key(api, client, upstream):
     api("POST", URL, {"provider": "claude", "apiKey": KEY})
     assert (
         Caller(make_user("bob"))("POST", URL, {"provider": "claude", "apiKey": KEY}).status_code
@@ -306,7 +308,7 @@ def test_a_key_whose_row_is_gone_is_removed_all_the_same(api, client):
     assert read_entries(client, "claude-api-key") == []
 
 
-def test_an_answer_without_the_list_is_an_error_of_the_upstream(api, simulator):
+def test_a_response_without_the_list_is_an_error_of_the_upstream(api, simulator):
     simulator.control(
         "faults",
         {"kind": "garbage", "path": "*claude-api-key", "body": '{"claude-api-key": 7}', "count": 2},
@@ -324,7 +326,7 @@ def test_a_deleted_user_leaves_a_key_that_staff_still_see(api, client, upstream)
     assert (key["ownerUsername"], ProviderKey.objects.get().owner) == (None, None)
 
 
-def test_what_an_old_upstream_discards_is_told_and_is_no_drift(
+def test_what_an_old_upstream_discards_is_reported_and_is_no_drift(
     api, client, upstream, simulator, monkeypatch
 ):
     real = key_lists.read_entry
@@ -332,10 +334,10 @@ def test_what_an_old_upstream_discards_is_told_and_is_no_drift(
         "management_proxy.simulator.configuration.entries.read_entry",
         lambda *given: {k: v for k, v in real(*given).items() if k != "weight"},
     )
-    answer = api(
+    response = api(
         "POST", URL, {"provider": "claude", "apiKey": KEY, "entry": {"weight": 5, "prefix": "team"}}
     )
-    assert (answer.status_code, answer.json()["data"]["change"]["error"]) == (
+    assert (response.status_code, response.json()["data"]["change"]["error"]) == (
         201,
         "the upstream does not keep weight",
     )
@@ -354,8 +356,8 @@ def test_of_an_edit_the_discarded_field_alone_is_reported(api, upstream, monkeyp
             for entry in read(*given)
         ],
     )
-    answer = api("PATCH", f"{URL}/{key}", {"entry": {"prefix": "team", "weight": 5}})
-    assert answer.json()["data"]["change"]["error"] == "the upstream does not keep weight"
+    response = api("PATCH", f"{URL}/{key}", {"entry": {"prefix": "team", "weight": 5}})
+    assert response.json()["data"]["change"]["error"] == "the upstream does not keep weight"
     assert ProviderKey.objects.get().entry == {"api-key": KEY, "prefix": "team"}
 
 

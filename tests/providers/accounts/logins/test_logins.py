@@ -98,11 +98,11 @@ def test_two_people_connecting_at_once_each_get_their_own(upstream):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream):
+def test_codes_submitted_at_the_same_moment_are_exchanged_one_by_one(upstream):
     begun = [
         begin(upstream, make_user(name), session=name) for name in ("ada", "bob", "eve", "dan")
     ]
-    told = []
+    reported = []
 
     def complete(number):
         login = begun[number]
@@ -111,11 +111,11 @@ def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream)
                 settled(logins.deliver(login, address(login)))
                 return
             except ChangeRefused as busy:
-                told.append(busy.code)
+                reported.append(busy.code)
                 time.sleep(0.02)
 
     times(len(begun), complete)
-    assert set(told) <= {"BUSY"}
+    assert set(reported) <= {"BUSY"}
     finished = AccountLogin.objects.filter(status=Status.CONNECTED)
     assert finished.count() == len(begun)
     assert {(a.owner_id, a.name) for a in Account.objects.all()} == {
@@ -123,7 +123,7 @@ def test_codes_handed_over_at_the_same_moment_are_exchanged_one_by_one(upstream)
     }
 
 
-def test_two_device_logins_done_one_after_the_other_are_told_apart(upstream, simulator):
+def test_two_device_logins_done_one_after_the_other_are_distinguished(upstream, simulator):
     first, second = (
         begin(upstream, make_user("ada"), "xai", "a"),
         begin(upstream, make_user("bob"), "xai", "b"),
@@ -138,7 +138,7 @@ def test_two_device_logins_done_one_after_the_other_are_told_apart(upstream, sim
     }
 
 
-def test_two_device_logins_done_at_the_same_moment_give_nobody_the_other_s_account(
+def test_two_device_logins_done_at_the_same_moment_give_no_user_the_other_s_account(
     upstream, simulator
 ):
     first, second = (
@@ -182,7 +182,7 @@ def test_useless_paste_is_refused_and_the_login_goes_on(upstream, pasted):
     assert poll(login).status == Status.WAITING
 
 
-def test_denial_at_the_provider_is_told(upstream):
+def test_denial_at_the_provider_is_reported(upstream):
     login = begin(upstream, make_user(), "anthropic")
     login = logins.deliver(
         login, f"http://localhost:54545/callback?error=access_denied&state={login.state}"
@@ -214,7 +214,7 @@ def test_signing_in_again_keeps_the_owner_and_the_file(upstream, client):
     assert Account.objects.get().owner == ada
 
 
-def test_account_of_somebody_else_stays_theirs(upstream, client):
+def test_account_of_another_user_stays_theirs(upstream, client):
     ada, bob = make_user("ada"), make_user("bob")
     first = begin(upstream, ada)
     first = settled(logins.deliver(first, address(first)))
@@ -250,7 +250,7 @@ def test_trouble_on_the_way_does_not_end_a_login(upstream, simulator):
     assert (login.status, login.trouble) == (Status.CONNECTED, "")
 
 
-def test_answer_lost_while_handing_over_the_code_is_no_end(upstream, simulator):
+def test_response_lost_while_submitting_the_code_is_no_end(upstream, simulator):
     login = begin(upstream, make_user())
     httpx.post(
         f"{simulator.url}/__control/faults",
@@ -314,9 +314,7 @@ def test_restarted_upstream_ends_it_with_a_reason(upstream, simulator):
     assert "Start again" in login.detail
 
 
-def test_state_that_a_restarted_upstream_hands_out_again_names_the_newer_login(
-    upstream, monkeypatch
-):
+def test_state_that_a_restarted_upstream_issues_again_names_the_newer_login(upstream, monkeypatch):
     first = begin(upstream, make_user("ada"), session="a")
     again = oauth_client.StartedLogin(first.state, first.url, "", None)
     monkeypatch.setattr(oauth_client, "start_login", lambda *args, **kwargs: again)
