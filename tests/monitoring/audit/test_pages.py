@@ -60,7 +60,7 @@ def test_trail_is_for_staff(client, path):
         "last=2099-01-01&actor=dave",
     ],
 )
-def test_filter_lets_through_what_was_requested_for(staff, query):
+def test_filter_lets_through_what_was_requested(staff, query):
     an_entry()
     an_entry(
         "upstream.paused",
