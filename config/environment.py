@@ -91,6 +91,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("LOG_LEVEL", "`debug`, `info`, `warning` or `error`.", default="info"),
     Variable("LOG_FORMAT", "`text` for people, `json` for machines.", default="text"),
     Variable(
+        "LOG_SLOW_SECONDS",
+        "Statements of history that take so long are logged with the shape of their plan; 0 logs"
+        " none.",
+        cast=float,
+        default=1.0,
+    ),
+    Variable(
         "DEBUG",
         "Django's debug mode; changed code is loaded at once. Never in production.",
         cast=bool,

@@ -1,10 +1,12 @@
 """Logging: one line per event on standard error, for people or as JSON, with the fields that were
-passed as `extra`."""
+passed as `extra`. What looks like a secret is masked once more before a line leaves."""
 
 import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
+
+from monitoring.masking import without_secrets
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -15,16 +17,34 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
 }
 
 
-def _extra_fields(record: logging.LogRecord) -> dict[str, Any]:
+# Templates of ours, some of which look like keys (`xai-auth-url`).
+_TEMPLATES = frozenset({"route", "event"})
+
+
+def _masked(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_masked(name, item) for item in value]
+    if value is None or isinstance(value, int | float) or name in _TEMPLATES:
+        return value
+    return without_secrets(str(value))
+
+
+def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields of a record beside those that every record has."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+
+
+def masked_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The same, secrets masked."""
+    return {name: _masked(name, value) for name, value in extra_fields(record).items()}
 
 
 class TextFormatter(logging.Formatter):
     """`2026-11-24 10:00:00 INFO usage.collector.runs: Run ended run_id=... stored=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in _extra_fields(record).items())
-        return super().format(record) + fields
+        fields = "".join(f" {name}={value}" for name, value in masked_fields(record).items())
+        return without_secrets(super().format(record)) + fields
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,12 +56,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **_extra_fields(record),
+            "message": without_secrets(record.getMessage()),
+            **masked_fields(record),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            line["traceback"] = without_secrets(self.formatException(record.exc_info))
+        return json.dumps(line)
 
 
 def logging_configuration(level: str, style: str) -> dict[str, Any]:
@@ -56,7 +76,10 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
             },
             "json": {"()": "config.logs.JsonFormatter"},
         },
-        "filters": {"request": {"()": "monitoring.request_context.RequestIdFilter"}},
+        "filters": {
+            "request": {"()": "monitoring.request_context.RequestIdFilter"},
+            "unhandled": {"()": "monitoring.request_context.UnhandledFilter"},
+        },
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -65,5 +88,10 @@ def logging_configuration(level: str, style: str) -> dict[str, Any]:
             }
         },
         "root": {"handlers": ["stderr"], "level": level.upper()},
-        "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            # Each request has a line of its own, without its address.
+            "django.request": {"level": "ERROR", "filters": ["unhandled"]},
+        },
     }

@@ -133,6 +133,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_https
 SECURE_HSTS_SECONDS = 31_536_000 if _behind_https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_SSL_REDIRECT = _behind_https
+# Probes and scrapers come from within, past the reverse proxy.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|api/health|metrics)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -172,8 +174,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "monitoring.request_context.RequestContextMiddleware",
+    "monitoring.metrics.requests.RequestAccountMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -186,7 +188,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "monitoring.api.refusals.MethodNotAllowedMiddleware",
-    "config.middleware.MetricsMiddleware",
 ]
 CSRF_FAILURE_VIEW = "monitoring.api.refusals.csrf_failure"
 TEMPLATES = [
@@ -223,4 +224,5 @@ USE_TZ = True
 USE_I18N = False
 LANGUAGE_CODE = "en"
 
+LOG_SLOW_SECONDS: float = environment["LOG_SLOW_SECONDS"]
 LOGGING = logging_configuration(environment["LOG_LEVEL"], environment["LOG_FORMAT"])

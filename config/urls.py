@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from config.sign_in.forms import ThrottledAdminForm
 from config.sign_in.views import LoginView
 from management_proxy.proxy.views import management
+from monitoring.api import probes
 from monitoring.metrics.views import metrics
 
 admin.site.site_header = admin.site.site_title = "Tollgate administration"
@@ -20,6 +21,9 @@ handler500 = "monitoring.api.refusals.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("api/health", probes.api_health, name="health"),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/prices/", include("usage.prices.urls")),

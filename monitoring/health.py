@@ -16,6 +16,8 @@ from django.db import connection
 from django.db.models import TextChoices
 from django.urls import reverse
 
+from monitoring.logs import monitoring_kinds as kinds
+
 logger = logging.getLogger(__name__)
 
 
@@ -108,7 +110,7 @@ def _run(name: str, check: Check) -> list[Finding]:
     try:
         return [replace(finding, check=name) for finding in check()]
     except Exception as error:  # whatever broke, the other checks still matter
-        logger.exception("Health check failed", extra={"check": name})
+        kinds.CHECK_FAILED.log_exception(logger, logging.ERROR, check=name)
         broken = Finding(
             Level.ERROR,
             f"The check “{name}” failed: {type(error).__name__}.",

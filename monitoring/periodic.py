@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from monitoring.health import Finding, Level
 from monitoring.leases import FENCE_SQL, Term, acquire, heartbeat, release
+from monitoring.logs import monitoring_kinds as kinds
 from monitoring.models import PeriodicTask
 
 logger = logging.getLogger(__name__)
@@ -144,15 +145,15 @@ def _do(task: Task, term: Term) -> None:
     _write(_BEGIN, task, term)
     try:
         outcome, status = task.function(), Status.SUCCEEDED
-        logger.info("Periodic task done", extra={"task": task.name, "outcome": outcome})
+        kinds.TASK_DONE.log(logger, logging.INFO, task=task.name, outcome=outcome)
     except DatabaseError:
         raise
     except TroubleFound as trouble:
         outcome, status = str(trouble), Status.TROUBLE
-        logger.error("Periodic task found trouble", extra={"task": task.name, "outcome": outcome})
+        kinds.TASK_TROUBLE.log(logger, logging.ERROR, task=task.name, outcome=outcome)
     except Exception as error:  # whatever broke, the other tasks continue
         outcome, status = f"{type(error).__name__}: {error}", Status.FAILED
-        logger.exception("Periodic task failed", extra={"task": task.name})
+        kinds.TASK_FAILED.log_exception(logger, logging.ERROR, task=task.name)
     _write(_END, task, term, status=status.value, outcome=outcome[:500])
 
 
@@ -193,9 +194,6 @@ class PeriodicThread(threading.Thread):
             try:
                 run_due()
             except DatabaseError as error:
-                logger.warning(
-                    "Periodic tasks wait for the database",
-                    extra={"error": str(error).split("\n")[0]},
-                )
+                kinds.TASKS_WAIT.log(logger, logging.WARNING, error=str(error).split("\n")[0])
                 connection.close()
         connection.close()

@@ -107,6 +107,15 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+class UnhandledFilter(logging.Filter):
+    """Of Django's own lines about requests lets only those about unhandled exceptions pass, and
+    takes the address out of them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "Request failed", ()
+        return bool(record.exc_info)
+
+
 def _forget(**kwargs: Any) -> None:
     _current.set(None)
 

@@ -1,6 +1,7 @@
 """What every test shares: a database, a spool of its own, and an environment without secrets of the
 machine."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from django.core.cache import cache
 from pytest_django import Settings
 
 from management_proxy.client.http import _shared_http
+from monitoring.api import probes
 from monitoring.refusal_counts import forget_refusals
 from tests.factories import Recording, recordings_in
+from tests.logged_lines import Checking
 
 
 def pytest_configure() -> None:
@@ -28,6 +31,22 @@ def pytest_unconfigure() -> None:
         embedded_postgres.stop_if_unused(django_settings.VAR_DIR)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def checking() -> Iterator[Checking]:
+    """Sees every record that this process logs."""
+    handler = Checking()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _lines_are_declared(checking: Checking) -> Iterator[None]:
+    yield
+    found, checking.found = checking.found, []
+    assert found == []
+
+
 @pytest.fixture(autouse=True)
 def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.SPOOL_DIR = tmp_path / "spool"
@@ -38,6 +57,8 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     forget_refusals()
+    probes.readiness.forget()
+    probes.health.forget()
     cache.clear()
     yield
     # Connections to upstreams of this test must not outlive it.

@@ -14,15 +14,13 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from management_proxy.upstreams import removal
-        from monitoring import health, periodic
-        from monitoring.metrics.registry import register_gauges
+        from monitoring import periodic
         from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
         from usage.collector import spool_health
-        from usage.health import backlog, diagnosis, gauges, panels, prices
+        from usage.health import panels
         from usage.health import system_checks as checks  # noqa: F401
-        from usage.history import replica
         from usage.rollups.consumption import consumption_of
         from usage.upkeep import tasks as upkeep
 
@@ -44,16 +42,30 @@ class UsageConfig(AppConfig):
                 namespaces=("prices",),
             ),
         )
-        health.register("upstream", diagnosis.check_upstreams)
-        health.register("spool", backlog.check_spool)
-        health.register("dead letters", backlog.check_dead_letters)
-        health.register("replica", replica.check)
-        health.register("prices", prices.check_prices)
-        register_gauges("collector", gauges.collector_gauges)
-        register_gauges("dead letters", gauges.dead_letter_gauges)
-        register_gauges("completeness", gauges.completeness_gauges)
+        register_health()
         for task in upkeep.TASKS:
             periodic.register(task)
+
+
+def register_health() -> None:
+    """What the doctor, the probes and Prometheus see of usage."""
+    from monitoring import health
+    from monitoring.api import probes
+    from monitoring.metrics.registry import register_gauges
+    from usage.health import backlog, diagnosis, gauges, prices
+    from usage.health import probes as collection_probes
+    from usage.history import replica
+
+    probes.register("spool", collection_probes.spool_is_writable)
+    probes.register_upstreams(collection_probes.upstreams_respond)
+    health.register("upstream", diagnosis.check_upstreams)
+    health.register("spool", backlog.check_spool)
+    health.register("dead letters", backlog.check_dead_letters)
+    health.register("replica", replica.check)
+    health.register("prices", prices.check_prices)
+    register_gauges("collector", gauges.collector_gauges)
+    register_gauges("dead letters", gauges.dead_letter_gauges)
+    register_gauges("completeness", gauges.completeness_gauges)
 
 
 def make_cache_table(using: str, **kwargs: Any) -> None:

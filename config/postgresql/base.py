@@ -18,6 +18,8 @@ from django.db.backends.utils import CursorWrapper
 from django_prometheus.db.backends.postgresql import base
 from django_prometheus.db.common import ExportingCursorWrapper
 
+from monitoring.logs.account import current_account, waiting
+
 
 class PlannedCursor(ServerBindingCursor):
     """Prepares what it executes, unless the connection's `prepare_threshold` is None."""
@@ -31,8 +33,19 @@ def _counted(alias: str, vendor: str) -> Any:
     return ExportingCursorWrapper(PlannedCursor, alias, vendor)
 
 
+def _accounted(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """What the present request waits for the database goes into its account."""
+    current_account().statements += 1
+    with waiting("database"):
+        return execute(sql, params, many, context)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
-    """A connection that is checked without a round trip."""
+    """A connection that is checked without a round trip, and whose time is accounted for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(_accounted)
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:

@@ -32,6 +32,7 @@ from management_proxy.client.errors import (
 )
 from management_proxy.client.limits import Limits
 from management_proxy.client.responses import Response, refusal_of, server_time_of, version_of
+from monitoring.logs.account import waiting
 
 Receive = Callable[[bytes], None]
 
@@ -91,7 +92,7 @@ class ManagementClient:
         timeout = httpx.Timeout(limits.idle, connect=limits.connect)
         url, headers = f"{self._url}/{path}", self._headers
         request = self._http.build_request(method, url, headers=headers, timeout=timeout, **payload)
-        with _translated(limits):
+        with _translated(limits), waiting("upstream"):
             response, body = self._exchange(request, limits, receive)
         if response.status_code not in accept:
             raise self._refusal(response, body)

@@ -25,6 +25,7 @@ from management_proxy.tokens.queries import MARK, find_token
 from monitoring.api.access import bearer_key, is_below_api
 from monitoring.api.errors import error
 from monitoring.audit import trail
+from monitoring.logs.account import current_account
 from monitoring.refusal_counts import MOST_A_MINUTE, count_refusal
 from monitoring.request_context import current_request
 
@@ -67,6 +68,8 @@ class PersonalTokenMiddleware:
         if token is None:
             return _refuse_unknown(request, reason)
         current_request().via = trail.Via.TOKEN
+        account = current_account()
+        account.user_id, account.token_id = token.user_id, token.pk
         note_use(token, current_request().source_ip)
         request.user = token.user
         request.personal_token = token  # type: ignore[attr-defined]

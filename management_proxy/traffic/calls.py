@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from management_proxy import log_kinds as kinds
+from monitoring.logs.account import current_account
+
 logger = logging.getLogger(__name__)
 
 
@@ -54,6 +57,7 @@ class Call:
             return
         self.outcome, self.status, self.reason = outcome, status, reason
         self.total_seconds = time.monotonic() - self._started
+        current_account().add("upstream", self.upstream_seconds)
         self._log()
         for listener in _listeners:
             self._notify(listener)
@@ -62,7 +66,7 @@ class Call:
         try:
             listener(self)
         except Exception:  # figures about a call are never worth the call
-            logger.exception("A call was not counted")
+            kinds.CALL_NOT_COUNTED.log_exception(logger, logging.ERROR)
 
     def _log(self) -> None:
         level = logging.INFO if self.outcome == "passed" else logging.WARNING
@@ -81,9 +85,8 @@ class Call:
             "duration_ms": round(self.total_seconds * 1000),
             "upstream_ms": round(self.upstream_seconds * 1000),
         }
-        if self.reason:
-            fields["reason"] = self.reason
-        logger.log(level, "Proxied call ended", extra=fields)
+        reason = {"reason": self.reason} if self.reason else {}
+        kinds.CALL_ENDED.log(logger, level, **fields, **reason)
 
 
 Listener = Callable[[Call], None]

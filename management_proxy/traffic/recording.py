@@ -24,6 +24,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
+from management_proxy import log_kinds as kinds
 from management_proxy.models import ProxyTraffic
 from management_proxy.traffic.calls import Call
 from management_proxy.traffic.metrics import UNLISTED, method_of, outcome_group, phases_of
@@ -205,7 +206,7 @@ def _flush_quietly(*, prunes: bool = False) -> None:
         if prunes:
             prune()
     except DatabaseError:
-        logger.warning("Traffic of the proxy cannot be stored yet", exc_info=True)
+        kinds.TRAFFIC_NOT_STORED.log_exception(logger, logging.WARNING)
     finally:
         # The thread needs it for a moment every ten seconds.
         connection.close()

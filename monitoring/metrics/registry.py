@@ -33,6 +33,8 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from monitoring.logs import monitoring_kinds as kinds
+
 logger = logging.getLogger(__name__)
 
 Gauges = Callable[[], Iterable[Metric]]
@@ -61,7 +63,7 @@ class _DatabaseGauges(Collector):
             try:
                 found = list(read())
             except Exception:  # whatever broke, the others are still worth reading
-                logger.exception("Gauges could not be read", extra={"source": name})
+                kinds.GAUGES_FAILED.log_exception(logger, logging.ERROR, source=name)
                 failed.add_metric([name], 1)
                 continue
             failed.add_metric([name], 0)
@@ -114,7 +116,7 @@ def fold_worker(folder: Path, pid: int) -> None:
         except (RuntimeError, ValueError, struct.error):
             # Killed while it wrote: what it had counted is lost, which is better than a server that
             # stops.
-            logger.warning("The counters of a dead worker cannot be read", extra={"worker": pid})
+            kinds.COUNTERS_UNREADABLE.log(logger, logging.WARNING, worker=pid)
         file.unlink()
 
 

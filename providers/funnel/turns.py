@@ -10,6 +10,7 @@ from django.utils import timezone
 from management_proxy.models import Upstream
 from monitoring.encryption import UndecryptableError
 from monitoring.leases import LeaseLost, Term
+from providers import log_kinds as kinds
 from providers.funnel.changes import Change, change_of
 from providers.funnel.delivery import Delivery, Pair, give_up
 from providers.funnel.intents import requeue, settle
@@ -39,9 +40,11 @@ def take_turn(upstream: Upstream, term: Term) -> bool:
     except _OUT_OF_REACH:
         raise
     except Exception:
-        logger.exception(
-            "Changes broke",
-            extra={"upstream": upstream.name, "intents": [intent.pk for intent, _ in pairs]},
+        kinds.CHANGES_BROKE.log_exception(
+            logger,
+            logging.ERROR,
+            upstream=upstream.name,
+            intents=[intent.pk for intent, _ in pairs],
         )
         for intent, change in pairs:
             _alone(upstream, term, intent, change, is_first_try=len(pairs) == 1)
@@ -60,7 +63,9 @@ def _alone(
     except _OUT_OF_REACH:
         raise
     except Exception:
-        logger.exception("A change failed", extra={"upstream": upstream.name, "intent": intent.pk})
+        kinds.CHANGE_FAILED.log_exception(
+            logger, logging.ERROR, upstream=upstream.name, intent=intent.pk
+        )
         intent.refresh_from_db()
     if intent.is_waiting:
         give_up(term, intent, change, "internal error; see the log")

@@ -89,8 +89,8 @@ def assert_counts_outlive_workers(url: str, folder: Path) -> None:
     def requests_counted() -> float:
         bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
         shown = httpx.get(f"{url}/metrics", headers=bearer, timeout=30).text
-        total = r"^django_http_requests_before_middlewares_total (\S+)"
-        return float(re.search(total, shown, re.MULTILINE).group(1))
+        total = r"^monitoring_http_requests_total{.*} (\S+)"
+        return sum(map(float, re.findall(total, shown, re.MULTILINE)))
 
     def workers() -> set[int]:
         return {int(file.stem.rpartition("_")[2]) for file in folder.glob("counter_*.db")} - {0}

@@ -17,6 +17,7 @@ from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
 from monitoring.leases import LeaseLost
 from monitoring.periodic import PeriodicThread
+from usage import log_kinds as kinds
 from usage.collector.cadence import Cadence
 from usage.collector.orphaned_pages import store_orphaned_pages
 from usage.collector.poller import KEEP_SECONDS, Polled, Poller
@@ -69,9 +70,8 @@ class UpstreamThread(threading.Thread):
         except LeaseLost:
             return self._cadence.while_another_collects()
         except DatabaseError as error:
-            logger.error(
-                "Database is unreachable",
-                extra={"upstream": self.upstream.name, "error": str(error).split("\n")[0]},
+            kinds.DATABASE_UNREACHABLE.log(
+                logger, logging.ERROR, upstream=self.upstream.name, error=str(error).split("\n")[0]
             )
             connection.close()
             return self._cadence.after_failure()
@@ -124,14 +124,14 @@ class CollectorLoop:
 
     def run(self) -> None:
         """Run until `stop` is set; then let every step end."""
-        logger.info("Collector started", extra={"interval_seconds": self._interval})
+        kinds.COLLECTOR_STARTED.log(logger, logging.INFO, interval_seconds=self._interval)
         PeriodicThread(self._stop).start()
         while not self._stop.is_set():
             self.adjust()
             self._stop.wait(CHECK_UPSTREAMS_SECONDS)
         for thread in self._threads.values():
             thread.join()
-        logger.info("Collector stopped")
+        kinds.COLLECTOR_STOPPED.log(logger, logging.INFO)
 
     def adjust(self) -> None:
         """Start threads for new upstreams, retire those of paused and removed ones and store what

@@ -46,6 +46,7 @@ from management_proxy.models import CollectionMode
 from management_proxy.upstreams.clients import client_of, subscription_to
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, heartbeat, renew
+from usage import log_kinds as kinds
 from usage.collector import spool
 from usage.collector.drain import drain, ingest_left_over
 from usage.collector.poller import Polled, Poller
@@ -229,9 +230,11 @@ class Session:
             except DatabaseError as error:
                 if self._should_stop():
                     raise
-                logger.error(
-                    "Database is unreachable",
-                    extra={"upstream": run.upstream.name, "error": str(error).split("\n")[0]},
+                kinds.DATABASE_UNREACHABLE.log(
+                    logger,
+                    logging.ERROR,
+                    upstream=run.upstream.name,
+                    error=str(error).split("\n")[0],
                 )
                 connection.close()
                 time.sleep(DATABASE_RETRY_SECONDS)

@@ -28,6 +28,8 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, Term, fence
+from monitoring.masking import masked_text
+from usage import log_kinds as kinds
 from usage.collector.spool import SpoolError
 from usage.ingest.attribution import Attribution
 from usage.ingest.store import Ingested
@@ -169,6 +171,12 @@ def record_end(run: Run, ending: Ending) -> None:
                 **counts,
             )
         failpoint("run end written")
+    _log_end(run, ending, counts, duration, is_recorded=still_ours)
+
+
+def _log_end(
+    run: Run, ending: Ending, counts: dict[str, int], duration: int, *, is_recorded: bool
+) -> None:
     # Only what happened is worth a line.
     level = (
         logging.WARNING
@@ -177,17 +185,20 @@ def record_end(run: Run, ending: Ending) -> None:
         if run.total.elements
         else logging.DEBUG
     )
-    logger.log(
+    kinds.RUN_ENDED.log(
+        logger,
         level,
-        "Collector run ended",
-        extra={
-            "run_id": str(run.id),
-            "upstream": run.upstream.name,
-            "status": ending.status.value,
-            **counts,
-            "duration_ms": duration,
-            "failure_class": ending.failure_class,
-            "error": ending.error,
-            "recorded": still_ours,
-        },
+        run_id=str(run.id),
+        upstream=run.upstream.name,
+        trigger=run.trigger.value,
+        holder=run.term.holder,
+        lock_wait_ms=run.lock_wait_ms,
+        status=ending.status.value,
+        processed=run.total.elements,
+        skipped=run.total.elements - run.total.stored,
+        **counts,
+        duration_ms=duration,
+        failure_class=ending.failure_class,
+        error=masked_text(ending.error),
+        recorded=is_recorded,
     )

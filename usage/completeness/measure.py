@@ -25,6 +25,7 @@ from management_proxy.client.usage import counters
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.leases import Term, fence
+from usage import log_kinds as kinds
 from usage.completeness.causes import WITHOUT_EVENT, cause_of
 from usage.completeness.matching import (
     Lines,
@@ -59,8 +60,8 @@ def measure_if_due(upstream: Upstream, term: Term) -> float:
     try:
         _measure(upstream, client_for(upstream), term, samples)
     except UpstreamError as error:
-        logger.warning(
-            "Counters could not be read", extra={"upstream": upstream.name, "error": str(error)}
+        kinds.COUNTERS_NOT_READ.log(
+            logger, logging.WARNING, upstream=upstream.name, error=str(error)
         )
     return MEASURE_EVERY.total_seconds()
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 from genai_prices.update_prices import DEFAULT_UPDATE_URL
 
 from management_proxy.client.public_files import FileUnavailable, fetch
+from usage import log_kinds as kinds
 from usage.costs import catalogue as catalogues
 from usage.costs.catalogue import Catalogue
 from usage.costs.digests import half_digest
@@ -58,7 +59,7 @@ def in_force() -> Catalogue:
     try:
         return catalogues.stored(row.source, row.digest, bytes(row.data))
     except (ValueError, zlib.error) as error:
-        logger.error("Edition of the catalogue unreadable", extra={"error": str(error)[:200]})
+        kinds.EDITION_UNREADABLE.log(logger, logging.ERROR, error=str(error)[:200])
         return shipped
 
 

@@ -14,6 +14,7 @@ Invariants
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import Enum
 
 from django.db import connection, transaction
@@ -21,6 +22,7 @@ from django.db import connection, transaction
 from monitoring.advisory_locks import EXPORT_SLOTS
 from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, select_list
 from usage.events.query import EventQuery
+from usage.history.measurement import measured, note_sources
 
 MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024
@@ -45,6 +47,8 @@ class Format(Enum):
 def export(query: EventQuery, file_format: Format) -> Iterator[bytes] | None:
     """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others
     are being written."""
+    with measured("export"):
+        note_sources(["events"], (query.end - query.start) / timedelta(days=1))
     chunks = _chunks(query, file_format)
     has_slot = next(chunks, None) is not None
     return chunks if has_slot else None

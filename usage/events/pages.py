@@ -1,12 +1,15 @@
 """Pages of events by cursor, stable under inserts; usage/events/search.py finds what is on them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from usage.events.query import Cursor, EventQuery
 from usage.events.search import Search, cursor_at
+from usage.history.measurement import measured, note_sources
 from usage.history.snapshot import Row, one_instant
 
 LARGEST_PAGE = 500
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Page:
 def page_of_events(query: EventQuery, cursor: Cursor | None, size: int) -> Page:
     """The page behind a cursor, or the newest one."""
     is_newer = cursor is not None and cursor.is_newer
-    with one_instant():
+    with measured("events"), one_instant():
+        note_sources(["events"], (query.end - query.start) / _DAY)
         rows = Search(query, is_newer).rows(cursor, size + 1)
     has_more, rows = len(rows) > size, rows[:size]
     if is_newer:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from monitoring.api.instants import iso
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
+from usage.history.measurement import note_plan
 from usage.history.planner import EVENTS, Piece, plan
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, once, rows
@@ -166,6 +167,7 @@ class Query:
     def _planned(self) -> "_Planned":
         calendar = ZoneInfo(once("calendar", readers_calendar_zone))
         planned = plan(self.intervals, self.dimensions, calendar)
+        note_plan(self.intervals, planned)
         return _Planned(
             [
                 Part(source, pieces, calendar, self.scope, self.filters, self.groups)

@@ -28,6 +28,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from monitoring.health import Finding, Level
+from usage import log_kinds as kinds
 
 logger = logging.getLogger(__name__)
 
@@ -119,9 +120,7 @@ class _Watch:
 
     def leave_alone(self, error: Exception) -> None:
         """Read from the primary for a while."""
-        logger.warning(
-            "The replica cannot be read; the primary is", extra={"error": str(error).strip()[:200]}
-        )
+        kinds.REPLICA_NOT_READ.log(logger, logging.WARNING, error=str(error).strip()[:200])
         connections[REPLICA].close()
         self._complete_at, self._look_again_at = None, monotonic() + LEAVE_ALONE
 

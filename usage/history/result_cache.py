@@ -29,7 +29,10 @@ from typing import Any, Generic, TypeVar
 from django.conf import settings
 from django.core.cache import cache
 
+from monitoring.logs.account import waiting
 from monitoring.planned_statements import rows
+from usage import log_kinds as kinds
+from usage.history.measurement import Measurement, measured
 from usage.history.replica import read
 from usage.history.scope import Scope
 
@@ -60,11 +63,16 @@ def cached(
         _keep(key, result)
         return result
 
-    key = _key(name, query, scope)
-    if fresh:
-        return read_and_keep()
-    known: Result[T] | None = _kept(key)
-    return known or _once(key, read_and_keep)
+    with measured(name) as measurement:
+        key = _key(name, query, scope)
+        if fresh:
+            measurement.cache = "fresh"
+            return read_and_keep()
+        known: Result[T] | None = _kept(key)
+        if known:
+            measurement.cache = "hit"
+            return known
+        return _once(key, read_and_keep, measurement)
 
 
 def data_version() -> int:
@@ -84,13 +92,16 @@ def _key(name: str, query: object, scope: Scope) -> str:
     return f"usage:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _once(key: str, compute: Callable[[], Result[T]]) -> Result[T]:
+def _once(key: str, compute: Callable[[], Result[T]], measurement: Measurement) -> Result[T]:
     with _flights_lock:
         flight = _flights.get(key)
         if is_first := flight is None:
             flight = _flights[key] = Future()
     if not is_first:
-        return flight.result()
+        measurement.cache = "joined"
+        with waiting("cache"):
+            return flight.result()
+    measurement.cache = "miss"
     try:
         result = compute()
     except BaseException as error:
@@ -106,14 +117,16 @@ def _once(key: str, compute: Callable[[], Result[T]]) -> Result[T]:
 
 def _kept(key: str) -> Any:
     try:
-        return cache.get(key)
+        with waiting("cache"):
+            return cache.get(key)
     except Exception as error:  # every backend has its own
-        logger.warning("The cache cannot be read", extra={"error": type(error).__name__})
+        kinds.CACHE_NOT_READ.log(logger, logging.WARNING, error=type(error).__name__)
         return None
 
 
 def _keep(key: str, result: Result[Any]) -> None:
     try:
-        cache.set(key, result, settings.HISTORY_CACHE_SECONDS)
+        with waiting("cache"):
+            cache.set(key, result, settings.HISTORY_CACHE_SECONDS)
     except Exception as error:  # every backend has its own
-        logger.warning("The cache cannot be written", extra={"error": type(error).__name__})
+        kinds.CACHE_NOT_WRITTEN.log(logger, logging.WARNING, error=type(error).__name__)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 
+from monitoring.logs.account import current_account, timed
+from monitoring.logs.slow_statements import log_if_slow
 from usage.history.replica import connection
 
 Row = dict[str, Any]
@@ -21,10 +23,14 @@ _known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_this_instant", 
 def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
     """The rows of a statement; `name` stands in a comment, so that it is recognised in
     `pg_stat_activity`."""
-    with connection().cursor() as cursor:
-        cursor.execute(f"/* usage.{name} */ {sql}", parameters)
+    statement = f"/* usage.{name} */ {sql}"
+    with connection().cursor() as cursor, timed() as seconds:
+        cursor.execute(statement, parameters)
         columns = [column.name for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    current_account().rows += len(found)
+    log_if_slow(connection(), f"usage.{name}", statement, parameters, seconds(), len(found))
+    return found
 
 
 def once(name: str, read: Callable[[], T]) -> T:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from django.db import DatabaseError
 
 from providers.models import ClientKey
+from usage import log_kinds as kinds
 from usage.costs.own_prices import Traffic
 from usage.costs.price_book import Moment, Price, PriceBook, present_state
 from usage.ingest.page_parser import Signature
@@ -101,7 +102,7 @@ class Pricing:
         except DatabaseError:
             raise
         except Exception:  # no price is worth an event
-            logger.exception("Price not found", extra={"model": traffic.model})
+            kinds.PRICE_NOT_FOUND.log_exception(logger, logging.ERROR, model=traffic.model)
             return ()
 
     def _refreshed(self) -> PriceBook:

@@ -21,6 +21,7 @@ from management_proxy.models import Upstream
 from monitoring.encryption import encrypt
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
+from usage import log_kinds as kinds
 from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
 from usage.ingest.page_parser import COLUMNS, Entry, Reject, parse_page
@@ -158,9 +159,12 @@ def _ingest_in_halves(
 ) -> Ingested:
     if len(entries) == 1:
         only = entries[0]
-        logger.warning(
-            "Event refused by the database",
-            extra={"batch": batch, "position": only.position, "error": type(error).__name__},
+        kinds.EVENT_REFUSED.log(
+            logger,
+            logging.WARNING,
+            batch=batch,
+            position=only.position,
+            error=type(error).__name__,
         )
         refused = Reject(
             only.position,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
+from management_proxy import log_kinds as kinds
 from management_proxy.models import Upstream, UpstreamBreaker
 from management_proxy.proxy.limits.breaker import Circuit, State, Window
 
@@ -86,10 +87,10 @@ def _end_trial(
         _move(upstream, trial, Circuit(State.OPEN, now, trial.strikes))
     elif failed:
         _move(upstream, trial, trial.opened(now), reason)
-        logger.warning("Breaker stays open", extra={"upstream": upstream.name, "reason": reason})
+        kinds.BREAKER_STAYS_OPEN.log(logger, logging.WARNING, upstream=upstream.name, reason=reason)
     elif _move(upstream, trial, Circuit()):
         _forget_attempts(upstream)
-        logger.info("Breaker closed", extra={"upstream": upstream.name})
+        kinds.BREAKER_CLOSED.log(logger, logging.INFO, upstream=upstream.name)
 
 
 def _open(upstream: Upstream, reason: str, now: float) -> None:
@@ -101,9 +102,12 @@ def _open(upstream: Upstream, reason: str, now: float) -> None:
         opened = _update(upstream, State.CLOSED, circuit, reason)
     _forget_attempts(upstream)
     if opened:
-        logger.warning(
-            "Breaker opened",
-            extra={"upstream": upstream.name, "reason": reason, "until": circuit.until},
+        kinds.BREAKER_OPENED.log(
+            logger,
+            logging.WARNING,
+            upstream=upstream.name,
+            reason=reason,
+            seconds=round(circuit.until - now, 1),
         )
 
 

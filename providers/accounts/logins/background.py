@@ -11,6 +11,7 @@ import time
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from providers import log_kinds as kinds
 from providers.accounts.logins.polling import poll
 from providers.models import AccountLogin
 
@@ -52,7 +53,7 @@ def _poll_once(login_id: int) -> bool:
         connection.close()
         return True
     except Exception:
-        logger.exception("A login cannot be polled", extra={"login": login_id})
+        kinds.LOGIN_NOT_POLLED.log_exception(logger, logging.ERROR, login=login_id)
         return False
     finally:
         connection.close()

@@ -1,0 +1,55 @@
+"""The kinds of lines that monitoring logs itself."""
+
+from monitoring.logs.kinds import ERROR, Kind
+
+_TASK = {"task": "name of the periodic task", "outcome": "what it did or found"}
+
+REQUEST = Kind(
+    "http.request",
+    "Request",
+    {
+        "method": "GET, POST, ...; `other` for a word that is none",
+        "route": "template of the address, never the address itself; `static` or `unmatched`",
+        "status": "status of the response",
+        "user_id": "id of the signed-in user, if the request needed one",
+        "token_id": "id of the personal token that authenticated it",
+        "bytes": "size of the response's body",
+        "duration_ms": "from the first byte of our code to the response, to its end if streamed",
+        "database_ms": "of that waiting for the database",
+        "upstream_ms": "waiting for upstreams",
+        "cache_ms": "waiting for the cache, or for another request that reads the same",
+        "ours_ms": "the rest",
+        "statements": "statements executed",
+        "query": "kinds of query about usage, comma-separated",
+        "sources": "rollups, or `events`, that these were read from",
+        "rows": "rows that these statements returned",
+        "cache": "`hit`, `miss`, `joined` (another request's read) or `fresh` (not wanted)",
+        "days": "longest range that was requested, in days",
+    },
+)
+SLOW_STATEMENT = Kind(
+    "database.slow_statement",
+    "Statement was slow",
+    {
+        "statement": "name of the statement, as in pg_stat_activity",
+        "duration_ms": "how long it took",
+        "plan": "shape of its plan: nodes, tables and indexes, no values",
+        "rows": "rows that it returned",
+    },
+)
+GAUGES_FAILED = Kind(
+    "metrics.source_failed", "Gauges could not be read", {"source": "name of the source"}
+)
+COUNTERS_UNREADABLE = Kind(
+    "metrics.counters_unreadable",
+    "The counters of a dead worker cannot be read",
+    {"worker": "process id of the worker"},
+)
+COUNTERS_NOT_STORED = Kind(
+    "metrics.counters_not_stored", "Counters of this process cannot be stored yet", ERROR
+)
+CHECK_FAILED = Kind("health.check_failed", "Health check failed", {"check": "name of the check"})
+TASK_DONE = Kind("task.done", "Periodic task done", _TASK)
+TASK_TROUBLE = Kind("task.trouble", "Periodic task found trouble", _TASK)
+TASK_FAILED = Kind("task.failed", "Periodic task failed", _TASK)
+TASKS_WAIT = Kind("task.waiting", "Periodic tasks wait for the database", ERROR)
