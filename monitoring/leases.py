@@ -23,6 +23,8 @@ Failure rules
   lease's row: the write and the proof that the term was current commit together.
 * A holder that is frozen in a transaction keeps its locks no longer than its lease: `fence` and
   `bounded_transaction` have the database end a transaction that is idle for so long.
+* `taken_from` is known when the lease is taken and never again: what a takeover has to leave behind
+  is written in the transaction that acquires, so that it is neither forgotten nor done twice.
 """
 
 import os
@@ -33,6 +35,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connection, models, transaction
@@ -72,6 +75,8 @@ class Term:
     trusted_until: float = field(repr=False)
     # Who held it before and never gave it up: dead, or frozen past its time.
     taken_from: str = ""
+    # What the lease's row shows that it is held for.
+    work: UUID | None = None
 
     @property
     def is_trusted(self) -> bool:
@@ -93,30 +98,32 @@ class Term:
 # Each returns a row if it had its effect; each may be part of a WITH, in a statement that does more
 # at once.
 ACQUIRE_SQL = """
-INSERT INTO monitoring_lease AS lease (name, token, holder, acquired_at, renewed_at, expires_at)
+INSERT INTO monitoring_lease AS lease (
+    name, token, holder, acquired_at, renewed_at, expires_at, work_id, taken_from
+)
 VALUES (
     %(name)s, 1, %(holder)s, clock_timestamp(), clock_timestamp(),
-    clock_timestamp() + make_interval(secs => %(ttl)s)
+    clock_timestamp() + make_interval(secs => %(ttl)s), %(work)s, ''
 )
+-- `lease` is the row once it is locked; a subquery would read it as it was before the wait.
 ON CONFLICT (name) DO UPDATE SET
     token = lease.token + 1, holder = excluded.holder, acquired_at = excluded.acquired_at,
     renewed_at = excluded.renewed_at,
-    expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+    expires_at = clock_timestamp() + make_interval(secs => %(ttl)s), work_id = excluded.work_id,
+    taken_from = lease.holder
 WHERE lease.expires_at IS NULL OR lease.expires_at <= clock_timestamp()
--- The row as it was before this statement.
-RETURNING token, coalesce(
-    (SELECT before.holder FROM monitoring_lease AS before WHERE before.name = lease.name), ''
-) AS taken_from
+RETURNING token, taken_from
 """
 RENEW_SQL = """
 UPDATE monitoring_lease SET
-    renewed_at = clock_timestamp(),
+    renewed_at = clock_timestamp(), work_id = coalesce(%(work)s, work_id),
     expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
 WHERE name = %(name)s AND token = %(token)s AND expires_at > clock_timestamp()
 RETURNING token, '' AS taken_from
 """
 RELEASE_SQL = """
-UPDATE monitoring_lease SET holder = '', acquired_at = NULL, renewed_at = NULL, expires_at = NULL
+UPDATE monitoring_lease SET
+    holder = '', acquired_at = NULL, renewed_at = NULL, expires_at = NULL, work_id = NULL
 WHERE name = %(name)s AND token = %(token)s AND holder <> ''
 RETURNING token
 """
@@ -130,24 +137,30 @@ FOR NO KEY UPDATE
 _LIMIT_IDLENESS = "set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
-def acquire(name: str, ttl: float) -> Term | None:
-    """A new term of `ttl` seconds, or None while another process holds the lease."""
+def acquire(name: str, ttl: float, work: UUID | None = None) -> Term | None:
+    """A new term of `ttl` seconds, or None while another process holds the lease. `work` is what it
+    is taken for, as others see it from that instant on."""
     started = time.monotonic()
     holder = holder_name()
     with connection.cursor() as cursor:
         cursor.execute(
             f"/* monitoring.leases.acquire */ {ACQUIRE_SQL}",
-            {"name": name, "holder": holder, "ttl": ttl},
+            {"name": name, "holder": holder, "ttl": ttl, "work": work},
         )
         row = cursor.fetchone()
-    return new_term(name, row[0], holder, ttl, started, row[1]) if row else None
-
-
-def new_term(name: str, token: int, holder: str, ttl: float, since: float, taken_from: str) -> Term:
-    """The term that `ACQUIRE_SQL` made, begun no later than `since` on the monotonic clock."""
-    term = Term(name, token, holder, ttl, 0.0, taken_from)
-    term.extend(since)
+    if row is None:
+        return None
+    term = Term(name, row[0], holder, ttl, 0.0, taken_from=row[1], work=work)
+    term.extend(started)
     return term
+
+
+def show_work(term: Term, work: UUID) -> None:
+    """Show others what the lease is held for now, unless it does so already; part of the caller's
+    transaction."""
+    if term.work != work:
+        Lease.objects.filter(name=term.name, token=term.token).update(work_id=work)
+        term.work = work
 
 
 def renew(term: Term) -> bool:
@@ -156,7 +169,7 @@ def renew(term: Term) -> bool:
     with around("lease renewal"), connection.cursor() as cursor:
         cursor.execute(
             f"/* monitoring.leases.renew */ {RENEW_SQL}",
-            {"name": term.name, "token": term.token, "ttl": term.ttl},
+            {"name": term.name, "token": term.token, "ttl": term.ttl, "work": None},
         )
         renewed: bool = cursor.rowcount == 1
     if renewed:
@@ -179,7 +192,8 @@ def force_release(name: str) -> bool:
 
 
 def _free(leases: models.QuerySet[Lease]) -> bool:
-    return leases.update(holder="", acquired_at=None, renewed_at=None, expires_at=None) == 1
+    free = dict.fromkeys(("acquired_at", "renewed_at", "expires_at", "work_id"))
+    return leases.update(holder="", **free) == 1
 
 
 def fence(term: Term) -> bool:

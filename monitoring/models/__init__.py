@@ -22,6 +22,16 @@ class Lease(models.Model):
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="On the database's clock; empty when free."
     )
+    work_id = models.UUIDField(
+        null=True, blank=True, help_text="What it is held for, by an id of the holder's own."
+    )
+    taken_from = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Who held it before the present term and never gave it up.",
+    )
 
     class Meta:
         ordering = ("name",)

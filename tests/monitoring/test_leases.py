@@ -65,6 +65,39 @@ def test_expired_but_untaken_lease_is_lost_too():
     assert not term.is_trusted
 
 
+def test_lease_that_is_released_while_another_waits_for_its_row_is_not_taken_from_a_dead_holder():
+    term = leases.acquire("x", 30)
+    taken = []
+
+    def wait_and_take() -> None:
+        while not (taken_now := leases.acquire("x", 30)):
+            continue
+        taken.append(taken_now)
+        connection.close()
+
+    waiting = threading.Thread(target=wait_and_take)
+    with transaction.atomic():
+        assert leases.release(term)
+        waiting.start()
+        eventually(lambda: some_backend_waits_for_a_lock())
+    waiting.join()
+    assert taken[0].taken_from == ""
+
+
+def some_backend_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+def test_dead_holder_is_named_to_its_successor_alone():
+    leases.acquire("x", 30)
+    expire("x")
+    assert leases.acquire("x", 30).taken_from == leases.holder_name()
+    leases.force_release("x")
+    assert leases.acquire("x", 30).taken_from == ""
+
+
 def test_release_frees_at_once_and_the_token_goes_on_growing():
     first = leases.acquire("x", 30)
     assert leases.release(first)

@@ -1,6 +1,8 @@
 """An upstream that remembers what it handed out, and real collector processes that collect from
 it."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator
 from monitoring.leases import force_release
 from tests.crashing import Nursery
+from tests.processes import eventually
 from usage.ingest.page_parser import identity, split_page
 from usage.models import CollectorRun, DeadLetter, UsageEvent
 from usage.upkeep.rebuild import differences
@@ -77,6 +80,20 @@ class World:
 
     def identities(self, elements: list[bytes]) -> list[UUID]:
         return [identity(element, self.upstream.pk) for element in elements if element != BAD]
+
+    def abandoned(self) -> int:
+        return CollectorRun.objects.filter(status="abandoned").count()
+
+    def poll_in_a_loop(self, polls: int, settings: dict[str, Any]) -> None:
+        """A loop whose polls each find something."""
+        loop = self.start("collect_usage", "--loop", settings=settings)
+        for _ in range(polls):
+            runs = CollectorRun.objects.filter(status="succeeded", popped__gt=0)
+            before = runs.count()
+            self.offer(1)
+            eventually(lambda had=before, found=runs: found.count() > had, 60)
+        os.kill(loop, signal.SIGTERM)
+        assert self.nursery.wait(loop) == 0
 
     def statuses(self) -> set[str]:
         return set(CollectorRun.objects.values_list("status", flat=True))

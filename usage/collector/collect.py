@@ -4,17 +4,17 @@ serves."""
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.utils import timezone
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
-from monitoring.leases import acquire, heartbeat, release
+from monitoring.leases import heartbeat, release
 from monitoring.models import Lease
 from usage.collector.drain import ingest_left_over, pull
-from usage.collector.runs import Run, perform, record_end, record_start
+from usage.collector.runs import Run, perform, record_end, record_start, take
 from usage.completeness.measure import measure_if_due
 from usage.ingest.attribution import Attribution
 from usage.models import CollectorRun
@@ -24,8 +24,8 @@ Status = CollectorRun.Status
 
 @dataclass(frozen=True)
 class RunInProgress:
-    """Another process is collecting: its run (None in the instant before it is recorded), holder
-    and age in seconds."""
+    """Another process is collecting: its run (whose row may follow within the instant; None only
+    of a release of Tollgate that named none), holder and age in seconds."""
 
     run_id: UUID | None
     holder: str
@@ -50,12 +50,12 @@ def store_left_over(upstream: Upstream) -> CollectorRun | RunInProgress:
 def _under_lease(
     upstream: Upstream, trigger: CollectorRun.Trigger, work: Callable[[Run], None]
 ) -> CollectorRun | RunInProgress:
-    waited_since = time.monotonic()
-    term = acquire(upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS)
-    if term is None:
-        return run_in_progress(upstream)
+    waited_since, run_id = time.monotonic(), uuid4()
+    while (term := take(upstream, run_id)) is None:
+        if busy := run_in_progress(upstream):
+            return busy
     waited_ms = round((time.monotonic() - waited_since) * 1000)
-    run = Run(upstream, term, Attribution(upstream), trigger, lock_wait_ms=waited_ms)
+    run = Run(upstream, term, Attribution(upstream), trigger, id=run_id, lock_wait_ms=waited_ms)
     try:
         with heartbeat(term):
             record_start(run)
@@ -71,10 +71,13 @@ def _pull_and_measure(run: Run) -> None:
         measure_if_due(run.upstream, run.term)
 
 
-def run_in_progress(upstream: Upstream) -> RunInProgress:
-    """What is known of the run that holds the upstream's lease."""
-    run = CollectorRun.objects.filter(upstream=upstream, status=Status.RUNNING).first()
-    lease = Lease.objects.filter(name=upstream.collect_lease).first()
-    since = run.started_at if run else lease.acquired_at if lease else None
+def run_in_progress(upstream: Upstream) -> RunInProgress | None:
+    """The run that the upstream's lease is held for; None if it is held no more."""
+    lease: Any = Lease.with_state().filter(name=upstream.collect_lease).first()
+    if lease is None or not lease.is_held:
+        return None
+    run = CollectorRun.objects.filter(pk=lease.work_id, status=Status.RUNNING).first()
+    # The loop keeps its lease from poll to poll, and renews it at the start of each.
+    since = run.started_at if run else lease.renewed_at
     age = (timezone.now() - since).total_seconds() if since else 0.0
-    return RunInProgress(run.id if run else None, lease.holder if lease else "", max(age, 0.0))
+    return RunInProgress(lease.work_id, lease.holder, max(age, 0.0))

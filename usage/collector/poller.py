@@ -16,9 +16,11 @@ Invariants
 * The row of an idle period is extended only while no other process can have polled in between, and
   no event can have expired between two of its polls: it proves that the queue was polled from its
   start to its end.
-* A process that takes the lease from a dead one, or after another collector, writes a row before
-  the pop; and so does every run once it has something to store. A process that dies in an empty
-  poll is known by its lease, which was not given up.
+* A process that takes the lease after another collector writes a row before the pop; and so does
+  every run once it has something to store. A process that dies in an empty poll is known by its
+  lease, which was not given up; its successor records the death in the transaction that takes it.
+* The lease shows what it is held for: the idle period that the poll belongs to if it finds nothing,
+  or the run that begins. A run that finds something shows itself with its row.
 """
 
 import logging
@@ -28,9 +30,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connection
 
 from management_proxy.models import Upstream
@@ -42,9 +45,9 @@ from monitoring.leases import (
     RENEW_SQL,
     LeaseLost,
     Term,
+    bounded_transaction,
     heartbeat,
     holder_name,
-    new_term,
 )
 from usage.collector.cadence import longest_wait
 from usage.collector.drain import pull
@@ -55,6 +58,7 @@ from usage.collector.runs import (
     record_end,
     record_if_possible,
     record_start,
+    record_takeover,
 )
 from usage.completeness.measure import measure_if_due
 from usage.ingest.attribution import Attribution
@@ -120,6 +124,7 @@ class Poller:
         self._last_token: int | None = None
         self._polled_at: datetime | None = None
         self._must_record = True
+        self._next_run: UUID | None = None
         self._idle_run: UUID | None = None
         self._idle_since: datetime | None = None
         self._poll_before: EmptyPoll | None = None
@@ -135,19 +140,26 @@ class Poller:
     def begin(self) -> bool:
         """Keep the lease, or take it; False while another process collects. Raises django.db.Error,
         Upstream.DoesNotExist."""
-        return self.keep() or self._hold(_TAKE)
+        return self.keep() or self._take()
 
     def keep(self) -> bool:
         """Renew the lease that is held; False if none is, or not any more."""
         return self._term is not None and self._hold(_KEEP)
 
+    def _take(self) -> bool:
+        with bounded_transaction(settings.COLLECTOR_LEASE_TTL_SECONDS):
+            taken = self._hold(_TAKE)
+            if taken and self._must_record:
+                record_takeover(self.upstream, self.term)
+        return taken
+
     def _hold(self, sql: str) -> bool:
-        started, term = time.monotonic(), self._term
+        started, term, next_run = time.monotonic(), self._term, uuid4()
         name, ttl = self.upstream.collect_lease, settings.COLLECTOR_LEASE_TTL_SECONDS
-        token = term.token if term else None
+        work = self._idle_run or next_run
+        lease = {"name": name, "ttl": ttl, "token": term.token if term else None, "work": work}
         with around("lease renewal"):
-            parameters = self._parameters() | {"name": name, "ttl": ttl, "token": token}
-            found: list[Any] = list(Upstream.with_removed.raw(sql, parameters))
+            found: list[Any] = list(Upstream.with_removed.raw(sql, self._parameters() | lease))
         self._poll_before = None
         if not found:
             raise Upstream.DoesNotExist
@@ -155,12 +167,12 @@ class Poller:
         if found[0].lease_token is None:
             self._lose()
             return False
-        if term:
-            term.extend(started)
-        else:
-            term = new_term(
-                name, found[0].lease_token, holder_name(), ttl, started, found[0].lease_taken_from
-            )
+        if term is None:
+            taken_from = found[0].lease_taken_from
+            term = Term(name, found[0].lease_token, holder_name(), ttl, 0.0, taken_from)
+        term.extend(started)
+        term.work = work
+        self._next_run = None if self._idle_run else next_run
         self._begin_term(term, found[0].polled_at)
         return True
 
@@ -174,31 +186,33 @@ class Poller:
         within = self._polled_at and polled_at - self._polled_at <= timedelta(
             seconds=2 * longest_wait(self.upstream.retention_seconds)
         )
-        if (
-            not follows
-            or not within
-            or not self._idle_since
-            or polled_at - self._idle_since > LONGEST_IDLE_PERIOD
-        ):
-            self._idle_run = None
-        self._must_record = self._must_record or not follows
+        is_long = self._idle_since and polled_at - self._idle_since > LONGEST_IDLE_PERIOD
+        if not follows or (self._idle_run and (not within or is_long)):
+            self._begin_with_row()
         self._term, self._last_token, self._polled_at = term, term.token, polled_at
 
-    def run(self, trigger: CollectorRun.Trigger) -> Run:
-        """A new run under the lease, with a row if it must have one from the start. Raises
-        LeaseLost."""
-        run = Run(self.upstream, self.term, self.attribution, trigger)
-        if self._must_record:
-            record_start(run)
-            self._must_record = False
-        return run
+    def _begin_with_row(self) -> None:
+        self._must_record, self._idle_run = True, None
+
+    def perform(self, trigger: CollectorRun.Trigger, work: Callable[[Run], None]) -> Polled:
+        """A run under the lease, with a row if it must have one from the start. Raises LeaseLost,
+        django.db.Error."""
+        run = Run(self.upstream, self.term, self.attribution, trigger, id=self._next_run or uuid4())
+        self._next_run = None
+        try:
+            if self._must_record:
+                record_start(run)
+                self._must_record = False
+            return perform(run, work, self.end)
+        except DatabaseError:
+            # Its row may say that it goes on; the next one's start says that it does not.
+            self._begin_with_row()
+            raise
 
     def poll(self, trigger: CollectorRun.Trigger, should_stop: Callable[[], bool]) -> Polled:
         """Collect once after `begin`. Raises LeaseLost, django.db.Error."""
         with heartbeat(self.term):
-            return perform(
-                self.run(trigger), partial(self._pull, should_stop=should_stop), self.end
-            )
+            return self.perform(trigger, partial(self._pull, should_stop=should_stop))
 
     def _pull(self, run: Run, should_stop: Callable[[], bool]) -> None:
         pull(run, client_of, should_stop)

@@ -50,7 +50,7 @@ from usage import log_kinds as kinds
 from usage.collector import spool
 from usage.collector.drain import drain, ingest_left_over
 from usage.collector.poller import Polled, Poller
-from usage.collector.runs import LOST_LEASE, Run, perform, record_if_possible
+from usage.collector.runs import LOST_LEASE, Run, record_if_possible
 from usage.ingest.store import ingest
 from usage.models import CollectorRun
 
@@ -178,8 +178,7 @@ class Session:
         """One run after the other; the result of the last one."""
         try:
             while True:
-                run = self._poller.run(CollectorRun.Trigger.PUSH)
-                polled = perform(run, self._collect, self._poller.end)
+                polled = self._poller.perform(CollectorRun.Trigger.PUSH, self._collect)
                 if polled.ending.status != Status.SUCCEEDED or self._should_stop():
                     return polled
                 if not self._poller.keep():

@@ -4,7 +4,8 @@ States of a run: running -> succeeded | failed | lease_lost; `abandoned` is what
 calls a run whose process died. A run exists only under a lease; its row is written only in
 transactions that first fence the lease's token, so a holder that was frozen past its TTL can
 neither overwrite the state nor pop again. What it had popped is stored all the same: events are
-idempotent and need no fence. The loop's polls are recorded once they find something
+idempotent and need no fence. A death is recorded by the transaction that takes the dead one's
+lease (`take`), so exactly once. The loop's polls are recorded once they find something
 (`usage/collector/poller.py`).
 
 Three callers drive runs, all by `perform`: one collection under a lease of its own
@@ -20,14 +21,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
 from management_proxy.client.errors import UpstreamError
-from management_proxy.models import Upstream
+from management_proxy.models import CollectionMode, Upstream
 from monitoring.failpoints import around, failpoint
-from monitoring.leases import LeaseLost, Term, fence
+from monitoring.leases import LeaseLost, Term, acquire, bounded_transaction, fence, show_work
 from monitoring.masking import masked_text
 from usage import log_kinds as kinds
 from usage.collector.spool import SpoolError
@@ -40,6 +42,11 @@ Status = CollectorRun.Status
 T = TypeVar("T")
 # The database's clock, as for leases: hosts whose clocks disagree collect from one upstream.
 _NOW = Greatest(Now(), F("started_at"))
+_ABANDONED = {
+    "status": Status.ABANDONED,
+    "failure_class": "internal",
+    "error": "the process that ran it ended or lost its lease",
+}
 
 
 class Ending(NamedTuple):
@@ -88,12 +95,48 @@ def perform(run: Run, work: Callable[[Run], None], end: Callable[[Run, Ending], 
     return end(run, ending)
 
 
+def take(upstream: Upstream, work: UUID) -> Term | None:
+    """The upstream's collect lease, taken for the run `work`; None while another process holds it.
+
+    What a dead holder left behind is recorded in the same transaction: once, whoever dies next.
+    """
+    ttl = settings.COLLECTOR_LEASE_TTL_SECONDS
+    with bounded_transaction(ttl):
+        term = acquire(upstream.collect_lease, ttl, work)
+        if term:
+            record_takeover(upstream, term)
+    return term
+
+
+def record_takeover(upstream: Upstream, term: Term) -> None:
+    """Record the death of the holder that a lease was just taken from, in the transaction that took
+    it: its run if it has a row, else a row without a poll, since an empty one has none."""
+    if not _abandon_running(upstream) and term.taken_from not in ("", term.holder):
+        pushes = upstream.collection_mode == CollectionMode.PUSH
+        CollectorRun.objects.create(
+            upstream=upstream,
+            trigger=CollectorRun.Trigger.PUSH if pushes else CollectorRun.Trigger.LOOP,
+            holder=term.taken_from,
+            token=term.token - 1,
+            started_at=Now(),
+            ended_at=Now(),
+            looks=0,
+            **_ABANDONED,
+        )
+
+
+def _abandon_running(upstream: Upstream) -> int:
+    running = CollectorRun.objects.filter(upstream=upstream, status=Status.RUNNING)
+    return running.update(**_ABANDONED, ended_at=_NOW)
+
+
 def record_start(run: Run) -> None:
     """Record that the run has started; raises LeaseLost."""
     with around("run start"), transaction.atomic():
         if not fence(run.term):
             raise LeaseLost
-        _record_abandoned(run)
+        # One of this very holder, whose end the database did not take.
+        _abandon_running(run.upstream)
         CollectorRun.objects.create(
             id=run.id,
             upstream=run.upstream,
@@ -103,32 +146,9 @@ def record_start(run: Run) -> None:
             started_at=Now(),
             lock_wait_ms=run.lock_wait_ms,
         )
+        show_work(run.term, run.id)
         failpoint("run start written")
     run.is_recorded = True
-
-
-def _record_abandoned(run: Run) -> None:
-    """A process that left a run or its lease behind is dead or fenced off; a poll of the loop may
-    have had no row yet."""
-    abandoned = {
-        "status": Status.ABANDONED,
-        "failure_class": "internal",
-        "error": "the process that ran it ended or lost its lease",
-    }
-    left = CollectorRun.objects.filter(upstream=run.upstream, status=Status.RUNNING).update(
-        **abandoned, ended_at=_NOW
-    )
-    if not left and run.term.taken_from not in ("", run.term.holder):
-        CollectorRun.objects.create(
-            upstream=run.upstream,
-            trigger=run.trigger,
-            holder=run.term.taken_from,
-            token=run.term.token - 1,
-            started_at=Now(),
-            ended_at=Now(),
-            looks=0,
-            **abandoned,
-        )
 
 
 def _ending_by(error: UpstreamError | SpoolError | LeaseLost) -> Ending:

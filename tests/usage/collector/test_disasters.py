@@ -57,6 +57,7 @@ def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_s
     assert len(world.handed_out()) == 4 * PAGE >= len(had)
     assert world.statuses() == {"abandoned", "succeeded"}
     world.finish()
+    assert world.abandoned() == 1
     world.assert_stored_exactly(world.handed_out())
 
 
@@ -153,6 +154,7 @@ def test_collector_with_a_slow_clock_follows_one_that_died_on_a_fast_host(world:
     )
     world.finish()
     assert world.statuses() == {"abandoned", "succeeded"}
+    assert world.abandoned() == 1
     world.assert_stored_exactly(world.handed_out())
 
 

@@ -1,15 +1,18 @@
 """The loop's polls of a queue: what an empty one costs, what is kept of it, and that no process
 polls or records without the lease."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from monitoring import leases
 from monitoring.models import Lease
+from tests.concurrency import times
 from tests.factories import make_upstream
 from tests.monitoring.test_leases import expire
 from tests.usage.collector.test_run import Upstream, page_of, serve  # noqa: F401
@@ -176,3 +179,92 @@ def test_process_that_died_in_an_empty_poll_is_known_by_its_lease(transport):
     poll(Poller(upstream))
     assert rows() == [("abandoned", 0, 0), ("succeeded", 1, 0)]
     assert CollectorRun.objects.get(status="abandoned").holder == "gone:1:0"
+
+
+def leave_a_dead_holder(upstream, holder: str) -> None:
+    Lease.objects.filter(name=upstream.collect_lease).update(holder=holder)
+    expire(upstream.collect_lease)
+
+
+def test_death_is_recorded_once_however_many_polls_find_something_after_it(transport):
+    upstream = make_upstream()
+    leases.acquire(upstream.collect_lease, 30)
+    leave_a_dead_holder(upstream, "gone:1:0")
+    successor = Poller(upstream)
+    for _ in range(6):
+        transport.pages = [page_of(1)]
+        assert poll(successor) == 1
+    assert [status for status, _, _ in rows()] == ["abandoned"] + ["succeeded"] * 6
+
+
+def test_death_is_recorded_although_the_successor_dies_before_its_own_first_row(transport):
+    upstream = make_upstream()
+    leases.acquire(upstream.collect_lease, 30)
+    leave_a_dead_holder(upstream, "gone:1:0")
+    assert Poller(upstream).begin()
+    leave_a_dead_holder(upstream, "gone:2:0")
+    poll(Poller(upstream))
+    dead = CollectorRun.objects.filter(status="abandoned").order_by("holder")
+    assert [run.holder for run in dead] == ["gone:1:0", "gone:2:0"]
+
+
+def test_run_whose_end_the_database_did_not_take_ends_with_the_next_poll(
+    poller, transport, monkeypatch
+):
+    transport.pages = [page_of(1)]
+
+    def refuse(*_: object) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("usage.collector.poller.record_end", refuse)
+        with pytest.raises(OperationalError):
+            poll(poller)
+    assert [status for status, _, _ in rows()] == ["succeeded", "running"]
+    poll(poller)
+    assert [status for status, _, _ in rows()] == ["succeeded", "abandoned", "succeeded"]
+
+
+def held_for(upstream) -> UUID | None:
+    told = collect(upstream, Trigger.HTTP)
+    assert isinstance(told, RunInProgress)
+    return told.run_id
+
+
+def test_caller_is_given_the_run_that_the_loop_is_at(poller, transport):
+    """The row of the idle period, and of a poll that finds something its own."""
+    upstream, first = poller.upstream, CollectorRun.objects.get()
+    poll(poller)
+    assert held_for(upstream) == first.id
+    seen = []
+
+    def page() -> Iterator[bytes]:
+        seen.append(held_for(upstream))
+        yield page_of(1)
+
+    for _ in range(2):
+        transport.pages = [httpx.Response(200, content=page())]
+        assert poll(poller) == 1
+    newest = CollectorRun.objects.order_by("-started_at").first()
+    # In the first of both polls, nothing was known yet but the idle period.
+    assert seen == [first.id, newest.id]
+    assert held_for(upstream) == newest.id
+    poll(poller)
+    idle = held_for(upstream)
+    poller.rest()
+    assert CollectorRun.objects.get(pk=idle).looks == 1
+
+
+def test_every_one_of_a_thousand_triggers_names_its_run(transport):
+    """From 16 sources at once: the lease is never visible without its run."""
+    upstream = make_upstream()
+
+    def trigger(_: int) -> list[CollectorRun | RunInProgress]:
+        return [collect(upstream, Trigger.HTTP) for _ in range(63)]
+
+    outcomes = [outcome for some in times(16, trigger) for outcome in some]
+    named = {outcome.run_id for outcome in outcomes if isinstance(outcome, RunInProgress)}
+    assert len(outcomes) >= 1000
+    assert None not in named
+    assert named
+    assert named <= set(CollectorRun.objects.values_list("pk", flat=True))
