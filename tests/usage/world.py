@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -88,12 +89,17 @@ class World:
         """A loop whose polls each find something."""
         loop = self.start("collect_usage", "--loop", settings=settings)
         for _ in range(polls):
-            runs = CollectorRun.objects.filter(status="succeeded", popped__gt=0)
-            before = runs.count()
+            before = self.found_something()
             self.offer(1)
-            eventually(lambda had=before, found=runs: found.count() > had, 60)
+            eventually(partial(self._found_more_than, before), 60)
         os.kill(loop, signal.SIGTERM)
         assert self.nursery.wait(loop) == 0
+
+    def found_something(self) -> int:
+        return CollectorRun.objects.filter(status="succeeded", popped__gt=0).count()
+
+    def _found_more_than(self, runs: int) -> bool:
+        return self.found_something() > runs
 
     def statuses(self) -> set[str]:
         return set(CollectorRun.objects.values_list("status", flat=True))

@@ -46,6 +46,7 @@ def _upstream(measured: Completeness, intervals: list[CompletenessInterval]) -> 
         "counted": measured.counted,
         "stored": measured.stored,
         "lost": measured.lost,
+        "unrecorded": measured.unrecorded,
         "collectedShare": round(measured.share, 6) if measured.share is not None else None,
         "measuredSince": iso_with_offset(measured.measured_since),
         "measuredUntil": iso_with_offset(measured.measured_until),

@@ -23,7 +23,8 @@ from management_proxy.upstreams.observation import observe
 from monitoring.leases import LeaseLost, renew
 from usage.collector import spool
 from usage.collector.fetch import FIRST_COUNT, Fetching, Page, fetch
-from usage.collector.runs import Run, record_if_possible
+from usage.collector.runs import Run, record_cut_page, record_if_possible
+from usage.ingest.page_parser import is_complete
 from usage.ingest.store import ingest, store
 
 # How often the upstream's switch and retention are read again.
@@ -44,7 +45,10 @@ def pull(
 def ingest_left_over(run: Run) -> None:
     """Store the pages that a dead process of this host left in the spool."""
     for file in spool.left_over(run.upstream.pk):
-        run.total += ingest(file.read(), file.name, run.upstream, run.attribution)
+        page = file.read()
+        if not file.is_whole and not is_complete(page):
+            record_cut_page(run.upstream, file.written_at)
+        run.total += ingest(page, file.name, run.upstream, run.attribution)
         file.remove()
 
 

@@ -18,6 +18,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
@@ -42,6 +43,8 @@ Status = CollectorRun.Status
 T = TypeVar("T")
 # The database's clock, as for leases: hosts whose clocks disagree collect from one upstream.
 _NOW = Greatest(Now(), F("started_at"))
+# The spool's names are of this host's clock, runs of the database's.
+CLOCKS_DIFFER = timedelta(seconds=5)
 _ABANDONED = {
     "status": Status.ABANDONED,
     "failure_class": "internal",
@@ -128,6 +131,18 @@ def record_takeover(upstream: Upstream, term: Term) -> None:
 def _abandon_running(upstream: Upstream) -> int:
     running = CollectorRun.objects.filter(upstream=upstream, status=Status.RUNNING)
     return running.update(**_ABANDONED, ended_at=_NOW)
+
+
+def record_cut_page(upstream: Upstream, written_at: datetime) -> None:
+    """Note on the first run abandoned since that a page was on its way when its process died; the
+    page was left in the spool, unfinished."""
+    since = written_at - CLOCKS_DIFFER
+    found = CollectorRun.objects.filter(
+        upstream=upstream, status=Status.ABANDONED, ended_at__gte=since
+    ).order_by("ended_at")
+    CollectorRun.objects.filter(pk__in=found.values("pk")[:1]).update(
+        failure_class="connection", error="the process ended while a page was on its way"
+    )
 
 
 def record_start(run: Run) -> None:

@@ -89,6 +89,16 @@ class SpoolFile:
         not."""
         return self.path.stem
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the page is known to be received to its end."""
+        return self.path.suffix == PAGE
+
+    @property
+    def written_at(self) -> datetime:
+        """When it was last written, on this host's clock."""
+        return datetime.fromtimestamp(os.fstat(self._descriptor).st_mtime, UTC)
+
     def write(self, chunk: bytes) -> None:
         """Add bytes as they arrive; if the disk refuses them, they are only in memory and `error`
         is why."""

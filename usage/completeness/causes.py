@@ -4,20 +4,48 @@ first that fits."""
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS
 from management_proxy.models import CollectionMode, Upstream
-from usage.completeness.matching import Lines, looks_stolen
+from monitoring.leases import holder_name
+from usage.completeness.matching import Lines, from_json, looks_stolen
 from usage.models import CollectorRun
 from usage.models.completeness import CompletenessInterval, CounterSample
 
 Cause = CompletenessInterval.Cause
 Status = CollectorRun.Status
-# What breaks a connection after the pop; `cannot connect` means that nothing was popped.
-_BREAKS = Q(
-    status=Status.FAILED, failure_class__in=("timeout", "connection", "invalid_response")
-) & ~Q(error__startswith="cannot connect")
+# What breaks a connection after the pop; `cannot connect` means that nothing was popped. A process
+# that died had popped something if it left a page that it was receiving (`usage/collector/runs.py`),
+# or was subscribed.
+_CUT_OFF = Q(failure_class__in=("timeout", "connection", "invalid_response"))
+_BREAKS = Q(status=Status.FAILED) & _CUT_OFF & ~Q(error__startswith="cannot connect")
+_DIED = Q(status=Status.ABANDONED)
+_DIED_RECEIVING = _DIED & (_CUT_OFF | Q(trigger=CollectorRun.Trigger.PUSH))
+HARMLESS = (Cause.NONE, Cause.WITHOUT_EVENT)
+
+
+class Stretch(NamedTuple):
+    """The time between two samples, with the sample after it and the interval before it, and what
+    is missing."""
+
+    first: CounterSample
+    last: CounterSample
+    following: CounterSample
+    previous: CompletenessInterval | None
+    lines: Lines
+
+    @property
+    def recently(self) -> Lines:
+        """The lines of a harmless stretch just before."""
+        harmless = self.previous and self.previous.cause in HARMLESS
+        return from_json(self.previous.accounts) if self.previous and harmless else {}
+
+    @property
+    def is_beside_statistics_off(self) -> bool:
+        """Whether statistics were off just before or after it, so perhaps for a part of it."""
+        was_off = self.previous and self.previous.cause == Cause.STATISTICS_OFF
+        return bool(was_off) or not self.following.statistics_enabled
 
 
 class Why(NamedTuple):
@@ -32,37 +60,62 @@ WITHOUT_EVENT = Why(
 )
 
 
-def cause_of(
-    upstream: Upstream, first: CounterSample, last: CounterSample, lines: Lines, recently: Lines
-) -> Why:
-    """Why something is missing between two samples; `recently` are the lines of a harmless stretch
-    just before."""
+STATISTICS_OFF = Why(
+    Cause.STATISTICS_OFF, "no event was made while usage statistics were switched off"
+)
+
+
+def cause_of(stretch: Stretch) -> Why:
+    """Why something is missing in a stretch."""
+    first, last = stretch.first, stretch.last
     if not (first.statistics_enabled and last.statistics_enabled):
-        return Why(
-            Cause.STATISTICS_OFF, "no event was made while usage statistics were switched off"
-        )
-    if silence := _longest_silence(upstream, first.taken_at, last.taken_at):
+        return STATISTICS_OFF
+    if silence := _longest_silence(last.upstream, first.taken_at, last.taken_at):
         return silence
     if last.restarted:
         return Why(Cause.RESTARTED, "what was still queued went with it and cannot be counted")
-    if broken := CollectorRun.objects.filter(
-        _BREAKS | Q(status=Status.ABANDONED),
-        upstream=upstream,
-        ended_at__range=(first.taken_at, last.taken_at),
-    ).first():
-        pushed = broken.trigger == CollectorRun.Trigger.PUSH
+    return _broken(stretch) or _inferred(stretch)
+
+
+def _broken(stretch: Stretch) -> Why | None:
+    """A connection that broke with events on it. A death proves no loss by itself."""
+    evidence = _BREAKS
+    if any(line.surely_missing for line in stretch.lines.values()):
+        evidence |= _DIED_RECEIVING
+    broken = _runs_ended_within(stretch).filter(evidence).first()
+    if broken is None:
+        return None
+    pushed = broken.trigger == CollectorRun.Trigger.PUSH
+    return Why(Cause.PUSH_DROPPED if pushed else Cause.BROKEN_POP, broken.error)
+
+
+def _inferred(stretch: Stretch) -> Why:
+    """What the amounts alone suggest."""
+    if not looks_stolen(stretch.lines, stretch.recently):
+        return WITHOUT_EVENT
+    if stretch.is_beside_statistics_off:
+        return STATISTICS_OFF
+    if dead := _runs_ended_within(stretch).filter(_DIED, ~_of_this_host()).first():
+        host = dead.holder.partition(":")[0]
         return Why(
-            Cause.PUSH_DROPPED if pushed else Cause.BROKEN_POP,
-            broken.error or "the collector died with a page on its way",
+            Cause.BROKEN_POP,
+            f"a collector died on {host}, whose spool shows whether a page was on its way",
         )
-    if looks_stolen(lines, recently):
-        who = (
-            "a collector that pops the same queue"
-            if upstream.collection_mode == CollectionMode.PUSH
-            else "a subscriber or a second collector"
-        )
-        return Why(Cause.ANOTHER_CONSUMER, f"{who} takes events away")
-    return WITHOUT_EVENT
+    who = (
+        "a collector that pops the same queue"
+        if stretch.last.upstream.collection_mode == CollectionMode.PUSH
+        else "a subscriber or a second collector"
+    )
+    return Why(Cause.ANOTHER_CONSUMER, f"{who} takes events away")
+
+
+def _runs_ended_within(stretch: Stretch) -> QuerySet[CollectorRun]:
+    within = (stretch.first.taken_at, stretch.last.taken_at)
+    return CollectorRun.objects.filter(upstream=stretch.last.upstream, ended_at__range=within)
+
+
+def _of_this_host() -> Q:
+    return Q(holder__startswith=holder_name().partition(":")[0] + ":")
 
 
 def _longest_silence(upstream: Upstream, start: datetime, end: datetime) -> Why | None:

@@ -11,22 +11,26 @@ being stored meanwhile, and it comes after the queue was drained. Arrivals are c
 each event once. Whatever arrives later still (a spool found after days, a replayed dead letter) is
 counted into the interval that it ended in. When an attempt ended is known from its event, on the
 upstream's clock, and converted to ours.
+
+Whether statistics were on is read with the counters, before and after them: what was learnt of the
+upstream at another time says nothing of this instant. A switch takes effect up to a second after it
+is set, so a sample that follows, or the stretch before, may still show what befell a stretch.
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
-from management_proxy.client.usage import counters
+from management_proxy.client.usage import counters, statistics_enabled
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.leases import Term, fence
 from usage import log_kinds as kinds
-from usage.completeness.causes import WITHOUT_EVENT, cause_of
+from usage.completeness.causes import WITHOUT_EVENT, Stretch, cause_of
 from usage.completeness.matching import (
     Lines,
     added,
@@ -79,28 +83,32 @@ def _newest_samples(upstream: Upstream) -> list[CounterSample]:
 def _measure(
     upstream: Upstream, client: ManagementClient, term: Term, samples: list[CounterSample]
 ) -> None:
-    requested_at = timezone.now()
-    read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
-    taken_at = requested_at + (timezone.now() - requested_at) / 2
+    sample = _sample(upstream, client)
     with transaction.atomic():
         # As the term is current, no other process has sampled since these were read.
         if fence(term):
-            _take(upstream, read, taken_at, samples)
+            sample.last_event_id = newest_event_id()
+            _take(upstream, sample, samples)
 
 
-def _take(
-    upstream: Upstream, read: dict[str, list[int]], taken_at: datetime, samples: list[CounterSample]
-) -> None:
-    before = samples[0] if samples else None
-    if before and before.taken_at >= taken_at:
-        return  # our clock was set back
-    sample = CounterSample(
+def _sample(upstream: Upstream, client: ManagementClient) -> CounterSample:
+    """Counters and switch as of one instant; a switch that is set meanwhile counts as off."""
+    was_on = statistics_enabled(client)
+    requested_at = timezone.now()
+    read = {counter.account: [counter.success, counter.failed] for counter in counters(client)}
+    taken_at = requested_at + (timezone.now() - requested_at) / 2
+    return CounterSample(
         upstream=upstream,
         taken_at=taken_at,
         counters=read,
-        statistics_enabled=upstream.statistics_enabled is not False,
-        last_event_id=newest_event_id(),
+        statistics_enabled=statistics_enabled(client) and was_on,
     )
+
+
+def _take(upstream: Upstream, sample: CounterSample, samples: list[CounterSample]) -> None:
+    before, read, taken_at = samples[0] if samples else None, sample.counters, sample.taken_at
+    if before and before.taken_at >= taken_at:
+        return  # our clock was set back
     if before:
         counted = counted_between(before.counters, read)
         sample.counted, sample.reset_accounts, sample.restarted = (
@@ -112,7 +120,7 @@ def _take(
         came = arrivals(window, read.keys())
         if len(samples) > 1:
             sample.carried = _close(
-                upstream, samples[1], before, added(from_json(before.arrived), came.within)
+                samples[1], before, sample, added(from_json(before.arrived), came.within)
             )
         sample.arrived = as_json(
             added(
@@ -127,9 +135,10 @@ def _take(
 
 
 def _close(
-    upstream: Upstream, first: CounterSample, last: CounterSample, stored: Lines
+    first: CounterSample, last: CounterSample, following: CounterSample, stored: Lines
 ) -> dict[str, int]:
     """Write down the interval between two samples; the surplus that it leaves to the next."""
+    upstream = last.upstream
     previous = CompletenessInterval.objects.filter(
         upstream=upstream, ended_at=first.taken_at
     ).first()
@@ -145,12 +154,9 @@ def _close(
     result = reconcile(counted, stored, before, last.carried, last.reset_accounts)
     if previous and result.given_back:
         _give_back(previous, result.given_back)
-    recently: Lines = {}
-    if previous and previous.cause in (Cause.NONE, Cause.WITHOUT_EVENT):
-        recently = from_json(previous.accounts)
     missing = sum(line.missing for line in result.lines.values())
     cause, detail = (
-        cause_of(upstream, first, last, result.lines, recently)
+        cause_of(Stretch(first, last, following, previous, result.lines))
         if missing or last.restarted
         else (Cause.NONE, "")
     )

@@ -24,13 +24,15 @@ ACCOUNTS_SHOWN_FOR = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Completeness:
-    """What an upstream counted, what of it is stored or lost, over what was measured of the last
-    days."""
+    """What an upstream counted, what of it is stored, lost or was never recorded, over what was
+    measured of the last days."""
 
     upstream: str
     counted: int
     stored: int
     lost: int
+    # Attempts made while usage statistics were off: counted, and never an event.
+    unrecorded: int
     measured_since: datetime | None
     measured_until: datetime | None
 
@@ -62,6 +64,7 @@ def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completen
         counted=Sum("counted"),
         stored=Sum("stored"),
         lost=Sum("missing", filter=Q(cause__in=LOSSES)),
+        unrecorded=Sum("missing", filter=Q(cause=Cause.STATISTICS_OFF)),
         first=Min("started_at"),
         last=Max("ended_at"),
     )
@@ -70,6 +73,7 @@ def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completen
         sums["counted"] or 0,
         sums["stored"] or 0,
         sums["lost"] or 0,
+        sums["unrecorded"] or 0,
         sums["first"],
         sums["last"],
     )
@@ -94,6 +98,36 @@ def lost_recently(upstream: Upstream) -> list[CompletenessInterval]:
             ended_at__gt=timezone.now() - NEWS_FOR,
         )
     )
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """Attempts made while usage statistics were off, within a time."""
+
+    attempts: int
+    started_at: datetime
+    ended_at: datetime
+
+    def __str__(self) -> str:
+        attempts = "attempt was" if self.attempts == 1 else "attempts were"
+        return (
+            f"{self.attempts:,} {attempts} made while usage statistics were switched off, between"
+            f" {clock_times(self.started_at, self.ended_at)}"
+        )
+
+
+def unrecorded_recently(upstream: Upstream) -> Unrecorded | None:
+    """The last time that statistics were off, for as long as it is news; None without attempts."""
+    found: Unrecorded | None = None
+    intervals = CompletenessInterval.objects.filter(upstream=upstream, cause=Cause.STATISTICS_OFF)
+    for interval in intervals.filter(ended_at__gt=timezone.now() - SHOWN_FOR):
+        if found and interval.ended_at != found.started_at:
+            break
+        ended_at = found.ended_at if found else interval.ended_at
+        attempts = interval.missing + (found.attempts if found else 0)
+        found = Unrecorded(attempts, interval.started_at, ended_at)
+    is_news = found and found.attempts and found.ended_at > timezone.now() - NEWS_FOR
+    return found if is_news else None
 
 
 @dataclass(frozen=True)
@@ -127,12 +161,17 @@ def by_account(upstream: Upstream, window: timedelta = ACCOUNTS_SHOWN_FOR) -> li
 
 
 def sentence(interval: CompletenessInterval) -> str:
-    """`3 events lost between 10:02 and 10:05: collector stopped (nobody looked for 190 s, ...)`."""
-    start, end = timezone.localtime(interval.started_at), timezone.localtime(interval.ended_at)
-    day = f"{start:%Y-%m-%d} " if start.date() != timezone.localdate() else ""
+    """`3 events lost between 10:02 and 10:05: collector stopped (no poll for 190 s, ...)`."""
     events = "event" if interval.missing == 1 else "events"
     said = (
-        f"{interval.missing:,} {events} lost between {day}{start:%H:%M} and {end:%H:%M}:"
-        f" {interval.get_cause_display()}"
+        f"{interval.missing:,} {events} lost between"
+        f" {clock_times(interval.started_at, interval.ended_at)}: {interval.get_cause_display()}"
     )
     return f"{said} ({interval.detail})" if interval.detail else said
+
+
+def clock_times(started_at: datetime, ended_at: datetime) -> str:
+    """`10:02 and 10:05`, with the day unless it is today."""
+    start, end = timezone.localtime(started_at), timezone.localtime(ended_at)
+    day = f"{start:%Y-%m-%d} " if start.date() != timezone.localdate() else ""
+    return f"{day}{start:%H:%M} and {end:%H:%M}"

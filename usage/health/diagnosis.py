@@ -7,7 +7,13 @@ from monitoring.health import Action, Finding, Level
 from usage.collector.status import UpstreamState, upstream_states
 from usage.health.access import judge_access, judge_interface, judge_pause, judge_reach
 from usage.health.backlog import judge_spool
-from usage.health.queue import judge_clock, judge_completeness, judge_retention, judge_statistics
+from usage.health.queue import (
+    judge_clock,
+    judge_completeness,
+    judge_retention,
+    judge_statistics,
+    judge_unrecorded,
+)
 from usage.health.runs import judge_collector, judge_first_run, judge_push, judge_success
 
 Judgement = Callable[[UpstreamState], Finding | None]
@@ -35,6 +41,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     judge_reach,
     judge_interface,
     judge_statistics,
+    judge_unrecorded,
     judge_retention,
     judge_clock,
     judge_collector,

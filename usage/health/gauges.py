@@ -69,9 +69,15 @@ def completeness_gauges() -> Iterator[Metric]:
     lost = GaugeMetricFamily(
         "usage_lost_events", "Events known to be lost, last 7 days.", labels=["upstream"]
     )
+    unrecorded = GaugeMetricFamily(
+        "usage_unrecorded_attempts",
+        "Attempts made while usage statistics were off upstream, last 7 days.",
+        labels=["upstream"],
+    )
     for upstream in Upstream.objects.all():
         measured = completeness(upstream)
         if measured.share is not None:
             share.add_metric([upstream.name], measured.share)
             lost.add_metric([upstream.name], measured.lost)
-    yield from (share, lost)
+            unrecorded.add_metric([upstream.name], measured.unrecorded)
+    yield from (share, lost, unrecorded)

@@ -7,7 +7,12 @@ from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level
 from usage.collector.cadence import longest_wait
 from usage.collector.status import UpstreamState
-from usage.completeness.report import completeness, lost_recently, sentence
+from usage.completeness.report import (
+    completeness,
+    lost_recently,
+    sentence,
+    unrecorded_recently,
+)
 from usage.health.access import settings_of
 from usage.models.completeness import CompletenessInterval
 
@@ -33,6 +38,21 @@ def judge_statistics(state: UpstreamState) -> Finding | None:
         "Switch them on here, or set usage-statistics-enabled: true in its configuration.",
         subject=upstream.name,
         action=Action("Switch statistics on", "upstreams:statistics-on", (upstream.pk,)),
+    )
+
+
+def judge_unrecorded(state: UpstreamState) -> Finding | None:
+    """Attempts of the time in which statistics were off, also once they are on again."""
+    unrecorded = unrecorded_recently(state.upstream)
+    if unrecorded is None:
+        return None
+    return Finding(
+        Level.NOTICE,
+        f"{unrecorded}.",
+        "They made no event: no figure contains them, and they cannot be recovered.",
+        "Keep usage-statistics-enabled: true upstream. Under Monitoring, Completeness lists the"
+        " times.",
+        subject=state.upstream.name,
     )
 
 
@@ -109,9 +129,14 @@ def _how_complete(upstream: Upstream) -> Finding | None:
     if measured.share is None:
         return None
     lost = f", {measured.lost:,} lost" if measured.lost else ""
+    off = (
+        f"; {measured.unrecorded:,} were made while usage statistics were off and are in no figure"
+        if measured.unrecorded
+        else ""
+    )
     return Finding(
         Level.OK,
-        f"Collected {measured.share_text} of {measured.counted:,} counted"
-        f" attempts{lost}, last 7 days.",
+        f"Collected {measured.share_text} of the events there were, of {measured.counted:,}"
+        f" counted attempts{lost}{off}, last 7 days.",
         subject=upstream.name,
     )

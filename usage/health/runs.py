@@ -21,10 +21,17 @@ def judge_collector(state: UpstreamState) -> Finding | None:
     upstream, run = state.upstream, state.last_run
     limit = max(SILENCE_SECONDS, (upstream.retention_seconds or 0) / 2)
     last = run and (run.ended_at or run.started_at)
-    if state.is_held or (last and timezone.now() - last < timedelta(seconds=limit)):
-        lease = f"held by {state.lease.holder}" if state.lease and state.is_held else "free"
+    if state.is_held and state.lease:
         return Finding(
-            Level.OK, f"A collector is at work; its lease is {lease}.", subject=upstream.name
+            Level.OK, f"The collect lease is held by {state.lease.holder}.", subject=upstream.name
+        )
+    if last and timezone.now() - last < timedelta(seconds=limit):
+        ago = max((timezone.now() - last).total_seconds(), 0)
+        return Finding(
+            Level.OK,
+            f"The queue was last polled {ago:.0f} s ago; between two polls that are far apart, no"
+            " collector holds the lease.",
+            subject=upstream.name,
         )
     since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M}" if last else "yet"
     return Finding(

@@ -136,6 +136,11 @@ def split_page(page: bytes) -> tuple[list[bytes], bytes]:
         return _salvage(page)
 
 
+def is_complete(page: bytes) -> bool:
+    """Whether a page is a whole JSON array, so that nothing of it can be missing."""
+    return page.rstrip().endswith(b"]") and not split_page(page)[1]
+
+
 _separators = re.compile(r"[ \t\r\n,]*")
 
 

@@ -4,17 +4,12 @@ unshare -n bash -c 'ip link set lo up; CLIPROXYAPI_BINARY=... .venv/bin/python -
 tests/usage/collector/test_real_upstream.py'
 """
 
-import json
-import os
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
 from management_proxy.client.usage import counters
@@ -23,121 +18,24 @@ from management_proxy.upstreams.clients import client_for
 from management_proxy.upstreams.observation import examine
 from monitoring.health import findings
 from tests.factories import make_upstream, make_user
-from tests.processes import eventually, free_port
+from tests.processes import eventually
+from tests.real_upstream import BINARY, KEY, Server, real_server
 from usage.collector.loop import UpstreamThread
 from usage.completeness import measure as completeness
 from usage.models import UsageEvent
 from usage.models.completeness import CompletenessInterval, CounterSample
 
-BINARY = os.environ.get("CLIPROXYAPI_BINARY", "")
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
     pytest.mark.timeout(180),
 ]
-KEY = "real-management-key"
-CLIENT = {"Authorization": "Bearer sk-client-one-0123456789"}
-CONFIGURATION = """
-host: "127.0.0.1"
-port: {port}
-auth-dir: "{home}/auths"
-remote-management: {{allow-remote: false, secret-key: "", disable-control-panel: true}}
-api-keys: ["sk-client-one-0123456789"]
-usage-statistics-enabled: true
-redis-usage-queue-retention-seconds: 3600
-openai-compatibility:
-  - name: relay
-    base-url: "{ai}/v1"
-    api-key-entries: [{{api-key: sk-relay-0123456789abcdef}}]
-    models: [{{name: glm-4.7, alias: glm}}]
-"""
-
-
-class Provider(BaseHTTPRequestHandler):
-    """Answers every chat with three tokens."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        usage = {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": "ok"},
-            "finish_reason": "stop",
-        }
-        body = json.dumps(
-            {
-                "id": "1",
-                "object": "chat.completion",
-                "created": 1,
-                "model": "glm-4.7",
-                "choices": [choice],
-                "usage": usage,
-            }
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-class Server:
-    """The real server with its provider, to be restarted at will."""
-
-    def __init__(self, home, ai: str) -> None:
-        self.port = free_port()
-        (home / "auths").mkdir()
-        (home / "config.yaml").write_text(CONFIGURATION.format(port=self.port, home=home, ai=ai))
-        self.home, self.url = home, f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        environment = {**os.environ, "MANAGEMENT_PASSWORD": KEY, "HOME": str(self.home)}
-        arguments = [BINARY, "-config", "config.yaml", "-local-model"]
-        self.process = subprocess.Popen(
-            arguments,
-            cwd=self.home,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        eventually(self._answers)
-
-    def _answers(self) -> bool:
-        """Whether it knows its models, which takes longer than to be healthy."""
-        try:
-            return "glm" in httpx.get(f"{self.url}/v1/models", headers=CLIENT).text
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def chat(self, times: int) -> None:
-        for _ in range(times):
-            httpx.post(
-                f"{self.url}/v1/chat/completions",
-                headers=CLIENT,
-                json={"model": "glm", "messages": [{"role": "user", "content": "x"}]},
-                timeout=30,
-            )
 
 
 @pytest.fixture
 def server(tmp_path) -> Iterator[Server]:
-    provider = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=provider.serve_forever, daemon=True).start()
-    server = Server(tmp_path, f"http://127.0.0.1:{provider.server_port}")
-    yield server
-    server.stop()
-    provider.shutdown()
-    provider.server_close()
+    with real_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
@@ -215,11 +113,7 @@ def test_statistics_that_are_off_are_told_and_switched_on_by_the_button(server, 
             f.action.url for f in findings() if "switched off upstream" in f.summary and f.action
         ]
 
-    httpx.put(
-        f"{server.url}/v0/management/usage-statistics-enabled",
-        headers={"X-Management-Key": KEY},
-        json={"value": False},
-    ).raise_for_status()
+    server.switch_statistics(on=False)
     time.sleep(2)  # the server reads its file again within a second, and nothing says when
     server.chat(3)
     assert examine(upstream)

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from management_proxy.simulator import running_simulator
+from monitoring import leases
+from monitoring.health import Level, findings
 from tests.factories import give_key, make_upstream, make_user
 from usage.collector import spool
 from usage.collector.collect import collect
 from usage.completeness import measure as completeness
-from usage.completeness.report import percentage
+from usage.completeness.report import completeness as completeness_of
+from usage.completeness.report import percentage, unrecorded_recently
 from usage.health.gauges import completeness_gauges
 from usage.models import CollectorRun, UsageEvent
 from usage.models.completeness import CompletenessInterval, CounterSample
@@ -29,6 +32,9 @@ class World:
 
     def clock(self) -> float:
         return self.started + self.ahead
+
+    def clock_now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     def serve(self, count: int) -> None:
         """Let clients be served: long sessions ended some minutes ago, and all of it is over for
@@ -137,6 +143,159 @@ def test_attempts_while_statistics_were_off_are_no_loss_of_ours(world):
     found = world.intervals(Cause.STATISTICS_OFF)
     assert sum(interval.missing for interval in found) >= 20
     assert not any(interval.is_loss for interval in found)
+
+
+def die(world, **fields) -> CollectorRun:
+    """A collector died and was found dead, now."""
+    now = world.clock_now()
+    dead = {
+        "holder": f"{leases.holder_name().partition(':')[0]}:1:0",
+        "token": 1,
+        "looks": 0,
+        "started_at": now,
+        "ended_at": now,
+        "failure_class": "internal",
+    }
+    return CollectorRun.objects.create(
+        upstream=world.upstream, trigger="loop", status="abandoned", **{**dead, **fields}
+    )
+
+
+def switch_unseen(world, *, on: bool) -> None:
+    """Set the upstream's switch just after the collector learnt its state."""
+    world.simulator.control("settings", {"statistics": on})
+    world.upstream.refresh_from_db()
+    world.upstream.statistics_enabled, world.upstream.observed_at = not on, world.clock_now()
+    world.upstream.save()
+
+
+def test_switch_is_read_with_the_counters_and_not_what_was_learnt_of_it_before(world):
+    """Also seconds after a collector died."""
+    world.looks()
+    die(world)
+    switch_unseen(world, on=False)
+    world.serve(60)
+    world.upstream.observed_at = world.clock_now()
+    world.upstream.save()
+    world.look()
+    switch_unseen(world, on=True)
+    world.looks()
+    [off] = [interval for interval in world.intervals() if interval.missing]
+    assert (off.cause, off.is_loss) == (Cause.STATISTICS_OFF, False)
+
+
+def test_switch_that_is_set_while_the_counters_are_read_counts_as_off(world, monkeypatch):
+    original = completeness.counters
+
+    def set_meanwhile(client):
+        world.simulator.control("settings", {"statistics": False})
+        return original(client)
+
+    monkeypatch.setattr(completeness, "counters", set_meanwhile)
+    world.ahead += 60
+    world.look()
+    assert not CounterSample.objects.order_by("-taken_at").first().statistics_enabled
+
+
+@pytest.mark.parametrize("off_before", [True, False], ids=["just before", "just after"])
+def test_nobody_is_accused_of_what_is_missing_beside_a_time_without_statistics(world, off_before):
+    """A switch takes effect a second after it is set, in which it reads as set already."""
+    world.looks()
+    if off_before:
+        world.simulator.control("settings", {"statistics": False})
+        world.serve(20)
+        world.look()
+        world.simulator.control("settings", {"statistics": True})
+        world.look()
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    world.look()
+    if not off_before:
+        world.simulator.control("settings", {"statistics": False})
+        world.ahead += 60
+        world.look()
+        world.simulator.control("settings", {"statistics": True})
+    world.looks()
+    causes = {interval.cause for interval in world.intervals() if interval.missing >= 5}
+    assert causes == {Cause.STATISTICS_OFF}
+
+
+def test_death_alone_proves_no_loss(world):
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    die(world)
+    world.look()
+    world.looks()
+    [missed] = [interval for interval in world.intervals() if interval.missing >= 5]
+    assert missed.cause == Cause.ANOTHER_CONSUMER
+
+
+def test_death_on_another_host_leaves_open_what_was_on_its_way(world):
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    die(world, holder="elsewhere:1:0")
+    world.look()
+    world.looks()
+    [missed] = [interval for interval in world.intervals() if interval.missing >= 5]
+    assert missed.cause == Cause.BROKEN_POP
+    assert "died on elsewhere" in missed.detail
+
+
+@pytest.mark.parametrize(
+    ("left", "cause"),
+    [
+        (b'[{"model": "gp', Cause.BROKEN_POP),
+        (b"", Cause.BROKEN_POP),
+        (b"[]", Cause.ANOTHER_CONSUMER),
+    ],
+)
+def test_page_that_a_dead_process_was_receiving_proves_the_loss(world, left, cause):
+    world.serve(60)
+    world.simulator.app.state.queue.pop(30)
+    die(world)
+    folder = spool.directory_of(world.upstream.pk)
+    (folder / "20261120T100000.000000-aaaaaaaa.part").write_bytes(left)
+    world.look()
+    world.looks()
+    [missed] = [interval for interval in world.intervals() if interval.missing >= 5]
+    assert missed.cause == cause
+
+
+def off_for_a_while(world) -> None:
+    world.serve(20)
+    world.looks()
+    world.simulator.control("settings", {"statistics": False})
+    for _ in range(2):
+        world.serve(30)
+        world.look()
+    world.simulator.control("settings", {"statistics": True})
+    world.looks(3)
+
+
+def test_time_without_statistics_is_shown_also_when_they_are_on_again(world, client, monkeypatch):
+    off_for_a_while(world)
+    monkeypatch.setattr("usage.completeness.report.timezone.now", world.clock_now)
+    attempts = sum(interval.missing for interval in world.intervals(Cause.STATISTICS_OFF))
+    assert attempts >= 40
+    words = f"{attempts} attempts were made while usage statistics were switched off, between"
+    notices = [f.summary for f in findings() if f.level == Level.NOTICE]
+    assert [text for text in notices if words in text]
+    collected = next(f.summary for f in findings() if f.summary.startswith("Collected"))
+    assert f"{attempts} were made while usage statistics were off" in collected
+    client.force_login(make_user("ada", staff=True))
+    assert f"{attempts} not recorded" in client.get("/monitoring/").content.decode()
+    [shown] = client.get("/api/usage/collection-status").json()["completeness"]
+    assert (shown["unrecorded"], shown["lost"]) == (attempts, 0)
+    gauges = {s.name: s.value for m in completeness_gauges() for s in m.samples}
+    assert gauges["usage_unrecorded_attempts"] == attempts
+
+
+def test_time_without_statistics_is_news_for_an_hour(world, monkeypatch):
+    off_for_a_while(world)
+    world.ahead += 3700
+    monkeypatch.setattr("usage.completeness.report.timezone.now", world.clock_now)
+    assert unrecorded_recently(world.upstream) is None
+    assert completeness_of(world.upstream).unrecorded >= 40
 
 
 def test_page_that_was_stored_late_heals_its_interval(world):

@@ -166,6 +166,16 @@ def test_lease_spool_and_dead_letters_are_told():
     assert any("1 dead letter could" in f.summary for f in found)
 
 
+def test_collector_is_not_said_to_work_under_a_lease_that_is_free():
+    upstream = well()
+    [polled] = [f.summary for f in health.findings() if "lease" in f.summary]
+    assert polled.startswith("The queue was last polled 0 s ago;")
+    assert "free" not in polled
+    leases.acquire(upstream.collect_lease, 30)
+    [held] = [f.summary for f in health.findings() if "lease" in f.summary]
+    assert held == f"The collect lease is held by {leases.holder_name()}."
+
+
 def test_unwritable_spool_is_told(settings, tmp_path):
     (tmp_path / "file").write_text("in the way")
     settings.SPOOL_DIR = tmp_path / "file"
