@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs format lock screenshots crash-matrix
-.PHONY: bench-ingest bench-history bench-events bench-providers bench-proxy prove-history fuzz-proxy
+.PHONY: soak-collector bench-ingest bench-history bench-events bench-providers bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two m
 lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+
+soak-collector: $(VENV)/dev.stamp ## Kill the collector every 20-60 s for half an hour (CLIPROXYAPI_BINARY: a real upstream; M=5: minutes)
+	@$(BIN)/python -m tests.bench.soak_collector --minutes $(or $(M),30)
 
 bench-ingest: $(VENV)/dev.stamp ## Drain, sustained load, memory, idling and freshness of the collector (15 minutes)
 	@$(BIN)/python -m tests.bench.ingest

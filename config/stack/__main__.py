@@ -1,10 +1,11 @@
 """Start everything, keep it alive, stop everything.
 
-States: locked -> database up -> migrated -> simulator responds (if there is no real upstream) ->
-serving -> stopping. The stack's lock is held throughout, so a folder has one stack; the embedded
-database outlives all children.
+States: locked -> checked -> database up -> migrated -> simulator responds (if there is no real
+upstream) -> serving -> stopping. The stack's lock is held throughout, so a folder has one stack;
+the embedded database outlives all children.
 """
 
+import io
 import os
 import signal
 import socket
@@ -86,6 +87,7 @@ def _with_database(var_dir: Path, stop: threading.Event) -> int:
         environment = read_environment()
         _refuse_half_an_upstream(environment)
         _refuse_taken_port(environment["HOST"], environment["PORT"])
+        _refuse_mistakes()
         if settings.EMBEDDED_POSTGRES:
             embedded_postgres.ensure_running(var_dir)
         _prepare_database(environment)
@@ -125,8 +127,15 @@ def _refuse_taken_port(host: str, port: int) -> None:
             ) from error
 
 
-def _prepare_database(environment: dict[str, Any]) -> None:
+def _refuse_mistakes() -> None:
+    """The checks by which every child would refuse to start, but for those of the database; raises
+    SystemCheckError."""
     django.setup()
+    call_command("check", stdout=io.StringIO())
+
+
+def _prepare_database(environment: dict[str, Any]) -> None:
+    call_command("check", databases=["default"], stdout=io.StringIO(), stderr=io.StringIO())
     call_command("migrate", verbosity=0, interactive=False)
     from config.stack.first_administrator import ensure_first_administrator
 
@@ -136,6 +145,8 @@ def _prepare_database(environment: dict[str, Any]) -> None:
 
 
 def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event) -> None:
+    from config.stack.collector import collector
+
     supervisor = Supervisor(stop, Sources(PROJECT) if settings.DEBUG else None)
     url = _url(environment["HOST"], environment["PORT"])
     try:
@@ -147,13 +158,7 @@ def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event
         _close_connections()
         write_state(var_dir, _state(url, upstream))
         if not stop.is_set():
-            supervisor.start(
-                Child(
-                    "collector",
-                    [sys.executable, str(PROJECT / "manage.py"), "collect_usage", "--loop"],
-                    upstream,
-                )
-            )
+            supervisor.start(collector(upstream))
             supervisor.start(
                 Child(
                     "web",

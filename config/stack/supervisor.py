@@ -7,6 +7,8 @@ Invariants
   started again.
 * A child is tethered: it is signalled to end when the supervisor dies, even by kill -9.
 * Output is read to its end, also when ours is no longer read; a child never blocks on it.
+* A child that ran once is started again for ever, whatever keeps it from starting meanwhile. One
+  that never ran cannot: after ATTEMPTS the supervisor gives up with its last output.
 """
 
 import contextlib
@@ -17,15 +19,20 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.stack.errors import CannotStart
 from config.stack.sources import Sources
 
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 30.0
 # A child that lived this long starts again without having failed before.
 STEADY_SECONDS = 60.0
+# A child that lived this long has started: it found its configuration good.
+STARTED_SECONDS = 10.0
+ATTEMPTS = 3
 STOP_SECONDS = 20.0
 LAST_LINES = 12
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +45,11 @@ def say(text: str) -> None:
         sys.stdout.flush()
 
 
+def longest_backoff() -> float:
+    """The longest wait before a dead child starts again, in seconds."""
+    return LONGEST_BACKOFF_SECONDS
+
+
 @dataclass
 class Child:
     """One process to keep alive. What `serves_others` is stopped after all the others."""
@@ -46,10 +58,12 @@ class Child:
     command: list[str]
     environment: dict[str, str]
     serves_others: bool = False
+    longest_backoff: Callable[[], float] = longest_backoff
     process: "subprocess.Popen[str] | None" = None
     started: float = 0.0
     restart_at: float = 0.0
     failures: int = 0
+    has_started: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     reader: threading.Thread | None = None
 
@@ -85,20 +99,23 @@ class Child:
                 say(f"{self.name:>10} | {line.rstrip()}")
 
     def note_death(self) -> None:
-        """Report a death, clear away what it left and decide when to try again."""
+        """Report a death, clear away what it left and decide when to try again. Raises CannotStart
+        if it never started."""
         status = self.process.returncode if self.process else None
         self._bury()
         lived = time.monotonic() - self.started
+        self.has_started = self.has_started or lived >= STARTED_SECONDS
         self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
-        backoff = min(
-            FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_BACKOFF_SECONDS
-        )
-        self.restart_at = time.monotonic() + backoff
+        end = f"{self.name} ended with status {status} after {lived:.0f} s"
         output = "".join(f"\n             {line}" for line in self.last_lines) or " none"
-        say(
-            f"tollgate: {self.name} ended with status {status} after {lived:.0f} s; starting it"
-            f" again in {backoff:.0f} s. Its last output:{output}"
-        )
+        if not self.has_started and self.failures >= ATTEMPTS:
+            raise CannotStart(
+                f"{end}, {ATTEMPTS} times without having started. Its last output:{output}"
+            )
+        backoff = FIRST_BACKOFF_SECONDS * 2 ** min(self.failures - 1, 10)
+        backoff = min(backoff, max(self.longest_backoff(), FIRST_BACKOFF_SECONDS))
+        self.restart_at = time.monotonic() + backoff
+        say(f"tollgate: {end}; starting it again in {backoff:.0f} s. Its last output:{output}")
 
     def ask_to_stop(self) -> None:
         """Signal the process to end."""
@@ -140,7 +157,7 @@ class Supervisor:
         child.start()
 
     def watch(self) -> None:
-        """Restart what dies, until `stop` is set; then stop all."""
+        """Restart what dies, until `stop` is set; then stop all. Raises CannotStart."""
         while not self._stop.wait(0.2):
             if self._sources and (changed := self._sources.changed()):
                 say(f"tollgate: {changed} changed")
@@ -150,7 +167,7 @@ class Supervisor:
         self.stop_all()
 
     def step(self, child: Child) -> None:
-        """Restart one child if it died and its time has come."""
+        """Restart one child if it died and its time has come. Raises CannotStart."""
         if child.process is not None and child.process.poll() is not None:
             child.note_death()
         if child.process is None and time.monotonic() >= child.restart_at:

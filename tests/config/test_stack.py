@@ -128,6 +128,34 @@ def test_half_an_upstream_is_refused(
         assert stack.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ({"COLLECTOR_LEASE_TTL_SECONDS": "2"}, "COLLECTOR_LEASE_TTL_SECONDS=2 is not between"),
+        ({"COLLECTOR_INTERVAL_SECONDS": "3600"}, "COLLECTOR_INTERVAL_SECONDS=3600 is not between"),
+        ({"CLIPROXYAPI_MANAGEMENT_URL": "h", "MANAGEMENT_API_KEY": "k"}, "'h' is no such URL"),
+        ({"COLLECTOR_API_KEY": "short"}, "COLLECTOR_API_KEY"),
+    ],
+)
+def test_mistake_in_the_configuration_ends_it_before_anything_starts(
+    environment: dict[str, str], tmp_path: Path, mistake: dict[str, str], message: str
+):
+    with python("-m", "config.stack", **{**environment, **mistake}) as stack:
+        out = stack.communicate(timeout=30)[0]
+        assert stack.returncode == 1
+    assert message in out
+    assert "HINT: " in out
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_web_server_that_cannot_start_ends_the_stack(environment: dict[str, str]):
+    with python("-m", "config.stack", **{**environment, "WEB_WORKERS": "-1"}) as stack:
+        out = stack.communicate(timeout=60)[0]
+        assert stack.returncode == 1
+    assert "3 times without having started" in out
+    assert out.rstrip().endswith("tollgate: stopped")
+
+
 def test_a_taken_port_is_refused(environment: dict[str, str]):
     with (
         socket.create_server(("127.0.0.1", int(environment["PORT"]))),

@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
 from config.stack import supervisor as supervision
+from config.stack.collector import collector
+from config.stack.errors import CannotStart
 from config.stack.supervisor import Child, Supervisor
+from management_proxy.models import Upstream
+from tests.factories import make_upstream
 from tests.processes import alive, eventually, python
 
 Started = Callable[..., Child]
@@ -56,15 +61,62 @@ def test_restarts_come_ever_later_until_a_child_lives_long(
     run: Started, monkeypatch: pytest.MonkeyPatch
 ):
     child = run("")
-    waits = []
-    for _ in range(7):
-        died(child)
-        waits.append(round(child.restart_at - time.monotonic()))
-        child.start()
-    assert waits == [1, 2, 4, 8, 16, 30, 30]
+    child.has_started = True
+    assert waits(child, 7) == [1, 2, 4, 8, 16, 30, 30]
     child.started -= supervision.STEADY_SECONDS + 1
     died(child)
     assert round(child.restart_at - time.monotonic()) == 1
+
+
+def waits(child: Child, deaths: int) -> list[int]:
+    waited = []
+    for _ in range(deaths):
+        died(child)
+        waited.append(round(child.restart_at - time.monotonic()))
+        child.start()
+    return waited
+
+
+def test_no_restart_comes_later_than_a_child_can_be_missed(run: Started):
+    child = run("")
+    child.has_started = True
+    child.longest_backoff = lambda: 10.0
+    assert waits(child, 6) == [1, 2, 4, 8, 10, 10]
+    child.longest_backoff = lambda: 0.2
+    assert waits(child, 1) == [1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("retentions", "seconds"), [([], 10), ([60, 3600], 10), ([3600], 30), ([18, None], 3)]
+)
+def test_collector_is_missed_after_a_sixth_of_the_smallest_retention(retentions, seconds):
+    for retention in retentions:
+        make_upstream(retention_seconds=retention)
+    assert collector({}).longest_backoff() == seconds
+
+
+@pytest.mark.django_db
+def test_collector_is_missed_soon_while_the_database_does_not_tell(monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(Upstream.objects, "filter", refuse)
+    assert collector({}).longest_backoff() == 10
+
+
+def test_a_child_that_never_starts_is_given_up_with_its_last_output(run: Started):
+    child = run("import sys; sys.exit('WEB_WORKERS is no number')")
+    waits(child, 2)
+    with pytest.raises(CannotStart, match="3 times without having started") as given_up:
+        died(child)
+    assert "WEB_WORKERS is no number" in str(given_up.value)
+
+
+def test_a_child_that_once_lived_is_started_again_for_ever(run: Started):
+    child = run("")
+    child.started -= supervision.STARTED_SECONDS
+    assert len(waits(child, 5)) == 5
 
 
 def test_a_child_is_not_started_again_too_early(run: Started):

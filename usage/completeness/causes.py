@@ -16,8 +16,8 @@ from usage.models.completeness import CompletenessInterval, CounterSample
 Cause = CompletenessInterval.Cause
 Status = CollectorRun.Status
 # What breaks a connection after the pop; `cannot connect` means that nothing was popped. A process
-# that died had popped something if it left a page that it was receiving (`usage/collector/runs.py`),
-# or was subscribed.
+# that died had popped something if it was subscribed, or left a page that it was receiving
+# (`record_cut_page`).
 _CUT_OFF = Q(failure_class__in=("timeout", "connection", "invalid_response"))
 _BREAKS = Q(status=Status.FAILED) & _CUT_OFF & ~Q(error__startswith="cannot connect")
 _DIED = Q(status=Status.ABANDONED)
