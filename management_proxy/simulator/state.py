@@ -130,7 +130,13 @@ class State:
 
     def _new_traffic(self) -> Traffic:
         options = self.options
-        return Traffic(self.world(), options.seed, options.utc_offset_minutes, options.failure_rate)
+        return Traffic(
+            self.world(),
+            options.seed,
+            options.utc_offset_minutes,
+            options.failure_rate,
+            options.clock(),
+        )
 
     def refresh_traffic(self) -> Traffic:
         """Return the traffic, with the client keys and credentials that there are now."""

@@ -1,12 +1,10 @@
 """What one simulated server is and does by itself: its state, its faults, the events it makes."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
 from management_proxy.simulator.clock import NANOSECONDS
 from management_proxy.simulator.http.faults import Faults
 from management_proxy.simulator.http.tally import Tally
-from management_proxy.simulator.http.wire import go_json
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.state import State
 from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
@@ -47,17 +45,10 @@ class Upstream:
     def queue_history(self, days: int, per_day: int) -> int:
         """Stock the queue with the past days' events, oldest first; they stay until popped. Return
         how many they are."""
-        now = datetime.fromtimestamp(self.options.clock(), UTC)
-        return self.state.queue.stock(
-            self._past(self.state.refresh_traffic().history(days, per_day, now))
-        )
-
-    def _past(self, events: Iterable[Event]) -> Iterator[bytes]:
-        for event in events:
-            self.state.results.count(
-                event["auth_index"], int(not event["failed"]), int(event["failed"])
-            )
-            yield go_json(self.state.profile.shape(event))
+        ends = list(self.state.traffic.starts(int(self.options.clock()), days, per_day))
+        batch = self._new_bulk(len(ends)).past(ends)
+        self._count(batch)
+        return self.state.queue.stock(batch.payloads)
 
     def generate(self, events: int, spread: float = 60.0, seed: int | None = None) -> None:
         """Queue exactly so many events at once, and count them as their credentials' results."""
@@ -71,16 +62,22 @@ class Upstream:
     def make_bulk(self, events: int) -> None:
         """Queue so many events that ended just now, at little cost."""
         if self._bulk is None:
-            self._bulk = Bulk(
-                self.state.refresh_traffic(),
-                self.state.profile,
-                MOST_TEMPLATES,
-                self.options.clock(),
-                self.state.shuffle_seed(),
-            )
+            self._bulk = self._new_bulk(MOST_TEMPLATES)
         self._queue(self._bulk.take(events, int(self.options.clock() * NANOSECONDS), 1000))
+
+    def _new_bulk(self, requests: int) -> Bulk:
+        return Bulk(
+            self.state.refresh_traffic(),
+            self.state.profile,
+            requests,
+            self.options.clock(),
+            self.state.shuffle_seed(),
+        )
 
     def _queue(self, batch: Batch) -> None:
         self.state.queue.push(batch.payloads)
+        self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
         for (index, failed), count in batch.outcomes.items():
             self.state.results.count(index, 0 if failed else count, count if failed else 0)

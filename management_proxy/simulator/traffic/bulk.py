@@ -9,6 +9,7 @@ from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
 from management_proxy.simulator.http.wire import go_json
 from management_proxy.simulator.profiles import Profile
 from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic, is_counted
+from management_proxy.simulator.traffic.request_ids import RequestIds
 
 MOST_TEMPLATES = 3000
 INSTANT, IDENTITY = "@instant@", "@identity@"
@@ -65,6 +66,7 @@ class Bulk:
             traffic.request(int(now) * NANOSECONDS) for _ in range(min(requests, MOST_TEMPLATES))
         )
         self._requests = [_cut_all(attempts, profile) for attempts in generated if attempts]
+        self._ids = traffic.ids
         self._offset = traffic.offset_minutes
         self._random = random.Random(seed)
         self._position = 0
@@ -74,7 +76,7 @@ class Bulk:
         nanoseconds."""
         batch = Batch([], Counter())
         while self._requests and len(batch.payloads) < events:
-            identity = b"%08x" % self._random.getrandbits(32)
+            identity = self._ids.new().encode()
             for template in self._requests[self._position % len(self._requests)][
                 : events - len(batch.payloads)
             ]:
@@ -84,6 +86,22 @@ class Bulk:
             self._position += 1
             start += step
         return batch
+
+    def past(self, ends: list[int]) -> Batch:
+        """Return the events of requests that ended at those instants, in nanoseconds, in the order
+        of time."""
+        # Before those of the present, however many there are.
+        ids = RequestIds(ends[0] / NANOSECONDS if ends else 0.0)
+        events: list[tuple[int, bytes]] = []
+        outcomes: Counter[tuple[str, bool]] = Counter()
+        for end in ends if self._requests else ():
+            identity = ids.new().encode()
+            for template in self._random.choice(self._requests):
+                instant = end + template.delay
+                text = go_timestamp(instant, self._offset).encode()
+                events.append((instant, template.fill(text, identity)))
+                outcomes[template.index, template.failed] += 1
+        return Batch([payload for _, payload in sorted(events)], outcomes)
 
 
 def generate(

@@ -17,6 +17,7 @@ from typing import Any
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp, http_date
 from management_proxy.simulator.traffic import tokens
 from management_proxy.simulator.traffic.failures import GEMINI_LIKE, Failure, failures_of
+from management_proxy.simulator.traffic.request_ids import RequestIds
 from management_proxy.simulator.traffic.tokens import NOTHING, Used
 from management_proxy.simulator.traffic.world import FAMILIES, Credential, Family, World
 
@@ -57,8 +58,10 @@ class Traffic:
         seed: int = 0,
         offset_minutes: int = 480,
         failure_rate: float = FAILURE_RATE,
+        started: float = 0.0,
     ) -> None:
         self.world = world
+        self.ids = RequestIds(started)
         self.offset_minutes = offset_minutes
         self.failure_rate = failure_rate
         self._random = random.Random(seed)
@@ -122,7 +125,7 @@ class Traffic:
             "alias": f"{alias}({effort})" if effort and rng.random() < 0.3 else alias,
             "endpoint": rng.choice(family.endpoints),
             "api_key": rng.choices(self.world.client_keys, self.world.key_weights)[0],
-            "request_id": f"{rng.getrandbits(32):08x}",
+            "request_id": self.ids.new(),
             "reasoning_effort": effort,
             "service_tier": rng.choice(TIERS),
         }
@@ -237,7 +240,7 @@ class Traffic:
         end = int(now.timestamp())
         waiting: list[tuple[int, int, Event]] = []
         number = 0
-        for start in self._starts(end, days, per_day):
+        for start in self.starts(end, days, per_day):
             while waiting and waiting[0][0] <= start:
                 yield heapq.heappop(waiting)[2]
             for instant, event in self.request(start):
@@ -248,7 +251,8 @@ class Traffic:
         while waiting:
             yield heapq.heappop(waiting)[2]
 
-    def _starts(self, end: int, days: int, per_day: int) -> Iterator[int]:
+    def starts(self, end: int, days: int, per_day: int) -> Iterator[int]:
+        """Yield when requests begin, in nanoseconds, over the days before `end`."""
         rng = random.Random(self._seed ^ 0x5EED)
         hours = days * 24
         first = end - hours * HOUR_SECONDS

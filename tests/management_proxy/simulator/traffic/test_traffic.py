@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -206,3 +207,24 @@ def test_instants_have_trimmed_fractions_and_an_offset() -> None:
 def test_shares_add_up() -> None:
     assert shares(10, [1.0, 1.0, 1.0]) == [4, 3, 3]
     assert sum(shares(1000, [0.35, 2.2, 1.1])) == 1000
+
+
+def test_request_ids_do_not_come_again_after_a_restart(clock: FakeClock) -> None:
+    seen: Counter[str] = Counter()
+    for days in (2, 0, 0):
+        app = _app(clock, seed=1, statistics=True)
+        app.queue_history(days, 500)
+        app.generate(60, 0.0)
+        seen.update({event["request_id"] for event in _pop(app, 10_000)})
+        clock.advance(30)
+    assert len(seen) > 1000
+    assert {identity for identity, times in seen.items() if times > 1} == set()
+
+
+def test_thirty_days_are_there_in_a_moment(clock: FakeClock) -> None:
+    before = time.process_time()
+    app = _app(clock, seed=1)
+    assert app.queue_history(30, 1500) > 45_000
+    while _pop(app, 5000):
+        pass
+    assert time.process_time() - before < 5
