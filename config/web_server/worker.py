@@ -33,6 +33,7 @@ from config.environment import read_environment
 from config.web_server.caller_socket import CallerSocket
 from config.web_server.connection import Connection, Phase
 from config.web_server.incoming import Stage
+from config.web_server.refusals import BUSY, HEAD_TOO_LARGE, LATE, Refusal
 
 REQUEST_SECONDS = 10.0
 SLOT_SECONDS = 30.0
@@ -41,9 +42,6 @@ END_SECONDS = 2.0
 MOST_OF_AN_ADDRESS = 64
 RECEIVE_BYTES = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-LATE = (408, "Request Timeout", "The request did not arrive in time.")
-HEAD_TOO_LARGE = (431, "Request Header Fields Too Large", "The head of the request is too large.")
-BUSY = (503, "Service Unavailable", "Too many large requests; try again in a few seconds.")
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -127,8 +125,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _proceed(self, connection: Connection) -> None:
         stage = connection.incoming.stage()
-        if stage in (Stage.BODY, Stage.LARGE) and connection.incoming.expects_continue():
-            self._write(connection, CONTINUE)
+        waits = stage in (Stage.BODY, Stage.LARGE) and connection.incoming.expects_continue()
+        if waits and not self._write(connection, CONTINUE):
+            return
         if stage is Stage.WHOLE:
             self._dispatch(connection)
         elif stage is Stage.LARGE:
@@ -137,7 +136,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._large.append(connection)
             self._dispatch_large()
         elif stage is Stage.HEAD_TOO_LARGE:
-            self._refuse(connection, *HEAD_TOO_LARGE)
+            self._refuse(connection, HEAD_TOO_LARGE)
 
     def _dispatch(self, connection: Connection) -> None:
         self._stop_waiting(connection)
@@ -192,13 +191,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         return True
 
-    def _refuse(self, connection: Connection, status: int, reason: str, message: str) -> None:
+    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         self._stop_waiting(connection)
-        lines = (
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-            f"Content-Length: {len(message) + 1}\r\n\r\n{message}\n"
-        )
-        if self._write(connection, lines.encode()):
+        if self._write(connection, refusal.response(bytes(connection.incoming.received))):
             self._end(connection)
 
     def _end(self, connection: Connection) -> None:
@@ -249,9 +244,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _expire(self, connection: Connection) -> None:
         if connection.phase is Phase.SLOT:
-            self._refuse(connection, *BUSY)
+            self._refuse(connection, BUSY)
         elif connection.phase is Phase.REQUEST and connection.incoming.received:
-            self._refuse(connection, *LATE)
+            self._refuse(connection, LATE)
         else:
             self._close(connection)
 

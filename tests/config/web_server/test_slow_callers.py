@@ -3,6 +3,7 @@
 One worker with four threads meets far more of them than it has threads.
 """
 
+import json
 import socket
 import threading
 import time
@@ -155,3 +156,12 @@ def test_large_response_reaches_a_slow_reader_whole(server):
             if len(received) < 60_000:
                 time.sleep(0.01)
         assert received.endswith(whole)
+
+
+def test_program_is_refused_in_the_form_of_all_errors(server):
+    with caller(server.port) as connection:
+        connection.sendall(b"GET /api/usage/history HTTP/1.1\r\nX: " + b"x" * 40_000)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 431")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "VALIDATION_ERROR"
