@@ -1,0 +1,203 @@
+"""Every page passes axe-core's rules, best practices included, in both themes and with its menus
+open; for staff, an ordinary user and a stranger."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from monitoring.models import AuditEntry
+from providers.client_keys.actions import create
+from providers.drift.queries import check_drift
+from providers.keys.actions import add
+from providers.keys.families import FAMILIES
+from providers.models import ProviderKey
+from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.factories import make_event, make_user, store
+from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
+from usage.models import UsageEvent
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
+    ),
+]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
+FILE = "claude-carol@example.com.json"
+# States that the addresses alone do not show.
+MORE_PAGES = (
+    "/usage/?range=30d",
+    "/usage/?range=30d&compare=true&outcome=failed",
+    "/usage/?tz=Mars",
+    "/usage/?from=2026-01-01&to=2026-01-02",
+    "/usage/events/?outcome=failed",
+    f"/providers/accounts/account/?name={FILE}",
+    "/providers/custom/provider/?name=openrouter",
+    "/monitoring/policies/?q=delete",
+    "/no/such/page/",
+    "/logout/",
+)
+OPEN_MENUS = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def ada():
+    return make_user("ada", staff=True)
+
+
+@pytest.fixture
+def everything(upstream, simulator, ada, settings):  # noqa: F811
+    """Something to show on every page."""
+    settings.UPSTREAM_IS_SIMULATED = True
+    now = datetime.now(UTC)
+    events = [
+        make_event(
+            timestamp=now - timedelta(days=n % 20, minutes=n),
+            model=f"model-{n % 12}",
+            failed=n % 7 == 0,
+            alias="alias",
+        )
+        for n in range(60)
+    ]
+    store(upstream, *events, "no object")
+    foreign(simulator, claude_api_key=[])
+    add(upstream, FAMILIES["claude"], {"api-key": "sk-ant-0123456789abcdef"}, ada, owner=ada)
+    create(upstream, ada, name="laptop", owner=ada)
+    check_drift(upstream)
+    return upstream
+
+
+def addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
+    """All addresses below a resolver, with their parameters in angle brackets."""
+    for pattern in resolver.url_patterns:
+        address = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern, address)
+        else:
+            yield address
+
+
+def pages(client: Client) -> list[str]:
+    """The addresses without parameters that respond to this caller with a page of ours."""
+    return [
+        address
+        for address in addresses(get_resolver())
+        if "<" not in address
+        and not address.startswith(("/api/", "/^", "/admin/", "/metrics"))
+        and ".csv" not in address
+        and client.get(address).headers.get("Content-Type", "").startswith("text/html")
+    ]
+
+
+def details() -> list[str]:
+    """The pages of single things, which addresses with parameters show."""
+    key = bytes(ProviderKey.objects.get().digest).hex()
+    return [
+        f"/usage/events/{UsageEvent.objects.latest('pk').pk}/",
+        f"/monitoring/audit/{AuditEntry.objects.latest('pk').pk}/",
+        "/providers/keys/new/claude/",
+        f"/providers/keys/claude/{key}/",
+    ]
+
+
+@pytest.fixture
+def visit(browser, live_server):
+    """A page in the browser, signed in as the user, and its client."""
+    contexts = []
+
+    def opened(user, **options):
+        client = Client()
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        if user:
+            client.force_login(user)
+            host = urlsplit(live_server.url).hostname
+            value = client.cookies["sessionid"].value
+            context.add_cookies(
+                [{"name": "sessionid", "value": value, "domain": host, "path": "/"}]
+            )
+        return context.new_page(), client
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def findings(page, paths: list[str]) -> list[str]:
+    """What axe finds on these pages: as they come, dark, and with all that opens open."""
+    axe, found = Axe(), []
+    contrast = {"runOnly": ["color-contrast"]}
+    for path in paths:
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        reports = [axe.run(page)]
+        page.evaluate(OPEN_MENUS)
+        reports.append(axe.run(page))
+        page.emulate_media(color_scheme="dark")
+        reports.append(axe.run(page, options=contrast))
+        found += [
+            f"{path}: {violation['id']}: {node['target']}"
+            for report in reports
+            for violation in report.response["violations"]
+            for node in violation["nodes"]
+        ]
+    return sorted(set(found))
+
+
+def test_pages_of_staff(visit, everything, ada):
+    page, client = visit(ada, viewport=WIDE)
+    assert findings(page, [*pages(client), *details(), *MORE_PAGES]) == []
+
+
+def test_pages_of_staff_on_a_phone(visit, everything, ada):
+    page, client = visit(ada, viewport=NARROW)
+    assert findings(page, [*pages(client), *details(), *MORE_PAGES]) == []
+
+
+def test_pages_of_an_ordinary_user(visit, everything):
+    page, client = visit(make_user("bob"), viewport=WIDE)
+    assert findings(page, [*pages(client), "/monitoring/"]) == []
+
+
+def test_pages_without_anything_to_show(visit, ada):
+    page, client = visit(ada, viewport=WIDE)
+    assert findings(page, pages(client)) == []
+
+
+def test_pages_of_a_stranger(visit):
+    page, _ = visit(None, viewport=WIDE)
+    assert findings(page, ["/login/", "/no/such/page/", "/usage/"]) == []
+
+
+@pytest.mark.parametrize("path", ["/providers/keys/", "/providers/accounts/"])
+def test_open_menu_keeps_its_buttons_colours(visit, everything, ada, path):
+    page, _ = visit(ada, viewport=WIDE)
+    page.goto(path)
+    summary = page.locator(".menu > summary.primary").first
+    colours = "one => [getComputedStyle(one).backgroundColor, getComputedStyle(one).color]"
+    closed = summary.evaluate(colours)
+    summary.click()
+    assert page.locator(".menu[open] > summary.primary").count() == 1
+    assert summary.evaluate(colours) == closed
