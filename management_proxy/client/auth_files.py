@@ -12,6 +12,7 @@ from management_proxy.client.errors import NotFound, Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
 from management_proxy.client.responses import json_object
+from management_proxy.client.uploaded_text import without_mark
 
 LISTING = Limits.of(30, response_bytes=64 * MIB)
 CONTENT = Limits.of(30, response_bytes=8 * MIB)
@@ -46,7 +47,7 @@ def download_auth_file(client: ManagementClient, name: str) -> bytes:
 def auth_file_content(client: ManagementClient, name: str) -> dict[str, Any] | None:
     """The file's object, tokens included, or None without such a file. Raises UpstreamError."""
     try:
-        content = msgspec.json.decode(download_auth_file(client, name))
+        content = msgspec.json.decode(without_mark(download_auth_file(client, name)))
     except NotFound:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -6,14 +6,15 @@ from management_proxy.client.errors import Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONFIGURATION, SMALL, WRITE
 from management_proxy.client.responses import json_object
+from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 
 
 def read_configuration(client: ManagementClient) -> str:
     """The text of config.yaml, all secrets included. Raises UpstreamError."""
     try:
-        return client.call("GET", "config.yaml", CONFIGURATION).body.decode()
-    except UnicodeDecodeError as error:
-        raise Unintelligible("config.yaml is not UTF-8", 200) from error
+        return decoded_text(client.call("GET", "config.yaml", CONFIGURATION).body)
+    except UnreadableText as error:
+        raise Unintelligible(f"config.yaml cannot be read: {error}", 200) from error
 
 
 def replace_configuration(client: ManagementClient, text: str) -> None:

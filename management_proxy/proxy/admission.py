@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest
 
+from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 from management_proxy.models import Upstream
 from management_proxy.proxy.access import Caller, caller_of, reason_against
 from management_proxy.proxy.caller_bodies import BodyIncomplete, BodyTooBig, CallerBody, body_of
@@ -138,13 +139,16 @@ def _check_intent(request: HttpRequest, policy: Policy) -> None:
 
 
 def _content(policy: Policy, body: CallerBody) -> bytes | None:
-    """The body, where its policy has to see it before anything is sent."""
+    """The body without a byte-order mark, where its policy has to see it before anything is
+    sent."""
     if policy.body is BodyRule.ANY:
         if (body.length or 0) > body.budget:
             raise too_large(policy)
         return None
     try:
-        return body.whole()
+        return decoded_text(body.whole()).encode()
+    except UnreadableText as error:
+        raise Refusal(400, "BODY_REFUSED", f"The body is refused: {error}.") from error
     except BodyTooBig as error:
         raise too_large(policy) from error
     except BodyIncomplete as error:

@@ -61,7 +61,7 @@ def upload(
         raise ChangeRefused(message, "twin_accepted", "DUPLICATE_ACCOUNT")
     change = UploadAuthFile(
         name=file.name,
-        content=content,
+        content=file.content,
         provider=file.provider,
         label=file.email or file.name,
         owner_id=user.pk,

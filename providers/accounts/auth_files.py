@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import models
 
+from management_proxy.client.uploaded_text import UnreadableText, decoded_text, without_mark
 from monitoring.masking import masked_text
 from providers.errors import ChangeRefused
 
@@ -222,14 +223,15 @@ def checked_upload(name: str, content: bytes) -> Upload:
             raise ChangeRefused(
                 f"The file holds none of {', '.join(names)}: no login is possible with it.", "file"
             )
+    content = without_mark(content)
     return Upload(name, content, provider.lower(), _email_of(account), _account_of(account))
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        account = json.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise ChangeRefused("The file is not UTF-8 text.", "file") from error
+        account = json.loads(decoded_text(content), parse_constant=_refused_constant)
+    except UnreadableText as error:
+        raise ChangeRefused(f"The file cannot be read: {error}.", "file") from error
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         raise ChangeRefused(
@@ -238,6 +240,10 @@ def _json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(account, dict):
         raise ChangeRefused("The file's JSON must be an object.", "file")
     return account
+
+
+def _refused_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")  # Python takes NaN and Infinity, the upstream does not
 
 
 def _email_of(account: dict[str, Any]) -> str:

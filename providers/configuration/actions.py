@@ -128,7 +128,7 @@ def edited_text(opened: ConfigurationVersion, edited: str) -> str:
     """The text that an editor means, secrets put back, after all checks. Raises ChangeRefused
     naming line and reason."""
     try:
-        text = restored(edited.replace("\r\n", "\n"), opened.text)
+        text = restored(edited.removeprefix("\ufeff").replace("\r\n", "\n"), opened.text)
         check_replacement(text, opened.text)
     except InvalidText as problem:
         raise ChangeRefused(str(problem), "text") from problem

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from management_proxy.client.errors import Blocked, NotReached, ResponseTimeout, UpstreamError
+from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 from management_proxy.models import Upstream
 from management_proxy.tokens.access import honours_token_upstreams, token_of
 from management_proxy.upstreams.registry import ensure_environment_upstream
@@ -101,8 +102,8 @@ def body_of(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, Any]:
     if len(request.body) > LARGEST_BODY:
         raise ChangeRefused(f"a body has at most {LARGEST_BODY // 1024} KiB", "", "BODY_TOO_LARGE")
     try:
-        body = msgspec.json.decode(request.body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        body = msgspec.json.decode(decoded_text(request.body) or "{}")
+    except (msgspec.DecodeError, UnreadableText, RecursionError) as problem:
         raise ChangeRefused(f"the body is not JSON: {problem}") from problem
     if not isinstance(body, dict):
         raise ChangeRefused("the body is not a JSON object")

@@ -203,4 +203,6 @@ def go_json_problem(text: str, position: int) -> str:
     place = (
         "beginning of object key string" if before.endswith(("{", ",")) else "beginning of value"
     )
-    return f"invalid character '{rest[0]}' looking for {place}"
+    # Go reads bytes: of a byte-order mark it names the first.
+    first = chr(rest.encode("utf-8", "replace")[0])
+    return f"invalid character '{first}' looking for {place}"

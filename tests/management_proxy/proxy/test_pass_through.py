@@ -1,6 +1,7 @@
 """Calls through the proxy to a simulated upstream: what passes, what is refused, what the envelope
 says."""
 
+import codecs
 import json
 from collections.abc import Iterator
 
@@ -190,6 +191,8 @@ def test_destructive_forms_need_their_permission(simulator, staff):
         ("config.yaml", b""),
         ("config.yaml", b"- a"),
         ("config.yaml", b"a: [\n"),
+        ("config.yaml", "api-keys: [sk-a]\n".encode("utf-16")),
+        ("config.yaml", "api-keys: [sk-ä]\n".encode("latin-1")),
         ("api-keys", b"["),
         ("api-keys", '["…abcd"]'.encode()),
         ("api-keys", b'["\\u2026abcd"]'),
@@ -199,6 +202,23 @@ def test_bodies_that_would_empty_or_garble_are_refused(simulator, staff, path, b
     response = staff.put(URL + path, body, content_type="application/octet-stream")
     assert (response.status_code, error(response)["code"]) == (400, "BODY_REFUSED")
     assert request_count(simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("api-keys", b'["sk-from-notepad-0001"]', 200),
+        ("config.yaml", b"api-keys: [sk-from-notepad-0001]\r\nport: 1\r\n", 200),
+    ],
+)
+def test_body_of_a_windows_editor_is_taken_without_its_mark(
+    simulator, staff, without_funnel, path, body, expected
+):
+    response = staff.put(
+        URL + path, codecs.BOM_UTF8 + body, content_type="application/octet-stream"
+    )
+    assert response.status_code == expected
+    assert simulator.app.state.store.memory["api-keys"] == ["sk-from-notepad-0001"]
 
 
 @pytest.mark.parametrize(

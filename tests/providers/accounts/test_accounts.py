@@ -1,6 +1,7 @@
 """OAuth accounts through the pages: seeing, changing, uploading, deleting, for owners, staff and
 strangers."""
 
+import codecs
 import json
 from urllib.parse import quote
 
@@ -196,7 +197,10 @@ def test_uploaded_account_belongs_to_its_uploader(upstream, client, as_user, bob
         ("a.json", b"not json", "not JSON"),
         ("a.json", b"[1]", "must be an object"),
         ("a.json", b'"x"', "must be an object"),
-        ("a.json", b"\xff\xfe", "not UTF-8"),
+        ("a.json", b'{"a": 1,\n"b": "\xe9"}', "line 2 is not UTF-8"),
+        ("a.json", account_file().decode().encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        ("a.json", account_file().decode().encode("utf-16-be"), "UTF-16 text; save it as UTF-8"),
+        ("a.json", account_file(weight=float("nan")), "not JSON"),
         ("a.json", b"[" * 100_000, "not JSON"),
         ("a.json", account_file(pad="x" * 5_000_000), "larger than"),
         ("a.txt", account_file(), "must end in .json"),
@@ -213,6 +217,13 @@ def test_useless_file_is_refused_with_its_reason(name, content, reported):
     with pytest.raises(ChangeRefused, match=reported) as caught:
         checked_upload(name, content)
     assert caught.value.field == "file"
+
+
+def test_file_of_a_windows_editor_is_uploaded_without_its_mark(upstream, client, as_user, bob):
+    content = account_file()
+    page = send_file(as_user(bob), "codex-new.json", codecs.BOM_UTF8 + content)
+    assert "connected and yours" in page
+    assert auth_file_client.download_auth_file(client, "codex-new.json") == content
 
 
 def test_upload_never_replaces_a_file(upstream, client, as_user, bob):

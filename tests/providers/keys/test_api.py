@@ -1,6 +1,7 @@
 """`/api/providers/keys`: what is asked reaches the upstream whole, or is refused with the field's
 name and changes nothing."""
 
+import codecs
 import json
 
 import pytest
@@ -265,6 +266,16 @@ def test_a_body_that_is_no_object_is_refused(api, content):
     assert (
         api.http.generic("POST", URL, data=content, content_type="application/json").status_code
         == 400
+    )
+
+
+def test_a_body_of_a_windows_editor_is_read_without_its_mark(api):
+    sent = codecs.BOM_UTF8 + b'{"provider": "claude", "apiKey": "%s"}' % KEY.encode()
+    assert api.http.generic("POST", URL, sent, "application/json").status_code == 201
+    utf_16 = api.http.generic("POST", URL, "{}".encode("utf-16"), "application/json")
+    assert (utf_16.status_code, "save it as UTF-8" in utf_16.json()["error"]["message"]) == (
+        400,
+        True,
     )
 
 
