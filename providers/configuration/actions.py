@@ -19,6 +19,7 @@ from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import UndecryptableError
 from providers.configuration.changes import ReplaceConfiguration, SetConfigurationValues, SetSwitch
 from providers.configuration.document import InvalidText, check_replacement
+from providers.configuration.line_ends import named_ends, unified, with_ends_of
 from providers.configuration.settings import SETTINGS, Setting, Value
 from providers.configuration.text import hidden, marked, restored
 from providers.errors import ChangeRefused
@@ -83,7 +84,7 @@ def hidden_text(text: str) -> str:
     """For people: every secret replaced by a placeholder. Raises ChangeRefused if the text cannot
     be read."""
     try:
-        return hidden(text)
+        return hidden(unified(text))
     except InvalidText as problem:
         raise ChangeRefused(str(problem), "text") from problem
 
@@ -104,13 +105,12 @@ def compared(before: str, after: str) -> list[DiffLine]:
     """What changed, with a few lines around; secrets as marks that differ when they do. Raises
     ChangeRefused."""
     try:
-        lines = difflib.unified_diff(
-            marked(before, _mark).splitlines(), marked(after, _mark).splitlines(), n=3, lineterm=""
-        )
+        old, new = (marked(unified(text), _mark).splitlines() for text in (before, after))
     except InvalidText as problem:
         raise ChangeRefused(str(problem), "text") from problem
+    lines = difflib.unified_diff(old, new, n=3, lineterm="")
     kinds = {"+": "added", "-": "removed", "@": "gap"}
-    return [
+    return _changed_ends(before, after) + [
         DiffLine(
             kinds.get(line[0], "same"),
             line[1:] if line[0] != "@" else f"line {line.split('+')[1].split(',')[0].split()[0]}",
@@ -119,16 +119,24 @@ def compared(before: str, after: str) -> list[DiffLine]:
     ]
 
 
+def _changed_ends(before: str, after: str) -> list[DiffLine]:
+    was, becomes = named_ends(before), named_ends(after)
+    if not was or not becomes or was == becomes:
+        return []
+    return [DiffLine("gap", f"line ends: {was} becomes {becomes}")]
+
+
 def _mark(value: str) -> str:
     # Sixteen bits: enough to see that a secret changed, too little to find it by.
     return hmac.new(settings.SECRET_KEY.encode(), value.encode(), hashlib.sha256).hexdigest()[:4]
 
 
 def edited_text(opened: ConfigurationVersion, edited: str) -> str:
-    """The text that an editor means, secrets put back, after all checks. Raises ChangeRefused
-    naming line and reason."""
+    """The text that an editor means, secrets and line ends put back, after all checks. Raises
+    ChangeRefused naming line and reason."""
     try:
-        text = restored(edited.removeprefix("\ufeff").replace("\r\n", "\n"), opened.text)
+        plain = unified(edited.removeprefix("\ufeff"))
+        text = with_ends_of(opened.text, restored(plain, unified(opened.text)))
         check_replacement(text, opened.text)
     except InvalidText as problem:
         raise ChangeRefused(str(problem), "text") from problem

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from providers.configuration.line_ends import usual_end
+
 LARGEST_BYTES = 1024 * 1024
 DEEPEST = 40
 
@@ -130,7 +132,7 @@ def _passed(levels: list[_Level]) -> None:
 def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
     """The text with one value set, where it is or, for a name of the first or second level,
     where it would. Raises InvalidText."""
-    written = _written(value)
+    written, end = _written(value), usual_end(text)
     for scalar in scalars(text):
         if scalar.path == path:
             gap = (
@@ -141,14 +143,16 @@ def set_value(text: str, path: tuple[str, ...], value: str | int | bool) -> str:
             )
             return f"{text[: scalar.start]}{gap}{written}{text[scalar.end :]}"
     if len(path) == 2 and (
-        section := re.search(rf"^{re.escape(path[0])}:[ \t]*(?:#.*)?\n", text, re.MULTILINE)
+        section := re.search(
+            rf"^{re.escape(path[0])}:[ \t]*(?:#[^\r\n]*)?\r?\n", text, re.MULTILINE
+        )
     ):
-        inner = re.match(r"(?:[ \t]*(?:#.*)?\n)*([ ]+)\S", text[section.end() :])
+        inner = re.match(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*([ ]+)\S", text[section.end() :])
         indent = inner[1] if inner else "  "
-        return f"{text[: section.end()]}{indent}{path[1]}: {written}\n{text[section.end() :]}"
-    ended = text if text.endswith("\n") or not text else text + "\n"
+        return f"{text[: section.end()]}{indent}{path[1]}: {written}{end}{text[section.end() :]}"
+    ended = text if text.endswith("\n") or not text else text + end
     nested = "".join(
-        f"{'  ' * depth}{name}:{' ' + written if depth == len(path) - 1 else ''}\n"
+        f"{'  ' * depth}{name}:{' ' + written if depth == len(path) - 1 else ''}{end}"
         for depth, name in enumerate(path)
     )
     result = ended + nested

@@ -87,7 +87,14 @@ _BLOCK = re.compile(r"^(?=[A-Za-z_\"'])", re.MULTILINE)
 
 
 def rewrite(text: str, values: dict[str, Any]) -> str:
-    """Return the text with the blocks of changed keys written anew and new keys appended."""
+    """Return the text with the blocks of changed keys written anew and new keys appended. As on the
+    server, every line ends in LF then; nothing changed leaves the text as it is."""
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    saved = _rewritten(plain, values)
+    return text if saved.rstrip("\n") == plain.rstrip("\n") else saved
+
+
+def _rewritten(text: str, values: dict[str, Any]) -> str:
     old = parse(text)
     defaults = default_config()
     head, *blocks = _BLOCK.split(text)

@@ -53,6 +53,14 @@ def form_of(page):
     return {name: value for name, value in fields.items() if name and name != "csrfmiddlewaretoken"}
 
 
+def diff_of(page):
+    return re.findall(r'<span class="\w+">(.*?)\n</span>', page)
+
+
+def without_key(text):
+    return re.sub("secret-key: .*", "", text)
+
+
 def opened(page):
     text = re.search(r"<textarea[^>]*>\n(.*)</textarea>", page, re.DOTALL)[1]
     from html import unescape
@@ -173,11 +181,36 @@ def test_edited_file_is_reviewed_then_saved_with_its_secrets(upstream, client, s
     )
 
 
-def test_lines_of_a_browser_end_as_the_file_s_do(upstream, client, staff):
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "mixed"])
+def test_lines_of_a_browser_end_as_the_file_s_do(upstream, client, staff, ends):
+    before = config_client.read_configuration(client).replace("\n", ends.replace("mixed", "\n"))
+    if ends == "mixed":
+        before = before.replace("\n", "\r\n", 5)
+    config_client.replace_configuration(client, before)
     edit = opened(staff.get(f"{ROOT}file/").content.decode())
     edit["text"] = edit["text"].replace("debug: false", "debug: true").replace("\n", "\r\n")
     staff.post(f"{ROOT}file/", {**edit, "step": "save"})
-    assert "\r" not in config_client.read_configuration(client)
+    after = before.replace("debug: false", "debug: true")
+    assert without_key(config_client.read_configuration(client)) == without_key(after)
+
+
+def test_untouched_lines_are_no_difference_whatever_ends_them(upstream, client, staff):
+    text = config_client.read_configuration(client).replace("\n", "\r\n")
+    config_client.replace_configuration(client, text)
+    edit = opened(staff.get(f"{ROOT}file/").content.decode())
+    edit["text"] = edit["text"].replace("debug: false", "debug: true")
+    page = staff.post(f"{ROOT}file/", {**edit, "step": "review"}).content.decode()
+    assert [line for line in diff_of(page) if line[0] != " "] == [
+        "… line 8",
+        "− debug: false",
+        "+ debug: true",
+    ]
+
+
+def test_review_shows_that_line_ends_change(upstream, client):
+    text = "port: 1\r\ndebug: true\r\n"
+    shown = configuration.compared(text, text.replace("\r\n", "\n"))
+    assert [line.text for line in shown] == ["line ends: CRLF becomes LF"]
 
 
 def test_file_that_changed_meanwhile_is_not_overwritten(upstream, client, staff):

@@ -129,6 +129,14 @@ def test_one_value_is_set_and_the_rest_stays(path, value, line):
     }
 
 
+@pytest.mark.parametrize("path", [("host",), ("tls", "enable"), ("routing", "strategy"), ("new",)])
+def test_a_value_is_set_among_lines_that_end_in_crlf(path):
+    text = TEXT.replace("\n", "\r\n") + "routing:\r\n  # how\r\n  session-affinity: true\r\n"
+    after = set_value(text, path, "x")
+    assert value_at(after, path) == "x"
+    assert after.count("\n") == after.count("\r\n")
+
+
 def test_value_of_an_empty_name_is_set():
     assert set_value("debug:\nport: 1\n", ("debug",), True) == "debug: true\nport: 1\n"
 

@@ -141,3 +141,15 @@ def test_a_plain_secret_is_hashed_in_the_file(app: SimulatedUpstream) -> None:
     text = ask(app, "GET", "/v0/management/config.yaml").body
     assert b"plain" not in text
     assert yaml.safe_load(text)["remote-management"]["secret-key"].startswith("$2a$10$")
+
+
+def test_a_file_keeps_its_line_ends_until_the_server_saves_it(
+    app: SimulatedUpstream, clock: FakeClock
+) -> None:
+    sent = b"port: 8317\r\napi-keys: [sk-a] # mine\r\n"
+    assert ask(app, "PUT", "/v0/management/config.yaml", body=sent).status == 200
+    assert ask(app, "GET", "/v0/management/config.yaml").body == sent
+    clock.advance(1)
+    manage(app, "PUT", "debug", {"value": True})
+    saved = ask(app, "GET", "/v0/management/config.yaml").body
+    assert saved == b"port: 8317\napi-keys: [sk-a] # mine\ndebug: true\n"
