@@ -21,12 +21,12 @@ def check_prices() -> Iterator[Finding]:
     here = Action("Prices", "prices:list", is_link=True)
     since = timezone.localdate() - timedelta(days=7)
     sums = UsageDailyOverall.objects.filter(bucket__gte=since).aggregate(
-        attempts=Sum("attempts"), unpriced=Sum(F("attempts") - F("priced"))
+        unpriced=Sum(F("attempts") - F("priced")), all=Sum("attempts")
     )
-    if sums["attempts"] and sums["unpriced"] > MOST_UNPRICED * sums["attempts"]:
+    if sums["all"] and sums["unpriced"] > MOST_UNPRICED * sums["all"]:
         yield Finding(
             Level.NOTICE,
-            f"{sums['unpriced'] / sums['attempts']:.0%} of the last week's attempts have no cost.",
+            f"{sums['unpriced'] / sums['all']:.0%} of the last week's attempts have no cost.",
             "Costs leave them out: the real ones are higher.",
             "Set a price for the models that the page Prices lists first.",
             action=here,
