@@ -30,6 +30,8 @@ class LeaseAdmin(admin.ModelAdmin):
         "acquired_at",
         "renewed_at",
         "expires_at",
+        "work_id",
+        "taken_from",
         "age",
         "time_left",
     )

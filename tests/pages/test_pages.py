@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -171,6 +172,13 @@ def test_admin_lists(staff, model):
     store(upstream, "no object")
     leases.acquire(upstream.collect_lease, 30)
     assert staff.get(f"/admin/{model}/").status_code == 200
+
+
+def test_lease_is_read_and_not_edited(staff):
+    leases.acquire("collect:1", 30, uuid4())
+    page = staff.get("/admin/monitoring/lease/collect_3A1/change/").content.decode()
+    assert "Taken from" in page
+    assert not re.findall(r'<(?:input|textarea)[^>]*name="(?:work_id|taken_from|holder)"', page)
 
 
 def test_forced_release_confirms_then_releases_and_is_audited(staff):
