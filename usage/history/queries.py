@@ -207,7 +207,7 @@ class _Planned:
 
 def _added(measures: Iterable[str]) -> str:
     return ", ".join(
-        f"max({name}) AS {name}" if name in MAXIMA else f"sum({name})::bigint AS {name}"
+        f"max({name}) AS {name}" if name in MAXIMA else f"usage_sum({name}) AS {name}"
         for name in measures
     )
 

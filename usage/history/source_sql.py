@@ -34,15 +34,15 @@ MEASURES = (*SUMS, *MAXIMA)
 _MOST_STRETCHES = 400
 
 _OF_ROLLUPS = {
-    **{name: f"sum(u.{name})::bigint" for name in SUMS},
+    **{name: f"usage_sum(u.{name})" for name in SUMS},
     **{name: f"max(u.{name})" for name in MAXIMA},
 }
 _OF_EVENTS = {
     "attempts": "count(*)",
     "requests": "count(*) FILTER (WHERE u.is_first_attempt)",
     "failed": "count(*) FILTER (WHERE s.failed)",
-    **{name: f"sum(u.{name})::bigint" for name in TOKEN_SUMS},
-    **{name: f"sum({sql})::bigint" for name, sql in costs_of_event("u", "s").items()},
+    **{name: f"usage_sum(u.{name})" for name in TOKEN_SUMS},
+    **{name: f"usage_sum({sql})" for name, sql in costs_of_event("u", "s").items()},
     "generated_tokens": (
         "coalesce(sum(coalesce(u.non_reasoning_output_tokens, 0) + coalesce(u.reasoning_tokens, 0))"
         " FILTER (WHERE NOT s.failed), 0)::bigint"

@@ -27,7 +27,7 @@ def add_changes_sql(granularity: Granularity, changes: str) -> str:
     """An update that adds the rows of `changes` (a table of `changes_sql`) to a rollup. The caller
     has locked it against the ingest."""
     key = granularity.key
-    grouped = ", ".join(f"sum({name})::bigint AS {name}" for name in (*COST_SUMS, *_COUNTED))
+    grouped = ", ".join(f"usage_sum({name}) AS {name}" for name in (*COST_SUMS, *_COUNTED))
     left = "held.priced + change.priced > 0"
     sums = ", ".join(
         f"{name} = CASE WHEN {left} THEN coalesce(held.{name}, 0) + change.{name} END"

@@ -5,7 +5,8 @@
 
 What all rollups need of an event is worked out once, whatever their number. The same SQL serves the
 ingest (from the new rows), a rebuild and any bulk load (from the events of a range). NULL sums mean
-that no event reported the count; adding keeps that apart from 0.
+that no event reported the count; adding keeps that apart from 0. `usage_sum` (a migration) is the
+sum of bigints as a bigint.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ NARROW = ("by_model_id", "by_account_id", "overall_id", "by_upstream_id")
 _COUNTS = {
     "attempts": "count(*)",
     **{
-        name: f"sum({name})::bigint"
+        name: f"usage_sum({name})"
         for name in (
             "requests",
             "failed",
@@ -171,7 +172,7 @@ def prepared_sql(source: str) -> str:
 def rows_sql(granularity: Granularity, prepared: str) -> str:
     """The rows that a rollup would have for prepared rows (a table or CTE of `prepared_sql`)."""
     key = ", ".join(granularity.key)
-    sums = ", ".join(f"sum({name})::bigint AS {name}" for name in _NULLABLE)
+    sums = ", ".join(f"usage_sum({name}) AS {name}" for name in _NULLABLE)
     counts = ", ".join(f"{sql} AS {name}" for name, sql in {**_COUNTS, **_MAXIMA}.items())
     histograms = ", ".join(
         f"coalesce({name}.{part}, '{{}}') AS {name}_{part}"
