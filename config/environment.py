@@ -69,6 +69,12 @@ VARIABLES: tuple[Variable, ...] = (
         shown_default="unset: staff sessions only",
     ),
     Variable(
+        "METRICS_TOP_MODELS",
+        "Models that have figures of their own at `/metrics`; the others are `other`.",
+        cast=int,
+        default=20,
+    ),
+    Variable(
         "SECRET_KEY",
         "Signs sessions and forms.",
         shown_default="generated under `VAR_DIR` beside the embedded database, else required",

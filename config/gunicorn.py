@@ -2,6 +2,7 @@
 own."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,24 @@ def on_starting(_arbiter: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Store the figures of the proxy's calls."""
+    """Store the figures of the proxy's calls, and what all processes count together."""
     from management_proxy.traffic.recording import start_flushing
+    from monitoring.metrics.shared import Flushing
 
     start_flushing()
+    Flushing("web").start()
 
 
 def worker_exit(_arbiter: Any, _worker: Any) -> None:
     """Store what the worker had not stored yet."""
+    from django.db import Error as DatabaseError
+
     from management_proxy.traffic.recording import stop_flushing
+    from monitoring.metrics.shared import flush
 
     stop_flushing()
+    with suppress(DatabaseError):
+        flush()
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:

@@ -26,6 +26,7 @@ MANAGEMENT_API_KEY: str = environment["MANAGEMENT_API_KEY"]
 UPSTREAM_IS_SIMULATED: bool = environment["TOLLGATE_SIMULATED"]
 COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]
 METRICS_TOKEN: str = environment["METRICS_TOKEN"]
+METRICS_TOP_MODELS: int = environment["METRICS_TOP_MODELS"]
 
 # A command beside `make run` serves the same upstream as the stack does.
 if (

@@ -20,7 +20,7 @@ class MonitoringConfig(AppConfig):
         from monitoring import checks, health, periodic  # noqa: F401
         from monitoring.audit import signals as audit_signals
         from monitoring.audit import trail
-        from monitoring.metrics import gauges
+        from monitoring.metrics import gauges, shared
         from monitoring.metrics.registry import register_gauges
         from monitoring.web import navigation
 
@@ -34,4 +34,7 @@ class MonitoringConfig(AppConfig):
         health.register("audit trail", trail.check_pending)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)
+        register_gauges("tasks", gauges.task_gauges)
+        register_gauges("database", gauges.connection_gauges)
+        register_gauges("shared", shared.shared_metrics)
         health.register("periodic tasks", periodic.check_tasks)

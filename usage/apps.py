@@ -54,6 +54,7 @@ def register_health() -> None:
     from monitoring.metrics.registry import register_gauges
     from usage.health import backlog, diagnosis, gauges, prices
     from usage.health import probes as collection_probes
+    from usage.health.traffic_metrics import traffic_metrics
     from usage.history import replica
 
     probes.register("spool", collection_probes.spool_is_writable)
@@ -66,6 +67,8 @@ def register_health() -> None:
     register_gauges("collector", gauges.collector_gauges)
     register_gauges("dead letters", gauges.dead_letter_gauges)
     register_gauges("completeness", gauges.completeness_gauges)
+    register_gauges("backlog", gauges.backlog_gauges)
+    register_gauges("traffic", traffic_metrics)
 
 
 def make_cache_table(using: str, **kwargs: Any) -> None:

@@ -31,6 +31,7 @@ from management_proxy.client.errors import (
     UpstreamError,
 )
 from management_proxy.client.limits import Limits
+from management_proxy.client.metrics import counted
 from management_proxy.client.responses import Response, refusal_of, server_time_of, version_of
 from monitoring.logs.account import waiting
 
@@ -92,7 +93,7 @@ class ManagementClient:
         timeout = httpx.Timeout(limits.idle, connect=limits.connect)
         url, headers = f"{self._url}/{path}", self._headers
         request = self._http.build_request(method, url, headers=headers, timeout=timeout, **payload)
-        with _translated(limits), waiting("upstream"):
+        with counted(), _translated(limits), waiting("upstream"):
             response, body = self._exchange(request, limits, receive)
         if response.status_code not in accept:
             raise self._refusal(response, body)

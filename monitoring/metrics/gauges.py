@@ -1,4 +1,4 @@
-"""Gauges of the ground floor: leases and findings."""
+"""Gauges of the ground floor: leases, findings, periodic tasks and the database's connections."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from monitoring import health
-from monitoring.models import Lease
+from monitoring.models import Lease, PeriodicTask
+from monitoring.planned_statements import rows
+
+_CONNECTIONS = """
+    /* monitoring.metrics.connections */
+    SELECT coalesce(state, 'other'), count(*) FROM pg_stat_activity
+    WHERE datname = current_database() GROUP BY 1
+"""
 
 
 def lease_gauges() -> Iterator[Metric]:
@@ -32,3 +39,35 @@ def finding_gauges() -> Iterator[Metric]:
     for level in health.Level:
         gauge.add_metric([level.value], found[level])
     yield gauge
+
+
+def task_gauges() -> Iterator[Metric]:
+    """When each periodic task ended, and whether it failed or found trouble; the comparison of
+    rollups and events is one."""
+    ended = GaugeMetricFamily(
+        "monitoring_task_ended_timestamp_seconds", "When it ended last.", labels=["task"]
+    )
+    failed = GaugeMetricFamily("monitoring_task_failed", "1 if it failed.", labels=["task"])
+    trouble = GaugeMetricFamily(
+        "monitoring_task_trouble", "1 if it found trouble.", labels=["task"]
+    )
+    for task in PeriodicTask.objects.all():
+        if task.ended_at:
+            ended.add_metric([task.name], task.ended_at.timestamp())
+        failed.add_metric([task.name], float(task.status == PeriodicTask.Status.FAILED))
+        trouble.add_metric([task.name], float(task.status == PeriodicTask.Status.TROUBLE))
+    yield from (ended, failed, trouble)
+
+
+def connection_gauges() -> Iterator[Metric]:
+    """Connections to the database, of all processes, and how many there may be."""
+    held = GaugeMetricFamily(
+        "monitoring_database_connections", "Connections, by their state.", labels=["state"]
+    )
+    for state, count in rows(_CONNECTIONS, []):
+        held.add_metric([state], count)
+    ((most,),) = rows("SELECT current_setting('max_connections')::int", [])
+    yield held
+    yield GaugeMetricFamily(
+        "monitoring_database_connections_max", "Most that the server allows.", value=most
+    )

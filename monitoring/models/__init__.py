@@ -156,3 +156,16 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.target}"
+
+
+class CounterTotal(models.Model):
+    """What all processes together have counted of one series of a metric
+    (`monitoring/metrics/shared.py`); only grows."""
+
+    pk = models.CompositePrimaryKey("metric", "labels")
+    metric = models.CharField(max_length=100)
+    labels = models.CharField(max_length=400, help_text="Values of the labels as a JSON array.")
+    value = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.labels}"

@@ -13,6 +13,7 @@ from monitoring.leases import LeaseLost, Term, fence
 from monitoring.models import AuditEntry
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
+from providers.funnel.metrics import count_settled
 from providers.models import Intent
 
 State = Intent.State
@@ -73,6 +74,7 @@ def settle(
         elif change:
             change.undone(intent)
         _finish_audit(intent)
+    count_settled(intent)
 
 
 def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = False) -> None:

@@ -23,6 +23,7 @@ from management_proxy.upstreams.observation import observe
 from monitoring.leases import LeaseLost, renew
 from usage.collector import spool
 from usage.collector.fetch import FIRST_COUNT, Fetching, Page, fetch
+from usage.collector.metrics import count_wait
 from usage.collector.runs import Run, record_cut_page, record_if_possible
 from usage.ingest.page_parser import is_complete
 from usage.ingest.store import ingest, store
@@ -89,6 +90,7 @@ def _may_pop(run: Run) -> bool:
 def _store_page(run: Run, page: Page, following: Fetching | None) -> None:
     """Store a page and forget its file; raises what ended its pop early."""
     run.pages += 1
+    count_wait(run.upstream.name, page.entries)
     with page.file:
         try:
             if page.elements:

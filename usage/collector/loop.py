@@ -16,6 +16,7 @@ from django.db import connection
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
 from monitoring.leases import LeaseLost
+from monitoring.metrics.shared import Flushing
 from monitoring.periodic import PeriodicThread
 from usage import log_kinds as kinds
 from usage.collector.cadence import Cadence
@@ -126,11 +127,14 @@ class CollectorLoop:
         """Run until `stop` is set; then let every step end."""
         kinds.COLLECTOR_STARTED.log(logger, logging.INFO, interval_seconds=self._interval)
         PeriodicThread(self._stop).start()
+        counting = Flushing("collector")
+        counting.start()
         while not self._stop.is_set():
             self.adjust()
             self._stop.wait(CHECK_UPSTREAMS_SECONDS)
         for thread in self._threads.values():
             thread.join()
+        counting.end()
         kinds.COLLECTOR_STOPPED.log(logger, logging.INFO)
 
     def adjust(self) -> None:

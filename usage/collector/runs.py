@@ -33,6 +33,7 @@ from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, Term, acquire, bounded_transaction, fence, show_work
 from monitoring.masking import masked_text
 from usage import log_kinds as kinds
+from usage.collector.metrics import count_run
 from usage.collector.spool import SpoolError
 from usage.ingest.attribution import Attribution
 from usage.ingest.store import Ingested
@@ -95,6 +96,7 @@ def perform(run: Run, work: Callable[[Run], None], end: Callable[[Run, Ending], 
         work(run)
     except (UpstreamError, SpoolError, LeaseLost) as error:
         ending = _ending_by(error)
+    count_run(run, ending)
     return end(run, ending)
 
 

@@ -1,10 +1,15 @@
 """Gauges of collection, read from the runs: the same whichever process collects."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from management_proxy.models import Upstream
+from monitoring.planned_statements import rows
+from usage.collector.spool import pages_in
+from usage.collector.spool_health import folder_of
 from usage.collector.status import upstream_states
 from usage.completeness.report import completeness
 from usage.models import CollectorRun, DeadLetter
@@ -81,3 +86,29 @@ def completeness_gauges() -> Iterator[Metric]:
             lost.add_metric([upstream.name], measured.lost)
             unrecorded.add_metric([upstream.name], measured.unrecorded)
     yield from (share, lost, unrecorded)
+
+
+def backlog_gauges() -> Iterator[Metric]:
+    """What waits on this host, and the newest attempt that is stored."""
+    waiting = GaugeMetricFamily(
+        "usage_spool_bytes",
+        "Bytes of popped pages in the spool of the scraped host.",
+        labels=["upstream"],
+    )
+    for upstream in Upstream.objects.all():
+        waiting.add_metric([upstream.name], sum(map(_size, pages_in(folder_of(upstream.pk)))))
+    yield waiting
+    ((newest,),) = rows('/* usage.health.gauges */ SELECT max("timestamp") FROM usage_event', [])
+    if newest:
+        yield GaugeMetricFamily(
+            "usage_newest_event_timestamp_seconds",
+            "When the newest of the stored attempts began.",
+            value=newest.timestamp(),
+        )
+
+
+def _size(path: Path) -> int:
+    # A page may be stored, and its file gone, meanwhile.
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0

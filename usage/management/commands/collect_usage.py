@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream
+from monitoring.metrics.shared import flush
 from usage.api.runs import run_summary
 from usage.collector.collect import RunInProgress, collect
 from usage.collector.loop import CollectorLoop
@@ -65,6 +66,7 @@ class Command(BaseCommand):
         for upstream in _upstreams(options["upstream"]):
             try:
                 outcome = collect(upstream, CollectorRun.Trigger.COMMAND)
+                flush()
             except DatabaseError as error:
                 reason = str(error).split("\n")[0]
                 raise CommandError(
