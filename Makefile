@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs format lock screenshots crash-matrix
-.PHONY: soak-collector bench-ingest bench-history bench-events bench-providers bench-proxy prove-history fuzz-proxy
+.PHONY: soak-collector bench-ingest bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exp
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
+
+bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset's density, and 200 killed evaluations (8 minutes)
+	@$(BIN)/python -m tests.bench.alerts
 
 bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands (4 minutes); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.proxy

@@ -222,8 +222,8 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "PRIVATE_PROVIDER_NETWORKS",
-        "Comma-separated private networks that custom providers may lie in, e.g."
-        " `127.0.0.1,10.0.0.0/8`.",
+        "Comma-separated private networks that custom providers and channels of alerts may lie in,"
+        " e.g. `127.0.0.1,10.0.0.0/8`.",
         cast=list,
         default=[],
     ),

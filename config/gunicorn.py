@@ -50,12 +50,15 @@ def on_starting(_arbiter: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Store the figures of the proxy's calls, and what all processes count together."""
+    """Store the figures of the proxy's calls and what all processes count together, and evaluate
+    alerts while no collector does."""
     from management_proxy.traffic.recording import start_flushing
+    from monitoring.alerts.worker import start_standing_in
     from monitoring.metrics.shared import Flushing
 
     start_flushing()
     Flushing("web").start()
+    start_standing_in()
 
 
 def worker_exit(_arbiter: Any, _worker: Any) -> None:
@@ -63,8 +66,10 @@ def worker_exit(_arbiter: Any, _worker: Any) -> None:
     from django.db import Error as DatabaseError
 
     from management_proxy.traffic.recording import stop_flushing
+    from monitoring.alerts.worker import stop_standing_in
     from monitoring.metrics.shared import flush
 
+    stop_standing_in()
     stop_flushing()
     with suppress(DatabaseError):
         flush()

@@ -9,16 +9,19 @@ class ManagementProxyConfig(AppConfig):
     name = "management_proxy"
 
     def ready(self) -> None:
-        from management_proxy.traffic import metrics
+        from management_proxy.traffic import alerts, metrics
         from management_proxy.traffic import recording as traffic
         from management_proxy.traffic.calls import on_finished
         from management_proxy.traffic.health import check_breakers, proxy_context
         from management_proxy.upstreams.observation import examine_all
         from monitoring import health
+        from monitoring.alerts import default_rules, signals
         from monitoring.metrics.registry import register_gauges
         from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
 
+        signals.register(*alerts.SIGNALS)
+        default_rules.register(*alerts.DEFAULTS)
         health.register_examination("upstreams", examine_all)
         health.register("breaker", check_breakers)
         register(Panel("proxy", proxy_context, "management_proxy/panel.html"))

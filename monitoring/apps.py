@@ -1,10 +1,12 @@
 """The monitoring app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 # Other apps' entries stand between these.
 OPERATIONS = (
     (1, "Monitoring", "monitoring:page", "monitoring"),
+    (2, "Alerts", "monitoring:alerts", "bell"),
     (3, "Audit trail", "monitoring:audit", "trail"),
     (4, "Doctor", "monitoring:doctor", "doctor"),
     (5, "Administration", "admin:index", "admin"),
@@ -18,11 +20,14 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import checks, health, periodic  # noqa: F401
+        from monitoring.alerts import default_rules, own_signals, queries, signals
         from monitoring.audit import signals as audit_signals
         from monitoring.audit import trail
         from monitoring.metrics import gauges, shared
         from monitoring.metrics.registry import register_gauges
         from monitoring.web import navigation
+        from monitoring.web.panels import Panel
+        from monitoring.web.panels import register as register_panel
 
         audit_signals.connect()
         navigation.register(
@@ -31,6 +36,11 @@ class MonitoringConfig(AppConfig):
                 for place, label, url_name, icon in OPERATIONS
             )
         )
+        signals.register(*own_signals.SIGNALS)
+        default_rules.register(*own_signals.DEFAULTS)
+        post_migrate.connect(default_rules.store_missing, sender=self)
+        register_panel(Panel("alerts", queries.panel_context, "monitoring/alerts/panel.html"))
+        health.register("alerts", queries.check_alerts)
         health.register("audit trail", trail.check_pending)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)

@@ -14,9 +14,10 @@ class ProvidersConfig(AppConfig):
         from management_proxy.proxy import write_funnel
         from management_proxy.upstreams import removal
         from monitoring import health, periodic
+        from monitoring.alerts import default_rules, signals
         from monitoring.metrics.registry import register_gauges
         from monitoring.web import navigation
-        from providers import checks  # noqa: F401
+        from providers import alerts, checks  # noqa: F401
         from providers.accounts import changes as account_changes  # noqa: F401
         from providers.client_keys import changes as client_key_changes  # noqa: F401
         from providers.configuration import changes as configuration_changes  # noqa: F401
@@ -27,7 +28,7 @@ class ProvidersConfig(AppConfig):
         from providers.proxied_writes import changes as proxied_changes  # noqa: F401
         from providers.proxied_writes.actions import handle
         from providers.removal import forget, waiting_changes
-        from providers.upkeep import TEND
+        from providers.upkeep import ACCOUNTS, TEND
 
         sections = ("accounts", "custom-providers", "configuration", "providers")
         navigation.register(
@@ -39,6 +40,9 @@ class ProvidersConfig(AppConfig):
         register_gauges("drift", drift_gauges)
         health.register("drift", check_differences)
         health.register("changes", check_unsettled)
+        signals.register(*alerts.SIGNALS)
+        default_rules.register(*alerts.DEFAULTS)
         periodic.register(TEND)
+        periodic.register(ACCOUNTS)
         write_funnel.register(handle)
         removal.register(waiting_changes, forget)

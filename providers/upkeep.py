@@ -6,8 +6,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from management_proxy.upstreams.clients import client_for
 from monitoring.periodic import Task
+from providers.accounts.states import keep_states
 from providers.client_keys.actions import remove_due
 from providers.drift.actions import forget_changes
 from providers.drift.queries import check_drift
@@ -47,4 +50,26 @@ TEND = Task(
     fix=(
         "See the log for the reason; manage.py reconcile_providers --apply does the same by hand."
     ),
+)
+
+
+def read_accounts(upstreams: Iterable[Upstream]) -> str:
+    """Keep the states of the accounts of these upstreams."""
+    return "; ".join(_read_accounts_of(upstream) for upstream in upstreams) or "No upstream."
+
+
+def _read_accounts_of(upstream: Upstream) -> str:
+    try:
+        return f"{upstream.name}: {len(keep_states(upstream, client_for(upstream)))} accounts"
+    except UpstreamError as error:  # the states of the last time stay
+        return f"{upstream.name}: {error}"
+
+
+ACCOUNTS = Task(
+    "accounts",
+    "Keep the states of the accounts",
+    lambda: read_accounts(Upstream.objects.filter(is_enabled=True)),
+    timedelta(minutes=1),
+    why="Alerts about accounts are judged by what was last read.",
+    fix="See the log for the reason.",
 )

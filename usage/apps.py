@@ -15,9 +15,12 @@ class UsageConfig(AppConfig):
     def ready(self) -> None:
         from management_proxy.upstreams import removal
         from monitoring import periodic
+        from monitoring.alerts import default_rules, signals
         from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
+        from usage.alerts import collection, traffic
+        from usage.alerts.default_rules import DEFAULTS
         from usage.collector import spool_health
         from usage.health import panels
         from usage.health import system_checks as checks  # noqa: F401
@@ -42,6 +45,8 @@ class UsageConfig(AppConfig):
                 namespaces=("prices",),
             ),
         )
+        signals.register(*traffic.SIGNALS, *collection.SIGNALS)
+        default_rules.register(*DEFAULTS)
         register_health()
         for task in upkeep.TASKS:
             periodic.register(task)

@@ -53,3 +53,24 @@ TASK_DONE = Kind("task.done", "Periodic task done", _TASK)
 TASK_TROUBLE = Kind("task.trouble", "Periodic task found trouble", _TASK)
 TASK_FAILED = Kind("task.failed", "Periodic task failed", _TASK)
 TASKS_WAIT = Kind("task.waiting", "Periodic tasks wait for the database", ERROR)
+_MESSAGE = {
+    "alert_message": "its id, the same in every attempt",
+    "channel": "name of the channel",
+    "kind": "`firing`, `reminder`, `resolved` or `test`",
+    "attempts": "attempts so far",
+    "outcome": "what the other side responded, secrets masked",
+}
+ALERT_MESSAGE_DELIVERED = Kind("alerts.delivered", "Alert message delivered", _MESSAGE)
+ALERT_MESSAGE_REFUSED = Kind("alerts.not_accepted", "Alert message not accepted", _MESSAGE)
+ALERT_OUTCOME_NOT_STORED = Kind(
+    "alerts.outcome_not_stored", "Alert message: outcome not stored", ERROR
+)
+ALERT_RULE_BROKEN = Kind(
+    "alerts.rule_broken", "Alert rule cannot be evaluated", {"rule": "name of the rule"}
+)
+ALERTS_NOT_EVALUATED = Kind("alerts.not_evaluated", "Alerts were not evaluated")
+OUTAGE_ANNOUNCED = Kind(
+    "alerts.outage_announced",
+    "Database outage announced",
+    {"channel": "name of the channel", "outcome": "what the other side responded"},
+)

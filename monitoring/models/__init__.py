@@ -1,9 +1,11 @@
-"""Tables: leases, periodic tasks and the audit trail."""
+"""Tables: leases, periodic tasks, the audit trail and alerts."""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from monitoring.models.alerts import Alert, AlertChannel, AlertMessage, AlertRule, Severity
 
 
 class Lease(models.Model):
@@ -169,3 +171,16 @@ class CounterTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} {self.labels}"
+
+
+__all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertMessage",
+    "AlertRule",
+    "AuditEntry",
+    "CounterTotal",
+    "Lease",
+    "PeriodicTask",
+    "Severity",
+]

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from monitoring.models import Alert
 from monitoring.web import navigation
 
 
@@ -15,4 +17,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": navigation.groups(is_staff=is_staff),
         "current_view": navigation.current(getattr(request, "resolver_match", None)),
         "upstream_is_simulated": settings.UPSTREAM_IS_SIMULATED,
+        # Counted only where the bell is drawn.
+        "firing_alerts": SimpleLazyObject(_firing_alerts),
     }
+
+
+def _firing_alerts() -> int:
+    return Alert.objects.filter(state=Alert.State.FIRING).count()

@@ -35,6 +35,11 @@ _NEEDED = {
     "kimi": (("access_token", "refresh_token"),),
 }
 _TOKENS = (("refresh_token", "access_token", "api_key", "token", "cookie"),)
+_REFUSED_LOGIN = re.compile(
+    r"unauthori[sz]ed|authentication|invalid_grant|invalid.{0,8}(?:token|credential|api.?key)"
+    r"|(?:token|session|login|credential).{0,20}(?:expired|revoked)|permission_denied",
+    re.IGNORECASE,
+)
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+\.json\Z", re.IGNORECASE)
 
 
@@ -102,6 +107,11 @@ class AuthFile:
             "refreshing": Health.WAITING,
         }
         return known.get(self.status, Health.UNKNOWN)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the provider refuses its login: another attempt later is of no use."""
+        return self.status == "error" and bool(_REFUSED_LOGIN.search(self.status_message))
 
     @property
     def provider_label(self) -> str:

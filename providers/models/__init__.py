@@ -1,6 +1,6 @@
 """Who and what usage belongs to, and the changes of the upstream that users requested."""
 
-from providers.models.accounts import Account, AccountLogin
+from providers.models.accounts import Account, AccountLogin, AccountState
 from providers.models.changes import DriftCheck, Intent
 from providers.models.configuration import ConfigurationVersion
 from providers.models.custom import Placement, ProviderGroup
@@ -9,6 +9,7 @@ from providers.models.keys import ClientKey, Credential, ProviderKey
 __all__ = [
     "Account",
     "AccountLogin",
+    "AccountState",
     "ClientKey",
     "ConfigurationVersion",
     "Credential",

@@ -151,3 +151,30 @@ class AccountLogin(models.Model):
         return self.delivered_at is not None and timezone.now() - self.delivered_at > timedelta(
             seconds=120
         )
+
+
+class AccountState(models.Model):
+    """How an auth file fared when the upstream's list was last read; without secrets."""
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=300, help_text="File name on the upstream.")
+    provider = models.CharField(max_length=60)
+    label = models.CharField(max_length=300, blank=True)
+    health = models.CharField(max_length=10)
+    is_refused = models.BooleanField(help_text="The provider refuses its login.")
+    reason = models.CharField(max_length=300, blank=True)
+    since = models.DateTimeField(help_text="When it was first read like this.")
+    retry_at = models.DateTimeField(null=True, blank=True)
+    plan_until = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("provider", "label", "name")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("upstream", "name"), name="account_state_once_per_upstream"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.label or self.name}: {self.health}"

@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from monitoring.models import AuditEntry
+from monitoring.alerts.engine import evaluate
+from monitoring.models import AlertChannel, AlertRule, AuditEntry
 from providers.client_keys.actions import create
 from providers.drift.queries import check_drift
 from providers.keys.actions import add
@@ -20,6 +21,7 @@ from providers.keys.families import FAMILIES
 from providers.models import ProviderKey
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_event, make_user, store
+from tests.monitoring.alerts.receiver import make_channel
 from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
 from usage.models import UsageEvent
 
@@ -43,6 +45,7 @@ MORE_PAGES = (
     f"/providers/accounts/account/?name={FILE}",
     "/providers/custom/provider/?name=openrouter",
     "/monitoring/policies/?q=delete",
+    "/monitoring/alerts/rules/new/?signal=usage.failure_rate",
     "/no/such/page/",
     "/logout/",
 )
@@ -87,6 +90,8 @@ def everything(upstream, simulator, ada, settings):  # noqa: F811
     add(upstream, FAMILIES["claude"], {"api-key": "sk-ant-0123456789abcdef"}, ada, owner=ada)
     create(upstream, ada, name="laptop", owner=ada)
     check_drift(upstream)
+    make_channel("http://127.0.0.1:9/")
+    evaluate()
     return upstream
 
 
@@ -117,6 +122,8 @@ def details() -> list[str]:
     key = bytes(ProviderKey.objects.get().digest).hex()
     return [
         f"/usage/events/{UsageEvent.objects.latest('pk').pk}/",
+        f"/monitoring/alerts/rules/{AlertRule.objects.get(code='failures').pk}/",
+        f"/monitoring/alerts/channels/{AlertChannel.objects.get().pk}/",
         f"/monitoring/audit/{AuditEntry.objects.latest('pk').pk}/",
         "/providers/keys/new/claude/",
         f"/providers/keys/claude/{key}/",

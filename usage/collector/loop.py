@@ -15,6 +15,7 @@ from django.db import connection
 
 from management_proxy.models import CollectionMode, Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
+from monitoring.alerts.worker import AlertThread
 from monitoring.leases import LeaseLost
 from monitoring.metrics.shared import Flushing
 from monitoring.periodic import PeriodicThread
@@ -127,6 +128,7 @@ class CollectorLoop:
         """Run until `stop` is set; then let every step end."""
         kinds.COLLECTOR_STARTED.log(logger, logging.INFO, interval_seconds=self._interval)
         PeriodicThread(self._stop).start()
+        AlertThread(self._stop).start()
         counting = Flushing("collector")
         counting.start()
         while not self._stop.is_set():

@@ -15,10 +15,17 @@ def shown(*, is_staff: bool) -> dict[str, list[str]]:
 
 def test_staff_see_everything_in_order():
     assert shown(is_staff=True) == {
-        "Insight": ["Usage", "Events"],
+        "Insight": ["Usage", "Events", "Prices"],
         "Upstream": ["Providers"],
         "Account": ["Personal tokens"],
-        "Operations": ["Monitoring", "Proxy", "Audit trail", "Doctor", "Administration"],
+        "Operations": [
+            "Monitoring",
+            "Proxy",
+            "Alerts",
+            "Audit trail",
+            "Doctor",
+            "Administration",
+        ],
     }
 
 

@@ -1,0 +1,1 @@
+"""From the outbox to the channels: claims, retries, and a process of its own for every attempt."""

@@ -1,0 +1,163 @@
+"""Reading rules, alerts, channels and messages, for pages, the bell and the doctor."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from monitoring.alerts.messages import amount, condition
+from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
+from monitoring.health import Action, Finding, Level
+from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule, Severity
+
+HISTORY_PAGE = 50
+STALE_AFTER = timedelta(minutes=2)
+_RANKS = {severity.value: -severity.rank for severity in Severity}
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """An alert with what a page shows of it."""
+
+    alert: Alert
+    signal: Signal | None
+
+    @property
+    def value(self) -> str:
+        """The present value with its unit."""
+        return amount(self.alert.value, self._unit)
+
+    @property
+    def worst(self) -> str:
+        """The worst value with its unit."""
+        return amount(self.alert.worst, self._unit)
+
+    @property
+    def fix(self) -> str:
+        """The step to take."""
+        return self.signal.fix if self.signal else ""
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether no message is sent about it now."""
+        rule = self.alert.rule
+        ends = (self.alert.silenced_until, rule.silenced_until if rule else None)
+        return any(end is not None and end > timezone.now() for end in ends)
+
+    @property
+    def _unit(self) -> Unit:
+        return self.signal.unit if self.signal else Unit.COUNT
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """A rule with its condition in words and the worst state of its alerts."""
+
+    rule: AlertRule
+    condition: str
+    state: str
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether no message is sent about any of its alerts now."""
+        until = self.rule.silenced_until
+        return until is not None and until > timezone.now()
+
+
+def open_alerts() -> list[AlertRow]:
+    """What is pending or fires, the most urgent first."""
+    found = Alert.objects.filter(state__in=Alert.OPEN).select_related("rule")
+    order = sorted(
+        found,
+        key=lambda a: (a.state != Alert.State.FIRING, _RANKS[a.severity], a.pending_since),
+    )
+    return [_row(alert) for alert in order]
+
+
+def firing() -> list[AlertRow]:
+    """What fires, the most urgent first: for the bell, and for what is wrong now."""
+    return [row for row in open_alerts() if row.alert.state == Alert.State.FIRING]
+
+
+def past_alerts(before: int | None = None) -> list[AlertRow]:
+    """A page of alerts that were resolved, newest first, with their messages."""
+    messages = AlertMessage.objects.order_by("created_at")
+    found = Alert.objects.filter(state=Alert.State.RESOLVED).select_related("rule")
+    found = found.order_by("-pk").prefetch_related(Prefetch("messages", messages))
+    return [
+        _row(alert) for alert in (found.filter(pk__lt=before) if before else found)[:HISTORY_PAGE]
+    ]
+
+
+def _row(alert: Alert) -> AlertRow:
+    try:
+        signal = signal_named(alert.rule.signal) if alert.rule else None
+    except UnknownSignal:
+        signal = None
+    return AlertRow(alert, signal)
+
+
+def rule_rows() -> list[RuleRow]:
+    """Every rule by name."""
+    states: dict[int | None, str] = {}
+    for rule_id, state in Alert.objects.filter(state__in=Alert.OPEN).values_list("rule", "state"):
+        if states.get(rule_id) != Alert.State.FIRING:
+            states[rule_id] = state
+    return [
+        RuleRow(rule, condition(rule), states.get(rule.pk, "")) for rule in AlertRule.objects.all()
+    ]
+
+
+def channels() -> QuerySet[AlertChannel]:
+    """Every channel by name."""
+    return AlertChannel.objects.all()
+
+
+def recent_messages(limit: int = 25) -> list[AlertMessage]:
+    """The newest messages of all channels."""
+    return list(AlertMessage.objects.all()[:limit])
+
+
+def last_evaluation() -> datetime | None:
+    """When rules were last evaluated."""
+    newest = AlertRule.objects.exclude(evaluated_at=None).order_by("-evaluated_at").first()
+    return newest.evaluated_at if newest else None
+
+
+def check_alerts() -> Iterator[Finding]:
+    """Rules that cannot be evaluated, or are not any more."""
+    page = Action("Alerts", "monitoring:alerts", is_link=True)
+    enabled = list(AlertRule.objects.filter(is_enabled=True))
+    for rule in enabled:
+        if rule.error:
+            yield Finding(
+                Level.WARNING,
+                f"The alert rule “{rule.name}” cannot be evaluated: {rule.error}",
+                "What it watches goes unnoticed.",
+                "Correct its filters, or disable it.",
+                action=page,
+            )
+    newest = max((rule.evaluated_at for rule in enabled if rule.evaluated_at), default=None)
+    if newest and newest < timezone.now() - STALE_AFTER:
+        since = f"{timezone.localtime(newest):%Y-%m-%d %H:%M}"
+        yield Finding(
+            Level.WARNING,
+            f"Alert rules have not been evaluated since {since}.",
+            "No alert can fire.",
+            "Start the collector or the web server: either evaluates them.",
+            action=page,
+        )
+
+
+def panel_context(request: HttpRequest) -> dict[str, Any]:
+    """What the monitoring page shows of rules."""
+    enabled = AlertRule.objects.filter(is_enabled=True)
+    return {
+        "firing": firing(),
+        "alert_rules": enabled.count(),
+        "broken_rules": enabled.exclude(error="").count(),
+    }

@@ -1,0 +1,193 @@
+"""Rules and channels as forms."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from monitoring.alerts.delivery.attempts import MOST_CHANNELS
+from monitoring.alerts.signals import Signal
+from monitoring.models import AlertChannel, AlertRule
+
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]{0,30}://\S+$")
+DURATION = re.compile(r"^(\d{1,7})\s*(s|min|h|d|)$")
+_SIZES = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "": 1}
+LONGEST_SECONDS = 30 * 86_400
+
+
+class DurationField(forms.CharField):
+    """Seconds, entered as `90 s`, `10 min`, `4 h` or `1 d`."""
+
+    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+        super().__init__(max_length=20, **kwargs)
+        self.least = least
+        self.widget.attrs["size"] = 8
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, int):
+            return value
+        for unit in ("d", "h", "min"):
+            if value and value % _SIZES[unit] == 0:
+                return f"{value // _SIZES[unit]} {unit}"
+        return f"{value} s"
+
+    def clean(self, value: Any) -> int:
+        text = super().clean(value)
+        found = DURATION.match(text)
+        seconds = int(found[1]) * _SIZES[found[2]] if found else -1
+        if not self.least <= seconds <= LONGEST_SECONDS:
+            raise ValidationError(
+                f"expected a duration like 90 s, 10 min, 4 h or 1 d, from {self.least} s to 30 d"
+            )
+        return seconds
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A rule of one signal; its filters are fields of the form."""
+
+    window_seconds = DurationField(label="Window", least=60, initial=600)
+    hold_seconds = DurationField(label="Must hold for", initial=0)
+    calm_seconds = DurationField(label="Resolved after calm of", initial=300)
+    repeat_seconds = DurationField(label="Remind every (0 s: never)", initial=14_400)
+
+    class Meta:
+        model = AlertRule
+        fields = (
+            "name",
+            "comparison",
+            "threshold",
+            "window_seconds",
+            "least_volume",
+            "hold_seconds",
+            "calm_seconds",
+            "repeat_seconds",
+            "severity",
+            "channels",
+            "is_enabled",
+        )
+        labels = {
+            "comparison": "Fires when the value is",
+            "threshold": "Threshold",
+            "least_volume": "Only with at least so many events",
+            "is_enabled": "Enabled",
+        }
+        widgets = {"channels": forms.CheckboxSelectMultiple()}
+
+    def __init__(self, *args: Any, signal: Signal, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.signal = signal
+        self.fields["threshold"].label = f"Threshold{self._unit}"
+        if not signal.has_window:
+            del self.fields["window_seconds"]
+        if not signal.has_volume:
+            del self.fields["least_volume"]
+        for known in signal.filters:
+            self.fields[f"filter_{known.name}"] = self._filter_field(known.name)
+
+    @property
+    def _unit(self) -> str:
+        return f" ({self.signal.unit.value})" if self.signal.unit.value else ""
+
+    def _filter_field(self, name: str) -> forms.Field:
+        known = next(f for f in self.signal.filters if f.name == name)
+        initial = self.instance.filters.get(name, "")
+        if known.choices is None:
+            return forms.CharField(
+                label=known.label, required=False, max_length=200, initial=initial
+            )
+        choices = [("", "any"), *known.choices()]
+        if initial and initial not in dict(choices):
+            choices.append((initial, initial))
+        return forms.ChoiceField(
+            label=known.label, required=False, choices=choices, initial=initial
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        filters = {
+            known.name: cleaned[f"filter_{known.name}"]
+            for known in self.signal.filters
+            if cleaned.get(f"filter_{known.name}")
+        }
+        try:
+            self.signal.validate(filters)
+        except ValueError as error:
+            self.add_error(None, f"Filter: {error}")
+        cleaned["filters"] = filters
+        return cleaned
+
+    def rule(self) -> AlertRule:
+        """The rule of a valid form, not stored."""
+        rule: AlertRule = self.save(commit=False)
+        rule.signal, rule.filters = self.signal.name, self.cleaned_data["filters"]
+        return rule
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A channel; the address is never shown again, and an empty one keeps what is stored."""
+
+    address = forms.CharField(
+        label="Address",
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    class Meta:
+        model = AlertChannel
+        fields = ("name", "kind", "address", "least_severity", "is_enabled")
+        labels = {
+            "kind": "Kind",
+            "least_severity": "Only alerts of at least",
+            "is_enabled": "Enabled",
+        }
+
+    def clean_address(self) -> str:
+        text: str = self.cleaned_data["address"].strip()
+        if not text and not self.instance.pk:
+            raise ValidationError("expected an address")
+        if text and not _SCHEME.match(text):
+            raise ValidationError("expected an address like tgram://token/chat or https://…")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        address, kind = cleaned.get("address"), cleaned.get("kind")
+        is_http = bool(address) and urlsplit(str(address)).scheme in ("http", "https")
+        if kind == AlertChannel.Kind.WEBHOOK and address and not is_http:
+            self.add_error("address", "expected an http or https address for a webhook")
+        if self.instance.pk and not address and "kind" in self.changed_data:
+            self.add_error("address", "expected the address again for another kind")
+        if not self.instance.pk and AlertChannel.objects.count() >= MOST_CHANNELS:
+            self.add_error(
+                None, f"There are {MOST_CHANNELS} channels already, the most there may be."
+            )
+        return cleaned
+
+    def channel(self) -> AlertChannel:
+        """The channel of a valid form, not stored."""
+        channel: AlertChannel = self.save(commit=False)
+        if address := self.cleaned_data["address"]:
+            channel.store_address(address, hint_of(address, channel.kind))
+        return channel
+
+
+def hint_of(address: str, kind: str) -> str:
+    """What may be seen of an address: its scheme, and of a webhook its host."""
+    parts = urlsplit(address)
+    if kind == AlertChannel.Kind.WEBHOOK:
+        return f"{parts.scheme}://{parts.hostname}/…"
+    return f"{address.partition('://')[0].lower()}://…"
+
+
+class SilenceForm(forms.Form):
+    """For how long no message is sent; 0 ends a silence."""
+
+    minutes = forms.IntegerField(min_value=0, max_value=30 * 24 * 60)
+
+    def lasting(self) -> timedelta:
+        """The duration of a valid form."""
+        return timedelta(minutes=self.cleaned_data["minutes"])

@@ -1,0 +1,272 @@
+"""Signals of collection: they read rows and the spool of this host; no upstream is requested."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Max, Sum
+from django.urls import reverse
+from django.utils import timezone
+
+from management_proxy.models import Access, Upstream
+from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from usage.collector import spool_health
+from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
+from usage.collector.status import UpstreamState, upstream_states
+from usage.completeness.report import completeness
+from usage.models import CollectorRun, DeadLetter
+from usage.models.completeness import LOSSES, CompletenessInterval
+
+Cause = CompletenessInterval.Cause
+_FAILURES_READ = timedelta(days=1)
+
+
+def _causes() -> Iterable[tuple[str, str]]:
+    return sorted((cause.value, cause.label) for cause in LOSSES)
+
+
+def _reasons() -> Iterable[tuple[str, str]]:
+    return ((access.value, access.label) for access in Access if access != Access.OPEN)
+
+
+def _wanted(query: Measurement) -> Iterator[UpstreamState]:
+    name = query.filters.get("upstream")
+    states = query.once("upstream states", upstream_states)
+    return (s for s in states if s.upstream.is_enabled and name in (None, s.upstream.name))
+
+
+def silence(query: Measurement) -> Iterator[Reading]:
+    """Seconds since a collector last polled or held its lease, beyond what it may wait by its own
+    cadence; upstreams that let us in."""
+    for state in _wanted(query):
+        upstream = state.upstream
+        if upstream.access == Access.OPEN:
+            last = max(_signs_of_life(state), default=upstream.created_at)
+            seconds = max((query.end - last).total_seconds() - _may_wait(state), 0.0)
+            detail = f"No collector has polled it since {timezone.localtime(last):%H:%M:%S %Z}."
+            yield Reading(seconds, upstream.name, detail, _page())
+
+
+def _may_wait(state: UpstreamState) -> float:
+    """By how much longer than usual it waits: after a failure, or with a long interval."""
+    if state.last_run and state.last_run.status == CollectorRun.Status.FAILED:
+        return LONGEST_BACKOFF_SECONDS
+    return max(settings.COLLECTOR_INTERVAL_SECONDS - LONGEST_IDLE_SECONDS, 0.0)
+
+
+def _signs_of_life(state: UpstreamState) -> list[datetime]:
+    run, lease = state.last_run, state.lease
+    signs = [run and (run.ended_at or run.started_at), lease and lease.renewed_at]
+    return [sign for sign in signs if sign]
+
+
+def _page() -> str:
+    return reverse("monitoring:page")
+
+
+def failing(query: Measurement) -> Iterator[Reading]:
+    """Seconds for which every run has failed; 0 while the newest that ended succeeded."""
+    failed = dict(
+        CollectorRun.objects.filter(
+            status=CollectorRun.Status.FAILED, started_at__gt=query.end - _FAILURES_READ
+        )
+        .values_list("upstream")
+        .annotate(Max("started_at"))
+    )
+    for state in _wanted(query):
+        upstream, newest = state.upstream, failed.get(state.upstream.pk)
+        since = state.last_success_at or upstream.created_at
+        fails = newest is not None and newest >= since and upstream.access == Access.OPEN
+        seconds = (query.end - since).total_seconds() if fails else 0.0
+        yield Reading(
+            max(seconds, 0.0), upstream.name, _last_error(state) if fails else "", _page()
+        )
+
+
+def _last_error(state: UpstreamState) -> str:
+    run = (
+        CollectorRun.objects.filter(upstream=state.upstream, status=CollectorRun.Status.FAILED)
+        .order_by("-started_at")
+        .first()
+    )
+    return f"The last run failed: {run.error}" if run else ""
+
+
+def access(query: Measurement) -> Iterator[Reading]:
+    """1 for an upstream that does not let us in, for any reason or the one wanted."""
+    reason = query.filters.get("reason")
+    for state in _wanted(query):
+        upstream = state.upstream
+        closed = upstream.access != Access.OPEN and reason in (None, upstream.access)
+        over = upstream.access == Access.BANNED and (
+            upstream.blocked_until is None or upstream.blocked_until <= query.end
+        )
+        detail = f"{upstream.get_access_display()}: {upstream.access_detail}" if closed else ""
+        yield Reading(float(closed and not over), upstream.name, detail, _page())
+
+
+def statistics_off(query: Measurement) -> Iterator[Reading]:
+    """1 for an upstream that records no usage, as last learnt."""
+    for state in _wanted(query):
+        off = state.upstream.statistics_enabled is False
+        yield Reading(
+            float(off), state.upstream.name, "No event reaches the queue." if off else "", _page()
+        )
+
+
+def lost_events(query: Measurement) -> Iterator[Reading]:
+    """Events that the upstream counted and that never came, of stretches that ended in the
+    window."""
+    wanted = query.filters.get("cause")
+    lost = dict(
+        CompletenessInterval.objects.filter(
+            ended_at__gt=query.start, cause__in=[wanted] if wanted else LOSSES
+        )
+        .values_list("upstream")
+        .annotate(Sum("missing"))
+    )
+    for state in _wanted(query):
+        count = lost.get(state.upstream.pk) or 0
+        cause = f" ({Cause(wanted).label})" if wanted else ""
+        yield Reading(float(count), state.upstream.name, f"{count:,} events lost{cause}.", _page())
+
+
+def collected_share(query: Measurement) -> Iterator[Reading]:
+    """Percent of the events there were that are stored; nothing where nothing was measured."""
+    for state in _wanted(query):
+        measured = completeness(state.upstream, query.window)
+        share = None if measured.share is None else 100 * measured.share
+        detail = f"{measured.stored:,} stored, {measured.lost:,} lost."
+        yield Reading(share, state.upstream.name, detail, _page())
+
+
+def dead_letters(query: Measurement) -> Iterator[Reading]:
+    """How many wait for a fix."""
+    pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
+    url = reverse("admin:usage_deadletter_changelist")
+    yield Reading(float(pending), detail=f"{pending:,} elements could not be stored.", url=url)
+
+
+def spool_pages(query: Measurement) -> Iterator[Reading]:
+    """Pages in this host's spool that no process works on, by upstream."""
+    waiting = spool_health.waiting_by_upstream()
+    names = dict(Upstream.with_removed.filter(pk__in=waiting).values_list("pk", "name"))
+    for upstream_id, count in waiting.items():
+        yield Reading(float(count), names.get(upstream_id, str(upstream_id)), url=_page())
+
+
+def spool_refusal(query: Measurement) -> Iterator[Reading]:
+    """1 while the spool of this host cannot be written."""
+    refusal = spool_health.refusal()
+    yield Reading(float(bool(refusal)), detail=refusal, url=_page())
+
+
+def disk_free(query: Measurement) -> Iterator[Reading]:
+    """Free share, in percent, of the disk that the spool of this host is on."""
+    folder = Path(settings.SPOOL_DIR)
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    detail = f"{usage.free / 2**30:,.1f} GiB of {usage.total / 2**30:,.1f} GiB are free."
+    yield Reading(100 * usage.free / usage.total, detail=detail, url=_page())
+
+
+def _upstreams() -> Iterable[tuple[str, str]]:
+    return ((name, name) for name in Upstream.objects.values_list("name", flat=True))
+
+
+_UPSTREAM = Filter("upstream", "Upstream", _upstreams)
+SIGNALS = (
+    Signal(
+        "collector.silence",
+        "Time without a poll of the queue",
+        Unit.SECONDS,
+        silence,
+        "Start `manage.py collect_usage --loop` (`make run` does) and see that it stays up.",
+        (_UPSTREAM,),
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "collector.failing",
+        "Time since which every run fails",
+        Unit.SECONDS,
+        failing,
+        "Check that the upstream runs and is reachable; the doctor names the step.",
+        (_UPSTREAM,),
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "collector.lost_events",
+        "Lost events",
+        Unit.COUNT,
+        lost_events,
+        "Remove the cause that Monitoring names: another consumer of the queue, a collector that"
+        " stopped, a short retention.",
+        (_UPSTREAM, Filter("cause", "Cause", _causes)),
+        has_window=True,
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "collector.completeness",
+        "Collected share of the events",
+        Unit.PERCENT,
+        collected_share,
+        "Monitoring lists each stretch that lacks something, with its cause.",
+        (_UPSTREAM,),
+        has_window=True,
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "upstream.access",
+        "Access to the upstream is closed (1)",
+        Unit.COUNT,
+        access,
+        "Rejected key: correct it, then restore access. Ban: find what sends a wrong key; it ends"
+        " by itself.",
+        (_UPSTREAM, Filter("reason", "Reason", _reasons)),
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "upstream.statistics_off",
+        "Usage statistics are switched off upstream (1)",
+        Unit.COUNT,
+        statistics_off,
+        "Switch them on on the page Monitoring, or set usage-statistics-enabled: true.",
+        (_UPSTREAM,),
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "usage.dead_letters",
+        "Dead letters that wait for a fix",
+        Unit.COUNT,
+        dead_letters,
+        "See the reason of each; replay them after a fix, or discard them.",
+        url_name="admin:usage_deadletter_changelist",
+    ),
+    Signal(
+        "spool.pages",
+        "Pages that wait in the spool",
+        Unit.COUNT,
+        spool_pages,
+        "Start a collector on the host of the spool; it stores them within seconds.",
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "spool.refused",
+        "The spool cannot be written (1)",
+        Unit.COUNT,
+        spool_refusal,
+        "Free disk space, or correct SPOOL_DIR and its owner.",
+        url_name="monitoring:page",
+    ),
+    Signal(
+        "spool.disk_free",
+        "Free share of the spool's disk",
+        Unit.PERCENT,
+        disk_free,
+        "Free disk space, or move SPOOL_DIR to a larger disk.",
+        url_name="monitoring:page",
+    ),
+)

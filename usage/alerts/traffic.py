@@ -1,0 +1,234 @@
+"""Signals of traffic, over the same sums that pages show."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+
+from management_proxy.models import Upstream
+from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit
+from usage.alerts.totals import (
+    Totals,
+    check_filters,
+    events_url,
+    filters_of,
+    percentile,
+    rolling,
+    steps,
+    totals,
+    window_of,
+)
+from usage.history.windows import Interval
+from usage.models.failures import FailureClass
+
+WEEK = timedelta(weeks=1)
+WEEKS = 4
+Judge = Callable[[Measurement, Totals], Reading]
+
+
+def _upstreams() -> Iterable[tuple[str, str]]:
+    return ((name, name) for name in Upstream.objects.values_list("name", flat=True))
+
+
+def _classes() -> Iterable[tuple[str, str]]:
+    return ((value, label) for value, label in FailureClass.choices if value)
+
+
+FILTERS = (
+    Filter("upstream", "Upstream", _upstreams),
+    Filter("provider", "Provider"),
+    Filter("model", "Model"),
+    Filter("key", "Client key (number)"),
+    Filter("credential", "Credential (number)"),
+)
+BY_CLASS = (*FILTERS, Filter("failure_class", "Failure class", _classes))
+
+
+def attempts(query: Measurement, found: Totals) -> Reading:
+    """How many attempts there were."""
+    detail = f"{found.attempts:,} attempts."
+    return Reading(float(found.attempts), detail=detail, url=events_url(query))
+
+
+def tokens(query: Measurement, found: Totals) -> Reading:
+    """How many tokens they took."""
+    detail = f"{found.tokens:,} tokens in {found.attempts:,} attempts."
+    return Reading(float(found.tokens), detail=detail, url=events_url(query))
+
+
+def failures(query: Measurement, found: Totals) -> Reading:
+    """How many of them failed."""
+    detail = f"{found.failed:,} of {found.attempts:,} attempts failed."
+    return Reading(float(found.failed), detail=detail, url=events_url(query, outcome="failed"))
+
+
+def failure_rate(query: Measurement, found: Totals) -> Reading:
+    """The failed share in percent; nothing of too few attempts."""
+    counted = failures(query, found)
+    enough = found.attempts >= max(query.least_volume, 1)
+    rate = 100 * found.failed / found.attempts if enough else None
+    return Reading(rate, detail=counted.detail, url=counted.url)
+
+
+def _measured(judge: Judge) -> Callable[[Measurement], Iterator[Reading]]:
+    def measure(query: Measurement) -> Iterator[Reading]:
+        (found,) = totals(query, [window_of(query)])
+        yield judge(query, found)
+
+    return measure
+
+
+def _past(judge: Judge) -> Past:
+    def past(start: datetime, query: Measurement) -> Iterator[tuple[datetime, list[Reading]]]:
+        intervals = steps(start, query)
+        found = totals(query, intervals)
+        for instant, window in rolling(intervals, found, query.window):
+            yield instant, [judge(query, window)]
+
+    return past
+
+
+def _against_usual(amount: str) -> Callable[[Measurement], Iterator[Reading]]:
+    def measure(query: Measurement) -> Iterator[Reading]:
+        # History takes intervals in their order.
+        weeks = [n * WEEK for n in range(WEEKS, -1, -1)]
+        windows = [Interval(query.start - week, query.end - week) for week in weeks]
+        *before, now = totals(query, windows)
+        yield _compared(query, amount, now, before)
+
+    return measure
+
+
+def _past_against_usual(amount: str) -> Past:
+    def past(start: datetime, query: Measurement) -> Iterator[tuple[datetime, list[Reading]]]:
+        intervals = steps(start - WEEKS * WEEK, query)
+        found = totals(query, intervals)
+        windows = dict(rolling(intervals, found, query.window))
+        for instant, now in windows.items():
+            if instant >= start:
+                before = [windows.get(instant - n * WEEK, Totals()) for n in range(1, WEEKS + 1)]
+                yield instant, [_compared(query, amount, now, before)]
+
+    return past
+
+
+def _compared(query: Measurement, amount: str, now: Totals, before: list[Totals]) -> Reading:
+    known = [getattr(week, amount) for week in before if week.attempts]
+    usual = sum(known) / len(known) if known else 0
+    present = getattr(now, amount)
+    enough = usual >= max(query.least_volume, 1)
+    detail = f"{present:,} {amount}; in the last {len(known)} weeks {usual:,.0f} at this time."
+    return Reading(100 * present / usual if enough else None, detail=detail, url=events_url(query))
+
+
+def _duration(measure: str) -> Callable[[Measurement], Iterator[Reading]]:
+    def measured(query: Measurement) -> Iterator[Reading]:
+        (found,) = percentile(measure, [window_of(query)], filters_of(query.filters))
+        yield _slow(query, found)
+
+    return measured
+
+
+def _past_duration(measure: str) -> Past:
+    def past(start: datetime, query: Measurement) -> Iterator[tuple[datetime, list[Reading]]]:
+        intervals = steps(start, query)
+        found = percentile(measure, intervals, filters_of(query.filters))
+        for interval, one in zip(intervals, found, strict=True):
+            yield interval.end, [_slow(query, one)]
+
+    return past
+
+
+def _slow(query: Measurement, found: tuple[int, float]) -> Reading:
+    count, seconds = found
+    enough = count >= max(query.least_volume, 1)
+    detail = f"95 % of {count:,} attempts took at most {seconds:.3g} s."
+    return Reading(seconds if enough else None, detail=detail, url=events_url(query))
+
+
+def _signal(name: str, label: str, unit: Unit, judge: Judge, mend: str) -> Signal:
+    filters = BY_CLASS if judge in (failures, failure_rate) else FILTERS
+    has_volume = judge is failure_rate
+    return Signal(
+        name,
+        label,
+        unit,
+        _measured(judge),
+        mend,
+        filters,
+        has_window=True,
+        has_volume=has_volume,
+        check=check_filters,
+        past=_past(judge),
+        url_name="usage:events",
+    )
+
+
+def _usual(amount: str, label: str) -> Signal:
+    return Signal(
+        f"usage.{amount}_against_usual",
+        label,
+        Unit.PERCENT,
+        _against_usual(amount),
+        "See on the Usage page which key or model differs from the weeks before, and query its"
+        " owner.",
+        FILTERS,
+        has_window=True,
+        has_volume=True,
+        check=check_filters,
+        past=_past_against_usual(amount),
+        url_name="usage:page",
+    )
+
+
+def _slowness(measure: str, label: str) -> Signal:
+    return Signal(
+        f"usage.{measure}_p95",
+        label,
+        Unit.SECONDS,
+        _duration(measure),
+        "See on the Usage page which model, provider or credential is slow; move traffic to"
+        " another credential, or wait for the provider.",
+        FILTERS,
+        has_window=True,
+        has_volume=True,
+        check=check_filters,
+        past=_past_duration(measure),
+        url_name="usage:events",
+    )
+
+
+SIGNALS = (
+    _signal(
+        "usage.attempts",
+        "Attempts",
+        Unit.COUNT,
+        attempts,
+        "With too few: check that clients reach the upstream and that the collector runs. With too"
+        " many: find the key on the Usage page.",
+    ),
+    _signal(
+        "usage.tokens",
+        "Tokens",
+        Unit.TOKENS,
+        tokens,
+        "Find the key or model on the Usage page; limit the key if need be.",
+    ),
+    _signal(
+        "usage.failures",
+        "Failed attempts",
+        Unit.COUNT,
+        failures,
+        "Open the events: the failure class and the body say why.",
+    ),
+    _signal(
+        "usage.failure_rate",
+        "Failure rate",
+        Unit.PERCENT,
+        failure_rate,
+        "Open the events: the failure class and the body say why; the runbook has a section for"
+        " each class.",
+    ),
+    _slowness("latency", "Latency, 95th percentile"),
+    _slowness("ttft", "Time to first token, 95th percentile"),
+    _usual("attempts", "Attempts against the same hour of the last four weeks"),
+    _usual("tokens", "Tokens against the same hour of the last four weeks"),
+)
