@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from management_proxy.client.safe_yaml import BadYaml, Expansion
 from providers.configuration.line_ends import usual_end
 
 LARGEST_BYTES = 1024 * 1024
@@ -65,6 +66,15 @@ class _Level:
     seen: set[str]
     key: str | None = None
     count: int = 0
+
+
+def _refuse_expansion(text: str) -> None:
+    expansion = Expansion()
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            expansion.take(event)
+    except BadYaml as problem:
+        raise InvalidText(problem.message, problem.line) from problem
 
 
 def _walk(text: str) -> Iterator[Scalar]:
@@ -185,6 +195,7 @@ def check_replacement(text: str, before: str) -> None:
     if len(text.encode()) > LARGEST_BYTES:
         raise InvalidText(f"larger than {LARGEST_BYTES // 1024} KiB")
     now, then = scalars(text), scalars(before)
+    _refuse_expansion(text)
     if _management_key(then) and not _management_key(now):
         raise InvalidText(
             "remote-management.secret-key is missing: the upstream would refuse management, this"

@@ -150,7 +150,7 @@ def _configuration(path: str, body: bytes) -> Form:
     try:
         document = read_yaml(body)
     except BadYaml as error:
-        raise BadBody("the configuration is not YAML") from error
+        raise BadBody(f"the configuration cannot be sent: {error}") from error
     if not isinstance(document, dict) or not document:
         raise BadBody(
             "the configuration is not a mapping; an empty one would switch the upstream's"

@@ -37,9 +37,16 @@ def check_root(root: yaml.Node, defaults: dict[str, Any]) -> None:
 
 
 def _members(node: yaml.MappingNode) -> list[tuple[str, yaml.Node]]:
+    lines: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise InvalidYaml(f"yaml: invalid map key at line {key.start_mark.line + 1}")
+            raise _mismatch(key, "string")
+        line = key.start_mark.line + 1
+        if (first := lines.setdefault(key.value, line)) != line:
+            raise InvalidYaml(
+                f'yaml: unmarshal errors:\n  line {line}: mapping key "{key.value}" already'
+                f" defined at line {first}"
+            )
     return [(key.value, value) for key, value in node.value]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from management_proxy.client.safe_yaml import BadYaml, Expansion, value_of
 from management_proxy.simulator.configuration.defaults import (
     LIST_KEYS,
     MAP_KEYS,
@@ -37,22 +38,30 @@ def parse(text: str) -> dict[str, Any]:
     if root is None:
         return config
     check_root(root, config)
-    for key, value in _load(text).items():
+    for key, value in _values(root, config).items():
         _take(config, key, value)
     return config
 
 
-def _load(text: str) -> dict[str, Any]:
+def _values(root: yaml.Node, config: dict[str, Any]) -> dict[str, Any]:
+    """The values that the server knows; the others it does not even read."""
+    known = {*config, *LIST_KEYS, *MAP_KEYS, "<<"} - {*UNREAD_KEYS}
+    pairs = [pair for pair in root.value if pair[0].value in known]
     try:
-        loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 (always a safe loader)
-    except (yaml.YAMLError, ValueError, TypeError) as problem:
+        found: dict[str, Any] = value_of(yaml.MappingNode(root.tag, pairs))
+    except BadYaml as problem:
         raise InvalidYaml(f"yaml: {problem}") from problem
-    return loaded
+    return found
 
 
 def _compose(text: str) -> yaml.Node | None:
     try:
+        expansion = Expansion()
+        for event in yaml.parse(text, Loader=_Loader):
+            expansion.take(event)
         return yaml.compose(text, Loader=_Loader)
+    except BadYaml as problem:
+        raise InvalidYaml(f"yaml: {problem}") from problem
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         shown = _PROBLEMS.get(problem.problem or "", problem.problem)

@@ -55,7 +55,7 @@ def test_every_route_answers_whatever_comes(app: SimulatedUpstream, body: bytes)
         ("oauth-excluded-models: {codex: 5}", "line 1: cannot unmarshal !!int `5` into []string"),
         ("request-retry: 1.5", "line 1: cannot unmarshal !!float `1.5` into int"),
         ("- 1", "line 1: cannot unmarshal !!seq into config.Config"),
-        ("? [a]\n: b", "yaml: invalid map key at line 1"),
+        ("? [a]\n: b", "line 1: cannot unmarshal !!seq into string"),
         ("gemini-api-key: [{api-key: [1]}]", "yaml: unmarshal errors: gemini-api-key"),
     ],
 )
@@ -83,3 +83,32 @@ def test_a_bad_length_is_a_bad_request(length: str) -> None:
         response = connection.getresponse()
         assert (response.status, response.read()) == (400, b"400 Bad Request")
         connection.close()
+
+
+HEAD = "port: 18317\napi-keys: [sk-clientkey-1]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "problem"),
+    [
+        ('x: !!python/object/apply:os.system ["id"]', 200, ""),
+        ("x: !!binary 'zzz*'", 200, ""),
+        ("x: !!int foo", 200, ""),
+        ("x: {<<: 3}", 200, ""),
+        ("x: {a: 1, a: 2}", 200, ""),
+        ("x: {? [a] : 1}", 200, ""),
+        ("=: 2", 200, ""),
+        ("x: 2001-99-99", 200, ""),
+        ("debug: !foo true", 400, "line 3: cannot unmarshal !foo `true` into bool"),
+        ("port: 1", 400, 'line 3: mapping key "port" already defined at line 1'),
+        ("? [a]\n: 1", 400, "line 3: cannot unmarshal !!seq into string"),
+        ("x: *nope", 400, "nope"),
+        ("a: &a [*a]", 400, "line 3"),
+    ],
+)
+def test_a_configuration_is_taken_or_refused_as_the_real_server_does(
+    app: SimulatedUpstream, text: str, status: int, problem: str
+) -> None:
+    response = ask(app, "PUT", "/v0/management/config.yaml", f"{HEAD}{text}\n")
+    assert response.status == status
+    assert problem in response.body.decode().replace('\\"', '"')
