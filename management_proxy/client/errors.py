@@ -91,6 +91,12 @@ class Refused(UpstreamError):
         super().__init__(message)
         self.status = status
 
+    @property
+    def is_of_request(self) -> bool:
+        """Whether what was sent is at fault and the upstream is well; the rest of 4xx is about
+        access, routes and load."""
+        return self.status in (400, 409, 413, 415, 422)
+
 
 class NotFound(Refused):
     """404."""

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.client.errors import (
+    NotFound,
     NotReached,
     Refused,
     ServerFault,
@@ -223,12 +224,9 @@ class Delivery:
             for pair in self.pairs:
                 Delivery(self.upstream, self.term, [pair]).run()
         else:
-            settle(
-                self.term,
-                *self.pairs[0],
-                Intent.State.FAILED,
-                error=f"the upstream refused: {error}",
-            )
+            message, code = f"the upstream refused: {error}", _code_of(error)
+            refusal = ChangeRefused(message, "", code) if code else None
+            settle(self.term, *self.pairs[0], Intent.State.FAILED, error=message, refusal=refusal)
 
     def _after_silence(self, client: ManagementClient, error: str, took: float) -> None:
         """No response: what is there afterwards was done; what is not may still come."""
@@ -250,6 +248,13 @@ def give_up(term: Term, intent: Intent, change: Change, error: str) -> None:
         leave_unknown(term, intent, error, must_save=intent.must_save)
     else:
         settle(term, intent, change, Intent.State.FAILED, error=error)
+
+
+def _code_of(error: Refused) -> str:
+    """What the caller can do about it, not the upstream's operator; empty if that is nothing."""
+    if isinstance(error, NotFound):
+        return "RESOURCE_NOT_FOUND"
+    return "UPSTREAM_REFUSED" if error.is_of_request else ""
 
 
 def _too_late(intent: Intent) -> str:

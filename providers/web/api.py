@@ -14,7 +14,13 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from management_proxy.client.errors import Blocked, NotReached, ResponseTimeout, UpstreamError
+from management_proxy.client.errors import (
+    Blocked,
+    NotReached,
+    Refused,
+    ResponseTimeout,
+    UpstreamError,
+)
 from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 from management_proxy.models import Upstream
 from management_proxy.tokens.access import honours_token_upstreams, token_of
@@ -38,6 +44,7 @@ STATUS_OF_CODE = {
     "CONFLICT": 409,
     "LAST_CLIENT_KEY": 409,
     "BODY_TOO_LARGE": 413,
+    "UPSTREAM_REFUSED": 422,
     "QUEUE_FULL": 503,
     "CONFIG_ERROR": 503,
 }
@@ -88,7 +95,10 @@ def _fields(field: str, message: str) -> dict[str, Any]:
 
 
 def upstream_failed(problem: UpstreamError) -> JsonResponse:
-    """503 while it may or can not be called, 504 for our limits, 502 for what it responded."""
+    """422 for what it will not take, 503 while it may or can not be called, 504 for our limits, 502
+    for what else it responded."""
+    if isinstance(problem, Refused) and problem.is_of_request:
+        return error(422, "UPSTREAM_REFUSED", f"The upstream refused the request: {problem}")
     status = 502
     if isinstance(problem, ResponseTimeout):
         status = 504

@@ -11,7 +11,7 @@ from management_proxy.client import configuration as config_client
 from management_proxy.client import lists as list_client
 from management_proxy.tokens.actions import create_token
 from providers.accounts.logins import polling
-from providers.models import Account, AccountLogin
+from providers.models import Account, AccountLogin, Intent
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -336,3 +336,25 @@ def test_download_of_tokens_is_no_part_of_the_api(upstream, client, ada):
     assert token not in json.dumps(
         [Api(ada)("GET", path)[1] for path in ("/api/providers/oauth", ACCOUNT)]
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, (422, "UPSTREAM_REFUSED")),
+        (422, (422, "UPSTREAM_REFUSED")),
+        (404, (404, "RESOURCE_NOT_FOUND")),
+        (429, (502, "UPSTREAM_ERROR")),
+    ],
+)
+def test_a_refusal_of_the_upstream_is_the_callers_to_correct(
+    upstream, simulator, ada, status, expected
+):
+    simulator.control(
+        "faults",
+        {"kind": "status", "path": "*/request-retry", "method": "PUT", "status": status},
+    )
+    sent = {"values": {"request-retry": 9}}
+    response_status, body = Api(ada)("PATCH", "/api/providers/configuration/settings", sent)
+    assert (response_status, body["error"]["code"]) == expected
+    assert Intent.objects.get().state == "failed"

@@ -153,3 +153,17 @@ def test_maps_and_switches(write, client):
 
 def test_emptying_the_client_keys_is_left_to_the_permission_check(write):
     assert write("PUT", "api-keys", []) is None
+
+
+def test_what_the_upstream_takes_passes_and_what_it_refuses_is_the_callers(upstream, simulator):
+    browser = Client()
+    browser.force_login(make_user("eve", staff=True))
+    text = simulator.app.state.store.text
+    url = "/api/management/config.yaml"
+    tagged = text + 'x: !!python/object/apply:os.system ["id"]\n'
+    assert browser.put(url, tagged, content_type="application/yaml").status_code == 200
+    assert "x:\n- id\n" in browser.get(url).content.decode()
+    wrong = text.replace("debug: false", "debug: [1]")
+    response = browser.put(url, wrong, content_type="application/yaml")
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "UPSTREAM_REFUSED")
+    assert "cannot unmarshal !!seq into bool" in response.json()["error"]["message"]
