@@ -12,7 +12,7 @@ from management_proxy.client.errors import NotFound, Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
 from management_proxy.client.responses import json_object
-from management_proxy.client.uploaded_text import without_mark
+from management_proxy.uploaded_text import without_mark
 
 LISTING = Limits.of(30, response_bytes=64 * MIB)
 CONTENT = Limits.of(30, response_bytes=8 * MIB)

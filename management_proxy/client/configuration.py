@@ -6,7 +6,7 @@ from management_proxy.client.errors import Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONFIGURATION, SMALL, WRITE
 from management_proxy.client.responses import json_object
-from management_proxy.client.uploaded_text import UnreadableText, decoded_text
+from management_proxy.uploaded_text import UnreadableText, decoded_text
 
 
 def read_configuration(client: ManagementClient) -> str:

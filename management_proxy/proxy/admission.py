@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from django.http import HttpRequest
 
-from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 from management_proxy.models import Upstream
 from management_proxy.proxy.access import Caller, caller_of, reason_against
 from management_proxy.proxy.caller_bodies import BodyIncomplete, BodyTooBig, CallerBody, body_of
@@ -16,6 +15,7 @@ from management_proxy.proxy.rules.paths import BadTarget, Target, read_target
 from management_proxy.proxy.rules.policy import BodyRule, Effect, Form, Mask, Policy, Role
 from management_proxy.proxy.rules.policy_table import rows_for_path
 from management_proxy.proxy.rules.request_bodies import BadBody, form_of_body
+from management_proxy.uploaded_text import UnreadableText, decoded_text
 from management_proxy.upstreams.registry import NoSuchUpstream, find_upstream
 from monitoring.api.access import is_intended
 from monitoring.api.errors import CSRF_TOKEN_MISSING, NOT_SIGNED_IN

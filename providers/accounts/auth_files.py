@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import models
 
-from management_proxy.client.uploaded_text import UnreadableText, decoded_text, without_mark
+from management_proxy.uploaded_text import UnreadableText, decoded_text, without_mark
 from monitoring.masking import masked_text
 from providers.errors import ChangeRefused
 

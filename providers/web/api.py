@@ -21,9 +21,9 @@ from management_proxy.client.errors import (
     ResponseTimeout,
     UpstreamError,
 )
-from management_proxy.client.uploaded_text import UnreadableText, decoded_text
 from management_proxy.models import Upstream
 from management_proxy.tokens.access import honours_token_upstreams, token_of
+from management_proxy.uploaded_text import UnreadableText, decoded_text
 from management_proxy.upstreams.registry import ensure_environment_upstream
 from monitoring.api.errors import NOT_SIGNED_IN, error, method_not_allowed
 from monitoring.web.roles import user_of

@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from management_proxy.client.uploaded_text import UnreadableText, decoded_text
+from management_proxy.uploaded_text import UnreadableText, decoded_text
 
 
 @pytest.mark.parametrize("text", ["", "a: ü\r\n", "\ufeffinner"])
