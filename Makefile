@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs format lock screenshots crash-matrix
-.PHONY: soak-collector bench-ingest bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
+.PHONY: soak-collector bench-ingest bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ prove-history: $(VENV)/dev.stamp ## A million random queries of history against 
 
 bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.history
+
+bench-costs: $(VENV)/dev.stamp ## Give the reference dataset its costs, preview and change them (30 minutes, most of them for the dataset the first time)
+	@$(BIN)/python -m tests.bench.costs
 
 bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)
 	@$(BIN)/python -m tests.bench.events
