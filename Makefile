@@ -89,7 +89,7 @@ bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset 
 	@$(BIN)/python -m tests.bench.history
 
 bench-costs: $(VENV)/dev.stamp ## Give the reference dataset its costs, preview and change them (30 minutes, most of them for the dataset the first time)
-	@$(BIN)/python -m tests.bench.costs
+	@$(BIN)/python -m tests.bench.costing
 
 bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)
 	@$(BIN)/python -m tests.bench.events

@@ -1,0 +1,1 @@
+"""What recomputing costs takes."""
