@@ -167,7 +167,9 @@ def run(minutes: float, rate: float, environment: dict[str, str]) -> tuple[str, 
                 soak.phase(name, share * minutes * 60)
             soak.settle()
             verdict = soak_verdict.judge(soak.phases, soak.kills, Counter(soak.deaths))
-        return table(["what", "measured", "must be"], verdict.rows) + verdict.details, verdict.wrong
+        figures = table(["what", "measured", "must be"], verdict.rows)
+        about = f"{minutes:g} minutes with {rate:g} requests a second, against {upstream.name}."
+        return f"{about}\n\n{figures}{verdict.details}", verdict.wrong
 
 
 def main() -> int:
