@@ -18,7 +18,6 @@ COMMON_FIELDS = {
     "message": "the sentence for people",
     "event": "the name of the kind of line",
     "request_id": "the request during which it was logged, also in `X-Request-Id`",
-    "trace_id": "the trace of that request, if OpenTelemetry is installed and records it",
     "traceback": "where in the code, secrets masked",
     "status_code": "the status that Django responded with, on its own lines",
 }
