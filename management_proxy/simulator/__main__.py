@@ -17,7 +17,7 @@ ARGUMENTS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("--port", {"type": int, "default": 8317}, "the port to listen on"),
     ("--key", {"default": DEFAULT_KEY}, "the management key"),
     ("--control-key", {"default": ""}, "required of /__control/ requests in X-Control-Key"),
-    ("--profile", {"default": "7.2.140"}, "the version to behave like, such as 6.10.8"),
+    ("--profile", {"default": "7.2.140"}, "the version to behave like, such as 6.10.8, or next"),
     ("--rate", {"type": float, "default": 0.0}, "live requests per second"),
     ("--retention", {"type": int}, "seconds that events stay queued"),
     ("--statistics", {"choices": ("on", "off")}, "whether usage is queued at all"),

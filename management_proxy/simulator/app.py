@@ -16,6 +16,7 @@ from management_proxy.simulator.http.wire import (
     error,
     parse_go_int,
 )
+from management_proxy.simulator.next_version import next_body
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.profiles import PLUGINS_SINCE
 from management_proxy.simulator.traffic.queue import as_page
@@ -129,6 +130,9 @@ class SimulatedUpstream(Upstream):
         refusal = self.state.gate.refusal(address, supplied_key(request.headers))
         response = error(*refusal) if refusal else run(handler, request) if handler else empty(404)
         response.headers = [*response.headers, *self.state.profile.headers()]
+        is_list = path in ("usage-queue", "api-key-usage")
+        if self.state.profile.is_next and request.method == "GET" and not is_list:
+            response.body = next_body(response.body)
         return response
 
     def _pop(self, request: Request) -> Response:

@@ -2,8 +2,11 @@
 3)."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
+
+from management_proxy.simulator.next_version import next_event, next_file
 
 Version = tuple[int, int, int]
 
@@ -65,9 +68,18 @@ CACHE_IN_TOTAL_SINCE: Version = (7, 1, 13)
 AUTH_INDEX_BY_PATH_SINCE: Version = (7, 0, 0)
 
 
+# What no released version sends yet; everything that reads an upstream has to bear it.
+NEXT, NEXT_TEXT = "next", "v7.3.8-rc1+build"
+NEWEST: Version = (99, 0, 0)
+LAST_KNOWN: Version = (7, 2, 140)
+
+
 def parse_version(text: str) -> Version:
-    parts = [int(part) for part in text.removeprefix("v").split(".")]
-    major, minor, patch = (*parts, 0, 0)[:3]
+    """The numbers of a version; a word such as `next` or `dev` is newer than all of them."""
+    found = re.match(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
+    if found is None:
+        return NEWEST
+    major, minor, patch = (int(part or 0) for part in found.groups())
     return (major, minor, patch)
 
 
@@ -80,6 +92,10 @@ class Profile:
     @property
     def version(self) -> Version:
         return parse_version(self.text)
+
+    @property
+    def is_next(self) -> bool:
+        return self.version > LAST_KNOWN
 
     def since(self, version: Version) -> bool:
         return self.version >= version
@@ -97,7 +113,7 @@ class Profile:
         ]
         if self.since(SUPPORT_PLUGIN_HEADER_SINCE):
             headers.append(("X-Cpa-Support-Plugin", "1"))
-        return [*headers, ("X-Cpa-Version", self.text)]
+        return [*headers, ("X-Cpa-Version", NEXT_TEXT if self.text == NEXT else self.text)]
 
     def cors_headers(self) -> list[tuple[str, str]]:
         headers = [
@@ -125,7 +141,11 @@ class Profile:
             shaped["provider"] = event["provider"].removeprefix("openai-compatible-")
             if shaped.get("service_tier") == "auto":
                 shaped["service_tier"] = "default"
-        return shaped
+        return {**shaped, **next_event(shaped)} if self.is_next else shaped
+
+    def shown_file(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return a listed auth file as this version would show it."""
+        return {**entry, **next_file(entry)} if self.is_next else entry
 
     def _tokens(self, event: dict[str, Any]) -> dict[str, Any]:
         tokens: dict[str, Any] = event["tokens"]

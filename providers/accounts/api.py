@@ -172,4 +172,5 @@ def _summary(row: AccountRow) -> dict[str, Any]:
         "note": file.note or None,
         "priority": file.priority,
         "weight": file.weight,
+        "other": file.other or None,
     }

@@ -14,6 +14,7 @@ from django.db import models
 
 from management_proxy.uploaded_text import UnreadableText, decoded_text, without_mark
 from monitoring.masking import masked_text
+from providers.accounts.other_fields import other_fields
 from providers.errors import ChangeRefused
 
 LARGEST_UPLOAD = 1024 * 1024
@@ -92,6 +93,8 @@ class AuthFile:
     priority: int | None
     weight: int | None
     size: int
+    # What a newer upstream shows beyond these, such as observed quotas; secrets masked.
+    other: dict[str, Any]
 
     def health(self, now: datetime) -> Health:
         """The one word for it; a retry in the past has ended (contract 5.1)."""
@@ -153,6 +156,7 @@ def auth_file_of(entry: dict[str, Any]) -> AuthFile:
         priority=_number(entry, "priority"),
         weight=_number(entry, "weight"),
         size=_number(entry, "size") or 0,
+        other=other_fields(entry),
     )
 
 

@@ -173,7 +173,8 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
         return Reject(position, raw, Reason.NOT_AN_OBJECT, "the element is no JSON object")
     try:
         record = _record_decoder.decode(raw)
-        digest = identity(raw, upstream_id)
+        content = msgspec.json.decode(raw)
+        digest = _identity_of(content, upstream_id)
     except msgspec.ValidationError as error:
         reason = (
             Reason.MISSING_FIELD if "missing required field" in str(error) else Reason.INVALID_FIELD
@@ -201,13 +202,15 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
         timestamp,
         digest,
         Signature._make((*_of_record(record), failure_class)),
-        _columns(record, timestamp, digest),
+        _columns(record, content, timestamp, digest),
         billed_tier(record.response_service_tier) if record.response_service_tier else "",
     )
 
 
-def _columns(r: QueueEntry, timestamp: datetime, digest: UUID) -> tuple[Any, ...]:
-    t, reported, details = tokens_of(r), r.tokens, details_of(r)
+def _columns(
+    r: QueueEntry, content: dict[str, Any], timestamp: datetime, digest: UUID
+) -> tuple[Any, ...]:
+    t, reported, details = tokens_of(r), r.tokens, details_of(r, content)
     return (
         timestamp,
         digest,
@@ -238,7 +241,11 @@ def _columns(r: QueueEntry, timestamp: datetime, digest: UUID) -> tuple[Any, ...
 def identity(raw: bytes, upstream_id: int) -> UUID:
     """The identity of an event: half of the SHA-256 over its upstream and its canonical JSON
     (contract 2.6)."""
-    canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
+    return _identity_of(msgspec.json.decode(raw), upstream_id)
+
+
+def _identity_of(content: dict[str, Any], upstream_id: int) -> UUID:
+    canonical = msgspec.json.encode(content, order="sorted")
     return UUID(bytes=hashlib.sha256(b"%d:" % upstream_id + canonical).digest()[:16])
 
 

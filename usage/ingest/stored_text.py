@@ -3,9 +3,11 @@ cut; pure."""
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from monitoring.masking import without_secrets
 from usage.ingest.queue_entry import QueueEntry
+from usage.ingest.unknown_fields import unknown_fields
 
 FAIL_BODY_CHARACTERS = 4000
 DETAIL_CHARACTERS = 300
@@ -34,9 +36,9 @@ def _masked(text: str, *secrets: str) -> str:
     return storable_text(without_secrets(text, *secrets), DETAIL_CHARACTERS)
 
 
-def details_of(record: QueueEntry) -> dict[str, object]:
-    """The rest of a record that is worth keeping and harmless: no cookie, no key, every text
-    cut."""
+def details_of(record: QueueEntry, content: dict[str, Any]) -> dict[str, object]:
+    """The rest of a record, and of what was decoded for it, that is worth keeping and harmless: no
+    cookie, no key, every text cut."""
     secrets = (record.api_key, record.source if record.auth_type == "apikey" else "")
     kept = {
         "client_ip": record.client_ip,
@@ -57,7 +59,11 @@ def details_of(record: QueueEntry) -> dict[str, object]:
         for name, values in (record.response_headers or {}).items()
         if (kept_name := _kept_header(name))
     }
-    return {**details, "headers": headers} if headers else details
+    if headers:
+        details["headers"] = headers
+    if unknown := unknown_fields(content, *secrets):
+        details["unknown_fields"] = unknown
+    return details
 
 
 def fail_body_of(record: QueueEntry) -> str | None:

@@ -137,7 +137,7 @@ class AuthDirectory:
         if file.is_disabled:
             entry.update(status="disabled", status_message="", unavailable=False)
         entry.setdefault("label", file.provider)
-        return dict(sorted(entry.items()))
+        return dict(sorted(self._profile.shown_file(entry).items()))
 
     def _instant(self, seconds: float) -> str:
         return go_timestamp(int(seconds * NANOSECONDS), self._offset)

@@ -362,6 +362,7 @@ def test_recorded_entries_are_read_whole():
         assert len(file.recent) == 20
         assert file.provider_label != file.provider
         assert len(file.reason) <= 240
+        assert file.other == {}
 
 
 @pytest.mark.parametrize(
