@@ -1,9 +1,13 @@
-"""Writes what the code knows into docs/: the environment variables, the kinds of log lines;
-`make docs`."""
+"""Writes what the code knows into docs/: the environment variables, the kinds of log lines, the
+failure classes; `make docs`."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django
 
 from config.environment import VARIABLES
 from management_proxy import log_kinds as _proxy
@@ -11,6 +15,9 @@ from monitoring.logs import monitoring_kinds as _monitoring
 from monitoring.logs.kinds import COMMON_FIELDS, kinds
 from providers import log_kinds as _providers
 from usage import log_kinds as _usage
+
+if TYPE_CHECKING:
+    from usage.failures.guidance import Guidance
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 END = "<!-- end of the table -->\n"
@@ -48,6 +55,30 @@ def kinds_of_lines() -> str:
     return "".join(parts)
 
 
+def _guidance() -> Iterable["Guidance"]:
+    from usage.failures.guidance import GUIDANCE  # which needs Django's apps to be there
+
+    return GUIDANCE.values()
+
+
+def failure_classes() -> str:
+    """The classes of failures in Markdown, a row a class."""
+    rows = "".join(
+        f"| `{g.failure_class.value}` | {g.name} | `{g.group.value}` | {g.meaning} | {g.action} |\n"
+        for g in _guidance()
+    )
+    head = "| class | on pages | group | what it means | what to do |\n"
+    return head + "| --- | --- | --- | --- | --- |\n" + rows
+
+
+def failure_sections() -> str:
+    """What to do about each class of failures in Markdown, a section a class."""
+    return "".join(
+        f"\n### `{g.failure_class.value}`: {g.name}\n\n{g.meaning} {g.action}\n"
+        for g in _guidance()
+    )
+
+
 def _fields(title: str, fields: Mapping[str, str]) -> str:
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in fields.items())
     return f"\n### {title}\n\n| field | meaning |\n| --- | --- |\n{rows}"
@@ -60,9 +91,21 @@ TABLES = (
         variables_table,
     ),
     Table(DOCS / "logs.md", "<!-- from the kinds of lines by `make docs` -->\n", kinds_of_lines),
+    Table(
+        DOCS / "failures.md",
+        "<!-- from usage/failures/guidance.py by `make docs` -->\n",
+        failure_classes,
+    ),
+    Table(
+        DOCS / "runbook.md",
+        "<!-- from usage/failures/guidance.py by `make docs` -->\n",
+        failure_sections,
+    ),
 )
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
     for table in TABLES:
         table.document.write_text(table.written_into(table.document.read_text()))

@@ -53,7 +53,9 @@ def pages(http: httpx.Client, requests: int) -> list[Row]:
         "of one model": lambda chance: {"model": f"model-{chance.randrange(50):02}"},
         "of one credential": lambda chance: {"credential": str(chance.choice(credentials))},
         "of a failure class": lambda chance: {
-            "failure_class": chance.choice(("auth", "quota", "rate_limited", "upstream_error"))
+            "failure_class": chance.choice(
+                ("wrong_key", "plan_limit", "rate_limited", "provider_fault")
+            )
         },
         "failed only": lambda chance: {"outcome": "failed"},
         "of one endpoint": lambda chance: {

@@ -22,7 +22,7 @@ from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant, rows
 from usage.history.source_sql import COUNTS
 from usage.history.windows import Interval, Window, midnight
-from usage.models.failures import FailureClass
+from usage.models.failures import FailureClass, group_of
 
 EVENTS_SHOWN = 200
 LATENCIES_SHOWN = 120
@@ -97,7 +97,12 @@ def _failures(classes: list[Row]) -> list[Row]:
     }
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [
-        {"failureClass": name, "label": FailureClass(name).label, "count": count}
+        {
+            "failureClass": name,
+            "failureGroup": group_of(name).value,
+            "label": FailureClass(name).label,
+            "count": count,
+        }
         for name, count in ranked
     ]
 

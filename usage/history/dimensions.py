@@ -13,7 +13,7 @@ from enum import Enum
 
 from django.http import QueryDict
 
-from usage.models.failures import FailureClass
+from usage.models.failures import FailureClass, with_members
 
 UNATTRIBUTED = "unattributed"
 EMPTY = "(empty)"
@@ -180,7 +180,9 @@ class Filters:
     def parameters(self) -> dict[str, object]:
         """The named parameters of `sql`."""
         return {
-            f"filter_{d.value}": [value for value in accepted if value is not None]
+            f"filter_{d.value}": with_members(str(value) for value in accepted)
+            if d is Dimension.FAILURE_CLASS
+            else [value for value in accepted if value is not None]
             for d, accepted in self.values.items()
         }
 

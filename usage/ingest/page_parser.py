@@ -16,11 +16,12 @@ from uuid import UUID
 import msgspec
 
 from usage.costs.tiers import billed_tier
+from usage.failures.rules import classify
 from usage.ingest.queue_entry import QueueEntry
 from usage.ingest.stored_text import details_of, fail_body_of, storable_text
 from usage.ingest.token_counts import tokens_of
 from usage.models import DeadLetter
-from usage.models.failures import FailureClass, classify
+from usage.models.failures import FailureClass
 
 Reason = DeadLetter.Reason
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -195,7 +196,9 @@ def parse_element(raw: bytes, position: int, upstream_id: int, now: datetime) ->
             Reason.IMPOSSIBLE_DATE,
             "`timestamp` is no RFC 3339 instant between 2020 and tomorrow",
         )
-    failure_class = classify(record.failed, record.fail.status_code, record.fail.body)
+    failure_class = classify(
+        record.failed, record.fail.status_code, record.fail.body, record.ttft_ms
+    )
     return Entry(
         position,
         raw,

@@ -12,6 +12,7 @@ from monitoring.web.regions import asks_for_region
 from usage.collector.status import collector_status
 from usage.events.details import find_event
 from usage.events.pages import page_of_events
+from usage.failures.guidance import guidance_of
 from usage.history.replica import read
 from usage.history.scope import Scope
 from usage.web.filter_bar import filter_bar
@@ -67,4 +68,10 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
         raise Http404(f"No event {event_id} that you may see.")
-    return render(request, "usage/event.html", {"event": found.fields, "attempts": found.attempts})
+    failure_class = found.fields["failureClass"]
+    context = {
+        "event": found.fields,
+        "attempts": found.attempts,
+        "guidance": guidance_of(failure_class) if failure_class else None,
+    }
+    return render(request, "usage/event.html", context)

@@ -14,7 +14,7 @@ from providers.models import ClientKey, Credential
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.labels import NO_CREDENTIAL, NO_KEY
 from usage.history.scope import Scope
-from usage.models.failures import FailureClass
+from usage.models.failures import DIVIDED, FailureClass
 from usage.web.forms import RANGES, HistoryForm
 
 MOST_CHOICES = 500
@@ -108,7 +108,9 @@ def _menus(scope: Scope) -> list[Menu]:
     choices = _everybodys_choices() if scope.sees_everything else _own_choices(scope)
     choices[Dimension.OUTCOME] = [("succeeded", "Succeeded"), ("failed", "Failed")]
     choices[Dimension.FAILURE_CLASS] = [
-        (value, label.capitalize()) for value, label in FailureClass.choices if value
+        (name.value, name.label.capitalize() + (" (all)" if name in DIVIDED else ""))
+        for name in FailureClass
+        if name.value
     ]
     return [
         Menu(dimension.value, dimension.label, choices[dimension])

@@ -61,7 +61,7 @@ def test_an_event_has_its_public_fields(staff):
             "endpoint": "POST /v1/responses",
             "serviceTier": "priority",
             "failed": True,
-            "failureClass": "upstream_error",
+            "failureClass": "provider_fault",
             "failStatus": 500,
             "latencyMs": 1500,
             "ttftMs": 300,

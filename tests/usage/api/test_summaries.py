@@ -137,7 +137,7 @@ def test_breakdown_names_outcomes_classes_upstreams_and_what_was_not_reported(st
         {"value": "succeeded", "label": "Succeeded"},
         {"value": "failed", "label": "Failed"},
     ]
-    assert names("failure_class")[1] == {"value": "upstream_error", "label": "provider error"}
+    assert names("failure_class")[1] == {"value": "provider_fault", "label": "provider fault"}
     assert names("upstream") == [{"value": "main", "label": "main"}]
     assert names("reasoning_effort") == [{"value": "(empty)", "label": "Not reported"}]
 
