@@ -1,12 +1,15 @@
 """Figures as people read them."""
 
 from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django import template
 from django.utils import timezone
 
 register = template.Library()
+_NANO = 10**9
+_HUNDREDTH_OF_A_CENT = 100_000
 
 
 @register.filter
@@ -34,6 +37,24 @@ def one_line(text: str) -> str:
 def exact(value: int | None) -> str:
     """1,234,567; words for what was not reported."""
     return "not reported" if value is None else f"{value:,}"
+
+
+@register.filter
+def dollars(nano: int | None) -> str:
+    """$1,234.56 of nano-dollars, $0.0123 below a dollar; a dash for what has no price."""
+    if nano is None:
+        return "–"
+    if 0 < abs(nano) < _HUNDREDTH_OF_A_CENT:
+        return "< $0.0001"
+    places = "0.0001" if 0 < abs(nano) < _NANO else "0.01"
+    amount = (Decimal(nano) / _NANO).quantize(Decimal(places), ROUND_HALF_EVEN)
+    return f"{'-' if amount < 0 else ''}${abs(amount):,f}"
+
+
+@register.filter
+def exact_dollars(nano: int | None) -> str:
+    """$0.000012345, to the nano-dollar; words for what has no price."""
+    return "no price" if nano is None else f"${Decimal(nano) / _NANO:,f}"
 
 
 @register.filter

@@ -21,7 +21,7 @@ from usage.history.queries import PERCENTILES, Query
 from usage.history.scope import Scope
 from usage.history.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
 from usage.history.windows import Bucket, Interval, Period
-from usage.models import RollupCalendar
+from usage.models import COST_KINDS, RollupCalendar
 from usage.rollups.histograms import RELATIVE_ERROR, duration_of
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ _LENGTHS = (
     timedelta(days=30),
     timedelta(days=40),
 )
-_ORDERS = ("attempts", "requests", "failed", "total_tokens")
+_ORDERS = ("attempts", "requests", "failed", "total_tokens", "cost_nano_usd")
 # Real models have a price in the catalogue, one of them one by time of day; others have none.
 _MODELS = ("gpt-5.4", "claude-sonnet-4-5-20250929", "deepseek-v4-flash", "m1", "m2")
 
@@ -392,10 +392,20 @@ def check_at_random(pick: Pick[Any], known: Known) -> None:
 
 
 def _by_group(plain: dict[tuple[Any, ...], Row], order: str) -> dict[tuple[Any, ...], int]:
-    totals: dict[tuple[Any, ...], int] = {}
+    totals: dict[tuple[Any, ...], list[int | None]] = {}
     for key, row in plain.items():
-        totals[key[1:]] = totals.get(key[1:], 0) + row[order]
-    return totals
+        totals.setdefault(key[1:], []).append(_ordered_by(row, order))
+    # What has no price comes after all that is free.
+    return {
+        group: -1 if (total := _sum(values)) is None else total for group, values in totals.items()
+    }
+
+
+def _ordered_by(row: Row, order: str) -> int | None:
+    if order == "cost_nano_usd":
+        return sum(row[name] for name in COST_KINDS) if row["priced"] else None
+    value: int | None = row[order]
+    return value
 
 
 def _summed(rows: list[Row]) -> Row:

@@ -9,14 +9,21 @@ from django.utils import timezone
 
 from monitoring.api.instants import iso
 from usage.api.collection_body import collector_body
-from usage.api.summary_body import COUNT_NAMES, counts_body, counts_of, duration_body, period_body
+from usage.api.summary_body import (
+    COUNT_NAMES,
+    cost_body,
+    counts_body,
+    counts_of,
+    duration_body,
+    period_body,
+)
 from usage.collector.status import collector_status
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.pages import page_of_events
 from usage.events.query import EventQuery
 from usage.history.dimensions import UNATTRIBUTED, Dimension, Filters
 from usage.history.labels import NO_KEY, key_names
-from usage.history.measures import DURATIONS, Counts, added, counts, duration
+from usage.history.measures import DURATIONS, Counts, added, counts, duration, paid
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant, rows
@@ -79,7 +86,8 @@ def _days(window: Window) -> list[Interval]:
 
 
 def _counts_body(counted: Counts) -> Row:
-    return dict(zip(_NAMES, counts_of(counted), strict=True))
+    named = zip(_NAMES, counts_of(counted), strict=True)
+    return {**dict(named), "cost": cost_body(counted.cost)}
 
 
 def _grouped(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
@@ -153,6 +161,8 @@ def _model_of_key(pair: Row) -> Row:
         "successCount": pair["attempts"] - pair["failed"],
         "failureCount": pair["failed"],
         "cacheReadTokens": cache_read,
+        "costNanoUsd": paid(pair),
+        "unpricedAttempts": pair["attempts"] - pair["priced"],
     }
 
 

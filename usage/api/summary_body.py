@@ -5,7 +5,7 @@ from dataclasses import fields
 from operator import attrgetter
 
 from monitoring.api.instants import iso
-from usage.history.measures import DURATIONS, Counts, Duration, Measures
+from usage.history.measures import DURATIONS, Cost, Counts, Duration, Measures
 from usage.history.summaries import Breakdown, GroupName, Series, Summary, SummaryQuery, Totals
 from usage.history.windows import Period
 
@@ -18,9 +18,12 @@ def camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in others)
 
 
-_COUNTS = [field.name for field in fields(Counts)]
+_COUNTS = [field.name for field in fields(Counts) if field.name != "cost"]
 COUNT_NAMES = [camel(name) for name in _COUNTS]
 counts_of = attrgetter(*_COUNTS)
+_COST = [field.name for field in fields(Cost)]
+_COST_NAMES = [camel(name) for name in _COST]
+_cost_of = attrgetter(*_COST)
 _DURATION = [field.name for field in fields(Duration)]
 _DURATION_NAMES = [camel(name) for name in _DURATION]
 _duration_of = attrgetter(*_DURATION)
@@ -28,7 +31,15 @@ _duration_of = attrgetter(*_DURATION)
 
 def counts_body(counts: Counts) -> Body:
     """Counts under their JSON names."""
-    return dict(zip(COUNT_NAMES, counts_of(counts), strict=True))
+    return {
+        **dict(zip(COUNT_NAMES, counts_of(counts), strict=True)),
+        "cost": cost_body(counts.cost),
+    }
+
+
+def cost_body(cost: Cost) -> Body:
+    """Nano-dollars by kind under their JSON names."""
+    return dict(zip(_COST_NAMES, _cost_of(cost), strict=True))
 
 
 def duration_body(duration: Duration) -> Body:
@@ -130,8 +141,10 @@ def _group_name(name: GroupName) -> Body:
 def _columns(points: Sequence[Measures]) -> Body:
     """The measures of points as one list each."""
     counts = zip(COUNT_NAMES, zip(*map(counts_of, points), strict=True), strict=True)
+    costs = zip(*(_cost_of(point.cost) for point in points), strict=True)
     return {
         **dict(counts),
+        "cost": dict(zip(_COST_NAMES, costs, strict=True)),
         **{name: _duration_columns(map(attrgetter(name), points)) for name in DURATIONS},
     }
 

@@ -20,7 +20,7 @@ from enum import Enum
 from django.db import connection, transaction
 
 from monitoring.advisory_locks import EXPORT_SLOTS
-from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, select_list
+from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, flat_fields_for, select_list
 from usage.events.query import EventQuery
 from usage.history.measurement import measured, note_sources
 
@@ -79,7 +79,7 @@ def _chunks(query: EventQuery, file_format: Format) -> Iterator[bytes]:
 def _csv(query: EventQuery) -> str:
     fields = {
         name: _harmless(sql) if name in TEXT_FIELDS else sql
-        for name, sql in fields_for(query.scope).items()
+        for name, sql in flat_fields_for(query.scope).items()
     }
     return f"COPY ({_select(query, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
 

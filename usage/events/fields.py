@@ -2,13 +2,14 @@
 
 Expressions stand over `usage_event AS e` and what `JOINS` adds. Counts that no one reported are
 null; `inputTokens` always includes the cache and `outputTokens` the reasoning, whatever the
-provider (contract 2.5).
+provider (contract 2.5). Costs are nano-dollars, null without a price.
 """
 
 from providers.models.keys import key_name_sql
 from usage.history.dimensions import UNATTRIBUTED
 from usage.history.labels import NO_KEY
 from usage.history.scope import Scope
+from usage.rollups.tables import cost_sql
 
 JOINS = """
     JOIN usage_usageseries AS s ON s.id = e.series_id
@@ -17,6 +18,15 @@ JOINS = """
     LEFT JOIN auth_user AS a ON a.id = k.owner_id
     LEFT JOIN providers_credential AS c ON c.id = e.credential_id
 """
+# Reasoning is null where it is billed as output.
+_COST_KINDS = {
+    "input": "e.input_cost",
+    "cacheRead": "e.cache_read_cost",
+    "cacheWrite": "e.cache_write_cost",
+    "output": "e.output_cost",
+    "reasoning": "e.reasoning_cost",
+}
+_COST_OBJECT = ", ".join(f"'{name}', {sql}" for name, sql in _COST_KINDS.items())
 _FIELDS = {
     "id": "e.id::text",
     "timestamp": """to_char(e."timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""",
@@ -52,6 +62,11 @@ _FIELDS = {
     "reasoningTokens": "e.reasoning_tokens",
     "unclassifiedTokens": "e.unclassified_tokens",
     "tokenQuality": "e.token_quality",
+    "costNanoUsd": cost_sql("e"),
+    "listCostNanoUsd": "e.list_cost",
+    "cacheSavingsNanoUsd": "e.cache_savings",
+    "cost": f"json_build_object({_COST_OBJECT})",
+    "priceVersion": "e.price_version_id",
     "isFirstAttempt": "e.is_first_attempt",
     "requestId": "e.request_id",
 }
@@ -84,6 +99,17 @@ def fields_for(scope: Scope) -> dict[str, str]:
         for name, sql in _FIELDS.items()
         if scope.sees_everything or name not in _STAFF_FIELDS
     }
+
+
+def flat_fields_for(scope: Scope) -> dict[str, str]:
+    """The same for a table, in which each kind of cost is a field."""
+    flat: dict[str, str] = {}
+    for name, sql in fields_for(scope).items():
+        if name == "cost":
+            flat |= {f"{kind}CostNanoUsd": of_kind for kind, of_kind in _COST_KINDS.items()}
+        else:
+            flat[name] = sql
+    return flat
 
 
 def select_list(fields: dict[str, str]) -> str:

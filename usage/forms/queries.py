@@ -27,6 +27,7 @@ ORDERS = {
     "requests": "requests",
     "failed": "failed",
     "totalTokens": "total_tokens",
+    "costNanoUsd": "cost_nano_usd",
 }
 
 

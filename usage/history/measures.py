@@ -1,7 +1,7 @@
-"""Sums of usage as values: counts, kinds of tokens, speed and durations.
+"""Sums of usage as values: counts, kinds of tokens, costs, speed and durations.
 
-Counts that no event reported are None. Input tokens always include the cache and output tokens the
-reasoning, whatever the provider (contract 2.5).
+Counts that no event reported are None, and so are costs where nothing has a price. Input tokens
+always include the cache and output tokens the reasoning, whatever the provider (contract 2.5).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from usage.history.queries import PERCENTILES, Bins
 from usage.history.snapshot import Row
 from usage.history.source_sql import MAXIMA, MEASURES
-from usage.models import TOKEN_KINDS
+from usage.models import COST_KINDS, TOKEN_KINDS
 from usage.rollups.histograms import duration_of
 from usage.rollups.tables import COST_SUMS
 
@@ -36,11 +36,22 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Attempts, the client requests that they belong to, their outcomes and tokens.
+class Cost:
+    """Nano-dollars by kind, all None where nothing has a price; output includes the reasoning."""
 
-    Speed is output tokens per second of latency, of the attempts that succeeded; None if they took
-    no time.
+    input: int | None
+    cache_read: int | None
+    cache_write: int | None
+    output: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Attempts, the client requests that they belong to, their outcomes, tokens and costs.
+
+    Costs are nano-dollars of the attempts that have a price: what is paid, by the price list, what
+    the cache saved, and what the failed ones cost. Speed is output tokens per second of latency, of
+    the attempts that succeeded; None if they took no time.
     """
 
     attempts: int
@@ -57,6 +68,12 @@ class Counts:
     reasoning_tokens: int | None
     unclassified_tokens: int | None
     tokens_per_second: float | None
+    cost_nano_usd: int | None
+    list_cost_nano_usd: int | None
+    cache_savings_nano_usd: int | None
+    failed_cost_nano_usd: int | None
+    unpriced_attempts: int
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +137,24 @@ def _counts(row: Row) -> dict[str, Any]:
         "tokens_per_second": round(1000 * row["generated_tokens"] / milliseconds, 2)
         if milliseconds
         else None,
+        **_costs(row),
     }
+
+
+def _costs(row: Row) -> dict[str, Any]:
+    return {
+        "cost_nano_usd": paid(row),
+        "list_cost_nano_usd": row["list_cost"],
+        "cache_savings_nano_usd": row["cache_savings"],
+        "failed_cost_nano_usd": row["failed_cost"] if row["priced"] else None,
+        "unpriced_attempts": row["attempts"] - row["priced"],
+        "cost": Cost(*(row[name] for name in COST_KINDS)),
+    }
+
+
+def paid(row: Row) -> int | None:
+    """The nano-dollars of a row of sums; None where nothing of it has a price."""
+    return sum(row[name] for name in COST_KINDS) if row["priced"] else None
 
 
 def duration(row: Row, name: str, bins: Bins | None = None) -> Duration:

@@ -22,6 +22,7 @@ from usage.history.scope import Scope
 from usage.history.snapshot import Row, once, rows
 from usage.history.source_sql import MAXIMA, MEASURES, Part
 from usage.history.windows import Interval, midnight
+from usage.models import COST_KINDS
 from usage.rollups.histograms import percentile_bins
 from usage.rollups.partitions import events_since
 from usage.rollups.tables import readers_calendar_zone
@@ -39,6 +40,8 @@ _VALUES = {
     Dimension.CREDENTIAL: _ID,
     Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
 }
+# What groups can be ranked by that is no measure itself.
+_ORDERS = {"cost_nano_usd": " + ".join(COST_KINDS)}
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,11 @@ class Query:
         """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for) and
         `MEASURES`, by number and rank.
 
-        Groups are ranked by the sum of `order` over all intervals, then by their values; those
-        beyond the `top` are summed in one row with rank `top` + 1.
+        Groups are ranked by the sum of `order`, a measure or `cost_nano_usd`, over all intervals,
+        then by their values; those beyond the `top` are summed in one row with rank `top` + 1.
         """
         planned = self._planned()
-        names = ", ".join(self._names)
+        names, ranked = ", ".join(self._names), _ORDERS.get(order, order)
         shown = ", ".join(
             f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names
         )
@@ -90,7 +93,7 @@ class Query:
                 FROM parts GROUP BY number, {self._positions(2)}
             ), ranks AS (
                 SELECT {names},
-                    row_number() OVER (ORDER BY sum({order}) DESC NULLS LAST, {names}) AS rank
+                    row_number() OVER (ORDER BY sum({ranked}) DESC NULLS LAST, {names}) AS rank
                 FROM grouped GROUP BY {names}
             )
             SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups,

@@ -15,6 +15,7 @@ from usage.events.pages import page_of_events
 from usage.failures.guidance import guidance_of
 from usage.history.replica import read
 from usage.history.scope import Scope
+from usage.web.event_price import price_of
 from usage.web.filter_bar import filter_bar
 from usage.web.forms import EventListForm
 
@@ -71,6 +72,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     failure_class = found.fields["failureClass"]
     context = {
         "event": found.fields,
+        "price": price_of(found.fields),
         "attempts": found.attempts,
         "guidance": guidance_of(failure_class) if failure_class else None,
     }

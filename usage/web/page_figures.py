@@ -28,7 +28,13 @@ from usage.web.page_queries import PageData, PageQuery
 
 Pairs = list[tuple[str, str]]
 _TIME = ("range", "from", "to", "tz", "bucket")
-_COMPARED = ("requests", "failed", "total_tokens")
+_COMPARED = ("requests", "failed", "total_tokens", "cost_nano_usd")
+_COST_KINDS = (
+    ("Input", "input"),
+    ("Cache read", "cache_read"),
+    ("Cache write", "cache_write"),
+    ("Output", "output"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,15 @@ class Kind:
     css: str
     count: int | None
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Nano-dollars a thousand requests and a million tokens, and by kind; None without a price."""
+
+    of_thousand_requests: int | None
+    of_million_tokens: int | None
+    kinds: Sequence[tuple[str, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,7 @@ def page_figures(
             name: change(getattr(totals, name), getattr(data.before, name)) for name in _COMPARED
         },
         "kinds": [_kind(kind, totals) for kind in TOKENS],
+        "money": _money(totals),
         "attempts_chart": bar_chart(slots, _columns(data.points, ATTEMPTS), ATTEMPTS),
         "tokens_chart": bar_chart(slots, _columns(data.points, TOKENS), TOKENS),
         "latency_chart": line_chart(slots, _latencies(data, len(slots)), PERCENTILES),
@@ -112,6 +128,18 @@ def _cache_rate(counts: Counts) -> float:
 def _kind(kind: Series, totals: Counts) -> Kind:
     count: int | None = getattr(totals, kind.column)
     return Kind(kind.label, kind.css, count, share(count, totals.total_tokens))
+
+
+def _money(totals: Counts) -> Money:
+    return Money(
+        _each(totals.cost_nano_usd, 1_000, totals.requests),
+        _each(totals.cost_nano_usd, 1_000_000, totals.total_tokens),
+        [(label, getattr(totals.cost, name)) for label, name in _COST_KINDS],
+    )
+
+
+def _each(cost: int | None, unit: int, count: int) -> int | None:
+    return round(cost * unit / count) if cost is not None and count else None
 
 
 def _columns(points: Sequence[object], series: tuple[Series, ...]) -> Columns:
@@ -213,6 +241,7 @@ def _sparklines(points: Sequence[Measures]) -> dict[str, str]:
         "requests": [point.requests for point in points],
         "failures": [point.failed for point in points],
         "tokens": [point.total_tokens for point in points],
+        "cost": [point.cost_nano_usd or 0 for point in points],
         "cache": [_cache_rate(point) for point in points if point.input_tokens],
         "latency": [ms for point in points if (ms := point.latency.average_ms)],
         "ttft": [ms for point in points if (ms := point.ttft.average_ms)],

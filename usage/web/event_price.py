@@ -1,0 +1,50 @@
+"""How the cost of one event came about: what of it, at which rate, under which price version."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from usage.costs.rates import dollars_of
+from usage.models import PriceVersion
+
+_KINDS = (
+    ("Input", "input"),
+    ("Cache read", "cache_read"),
+    ("Cache write", "cache_write"),
+    ("Output", "output"),
+    ("Reasoning", "reasoning"),
+)
+_OF_EVENT = {"cache_read": "cacheRead", "cache_write": "cacheWrite"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One kind: nano-dollars, and dollars per million tokens by the price list and as paid."""
+
+    label: str
+    cost: int | None
+    listed: Decimal
+    paid: Decimal
+
+
+@dataclass(frozen=True)
+class EventPrice:
+    """The version, and its kinds; reasoning only where it is billed apart."""
+
+    version: PriceVersion
+    lines: Sequence[Line]
+
+
+def price_of(event: dict[str, Any]) -> EventPrice | None:
+    """The price of an event's public fields; None where it has none."""
+    version = PriceVersion.objects.filter(pk=event["priceVersion"]).first()
+    if version is None:
+        return None
+    lines = [
+        Line(label, event["cost"][_OF_EVENT.get(name, name)], dollars_of(listed), dollars_of(paid))
+        for label, name in _KINDS
+        if (listed := getattr(version, f"list_{name}")) is not None
+        and (paid := getattr(version, f"paid_{name}")) is not None
+    ]
+    return EventPrice(version, lines)
