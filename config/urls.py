@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/prices/", include("usage.prices.urls")),
+    path("usage/statements/", include("usage.statements.urls")),
     path("usage/", include("usage.web.urls")),
     path("api/usage/", include("usage.api.urls")),
     re_path("^api/management/", management, name="management-api"),

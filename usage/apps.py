@@ -25,6 +25,7 @@ class UsageConfig(AppConfig):
         from usage.health import panels
         from usage.health import system_checks as checks  # noqa: F401
         from usage.rollups.consumption import consumption_of
+        from usage.statements import task as statements
         from usage.upkeep import tasks as upkeep
 
         post_migrate.connect(make_cache_table, sender=self)
@@ -44,11 +45,20 @@ class UsageConfig(AppConfig):
                 staff_only=True,
                 namespaces=("prices",),
             ),
+            navigation.Entry(
+                "Insight",
+                7,
+                "Statements",
+                "statements:list",
+                "prices",
+                staff_only=True,
+                namespaces=("statements",),
+            ),
         )
         signals.register(*traffic.SIGNALS, *collection.SIGNALS)
         default_rules.register(*DEFAULTS)
         register_health()
-        for task in upkeep.TASKS:
+        for task in (*upkeep.TASKS, statements.TASK):
             periodic.register(task)
 
 

@@ -22,6 +22,7 @@ from usage.models.rollups import (
     UsageQuarterHourly,
 )
 from usage.models.runs import CollectorRun, DeadLetter
+from usage.models.statements import Statement
 
 __all__ = [
     "COST_KINDS",
@@ -36,6 +37,7 @@ __all__ = [
     "PrunedMonth",
     "Recomputation",
     "RollupCalendar",
+    "Statement",
     "UsageDaily",
     "UsageDailyByCredential",
     "UsageDailyByKey",

@@ -1,0 +1,1 @@
+"""Monthly statements for chargeback: made on the first of the month, as a page and as CSV."""

@@ -1,0 +1,17 @@
+"""The periodic task that makes the statement of a month when it is over."""
+
+from datetime import timedelta
+
+from monitoring.periodic import Task
+from usage.statements.actions import is_due, make_last_month
+
+TASK = Task(
+    "monthly statement",
+    "Make the statement of the last month",
+    make_last_month,
+    timedelta(days=1),
+    hour=6,
+    is_wanted=is_due,
+    why="The last month cannot be charged.",
+    fix="See the log of the collector, or make it on the page Statements.",
+)
