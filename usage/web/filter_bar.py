@@ -18,6 +18,7 @@ from usage.models.failures import DIVIDED, FailureClass
 from usage.web.forms import RANGES, HistoryForm
 
 MOST_CHOICES = 500
+_CUT = ("bucket", "by", "and_by", "as_model")
 # Beside filters and time; the pages of a list belong to the former query.
 _LEFT_BEHIND = ("cursor",)
 _OF_SERIES = (
@@ -78,12 +79,8 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, object]:
             for name, value in filters
         ],
         "kept": filters,
-        "cut": [pair for pair in pairs if pair[0] in ("bucket", "by", "and_by")],
-        "time": [
-            pair
-            for pair in pairs
-            if pair[0] in ("range", "from", "to", "tz", "bucket", "by", "and_by")
-        ],
+        "cut": [pair for pair in pairs if pair[0] in _CUT],
+        "time": [pair for pair in pairs if pair[0] in ("range", "from", "to", "tz", *_CUT)],
         "query": urlencode(pairs),
         "query_without_filters": urlencode([pair for pair in pairs if pair not in filters]),
     }

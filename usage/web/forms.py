@@ -57,6 +57,11 @@ class HistoryForm(FilteredForm):
         cleaned["range"] = chosen
         return cleaned
 
+    def refuse(self, wrong: InvalidQuery) -> None:
+        """Add what only turned out when the query was planned."""
+        for name, text in wrong.fields.items():
+            self.add_error(name, text)
+
     def shown(self) -> dict[str, str]:
         """What the bar shows: the window of a valid form, else what was typed."""
         if self.is_valid():
@@ -75,6 +80,12 @@ class EventListForm(PagedFields, HistoryForm):
     def query(self) -> EventQuery:
         """The query of a valid form."""
         return event_query(self)
+
+
+class WhatIfForm(HistoryForm):
+    """The page "What if": the filter bar, and the model whose prices are applied."""
+
+    as_model = forms.CharField(required=False, max_length=250)
 
 
 class UsageForm(HistoryForm):
@@ -111,11 +122,6 @@ class UsageForm(HistoryForm):
                 " days",
             )
         return cleaned
-
-    def refuse(self, wrong: InvalidQuery) -> None:
-        """Add what only turned out when the query was planned."""
-        for name, text in wrong.fields.items():
-            self.add_error(name, text)
 
     def page_query(self) -> PageQuery:
         """The query of a valid form."""

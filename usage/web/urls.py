@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from usage.web import event_views, views
+from usage.web import event_views, views, what_if_views
 
 app_name = "usage"
 urlpatterns = [
     path("", views.page, name="page"),
+    path("what-if/", what_if_views.page, name="what-if"),
     path("events/", event_views.events, name="events"),
     path("events/<int:event_id>/", event_views.event, name="event"),
 ]
