@@ -54,7 +54,9 @@ def dollars(nano: int | None) -> str:
 @register.filter
 def exact_dollars(nano: int | None) -> str:
     """$0.000012345, to the nano-dollar; words for what has no price."""
-    return "no price" if nano is None else f"${Decimal(nano) / _NANO:,f}"
+    if nano is None:
+        return "no price"
+    return f"{'-' if nano < 0 else ''}${Decimal(abs(nano)) / _NANO:,f}"
 
 
 @register.filter

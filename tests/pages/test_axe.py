@@ -23,7 +23,8 @@ from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_event, make_user, store
 from tests.monitoring.alerts.receiver import make_channel
 from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
-from usage.models import UsageEvent
+from usage.models import Statement, UsageEvent
+from usage.statements.actions import make
 
 pytestmark = [
     pytest.mark.browser,
@@ -42,6 +43,8 @@ MORE_PAGES = (
     "/usage/?tz=Mars",
     "/usage/?from=2026-01-01&to=2026-01-02",
     "/usage/events/?outcome=failed",
+    "/usage/what-if/?range=30d&as_model=openai/gpt-5.4",
+    "/usage/what-if/?as_model=none",
     f"/providers/accounts/account/?name={FILE}",
     "/providers/custom/provider/?name=openrouter",
     "/monitoring/policies/?q=delete",
@@ -79,7 +82,7 @@ def everything(upstream, simulator, ada, settings):  # noqa: F811
     events = [
         make_event(
             timestamp=now - timedelta(days=n % 20, minutes=n),
-            model=f"model-{n % 12}",
+            model=f"model-{n % 12}" if n % 3 else "gpt-5.4",
             failed=n % 7 == 0,
             alias="alias",
         )
@@ -92,6 +95,7 @@ def everything(upstream, simulator, ada, settings):  # noqa: F811
     check_drift(upstream)
     make_channel("http://127.0.0.1:9/")
     evaluate()
+    make(now.date().replace(day=1), ada)
     return upstream
 
 
@@ -121,7 +125,9 @@ def details() -> list[str]:
     """The pages of single things, which addresses with parameters show."""
     key = bytes(ProviderKey.objects.get().digest).hex()
     return [
-        f"/usage/events/{UsageEvent.objects.latest('pk').pk}/",
+        f"/usage/events/{UsageEvent.objects.latest('timestamp').id}/",
+        f"/usage/events/{UsageEvent.objects.exclude(input_cost=None).latest('timestamp').id}/",
+        f"/usage/statements/{Statement.objects.latest('pk').pk}/?by=key",
         f"/monitoring/alerts/rules/{AlertRule.objects.get(code='failures').pk}/",
         f"/monitoring/alerts/channels/{AlertChannel.objects.get().pk}/",
         f"/monitoring/audit/{AuditEntry.objects.latest('pk').pk}/",

@@ -3,6 +3,20 @@
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
+# A statement is never changed, whoever writes; TRUNCATE is left to whoever owns the table.
+FORWARD = """
+CREATE FUNCTION usage_statements_never_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'statements are never changed' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER statements_never_change BEFORE UPDATE OR DELETE ON usage_statement
+    FOR EACH ROW EXECUTE FUNCTION usage_statements_never_change();
+"""
+BACKWARD = """
+DROP TRIGGER statements_never_change ON usage_statement;
+DROP FUNCTION usage_statements_never_change();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -47,4 +61,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunSQL(FORWARD, BACKWARD),
     ]

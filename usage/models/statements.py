@@ -7,8 +7,9 @@ from django.db.models.functions import Now
 
 class Statement(models.Model):
     """What every client key used in a month of the installation's zone, as it was summed at one
-    instant; never changed. A month that is summed again gets another one, and the newest counts.
+    instant; never changed (a trigger).
 
+    A month that is summed again gets another one, and the newest counts.
     `lines` and `versions` are lists as usage/statements/lines.py reads and writes them; costs are
     nano-dollars.
     """

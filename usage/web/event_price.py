@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from usage.costs.rates import dollars_of
@@ -24,8 +23,8 @@ class Line:
 
     label: str
     cost: int | None
-    listed: Decimal
-    paid: Decimal
+    listed: str
+    paid: str
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,13 @@ def price_of(event: dict[str, Any]) -> EventPrice | None:
     if version is None:
         return None
     lines = [
-        Line(label, event["cost"][_OF_EVENT.get(name, name)], dollars_of(listed), dollars_of(paid))
+        Line(label, event["cost"][_OF_EVENT.get(name, name)], _dollars(listed), _dollars(paid))
         for label, name in _KINDS
         if (listed := getattr(version, f"list_{name}")) is not None
         and (paid := getattr(version, f"paid_{name}")) is not None
     ]
     return EventPrice(version, lines)
+
+
+def _dollars(rate: int) -> str:
+    return f"{dollars_of(rate).normalize():f}"

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from monitoring.models import AuditEntry
 from providers.models import ClientKey
@@ -144,6 +144,13 @@ def test_only_staff_see_statements(client, usage):
     client.force_login(make_user())
     for path in ("", f"{made.pk}/", f"{made.pk}/csv/"):
         assert client.get(f"/usage/statements/{path}").status_code == 403
+
+
+def test_a_statement_cannot_be_changed(usage):
+    made = make(OCTOBER, None)
+    for change in (lambda: Statement.objects.update(lines=[]), made.delete):
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            change()
 
 
 def test_a_statement_is_of_a_month():
