@@ -16,7 +16,6 @@ class UsageConfig(AppConfig):
         from management_proxy.upstreams import removal
         from monitoring import periodic
         from monitoring.alerts import default_rules, signals
-        from monitoring.web import navigation
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
         from usage.alerts import collection, traffic
@@ -33,33 +32,40 @@ class UsageConfig(AppConfig):
         removal.register(spool_health.unstored)
         register(Panel("collection", panels.collection_context, "usage/collection.html"))
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
-        navigation.register(
-            navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
-            navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
-            navigation.Entry(
-                "Insight",
-                6,
-                "Prices",
-                "prices:list",
-                "prices",
-                staff_only=True,
-                namespaces=("prices",),
-            ),
-            navigation.Entry(
-                "Insight",
-                7,
-                "Statements",
-                "statements:list",
-                "prices",
-                staff_only=True,
-                namespaces=("statements",),
-            ),
-        )
+        register_navigation()
         signals.register(*traffic.SIGNALS, *collection.SIGNALS)
         default_rules.register(*DEFAULTS)
         register_health()
         for task in (*upkeep.TASKS, statements.TASK):
             periodic.register(task)
+
+
+def register_navigation() -> None:
+    """The pages of usage in the sidebar."""
+    from monitoring.web import navigation
+
+    navigation.register(
+        navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
+        navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
+        navigation.Entry(
+            "Insight",
+            6,
+            "Prices",
+            "prices:list",
+            "prices",
+            staff_only=True,
+            namespaces=("prices",),
+        ),
+        navigation.Entry(
+            "Insight",
+            7,
+            "Statements",
+            "statements:list",
+            "prices",
+            staff_only=True,
+            namespaces=("statements",),
+        ),
+    )
 
 
 def register_health() -> None:
