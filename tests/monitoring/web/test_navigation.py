@@ -15,7 +15,7 @@ def shown(*, is_staff: bool) -> dict[str, list[str]]:
 
 def test_staff_see_everything_in_order():
     assert shown(is_staff=True) == {
-        "Insight": ["Usage", "Events", "Prices"],
+        "Insight": ["Usage", "Events", "Prices", "Statements"],
         "Upstream": ["Providers"],
         "Account": ["Personal tokens"],
         "Operations": [
