@@ -67,7 +67,8 @@ def kill_many(nursery: Nursery, rule: AlertRule, kills: int, chance: random.Rand
 def assert_nothing_lost(arrived: Receiver) -> Counter[bool]:
     """Each message arrived, in order, and again only when marked; the counts of marked and not."""
     messages = list(AlertMessage.objects.order_by("created_at"))
-    assert [(m.state, m.response) for m in messages if m.state != "delivered"] == []
+    waiting = [(m.state, m.response) for m in messages if m.state != "delivered"]
+    assert waiting == [], waiting
     ids = [body["id"] for body in arrived.bodies]
     assert list(dict.fromkeys(ids)) == [str(message.pk) for message in messages]
     seen: set[str] = set()
