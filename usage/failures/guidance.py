@@ -162,7 +162,7 @@ _GUIDANCE = (
             group,
             f"One of {', '.join(finer.value for finer in DIVIDED[group])}; stored before the class"
             " was divided, or a run of the collector.",
-            "Read the body of the event; newer events have a finer class.",
+            "Run `manage.py reclassify_failures`, which reads the stored bodies again.",
         )
         for group in DIVIDED
     ),

@@ -2,7 +2,8 @@
 
 A body says more than its status, which the upstream invents where it has none: the first text found
 decides, and what no text decides goes by the status. `tests/usage/failures/bodies.jsonl` holds a
-body for every class.
+body for every class. After a change here, `manage.py reclassify_failures` reads what is stored
+again.
 """
 
 from usage.models.failures import FailureClass as Class

@@ -97,6 +97,13 @@ class Attribution:
             self._learn(unknown)
         return [self._known[entry.signature] for entry in entries]
 
+    def series_of_class(self, series: UsageSeries, failure_class: str) -> int:
+        """The id of a full series that differs in its failure class only, made if there is none."""
+        dimensions = {name: getattr(series, name) for name in _BLANK}
+        row = self._row(Level.FULL, **{**dimensions, "failure_class": failure_class})
+        self._learn_series({row.digest: row})
+        return self._series[row.digest]
+
     def _forget(self) -> None:
         for cache in (self._client_keys, self._credentials, self._series, self._known):
             cache.clear()

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from providers.models import ClientKey
 from usage.costs.own_prices import Traffic
@@ -140,11 +141,17 @@ class Changes:
         return total
 
 
+def lock_stored_events(cursor: CursorWrapper) -> None:
+    """Wait until no other process changes stored events, and keep them from it until the
+    transaction ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
 def reprice(book: PriceBook, stretch: Stretch, *, apply: bool) -> Changes:
     """What the costs of a stretch become by a book; stored if wanted. Joins a transaction that is
     open. Raises django.db.Error, with nothing changed."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        lock_stored_events(cursor)
         changes = book.changes_between(stretch.start, stretch.end)
         parameters = {**stretch.parameters, "changes": changes, "zone": calendar_zone()}
         events = _write_terms(book, parameters)
