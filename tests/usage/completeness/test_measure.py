@@ -125,7 +125,7 @@ def test_restart_of_the_upstream_is_no_loss_of_ours(world):
     world.look()
     world.simulator.control("restart", {})
     world.ahead += 5
-    world.serve(10)
+    world.serve(3)
     world.look()
     world.looks()
     [restarted] = world.intervals(Cause.RESTARTED)
