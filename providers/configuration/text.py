@@ -12,17 +12,13 @@ any secret of the opened one (`restored`).
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from monitoring.masking import KEY_LOOK, NAMES_OF_SECRETS, last_four
-from providers.configuration.document import InvalidText, Path, scalars
+from providers.configuration.document import InvalidText, scalars
+from providers.configuration.named_secrets import Secret, named_secrets
 
 MASK_PREFIX = "hidden-"
 
-# A setting is a secret if its name ends so: `key-file` and `token-limit` are none.
-_SECRET_KEY = re.compile(rf"(?:^|[-_.])(?:api-?)?(?:{NAMES_OF_SECRETS}|auth|dsn)s?$", re.IGNORECASE)
-# Paths of files and switches, whatever their names sound like.
-_HARMLESS_PATHS = frozenset({("tls", "key"), ("tls", "cert")})
 _HARMLESS_VALUES = frozenset({"", "~", "null", "true", "false"})
 _URL_WITH_USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)
 _COMMENTED_SECRET = re.compile(
@@ -34,31 +30,18 @@ _PLACEHOLDER = re.compile(r"hidden-(\d{1,5})(?:…[A-Za-z0-9]{0,4})?(?![A-Za-z0-
 _DAMAGED = re.compile(r"hidden-\d+…")
 
 
-@dataclass(frozen=True)
-class Secret:
-    """A secret and its place, with the quotes around it."""
-
-    value: str
-    start: int
-    end: int
-
-
-def is_secret_path(path: Path) -> bool:
-    """Whether the value there is a secret by its name: a key, a token, any header."""
-    names = [part for part in path if isinstance(part, str)]
-    if not names or tuple(names) in _HARMLESS_PATHS:
-        return False
-    return bool(_SECRET_KEY.search(names[-1])) or "headers" in (name.lower() for name in names[:-1])
-
-
 def secrets_in(text: str, *, copies: bool = True) -> list[Secret]:
     """Every secret of a configuration in order of place, in comments too, and copies of them
     anywhere. Raises InvalidText."""
-    found = [
+    every = scalars(text)
+    named = [
+        secret for secret in named_secrets(text) if secret.value.lower() not in _HARMLESS_VALUES
+    ]
+    ends = {secret.end for secret in named}
+    found = named + [
         Secret(scalar.value, scalar.start, scalar.end)
-        for scalar in scalars(text)
-        if (is_secret_path(scalar.path) and scalar.value.lower() not in _HARMLESS_VALUES)
-        or _URL_WITH_USER.match(scalar.value)
+        for scalar in every
+        if _URL_WITH_USER.match(scalar.value) and scalar.end not in ends
     ]
     taken = [(secret.start, secret.end) for secret in found]
     found += [
@@ -140,12 +123,10 @@ def restored(edited: str, opened: str) -> str:
         )
     # Judged by names alone: a copy is hidden only for as long as the original exists.
     visible, visible_before = hidden(result, copies=False), hidden(opened, copies=False)
-    for secret in secrets:
-        if (
-            len(secret.value) >= 4
-            and secret.value in visible
-            and secret.value not in visible_before
-        ):
+    # Escaped or in a block, a value is not written as it reads.
+    forms = {form for s in secrets for form in (s.value, opened[s.start : s.end].rstrip("\n"))}
+    for form in forms:
+        if len(form) >= 4 and form in visible and form not in visible_before:
             raise InvalidText(
                 "a hidden value is allowed only where hidden values occur: under the name of a key,"
                 " token, secret or header"

@@ -16,6 +16,9 @@ from management_proxy.proxy.rules.policy import Mask
 from monitoring.masking import HIDDEN_USER, SECRET_NAME, USER_IN_ADDRESS, last4, without_secrets
 
 MOST_NODES = 500_000
+# A shorter text under a secret's name of a JSON response may be a common word (`bearer`), which
+# stays readable elsewhere. In the configuration even the shortest is masked everywhere.
+SHORTEST_COPY = 8
 
 _MAPS_OF_SECRETS = frozenset({"headers", "header"})
 
@@ -43,39 +46,59 @@ def _yaml(body: bytes) -> bytes:
     document = read_yaml(body)
     if not isinstance(document, dict):
         raise BadYaml("no mapping")
-    return write_yaml(_named(document))
+    return write_yaml(_Masker(document, shortest=1).named(document))
 
 
 class _Masker:
-    """One walk over a document, refused when it turns out enormous (YAML may name the same part
-    many times)."""
+    """The secrets of a document by their names, masked there and wherever else they occur: a YAML
+    alias, say, finds one under any name. A document that turns out enormous is refused (YAML may
+    name the same part many times)."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: Any, shortest: int = SHORTEST_COPY) -> None:
         self._nodes = 0
+        self._shortest = shortest
+        self._known: set[str] = set()
+        self._collect(document, "")
 
-    def named(self, value: Any, name: str = "") -> Any:
-        """A copy in which every text under a secret's name is masked, and the user of every URL."""
+    def _collect(self, value: Any, name: str) -> None:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise ValueError("too many nodes")
         if isinstance(value, dict):
-            inherited = name if name.lower() in _MAPS_OF_SECRETS else ""
-            return {key: self.named(item, inherited or str(key)) for key, item in value.items()}
+            for key, item in value.items():
+                self._collect(item, _name_within(name, key))
+        elif isinstance(value, list):
+            for item in value:
+                self._collect(item, name)
+        elif isinstance(value, str) and _is_secret_name(name) and len(value) >= self._shortest:
+            self._known.add(value)
+
+    def named(self, value: Any, name: str = "") -> Any:
+        """A copy in which every secret is masked, and the user of every URL."""
+        if isinstance(value, dict):
+            return {
+                last4(key) if key in self._known else key: self.named(item, _name_within(name, key))
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.named(item, name) for item in value]
-        if isinstance(value, str):
-            return _masked_text(value, name)
-        return value
+        if not isinstance(value, str):
+            return value
+        if value and (value in self._known or _is_secret_name(name)):
+            return last4(value)
+        return USER_IN_ADDRESS.sub(HIDDEN_USER, value)
 
 
-def _masked_text(text: str, name: str) -> str:
-    if name.lower() in _MAPS_OF_SECRETS or SECRET_NAME.search(name):
-        return last4(text) if text else text
-    return USER_IN_ADDRESS.sub(HIDDEN_USER, text)
+def _name_within(name: str, key: Any) -> str:
+    return name if name.lower() in _MAPS_OF_SECRETS else str(key)
+
+
+def _is_secret_name(name: str) -> bool:
+    return name.lower() in _MAPS_OF_SECRETS or bool(SECRET_NAME.search(name))
 
 
 def _named(document: Any) -> Any:
-    return _Masker().named(document)
+    return _Masker(document).named(document)
 
 
 def _keys_in_names(document: Any) -> Any:
@@ -83,13 +106,16 @@ def _keys_in_names(document: Any) -> Any:
     a number."""
     if not isinstance(document, dict):
         return _named(document)
+    masker = _Masker(document)
     return {
-        name: _renamed(entries) if isinstance(entries, dict) else _Masker().named(entries, name)
+        name: _renamed(entries, masker)
+        if isinstance(entries, dict)
+        else masker.named(entries, name)
         for name, entries in document.items()
     }
 
 
-def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
+def _renamed(entries: dict[str, Any], masker: _Masker) -> dict[str, Any]:
     renamed: dict[str, Any] = {}
     for name, entry in entries.items():
         address, _, key = name.rpartition("|")
@@ -98,7 +124,7 @@ def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
         while shown in renamed:
             number += 1
             shown = f"{base} ({number})"
-        renamed[shown] = _named(entry)
+        renamed[shown] = masker.named(entry)
     return renamed
 
 

@@ -49,3 +49,13 @@ def test_aliases_within_reason_are_saved():
     check_replacement(TEXT + "a: &a {k: 1}\nb: [*a, *a]\n", TEXT)
     with pytest.raises(InvalidText, match="names nothing"):
         check_replacement(TEXT + "b: *a\n", TEXT)
+
+
+def test_versions_and_comparisons_hide_what_an_alias_finds():
+    before = TEXT + "x: &k sk-aliased-0001\ny: [*k]\n"
+    after = TEXT + "x: &k sk-aliased-0002\nclaude-api-key: [{api-key: *k}]\n"
+    assert "sk-aliased" not in actions.hidden_text(after)
+    with_key = before.replace("y: [*k]", "y-keys: [*k]")
+    lines = [line.text for line in actions.compared(with_key, after)]
+    assert "sk-aliased" not in "".join(lines)
+    assert len([line for line in lines if line.startswith("x: &k ")]) == 2

@@ -1,5 +1,7 @@
 """Hiding, restoring and changing the upstream's configuration as text."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +91,7 @@ def test_edits_around_hidden_values_keep_them():
         ('host: "127.0.0.1"', "host: hidden-1…stuv"),
         ("debug: false", "debug: false # hidden-2…91aa"),
         ("debug: false", "nickname: hidden-7…cdef"),
+        ("debug: false", "nickname: hidden-8…"),
     ],
 )
 def test_placeholder_where_its_secret_would_show_is_refused(old, new):
@@ -208,3 +211,52 @@ def test_any_text_can_be_set_as_a_value(value, name):
 def test_key_that_is_commented_out_is_hidden_by_its_form(secret):
     shown = hidden(f"api-keys:\n  # - {secret}\n  - sk-another-key\n")
     assert secret not in shown
+
+
+ALIASED = [
+    "x: &k sk-aliased-0001\napi-keys: [*k]\n",
+    "x: &k shorty\napi-keys:\n  - *k\n",
+    'x: &k !!str "sk-\\x61liased-0001"\napi-keys: [*k]\n',
+    "x: &k |\n  sk-aliased-0001\napi-keys: [*k]\n",
+    "x: &ks [sk-aliased-0001, shorty]\napi-keys: *ks\n",
+    "x: &a sk-aliased-0001\ny: &b [*a]\nz: &c [*b]\napi-keys: *c\n",
+    "x: &k harmless\ny: &k sk-aliased-0001\napi-keys: [*k]\n",
+    "? &k sk-aliased-0001\n: 1\napi-keys: [*k]\n",
+    "x: &h {X-Any: shorty}\ncodex-api-key: [{headers: *h}]\n",
+    "x: &h {X-Any: shorty}\ncodex-api-key: [{headers: {<<: *h}}]\n",
+    "x: &base {api-key: sk-aliased-0001}\ncodex-api-key: [{<<: *base, weight: 2}]\n",
+    "x: &k sk-aliased-0001\ny: &base {api-key: *k}\ncodex-api-key: [{<<: [*base]}]\n",
+    "x: &u http://user:shorty@h\napi-keys: [*u]\n",
+]
+
+
+@pytest.mark.parametrize("text", ALIASED)
+def test_secret_that_an_alias_finds_is_hidden_where_it_is_written(text):
+    shown = hidden(text)
+    assert "sk-" not in shown
+    assert "liased" not in shown
+    assert "shorty" not in shown
+    assert restored(shown, text) == text
+
+
+def test_anchor_of_a_hidden_secret_and_what_no_alias_finds_stay_visible():
+    text = "x: &k harmless\ny: &k sk-aliased-0001\nz: &l note\napi-keys: [*k]\nlast: *l\n"
+    assert hidden(text) == (
+        "x: &k harmless\ny: &k hidden-1…\nz: &l note\napi-keys: [*k]\nlast: *l\n"
+    )
+
+
+def test_removing_the_alias_does_not_show_the_secret_at_its_anchor():
+    text = ALIASED[0]
+    with pytest.raises(InvalidText, match="hidden values occur"):
+        restored(hidden(text).replace("*k", "other"), text)
+    moved = hidden(text).replace("x: &k", "renamed: &k")
+    assert restored(moved, text) == text.replace("x: &k", "renamed: &k")
+
+
+def test_any_number_of_aliases_of_a_large_list_is_followed_once():
+    keys = ", ".join(f"sk-{number}" for number in range(3000))
+    names = "".join(f"n{number}: *ks\nn{number}-key: *ks\n" for number in range(3000))
+    began = time.thread_time()
+    assert "sk-" not in hidden(f"x: &ks [{keys}]\n{names}")
+    assert time.thread_time() - began < 5

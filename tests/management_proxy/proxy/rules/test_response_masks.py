@@ -33,6 +33,47 @@ def test_named_secrets_are_masked(before, after):
     assert masked(Mask.NAMED, before) == after
 
 
+@pytest.mark.parametrize("mask", [Mask.NAMED, Mask.CLIENT_KEYS])
+def test_masked_secret_is_masked_under_any_name(mask):
+    secret = "sk-client-key-0001"
+    before = {
+        "x": secret,
+        "y": {"z": [secret]},
+        secret: 1,
+        "api-keys": [secret],
+        "token-type": "bearer",
+        "as": "bearer",
+    }
+    assert masked(mask, before) == {
+        "x": "…0001",
+        "y": {"z": ["…0001"]},
+        "…0001": 1,
+        "api-keys": ["…0001"],
+        "token-type": "…",
+        "as": "bearer",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &k shorty\napi-keys: [*k]\n",
+        "x: &ks [shorty]\napi-keys: *ks\n",
+        "? &k shorty\n: 1\napi-keys: [*k]\n",
+        "x: &h {X-Any: shorty}\nheaders: {<<: *h}\n",
+        "x: &base {api-key: shorty}\ncodex-api-key: [{<<: *base}]\n",
+    ],
+)
+def test_secret_that_a_yaml_alias_finds_is_masked_where_it_is_written(text):
+    assert b"shorty" not in masked_body(Mask.YAML, text.encode())
+
+
+def test_masked_secret_is_masked_in_entries_named_by_keys():
+    before = {"claude": {"http://h|sk-a": {"x": "sk-key-0001-long-1"}}, "key": "sk-key-0001-long-1"}
+    after = {"claude": {"http://h|…": {"x": "…ng-1"}}, "key": "…ng-1"}
+    assert masked(Mask.KEYS_IN_NAMES, before) == after
+
+
 def test_keys_in_names_are_masked_and_stay_apart():
     before = {
         "claude": {
