@@ -139,13 +139,14 @@ def _check_intent(request: HttpRequest, policy: Policy) -> None:
 
 
 def _content(policy: Policy, body: CallerBody) -> bytes | None:
-    """The body without a byte-order mark, where its policy has to see it before anything is
-    sent."""
-    if policy.body is BodyRule.ANY:
-        if (body.length or 0) > body.budget:
-            raise too_large(policy)
-        return None
+    """The body where its policy has to see it before anything is sent; a byte-order mark is taken
+    off every body."""
+    if policy.body is BodyRule.ANY and (body.length or 0) > body.budget:
+        raise too_large(policy)
     try:
+        if policy.body is BodyRule.ANY:
+            body.drop_mark()
+            return None
         return decoded_text(body.whole()).encode()
     except UnreadableText as error:
         raise Refusal(400, "BODY_REFUSED", f"The body is refused: {error}.") from error

@@ -1,6 +1,7 @@
 """A caller's body as it comes in: in bounded chunks, never more than its budget, never waited for
 without a limit."""
 
+import codecs
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -31,6 +32,19 @@ class CallerBody:
     seconds: float
     connection: socket.socket | None = None
     taken: int = 0
+    begun: bytes = b""
+
+    def drop_mark(self) -> None:
+        """Read the first bytes, and forget them if they are a byte-order mark of UTF-8, which the
+        upstream's JSON reader refuses. Raises BodyIncomplete."""
+        if self.length == 0:
+            return
+        with self._ended_in_time():
+            self.begun = self._next(len(codecs.BOM_UTF8))
+        if self.begun == codecs.BOM_UTF8:
+            self.begun = b""
+            if self.length is not None:
+                self.length -= len(codecs.BOM_UTF8)
 
     def chunks(self) -> Iterator[bytes]:
         """The body piece by piece. Raises BodyTooBig over its budget, BodyIncomplete short of its
@@ -38,7 +52,7 @@ class CallerBody:
         if self.length is not None and self.length > self.budget:
             raise BodyTooBig
         with self._ended_in_time():
-            while chunk := self._next():
+            while chunk := self._following():
                 self.taken += len(chunk)
                 if self.taken > self.budget:
                     raise BodyTooBig
@@ -65,9 +79,13 @@ class CallerBody:
         finally:
             timer.cancel()
 
-    def _next(self) -> bytes:
+    def _following(self) -> bytes:
+        begun, self.begun = self.begun, b""
+        return begun or self._next(CHUNK_BYTES)
+
+    def _next(self, size: int) -> bytes:
         try:
-            return self.read(CHUNK_BYTES)
+            return self.read(size)
         except OSError as error:
             raise BodyIncomplete from error
 

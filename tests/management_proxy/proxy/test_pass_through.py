@@ -221,6 +221,17 @@ def test_body_of_a_windows_editor_is_taken_without_its_mark(
     assert simulator.app.state.store.memory["api-keys"] == ["sk-from-notepad-0001"]
 
 
+def test_auth_file_of_a_windows_editor_is_uploaded_without_its_mark(simulator, staff):
+    content = b'{"type": "claude", "email": "a@example.com"}'
+    response = staff.post(
+        URL + "auth-files?name=notepad.json",
+        codecs.BOM_UTF8 + content,
+        content_type="application/json",
+    )
+    assert response.status_code == 200
+    assert staff.get(URL + "auth-files/download?name=notepad.json").content == content
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
