@@ -20,6 +20,9 @@ from management_proxy.models import Access, Upstream, UsageInterface
 from management_proxy.upstreams.clients import client_for
 
 MANAGEMENT_PATH = "/v0/management"
+# The greeting of a server at work, and of one that refuses to serve with the template's keys.
+GREETINGS = (b"CLI Proxy API Server", b"<title>Example API key detected</title>")
+GREETING_BYTES = 4096
 # How fast two clocks may drift apart: what was learnt an hour ago is worth 0.4 s less.
 DRIFT = 1e-4
 _OBSERVED = (
@@ -114,7 +117,7 @@ def examine(upstream: Upstream) -> bool:
 def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
     if not upstream.management_url.endswith(MANAGEMENT_PATH):
         return f"{missing} The address does not end in {MANAGEMENT_PATH}."
-    if is_alive(upstream):
+    if greets(upstream):
         return (
             "The upstream runs, but its management is switched off: it has neither"
             " MANAGEMENT_PASSWORD nor remote-management.secret-key."
@@ -122,11 +125,13 @@ def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
     return "A server responds at this address, but it is not CLIProxyAPI."
 
 
-def is_alive(upstream: Upstream) -> bool:
-    """Whether the upstream reports that it lives; needs no key and counts no failure
-    (contract 9)."""
-    url = upstream.management_url.removesuffix(MANAGEMENT_PATH) + "/healthz"
+def greets(upstream: Upstream) -> bool:
+    """Whether CLIProxyAPI's own greeting is at the address; needs no key and counts no failure
+    (contract 9). A `/healthz` alone proves nothing: many servers have one, this one too."""
+    url = upstream.management_url.removesuffix(MANAGEMENT_PATH) + "/"
     try:
-        return httpx.get(url, timeout=CONNECT_SECONDS, trust_env=False).status_code == 200
+        with httpx.stream("GET", url, timeout=CONNECT_SECONDS, trust_env=False) as response:
+            beginning = next(response.iter_bytes(GREETING_BYTES), b"")
     except httpx.HTTPError:
         return False
+    return any(greeting in beginning for greeting in GREETINGS)

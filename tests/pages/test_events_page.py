@@ -39,7 +39,8 @@ def test_pages_lead_on_and_back(staff):
     older = staff.get(
         EVENTS + re.search(r'rel="next" href="([^"]+)"', newest)[1].replace("&amp;", "&")
     ).content.decode()
-    assert "data-poll=" not in older
+    assert 'data-poll="10"' not in older
+    assert f'data-poll-url="{EVENTS}' not in older
     assert len({*shown(newest), *shown(older)}) == 4
     back = staff.get(
         EVENTS + re.search(r'rel="prev" href="([^"]+)"', older)[1].replace("&amp;", "&")
