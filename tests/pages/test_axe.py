@@ -186,11 +186,6 @@ def findings(page, paths: list[str], *, thorough: bool = False) -> list[str]:
     )
 
 
-def test_pages_of_staff(visit, everything, ada):
-    page, client = visit(ada, viewport=WIDE)
-    assert findings(page, [*pages(client), *details(), *MORE_PAGES], thorough=True) == []
-
-
 def test_pages_of_staff_on_a_phone(visit, everything, ada):
     page, client = visit(ada, viewport=NARROW)
     assert findings(page, [*pages(client), *details(), *MORE_PAGES]) == []
