@@ -128,17 +128,19 @@
     schedule();
   }
 
+  // One notice for all regions: one that is well must not hide that another is not.
   function show(state, id) {
     document.getElementById(id)?.classList.toggle("stale", state.failures > 0);
-    const next = new Date(state.due).toLocaleTimeString();
-    if (state.stopped)
+    const all = regions().map(stateOf);
+    const failing = all.filter((one) => one.failures);
+    if (all.some((one) => one.stopped))
       notify("Updates have stopped. Reload the page to continue; you may have to sign in again.");
-    else
+    else if (failing.length) {
+      const next = new Date(Math.min(...failing.map((one) => one.due))).toLocaleTimeString();
       notify(
-        state.failures
-          ? `The figures are not up to date: the server does not respond. Next attempt at ${next}.`
-          : "",
+        `The figures are not up to date: the server does not respond. Next attempt at ${next}.`,
       );
+    } else notify("");
   }
 
   function run() {
