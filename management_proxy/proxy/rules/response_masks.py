@@ -49,6 +49,10 @@ def _yaml(body: bytes) -> bytes:
     return write_yaml(_Masker(document, shortest=1).named(document))
 
 
+# An unquoted key of digits is a number in YAML; other names with numbers hold counts and instants.
+_NAMES_OF_KEYS = frozenset({"api-key", "api-keys"})
+
+
 class _Masker:
     """The secrets of a document by their names, masked there and wherever else they occur: a YAML
     alias, say, finds one under any name. A document that turns out enormous is refused (YAML may
@@ -82,6 +86,8 @@ class _Masker:
             }
         if isinstance(value, list):
             return [self.named(item, name) for item in value]
+        if _is_number(value) and name.lower() in _NAMES_OF_KEYS:
+            return last4(str(value))
         if not isinstance(value, str):
             return value
         if value and (value in self._known or _is_secret_name(name)):
@@ -91,6 +97,10 @@ class _Masker:
 
 def _name_within(name: str, key: Any) -> str:
     return name if name.lower() in _MAPS_OF_SECRETS else str(key)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_secret_name(name: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from management_proxy.proxy.rules.policy import Mask
-from management_proxy.proxy.rules.response_masks import Unmaskable, masked_body
+from management_proxy.proxy.rules.response_masks import Unmaskable, _named, masked_body
 from tests.secret_looks import NO_SECRETS, SECRETS_IN_TEXT
 
 
@@ -146,3 +146,12 @@ def test_yaml_that_names_itself_a_billion_times_does_not_pass():
     ]
     with pytest.raises(Unmaskable):
         masked_body(Mask.YAML, "\n".join(lines).encode())
+
+
+def test_unquoted_keys_of_digits_are_masked_and_counts_are_not():
+    document = {"api-keys": [12345678901, 31], "relay": [{"api-key": 98765432101}], "tokens": 5}
+    masked = str(_named(document))
+    assert "12345678901" not in masked
+    assert "98765432101" not in masked
+    assert "31" not in masked
+    assert _named(document)["tokens"] == 5
