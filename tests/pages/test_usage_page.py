@@ -154,8 +154,7 @@ def test_nothing_that_fits_the_filters_says_so(staff, upstream):
 
 def test_equal_page_comes_from_the_cache(staff, upstream, django_assert_max_num_queries):
     region(staff)
-    # Nearly all are the doctor's checks, of which each app registers its own.
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(18):
         region(staff)
 
 
