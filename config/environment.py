@@ -93,6 +93,11 @@ VARIABLES: tuple[Variable, ...] = (
         default=[],
         shown_default="like `SECRET_KEY`",
     ),
+    Variable(
+        "CURRENCY",
+        "Currency in which pages show amounts to users who chose none, once it has a rate.",
+        default="USD",
+    ),
     Variable("TZ", "IANA time zone of days in reports.", default="UTC"),
     Variable("LOG_LEVEL", "`debug`, `info`, `warning` or `error`.", default="info"),
     Variable("LOG_FORMAT", "`text` for people, `json` for machines.", default="text"),

@@ -185,6 +185,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.sign_in.middleware.AuthenticationMiddleware",
     "management_proxy.tokens.access.PersonalTokenMiddleware",
+    "usage.currencies.middleware.CurrencyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -221,6 +222,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 TIME_ZONE: str = environment["TZ"]
+CURRENCY: str = environment["CURRENCY"]
 USE_TZ = True
 USE_I18N = False
 LANGUAGE_CODE = "en"

@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health", probes.api_health, name="health"),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("usage/currencies/", include("usage.currencies.urls")),
     path("usage/prices/", include("usage.prices.urls")),
     path("usage/statements/", include("usage.statements.urls")),
     path("usage/", include("usage.web.urls")),

@@ -65,6 +65,7 @@ def register_navigation() -> None:
             staff_only=True,
             namespaces=("statements",),
         ),
+        navigation.Entry("Account", 8, "Currencies", "currencies:list", "prices"),
     )
 
 

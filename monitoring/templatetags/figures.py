@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from monitoring.web.currency import DOLLAR, Currency, shown
+
 register = template.Library()
 _NANO = 10**9
 _HUNDREDTH_OF_A_CENT = 100_000
@@ -40,23 +42,49 @@ def exact(value: int | None) -> str:
 
 
 @register.filter
-def dollars(nano: int | None) -> str:
-    """$1,234.56 of nano-dollars, $0.0123 below a dollar; a dash for what has no price."""
-    if nano is None:
-        return "–"
-    if 0 < abs(nano) < _HUNDREDTH_OF_A_CENT:
-        return "< $0.0001"
-    places = "0.0001" if 0 < abs(nano) < _NANO else "0.01"
-    amount = (Decimal(nano) / _NANO).quantize(Decimal(places), ROUND_HALF_EVEN)
-    return f"{'-' if amount < 0 else ''}${abs(amount):,f}"
+def money(nano_usd: int | None) -> str:
+    """Nano-dollars in the page's currency: $1,234.56, $0.0123 below one, EUR 1.20; a dash for what
+    has no price."""
+    return "–" if nano_usd is None else amount(shown().currency.of(nano_usd))
 
 
 @register.filter
-def exact_dollars(nano: int | None) -> str:
-    """$0.000012345, to the nano-dollar; words for what has no price."""
+def amount(nano: int | None) -> str:
+    """The same of nano-units that are in the page's currency already."""
     if nano is None:
+        return "–"
+    sign = _sign()
+    if 0 < abs(nano) < _HUNDREDTH_OF_A_CENT:
+        return f"< {sign}0.0001"
+    places = "0.0001" if 0 < abs(nano) < _NANO else "0.01"
+    rounded = (Decimal(nano) / _NANO).quantize(Decimal(places), ROUND_HALF_EVEN)
+    return f"{'-' if rounded < 0 else ''}{sign}{abs(rounded):,f}"
+
+
+@register.filter
+def exact_money(nano_usd: int | None) -> str:
+    """$0.000012345, to the billionth of the page's currency; words for what has no price."""
+    if nano_usd is None:
         return "no price"
-    return f"{'-' if nano < 0 else ''}${Decimal(abs(nano)) / _NANO:,f}"
+    nano = shown().currency.of(nano_usd)
+    return f"{'-' if nano < 0 else ''}{_sign()}{Decimal(abs(nano)) / _NANO:,f}"
+
+
+def _sign() -> str:
+    code = shown().currency.code
+    return "$" if code == DOLLAR else f"{code}\N{NO-BREAK SPACE}"
+
+
+@register.simple_tag
+def currency_of_amounts() -> Currency | None:
+    """The currency of the amounts that were written down so far; None if none was."""
+    return shown().if_needed
+
+
+@register.filter
+def rate(number: Decimal) -> str:
+    """A rate without the zeros that end it."""
+    return f"{number.normalize():f}"
 
 
 @register.filter

@@ -4,7 +4,7 @@ import pytest
 from django.core import checks as framework
 
 from monitoring.checks import check_database, check_environment, check_secrets
-from usage.health.system_checks import check_cadence, check_upstream
+from usage.health.system_checks import check_cadence, check_currency, check_upstream
 
 GOOD = "http://cliproxyapi:8317/v0/management"
 MISTAKES = [
@@ -41,6 +41,7 @@ MISTAKES = [
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 0.0}, "tollgate.E013"),
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 300.0}, "tollgate.W011"),
     (check_cadence, {"COLLECTOR_PAGE_SIZE": 0}, "tollgate.E014"),
+    (check_currency, {"CURRENCY": "euro"}, "tollgate.E015"),
     (check_cadence, {"COLLECTOR_LEASE_TTL_SECONDS": 1.0}, "tollgate.E014"),
 ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitoring.templatetags.figures import dollars, exact_dollars
+from monitoring.templatetags.figures import exact_money, money
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from monitoring.templatetags.figures import dollars, exact_dollars
     ],
 )
 def test_dollars_are_rounded_half_to_even(nano, shown):
-    assert dollars(nano) == shown
+    assert money(nano) == shown
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_dollars_are_rounded_half_to_even(nano, shown):
     ],
 )
 def test_exact_dollars_have_every_digit(nano, shown):
-    assert exact_dollars(nano) == shown
+    assert exact_money(nano) == shown

@@ -1,5 +1,6 @@
 """System checks of what collection needs. Each has an id and says what to do."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS, LONGEST_RETENTION_SECONDS
+from usage.models.currencies import CODE
 
 
 @register()
@@ -103,3 +105,12 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+@register()
+def check_currency(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E015: no code of a currency."""
+    if re.match(CODE, settings.CURRENCY):
+        return []
+    message = f"CURRENCY={settings.CURRENCY!r} is no code of a currency."
+    return [Error(message, hint="Three capital letters, such as EUR.", id="tollgate.E015")]

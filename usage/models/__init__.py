@@ -1,6 +1,7 @@
 """Tables of usage: events and their series, rollups, runs and dead letters, completeness."""
 
 from usage.models.completeness import CompletenessInterval, CounterSample
+from usage.models.currencies import CurrencyRate, DisplayCurrency
 from usage.models.events import TOKEN_KINDS, PrunedMonth, UsageEvent, UsageSeries
 from usage.models.prices import (
     COST_KINDS,
@@ -30,7 +31,9 @@ __all__ = [
     "CollectorRun",
     "CompletenessInterval",
     "CounterSample",
+    "CurrencyRate",
     "DeadLetter",
+    "DisplayCurrency",
     "OwnPrice",
     "PriceCatalogue",
     "PriceVersion",

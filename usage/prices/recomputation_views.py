@@ -1,7 +1,7 @@
 """The pages of recomputations: request one, see what it would change, approve it, watch it."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from monitoring.web.regions import page_or_region
 from monitoring.web.roles import staff_only, user_of
 from providers.models import ClientKey
+from usage.currencies.queries import showing_of
 from usage.models import Recomputation
 from usage.prices.forms import RecomputationForm
 from usage.upkeep.recompute import UNFINISHED, NothingToRecompute, approve, cancel, request
@@ -62,7 +63,9 @@ def recomputation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
             ("Client keys", _rows(made, "keys", {"0": "no key", **keys})),
         ],
     }
-    return render(http, page_or_region(http, "usage/prices/recomputation.html"), context)
+    day = timezone.localdate(made.end - timedelta(microseconds=1))
+    with showing_of(http.user, day):
+        return render(http, page_or_region(http, "usage/prices/recomputation.html"), context)
 
 
 @require_POST
@@ -101,19 +104,15 @@ def _share(made: Recomputation) -> float:
 
 
 def _rows(made: Recomputation, name: str, labels: dict[str, str]) -> list[dict[str, Any]]:
-    """What changes most first, in dollars."""
+    """What changes most first, in nano-dollars."""
     rows = [
         {
             "label": labels.get(value, value),
-            "before": _dollars(change["before"]),
-            "after": _dollars(change["after"]),
-            "difference": _dollars(change["after"] - change["before"]),
+            "before": change["before"],
+            "after": change["after"],
+            "difference": change["after"] - change["before"],
             "events": change["events"],
         }
         for value, change in made.changes.get(name, {}).items()
     ]
     return sorted(rows, key=lambda row: -abs(row["difference"]))[:_SHOWN]
-
-
-def _dollars(nano: int) -> Decimal:
-    return Decimal(nano) / 10**9

@@ -52,12 +52,17 @@ def make(month: date, actor: User | None) -> Statement:
 def period_of(month: date) -> Period:
     """A month in the installation's zone."""
     zone = timezone.get_default_timezone()
-    return Period.of_days(month, following(month) - timedelta(days=1), zone)
+    return Period.of_days(month, last_day(month), zone)
 
 
 def following(month: date) -> date:
     """The first day of the month after."""
     return (month + timedelta(days=31)).replace(day=1)
+
+
+def last_day(month: date) -> date:
+    """The last day of the month that begins on a day."""
+    return following(month) - timedelta(days=1)
 
 
 def last_month() -> date:

@@ -7,9 +7,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from monitoring.web.roles import staff_only, user_of
+from usage.currencies.queries import showing_of
 from usage.history.dimensions import InvalidQuery
 from usage.models import Statement
-from usage.statements.actions import last_month, make
+from usage.statements.actions import last_day, last_month, make
 from usage.statements.forms import MonthForm
 from usage.statements.lines import Line, by_user, ranked, total
 from usage.statements.table import csv_of
@@ -56,7 +57,8 @@ def statement(request: HttpRequest, statement_id: int) -> HttpResponse:
         "lines": _grouped(made, grouping),
         "total": total(_lines(made)),
     }
-    return render(request, "usage/statements/statement.html", context)
+    with showing_of(request.user, last_day(made.month)):
+        return render(request, "usage/statements/statement.html", context)
 
 
 @require_GET

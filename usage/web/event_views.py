@@ -1,5 +1,7 @@
 """The events page and the page of one event."""
 
+from datetime import datetime
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,6 +12,7 @@ from django.views.decorators.http import require_GET
 from monitoring.health import findings, troubles
 from monitoring.web.regions import asks_for_region
 from usage.collector.status import collector_status
+from usage.currencies.queries import showing_of
 from usage.events.details import find_event
 from usage.events.pages import page_of_events
 from usage.failures.guidance import guidance_of
@@ -53,7 +56,7 @@ def events(request: HttpRequest) -> HttpResponse:
     if not page.rows and request.user.is_staff and not form.filters:
         context["findings"] = troubles(findings())
     context |= {} if is_region else filter_bar(request, form)
-    with timezone.override(window.zone):
+    with timezone.override(window.zone), showing_of(request.user, window.last):
         return render(
             request,
             "usage/events_page.html#region" if is_region else "usage/events_page.html",
@@ -76,4 +79,6 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         "attempts": found.attempts,
         "guidance": guidance_of(failure_class) if failure_class else None,
     }
-    return render(request, "usage/event.html", context)
+    day = timezone.localdate(datetime.fromisoformat(found.fields["timestamp"]))
+    with showing_of(request.user, day):
+        return render(request, "usage/event.html", context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from monitoring.health import findings, troubles
 from monitoring.web.regions import asks_for_region
 from usage.collector.status import collector_status
+from usage.currencies.queries import showing_of
 from usage.events.pages import page_of_events
 from usage.history.dimensions import InvalidQuery
 from usage.history.freshness import wants_fresh
@@ -30,25 +31,30 @@ EVENTS_SHOWN = 20
 def page(request: HttpRequest) -> HttpResponse:
     """The page with its filter bar, or the polled region for htmx."""
     form = UsageForm(request.GET, scope=Scope.of(request.user))
-    is_region = asks_for_region(request)
     context: dict[str, object] = {
         "form": form,
         "data": None,
         "as_of": None,
         "findings": troubles(findings()) if request.user.is_staff else [],
     }
-    if form.is_valid():
+    if not form.is_valid():
+        return _refused(request, form, context)
+    window = form.window()
+    # Instants stand beside days of the same zone, amounts at the rate of the last of these.
+    with timezone.override(window.zone), showing_of(request.user, window.last):
         try:
             context |= _figures(request, form)
         except InvalidQuery as wrong:
             form.refuse(wrong)
-    context |= {} if is_region and form.is_valid() else filter_bar(request, form)
-    if not form.is_valid():
-        return render(request, "usage/page.html", context, status=400)
-    with timezone.override(form.window().zone):  # instants stand beside days of the same zone
-        return render(
-            request, "usage/page.html#region" if is_region else "usage/page.html", context
-        )
+            return _refused(request, form, context)
+        if asks_for_region(request):
+            return render(request, "usage/page.html#region", context)
+        return render(request, "usage/page.html", context | filter_bar(request, form))
+
+
+def _refused(request: HttpRequest, form: UsageForm, context: dict[str, object]) -> HttpResponse:
+    context = context | filter_bar(request, form)
+    return render(request, "usage/page.html", context, status=400)
 
 
 def _figures(request: HttpRequest, form: UsageForm) -> dict[str, object]:

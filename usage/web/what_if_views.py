@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from usage.costs.price_book import PriceBook
+from usage.currencies.queries import showing_of
 from usage.history.dimensions import InvalidQuery
 from usage.history.scope import Scope
 from usage.web.filter_bar import filter_bar
@@ -32,8 +33,10 @@ def page(request: HttpRequest) -> HttpResponse:
         except InvalidQuery as wrong:
             form.refuse(wrong)
     context |= filter_bar(request, form)
-    status = 200 if form.is_valid() else 400
-    return render(request, "usage/what_if.html", context, status=status)
+    if not form.is_valid():
+        return render(request, "usage/what_if.html", context, status=400)
+    with showing_of(request.user, form.window().last):
+        return render(request, "usage/what_if.html", context)
 
 
 def _figures(form: WhatIfForm, book: PriceBook, reference: str) -> dict[str, object]:

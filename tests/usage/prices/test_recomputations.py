@@ -29,7 +29,7 @@ def test_a_preview_shows_what_changes_and_approval_applies_it(staff):
     page = staff.get(address).content.decode()
     assert "2026-11-05" in page
     assert "mine" in page
-    assert "$0.000120" in page
+    assert "$0.00012" in page
     assert UsageEvent.objects.get().input_cost is None
     staff.post(f"{address}approve/")
     recompute.take_turn()

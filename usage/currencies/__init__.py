@@ -1,0 +1,1 @@
+"""Currencies: rates with their dates, and who sees amounts in which."""
