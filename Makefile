@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage check docs format lock screenshots crash-matrix
+.PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
 .PHONY: soak-collector bench-ingest bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
@@ -68,6 +68,9 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 docs: $(VENV)/dev.stamp ## Write the table of environment variables and the tree of packages into docs/
 	@$(BIN)/python -m config.documentation
 	@$(BIN)/python -m tests.docs.tree
+
+messages: $(VENV)/dev.stamp ## Bring the catalogues under locale/ up to date with the sources, and list what lacks a translation (needs GNU gettext)
+	@$(BIN)/python -m tests.languages
 
 screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two minutes; needs Chromium)
 	@$(BIN)/python -m tests.screenshots

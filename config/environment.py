@@ -99,6 +99,12 @@ VARIABLES: tuple[Variable, ...] = (
         default="USD",
     ),
     Variable("TZ", "IANA time zone of days in reports.", default="UTC"),
+    Variable(
+        "DEFAULT_LANGUAGE",
+        "Language of alerts, and of pages for browsers that prefer none of ours: `en`, `de` or"
+        " `zh-hans`.",
+        default="en",
+    ),
     Variable("LOG_LEVEL", "`debug`, `info`, `warning` or `error`.", default="info"),
     Variable("LOG_FORMAT", "`text` for people, `json` for machines.", default="text"),
     Variable(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from config import embedded_postgres
+from config import embedded_postgres, languages
 from config.environment import read_environment
 from config.logs import logging_configuration
 from config.secrets import generated_secret
@@ -181,6 +181,7 @@ MIDDLEWARE = [
     "config.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.sign_in.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.sign_in.middleware.AuthenticationMiddleware",
@@ -203,6 +204,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "monitoring.web.context_processors.shell",
+                "config.sign_in.language.shown",
             ],
         },
     }
@@ -224,8 +226,15 @@ WHITENOISE_AUTOREFRESH = DEBUG
 TIME_ZONE: str = environment["TZ"]
 CURRENCY: str = environment["CURRENCY"]
 USE_TZ = True
-USE_I18N = False
-LANGUAGE_CODE = "en"
+# Logs, JSON, CSV and commands speak English; only what is made for a person speaks that person's
+# language (config/sign_in/language.py), and alerts DEFAULT_LANGUAGE.
+LANGUAGE_CODE = languages.SOURCE_LANGUAGE
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = languages.available(LOCALE_PATHS[0])
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 86_400
+LANGUAGE_COOKIE_SECURE = _behind_https
+DEFAULT_LANGUAGE: str = environment["DEFAULT_LANGUAGE"]
 
 LOG_SLOW_SECONDS: float = environment["LOG_SLOW_SECONDS"]
 LOGGING = logging_configuration(environment["LOG_LEVEL"], environment["LOG_FORMAT"])

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from config.sign_in.forms import ThrottledAdminForm
+from config.sign_in.language import choose_language
 from config.sign_in.views import LoginView
 from management_proxy.proxy.views import management
 from monitoring.api import probes
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", probes.readyz, name="readyz"),
     path("api/health", probes.api_health, name="health"),
     path("login/", LoginView.as_view(), name="login"),
+    path("language/", choose_language, name="language"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/currencies/", include("usage.currencies.urls")),
     path("usage/prices/", include("usage.prices.urls")),

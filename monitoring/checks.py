@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.utils.translation import to_language
 
 from monitoring.request_context import is_network
 
@@ -46,6 +47,31 @@ def _is_set(name: str) -> bool:
         return bool(getattr(settings, name))
     except ImproperlyConfigured:  # Django's own word for an empty SECRET_KEY
         return False
+
+
+@register(Tags.translation)
+def check_languages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E021: an unknown default language. W021: a catalogue that could not be compiled."""
+    known = [code for code, _ in settings.LANGUAGES]
+    folder = settings.LOCALE_PATHS[0]
+    written = [to_language(path.parent.parent.name) for path in folder.glob("*/*/django.po")]
+    found: list[CheckMessage] = [
+        Warning(
+            f"The catalogue of {code!r} is not compiled: its folder under {folder} is read-only.",
+            hint="Run `manage.py check` once as a user who may write there.",
+            id="tollgate.W021",
+        )
+        for code in sorted({*written} - {*known})
+    ]
+    if settings.DEFAULT_LANGUAGE not in known:
+        found.append(
+            Error(
+                f"DEFAULT_LANGUAGE={settings.DEFAULT_LANGUAGE!r} is no language of the pages.",
+                hint=f"Use one of {', '.join(known)}.",
+                id="tollgate.E021",
+            )
+        )
+    return found
 
 
 @register()

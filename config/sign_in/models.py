@@ -41,3 +41,15 @@ class FailedSignIns(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} until {self.last_at}"
+
+
+class Preferences(models.Model):
+    """What a user chose for the pages, wherever they sign in; none chose nothing."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
+    language = models.CharField(
+        max_length=16, blank=True, help_text="Code of the language; empty: as the browser prefers."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.language or 'any language'}"

@@ -30,9 +30,11 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SessionStore(db.SessionStore):
-    """Django's store in the database; `user` is whose session it was when it was read."""
+    """Django's store in the database; `user` is whose session it was when it was read, and
+    `language` what that user chose (empty: nothing)."""
 
     user: User | None = None
+    language: str = ""
 
     @classmethod
     def get_model_class(cls) -> "type[Session]":
@@ -50,8 +52,9 @@ class SessionStore(db.SessionStore):
         if not found:
             self._session_key = None
             return {}
-        signed, user_id, *user = found[0]
+        signed, user_id, language, *user = found[0]
         self.user = instance(User, user)[0] if user_id else None
+        self.language = language or ""
         return self.decode(signed)
 
 
@@ -59,8 +62,12 @@ class SessionStore(db.SessionStore):
 def _statement() -> str:
     return f"""
         /* sign_in.sessions.load */
-        SELECT session.session_data, auth_user.id, {columns(User, "auth_user")}
-        FROM sign_in_session AS session LEFT JOIN auth_user ON auth_user.id = session.user_id
+        SELECT
+            session.session_data, auth_user.id, preferences.language,
+            {columns(User, "auth_user")}
+        FROM sign_in_session AS session
+        LEFT JOIN auth_user ON auth_user.id = session.user_id
+        LEFT JOIN sign_in_preferences AS preferences ON preferences.user_id = session.user_id
         WHERE session.session_key = %s AND session.expire_date > %s
     """
 
