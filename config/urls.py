@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from django.views.generic import RedirectView
 
 from config.sign_in.forms import ThrottledAdminForm
 from config.sign_in.language import choose_language
@@ -21,7 +20,7 @@ handler404 = "monitoring.api.refusals.not_found"
 handler500 = "monitoring.api.refusals.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(pattern_name="usage:page"), name="home"),
+    path("", include("usage.overview.urls")),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
     path("api/health", probes.api_health, name="health"),

@@ -45,6 +45,7 @@ def register_navigation() -> None:
     from monitoring.web import navigation
 
     navigation.register(
+        navigation.Entry("Insight", 0, "Overview", "home", "overview"),
         navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
         navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
         navigation.Entry(

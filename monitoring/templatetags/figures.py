@@ -104,6 +104,14 @@ def signed_percent(value: float) -> str:
 
 
 @register.filter
+def signed_points(value: float) -> str:
+    """▲ 1.2 pt, ▼ 3 pt, ± 0 pt: the change of a percentage."""
+    if abs(value) < 0.05:
+        return "± 0 pt"
+    return f"{'▲' if value > 0 else '▼'} {abs(value):.1f} pt".replace(".0 pt", " pt")
+
+
+@register.filter
 def duration(milliseconds: float | None) -> str:
     """340 ms, 1.2 s, 3 min 20 s."""
     if milliseconds is None:

@@ -24,6 +24,7 @@ from usage.models.rollups import (
 )
 from usage.models.runs import CollectorRun, DeadLetter
 from usage.models.statements import Statement
+from usage.models.visits import Visit
 
 __all__ = [
     "COST_KINDS",
@@ -52,4 +53,5 @@ __all__ = [
     "UsageHourlyByKey",
     "UsageQuarterHourly",
     "UsageSeries",
+    "Visit",
 ]

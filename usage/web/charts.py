@@ -44,12 +44,13 @@ PERCENTILES = (
 @dataclass(frozen=True)
 class Slot:
     """One bucket of the time axis: its name, a label (empty for one that needs none), where it
-    leads, and whether it is not over yet."""
+    leads, whether it is not over yet, and its first and last day as `first/last`."""
 
     name: str
     short: str
     href: str
     is_unfinished: bool = False
+    days: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bucket: place, parts from the bottom up, and what it says when pointed at."""
+    """One bucket: place, parts from the bottom up, what it says when pointed at, and its values in
+    the order of the series, separated by commas and empty where nothing was reported."""
 
     slot: Slot
     x: float
@@ -72,6 +74,7 @@ class Bar:
     label: str
     title: str
     segments: list[Segment]
+    values: str
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,7 @@ def _bars(
                 label,
                 title,
                 segments[number],
+                ",".join("" if value is None else str(value) for value in values),
             )
         )
     return bars

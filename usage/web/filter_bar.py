@@ -59,6 +59,17 @@ class Chip:
     query_without: str
 
 
+def range_bar(form: HistoryForm) -> dict[str, object]:
+    """The context of `usage/range_bar.html` on a page without filters."""
+    return {
+        "ranges": RANGES,
+        "chosen": form.cleaned_data.get("range", ""),
+        "shown": form.shown(),
+        "kept": [],
+        "cut": [],
+    }
+
+
 def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, object]:
     """The context of `usage/filter_bar.html`."""
     menus = _menus(form.scope)
@@ -66,9 +77,7 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, object]:
     pairs = query_pairs(request)
     filters = form.filters.query if form.is_valid() else []
     return {
-        "ranges": RANGES,
-        "chosen": form.cleaned_data.get("range", ""),
-        "shown": form.shown(),
+        **range_bar(form),
         "menus": menus,
         "chips": [
             Chip(

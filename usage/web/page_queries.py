@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from usage.history.dimensions import Dimension, Filters
-from usage.history.measures import DURATIONS, Counts, Measures, added, counts
+from usage.history.measures import DURATIONS, Measures, added, measures
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
-from usage.history.source_sql import COUNTS
 from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, series, summary
 from usage.history.windows import Bucket, Interval, Window
 
@@ -54,7 +53,7 @@ class PageData:
     those of latency, and empty where nothing happened."""
 
     totals: Measures
-    before: Counts
+    before: Measures
     points: Sequence[Measures]
     percentiles: Sequence[Measures]
     breakdown: Breakdown
@@ -82,6 +81,6 @@ def page_data(query: PageQuery, now: datetime) -> PageData:
         )
 
 
-def _before(query: PageQuery, now: datetime) -> Counts:
-    interval = query.before(now)
-    return counts(added(Query([interval], query.scope, query.filters).sums(COUNTS)))
+def _before(query: PageQuery, now: datetime) -> Measures:
+    before = Query([query.before(now)], query.scope, query.filters)
+    return measures(added(before.sums()), DURATIONS, before.percentiles(DURATIONS).get((0, 1)))

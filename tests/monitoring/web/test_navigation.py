@@ -15,7 +15,7 @@ def shown(*, is_staff: bool) -> dict[str, list[str]]:
 
 def test_staff_see_everything_in_order():
     assert shown(is_staff=True) == {
-        "Insight": ["Usage", "Events", "Prices", "Statements"],
+        "Insight": ["Overview", "Usage", "Events", "Prices", "Statements"],
         "Upstream": ["Providers"],
         "Account": ["Personal tokens"],
         "Operations": [
@@ -31,7 +31,7 @@ def test_staff_see_everything_in_order():
 
 def test_others_see_no_empty_heading():
     assert shown(is_staff=False) == {
-        "Insight": ["Usage", "Events"],
+        "Insight": ["Overview", "Usage", "Events"],
         "Upstream": ["Providers"],
         "Account": ["Personal tokens"],
     }

@@ -1,0 +1,81 @@
+"""What the Overview reads: totals and the time before, their course, activity, health, and who uses
+most; all as of one instant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from usage.history.dimensions import Dimension
+from usage.history.measures import DURATIONS, Counts, Measures, added, counts, measures
+from usage.history.queries import Query
+from usage.history.scope import Scope
+from usage.history.snapshot import one_instant
+from usage.history.source_sql import COUNTS
+from usage.history.summaries import Breakdown, SummaryQuery, breakdown
+from usage.history.windows import Interval
+from usage.overview.activity import Activity, activity
+from usage.overview.hours import Health, health
+from usage.web.page_queries import PageQuery
+
+TOP = 6
+_OF_STAFF = (Dimension.KEY, Dimension.MODEL, Dimension.CREDENTIAL, Dimension.USER)
+_OF_USERS = (Dimension.KEY, Dimension.MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on the page but what is wrong now and what is new since the last visit; `tops` are
+    by dimension, ranked by tokens."""
+
+    totals: Measures
+    before: Measures
+    points: Sequence[Measures]
+    activity: Activity
+    health: Health
+    tops: dict[Dimension, Breakdown]
+
+
+def overview(query: PageQuery, now: datetime) -> Overview:
+    """The data of the page. Raises InvalidQuery where it would need pruned events."""
+    with one_instant():
+        totals, before, points = _totals(query, now)
+        dimensions = _OF_STAFF if query.scope.sees_everything else _OF_USERS
+        return Overview(
+            totals,
+            before,
+            points,
+            activity(query.scope, query.window),
+            health(query.scope, now),
+            {dimension: _top(query, dimension) for dimension in dimensions},
+        )
+
+
+def used_since(scope: Scope, since: datetime, now: datetime) -> Counts:
+    """What was used from an instant on. Raises InvalidQuery where that needs pruned events."""
+    return counts(added(Query([Interval(since, now)], scope).sums(COUNTS)))
+
+
+def _totals(query: PageQuery, now: datetime) -> tuple[Measures, Measures, list[Measures]]:
+    """The totals of the window, of the time before, and of each bucket, by two statements."""
+    window, before = query.window.period, query.before(now)
+    buckets = list(query.bucket.cut(window))
+    found = {row["number"]: row for row in Query([before, *buckets], query.scope).sums()}
+    bins = Query([before, window], query.scope).percentiles(DURATIONS)
+    earlier = found.pop(0, added([]))
+    return (
+        measures(added(list(found.values())), DURATIONS, bins.get((1, 1))),
+        measures(earlier, DURATIONS, bins.get((0, 1))),
+        [measures(found.get(number, added([]))) for number in range(1, len(buckets) + 1)],
+    )
+
+
+def _top(query: PageQuery, dimension: Dimension) -> Breakdown:
+    return breakdown(
+        SummaryQuery(
+            query.window.period,
+            query.scope,
+            groups=(dimension,),
+            top=TOP,
+            order="total_tokens",
+        )
+    )

@@ -1,0 +1,99 @@
+"""The Overview."""
+
+from datetime import datetime
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from monitoring.web.regions import asks_for_region
+from usage.collector.status import collector_status
+from usage.currencies.queries import showing_of
+from usage.failure_report.wrong_now import wrong_now
+from usage.history.dimensions import InvalidQuery
+from usage.history.freshness import wants_fresh
+from usage.history.measures import Counts
+from usage.history.result_cache import cached
+from usage.history.scope import Scope
+from usage.overview.figures import figures
+from usage.overview.forms import OverviewForm
+from usage.overview.queries import overview, used_since
+from usage.overview.visits import previous_visit
+from usage.web.filter_bar import query_pairs, range_bar
+
+# The parts of the page, in their order; each draws what the context holds of it.
+PANELS = (
+    "usage/wrong_now.html",
+    "usage/overview/since.html",
+    "usage/tiles.html",
+    "usage/overview/charts.html",
+    "usage/overview/hours.html",
+    "usage/overview/tops.html",
+)
+PANELS_OF_NOTHING = ("usage/wrong_now.html", "usage/overview/empty.html")
+_TIME = ("range", "from", "to", "tz")
+
+
+@require_GET
+@never_cache
+@login_required
+def page(request: HttpRequest) -> HttpResponse:
+    """The page with its range, or the polled region for htmx."""
+    form = OverviewForm(request.GET, scope=Scope.of(request.user))
+    if not form.is_valid():
+        return _refused(request, form)
+    window, is_region = form.window(), asks_for_region(request)
+    # Instants stand beside days of the same zone, amounts at the rate of the last of these.
+    with timezone.override(window.zone), showing_of(request.user, window.last):
+        try:
+            context = _figures(request, form, is_region=is_region)
+        except InvalidQuery as wrong:
+            form.refuse(wrong)
+            return _refused(request, form)
+        if is_region:
+            return render(request, "usage/overview/page.html#region", context)
+        return render(request, "usage/overview/page.html", context | range_bar(form))
+
+
+def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:
+    context = {"form": form, "as_of": None, **range_bar(form)}
+    return render(request, "usage/overview/page.html", context, status=400)
+
+
+def _figures(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> dict[str, object]:
+    query, now = form.page_query(), timezone.now()
+    result = cached(
+        "overview",
+        query,
+        query.scope,
+        lambda: overview(query, now),
+        fresh=wants_fresh(request),
+    )
+    time = [pair for pair in query_pairs(request) if pair[0] in _TIME]
+    since = previous_visit(request.user, is_opened=not is_region)
+    return {
+        "form": form,
+        "panels": PANELS if result.value.totals.attempts else PANELS_OF_NOTHING,
+        "data": result.value,
+        "as_of": result.as_of,
+        "collector": collector_status(),
+        "window": query.window,
+        "page_query": query,
+        "wrong": wrong_now(request.user),
+        "since": since,
+        "used_since": _used_since(query.scope, since, now),
+        **figures(query, result.value, time, now),
+    }
+
+
+def _used_since(scope: Scope, since: datetime | None, now: datetime) -> Counts | None:
+    """What was used since a visit; None on the first one, and where the events of then are gone."""
+    if since is None:
+        return None
+    try:
+        return cached("since last visit", since, scope, lambda: used_since(scope, since, now)).value
+    except InvalidQuery:
+        return None

@@ -1,0 +1,91 @@
+"""Where the figures of a page lead: the page narrowed to them, the events behind them, and the
+buckets of the time axis."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+
+from usage.events.query import Cursor
+from usage.history.windows import Bucket, Interval, Window
+from usage.web.charts import Slot
+
+Pairs = list[tuple[str, str]]
+_TIME = ("range", "from", "to", "tz", "bucket")
+_NAMES = {Bucket.HOUR: "%Y-%m-%d %H:%M", Bucket.WEEK: "week of %Y-%m-%d", Bucket.MONTH: "%Y-%m"}
+
+
+class Links:
+    """Links of a page with such a query string; `page` is the address that it is narrowed on, if
+    not its own."""
+
+    def __init__(self, parameters: Pairs, zone: ZoneInfo, page: str = "") -> None:
+        self._parameters, self._page = parameters, page
+        self.zone = zone
+
+    def narrowed(self, filters: Pairs) -> str:
+        """The page with filters that hold beside the present ones."""
+        return f"{self._page}?{urlencode([*self._without(filters), *filters])}"
+
+    def events(self, filters: Pairs) -> str:
+        """The events of the window with filters that hold beside the present ones."""
+        return f"{reverse('usage:events')}?{urlencode([*self._without(filters), *filters])}"
+
+    def of_time(self, interval: Interval, bucket: Bucket) -> str:
+        """The page of a bucket alone; of an hour, its events."""
+        if bucket is Bucket.HOUR:
+            return self.of_hours(interval, [])
+        return f"{self._page}?{urlencode(self._of_days(interval))}"
+
+    def of_hours(self, interval: Interval, filters: Pairs) -> str:
+        """The events of its days that lead back from its end, with filters beside the present
+        ones."""
+        cursor = ("cursor", str(Cursor(interval.end, 0)))
+        pairs = [*self._of_days(interval), *filters, cursor]
+        return f"{reverse('usage:events')}?{urlencode(pairs)}"
+
+    def _of_days(self, interval: Interval) -> Pairs:
+        first, last = (str(day) for day in days_of(interval, self.zone))
+        days = [("range", "custom"), ("from", first), ("to", last), ("tz", self.zone.key)]
+        return [*(pair for pair in self._parameters if pair[0] not in _TIME), *days]
+
+    def _without(self, filters: Pairs) -> Pairs:
+        # A dimension that is filtered already is narrowed to the one value.
+        named = {name for name, _ in filters}
+        return [pair for pair in self._parameters if pair[0] not in named]
+
+
+def days_of(interval: Interval, zone: ZoneInfo) -> Sequence[object]:
+    """The first and the last day of an interval in a zone."""
+    edges = interval.start, interval.end - timedelta(microseconds=1)
+    return [edge.astimezone(zone).date() for edge in edges]
+
+
+def slots(window: Window, bucket: Bucket, links: Links, now: datetime) -> list[Slot]:
+    """The time axis of a window that is cut into buckets."""
+    return [_slot(interval, window, bucket, links, now) for interval in bucket.cut(window.period)]
+
+
+def _slot(interval: Interval, window: Window, bucket: Bucket, links: Links, now: datetime) -> Slot:
+    start = interval.start.astimezone(window.zone)
+    is_unfinished = interval.start <= now < interval.end
+    first, last = days_of(interval, window.zone)
+    return Slot(
+        start.strftime(_NAMES.get(bucket, "%Y-%m-%d")),
+        _label(start, is_unfinished, window, bucket),
+        links.of_time(interval, bucket),
+        is_unfinished,
+        f"{first}/{last}",
+    )
+
+
+def _label(start: datetime, is_unfinished: bool, window: Window, bucket: Bucket) -> str:
+    if bucket is Bucket.MONTH:
+        return start.strftime("%Y-%m")
+    if bucket is not Bucket.HOUR:
+        return "today" if is_unfinished and bucket is Bucket.DAY else start.strftime("%m-%d")
+    if len(window.days) == 1:
+        return "now" if is_unfinished else start.strftime("%H:%M")
+    return start.strftime("%m-%d") if start.hour == 0 else ""
