@@ -19,6 +19,7 @@ from management_proxy.simulator.http.wire import (
 from management_proxy.simulator.next_version import next_body
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.profiles import PLUGINS_SINCE
+from management_proxy.simulator.traffic.pop_log import Pop
 from management_proxy.simulator.traffic.queue import as_page
 from management_proxy.simulator.upstream import Upstream
 
@@ -48,6 +49,7 @@ class SimulatedUpstream(Upstream):
         """Respond to a request, faults included, and count it."""
         if request.path.startswith(CONTROL_PREFIX):
             return self.control.handle(request)
+        request.arrived = self.options.clock()
         self.state.settle()
         response = self._with_faults(request)
         self.tally.note(request.method, request.path, response.status)
@@ -140,7 +142,10 @@ class SimulatedUpstream(Upstream):
         count = parse_go_int(text) if text else 1
         if count is None or count <= 0:
             return error(400, "count must be a positive integer")
-        page = as_page(self.state.queue.pop(count))
+        taken = self.state.queue.pop(count)
+        connection = f"{request.peer}:{request.peer_port}"
+        self.pops.append(Pop(connection, request.arrived, self.options.clock(), len(taken)))
+        page = as_page(taken)
         return Response(200, page, [("Content-Type", "application/json; charset=utf-8")])
 
 
@@ -163,4 +168,5 @@ def request_of(environ: dict[str, Any]) -> Request:
         body=environ["wsgi.input"].read(length) if length else b"",
         peer=environ.get("REMOTE_ADDR", "127.0.0.1"),
         query_string=query,
+        peer_port=environ.get("REMOTE_PORT", ""),
     )

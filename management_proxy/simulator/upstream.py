@@ -10,6 +10,7 @@ from management_proxy.simulator.state import State
 from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
 from management_proxy.simulator.traffic.generator import Event
 from management_proxy.simulator.traffic.legacy import LegacyUsage
+from management_proxy.simulator.traffic.pop_log import new_pop_log
 
 
 class Upstream:
@@ -24,6 +25,7 @@ class Upstream:
         self.state = State(self.options)
         self.legacy = LegacyUsage()
         self.tally = Tally()
+        self.pops = new_pop_log()
         self.rate, self.bulk_rate, self.latency = self.options.rate, 0.0, 0.0
         self._bulk: Bulk | None = None
         if self.options.record_handed_out:

@@ -1,8 +1,10 @@
-"""What the queue delivered, as far as it was recorded: the elements themselves and their sums."""
+"""What the queue delivered, as far as it was recorded: the elements themselves and their sums; and
+who popped when."""
 
 import hashlib
 import json
 from collections import Counter
+from dataclasses import asdict
 
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import Request, Response, ok, respond
@@ -20,6 +22,8 @@ class HandedOutRoutes:
             ("GET", "handed-out"): self.read,
             ("DELETE", "handed-out"): self.forget,
             ("GET", "sums"): self.sums,
+            ("GET", "pops"): self.pops,
+            ("DELETE", "pops"): self.forget_pops,
         }
 
     def read(self, _request: Request) -> Response:
@@ -27,6 +31,13 @@ class HandedOutRoutes:
 
     def forget(self, _request: Request) -> Response:
         self.upstream.state.queue.handed_out_log = []
+        return ok()
+
+    def pops(self, _request: Request) -> Response:
+        return respond([asdict(pop) for pop in list(self.upstream.pops)])
+
+    def forget_pops(self, _request: Request) -> Response:
+        self.upstream.pops.clear()
         return ok()
 
     def sums(self, _request: Request) -> Response:

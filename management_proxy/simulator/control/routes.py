@@ -28,6 +28,8 @@ set. All bodies are JSON.
            over
     GET    /__control/handed-out        the recorded elements as texts, in order; DELETE forgets
            them
+    GET    /__control/pops              the newest pops: connection, when each arrived and took its
+           events, how many; DELETE forgets them
     GET    /__control/sums              count, SHA-256 and token sums of the recorded elements
 
 A fault is {"kind": K, "path": pattern, "method": M, "count": N or null, "probability": P, "when":

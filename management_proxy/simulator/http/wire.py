@@ -15,8 +15,8 @@ _ABSENT = object()
 
 @dataclass
 class Request:
-    """One HTTP request; header names are lower case, `peer` is the address of the TCP
-    connection."""
+    """One HTTP request; header names are lower case, `peer` and `peer_port` are the address of the
+    TCP connection, `arrived` is the clock's time."""
 
     method: str
     path: str
@@ -25,6 +25,8 @@ class Request:
     body: bytes = b""
     peer: str = "127.0.0.1"
     query_string: str = ""
+    peer_port: str = ""
+    arrived: float = 0.0
 
     def first(self, name: str) -> str:
         return self.query.get(name, [""])[0]

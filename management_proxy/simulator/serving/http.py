@@ -78,6 +78,7 @@ class HttpSession(BaseHTTPRequestHandler):
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": query,
             "REMOTE_ADDR": self.client_address[0],
+            "REMOTE_PORT": str(self.client_address[1]),
             "wsgi.input": io.BytesIO(self._read_body()),
             "SERVER_PROTOCOL": self.request_version,
         }

@@ -166,3 +166,14 @@ def test_legacy_version_has_an_aggregate_and_no_queue(clock: FakeClock) -> None:
         == told["usage"]["success_count"] + told["failed_requests"]
         > 0
     )
+
+
+def test_pops_are_logged_by_connection_and_instant(clock: FakeClock) -> None:
+    app = SimulatedUpstream(Options(clock=clock, statistics=True, sleep=clock.advance))
+    control(app, "POST", "generate", {"events": 3})
+    app.latency = 2.0
+    manage(app, "GET", "usage-queue?count=2")
+    pops = control(app, "GET", "pops")
+    assert [(pop["events"], pop["taken"] - pop["arrived"]) for pop in pops] == [(2, 2.0)]
+    control(app, "DELETE", "pops")
+    assert control(app, "GET", "pops") == []
