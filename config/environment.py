@@ -211,6 +211,10 @@ VARIABLES: tuple[Variable, ...] = (
         default=False,
     ),
     Variable(
+        "TOLLGATE_MUTATION",
+        "A mistake that the self-test of the rollout gate makes on purpose. Refused in production.",
+    ),
+    Variable(
         "UPDATE_PRICES_NIGHTLY",
         "Fetch the newest catalogue of prices each night, from the repository of genai-prices;"
         " otherwise on a button, or with the package.",

@@ -19,6 +19,8 @@ environment = read_environment()
 VAR_DIR: Path = (environment["VAR_DIR"] or BASE_DIR / "var").resolve()
 SPOOL_DIR: Path = (environment["SPOOL_DIR"] or VAR_DIR / "spool").resolve()
 TESTING = "pytest" in sys.modules
+# Read by the settings of the gate's self-test alone (tests/gate/mutations); a check refuses it.
+MUTATION: str = environment["TOLLGATE_MUTATION"]
 
 # Upstream ----------------------------------------------------------------------------------------
 CLIPROXYAPI_MANAGEMENT_URL: str = environment["CLIPROXYAPI_MANAGEMENT_URL"].rstrip("/")

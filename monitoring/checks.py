@@ -113,6 +113,20 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.security)
+def check_mutation(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E022: a mistake is to be made on purpose, and nothing is being tested."""
+    if not settings.MUTATION or settings.DEBUG or settings.TESTING:
+        return []
+    return [
+        Error(
+            f"TOLLGATE_MUTATION={settings.MUTATION!r} is for the self-test of the rollout gate.",
+            hint="Remove it from the environment.",
+            id="tollgate.E022",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_database(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any

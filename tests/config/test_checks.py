@@ -3,7 +3,12 @@
 import pytest
 from django.core import checks as framework
 
-from monitoring.checks import check_database, check_environment, check_secrets
+from monitoring.checks import (
+    check_database,
+    check_environment,
+    check_mutation,
+    check_secrets,
+)
 from usage.health.system_checks import check_cadence, check_currency, check_upstream
 
 GOOD = "http://cliproxyapi:8317/v0/management"
@@ -17,6 +22,7 @@ MISTAKES = [
     (check_environment, {"DATABASE_URL": "sqlite:///x.db"}, "tollgate.E004"),
     (check_environment, {"DATABASE_URL": "mysql://u@h/d"}, "tollgate.E004"),
     (check_environment, {"TRUSTED_PROXIES": ["10.0.0.0/8", "the balancer"]}, "tollgate.E020"),
+    (check_mutation, {"MUTATION": "fence_ignored", "TESTING": False}, "tollgate.E022"),
     (
         check_upstream,
         {"CLIPROXYAPI_MANAGEMENT_URL": "cliproxyapi:8317", "MANAGEMENT_API_KEY": "k"},

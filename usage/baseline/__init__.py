@@ -1,0 +1,1 @@
+"""The baseline of a running dashboard, Tollgate or another, captured over HTTP."""
