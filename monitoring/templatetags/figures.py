@@ -5,9 +5,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import get_language, gettext
 
 from monitoring.web.currency import DOLLAR, Currency, shown
+from monitoring.web.formats import amount_of_time, localized, short_number
+from monitoring.web.formats import money as written
 
 register = template.Library()
 _NANO = 10**9
@@ -17,16 +21,13 @@ _HUNDREDTH_OF_A_CENT = 100_000
 @register.filter
 def short(value: float | None) -> str:
     """12.3M; a dash for what was not reported."""
-    if value is None:
-        return "–"
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if abs(value) >= size:
-            return (
-                f"{value / size:.3g}{unit}"
-                if abs(value) / size < 999.5
-                else f"{value / size:.0f}{unit}"
-            )
-    return f"{value:g}"
+    return "–" if value is None else short_number(value)
+
+
+@register.filter
+def inside(label: str) -> str:
+    """A label as it is written within a sentence: in lower case where a language does that."""
+    return str(label).lower() if get_language() == settings.LANGUAGE_CODE else str(label)
 
 
 @register.filter
@@ -38,7 +39,7 @@ def one_line(text: str) -> str:
 @register.filter
 def exact(value: int | None) -> str:
     """1,234,567; words for what was not reported."""
-    return "not reported" if value is None else f"{value:,}"
+    return gettext("not reported") if value is None else localized(f"{value:,}")
 
 
 @register.filter
@@ -55,19 +56,20 @@ def amount(nano: int | None) -> str:
         return "–"
     sign = _sign()
     if 0 < abs(nano) < _HUNDREDTH_OF_A_CENT:
-        return f"< {sign}0.0001"
+        return f"< {written(sign, '0.0001')}"
     places = "0.0001" if 0 < abs(nano) < _NANO else "0.01"
     rounded = (Decimal(nano) / _NANO).quantize(Decimal(places), ROUND_HALF_EVEN)
-    return f"{'-' if rounded < 0 else ''}{sign}{abs(rounded):,f}"
+    return f"{'-' if rounded < 0 else ''}{written(sign, f'{abs(rounded):,f}')}"
 
 
 @register.filter
 def exact_money(nano_usd: int | None) -> str:
     """$0.000012345, to the billionth of the page's currency; words for what has no price."""
     if nano_usd is None:
-        return "no price"
+        return gettext("no price")
     nano = shown().currency.of(nano_usd)
-    return f"{'-' if nano < 0 else ''}{_sign()}{Decimal(abs(nano)) / _NANO:,f}"
+    digits = f"{Decimal(abs(nano)) / _NANO:,f}"
+    return f"{'-' if nano < 0 else ''}{written(_sign(), digits)}"
 
 
 def _sign() -> str:
@@ -84,7 +86,7 @@ def currency_of_amounts() -> Currency | None:
 @register.filter
 def rate(number: Decimal) -> str:
     """A rate without the zeros that end it."""
-    return f"{number.normalize():f}"
+    return localized(f"{number.normalize():f}")
 
 
 @register.filter
@@ -93,14 +95,16 @@ def percent(value: float | None) -> str:
     if value is None:
         return "–"
     if 99.95 <= value < 100:
-        return "99.9 %"
-    return "< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %".replace(".0 %", " %")
+        return localized("99.9 %")
+    return localized("< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %".replace(".0 %", " %"))
 
 
 @register.filter
 def signed_percent(value: float) -> str:
     """▲ 12 %, ▼ 3 %, ± 0 %."""
-    return "± 0 %" if abs(value) < 0.5 else f"{'▲' if value > 0 else '▼'} {abs(value):,.0f} %"
+    if abs(value) < 0.5:
+        return "± 0 %"
+    return localized(f"{'▲' if value > 0 else '▼'} {abs(value):,.0f} %")
 
 
 @register.filter
@@ -119,37 +123,35 @@ def duration(milliseconds: float | None) -> str:
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 120_000:
-        return f"{milliseconds / 1000:.3g} s"
+        return localized(f"{milliseconds / 1000:.3g} s")
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
-    return f"{minutes} min {seconds} s"
+    return gettext("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": seconds}
 
 
 @register.filter
 def ago(instant: datetime | None) -> str:
     """12 s ago."""
     if instant is None:
-        return "never"
+        return gettext("never")
     seconds = max((timezone.now() - instant).total_seconds(), 0)
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+    return gettext("%(time)s ago") % {"time": amount_of_time(seconds)}
 
 
 @register.filter
 def until(instant: datetime) -> str:
     """in 12 min; now, when it has passed."""
     seconds = (instant - timezone.now()).total_seconds()
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"in {seconds / size:.0f} {unit}"
-    return f"in {seconds:.0f} s" if seconds > 0 else "now"
+    if seconds <= 0:
+        return gettext("now")
+    return gettext("in %(time)s") % {"time": amount_of_time(seconds)}
 
 
 @register.filter
 def seconds(milliseconds: float) -> str:
     """100 ms, 10 s, 1,000 s: round values of an axis, in one or two words."""
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.0f} s"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    return localized(f"{milliseconds / 1000:,.0f} s")
 
 
 @register.filter
@@ -191,5 +193,6 @@ def lag_grade(instant: datetime | None) -> str:
 def clock_lead(seconds: float) -> str:
     """By how much a clock is ahead, no finer than it is known."""
     if abs(seconds) < 1:
-        return "✓ agrees with ours"
-    return f"{abs(seconds):,.0f} s {'ahead' if seconds > 0 else 'behind'}"
+        return gettext("✓ agrees with ours")
+    text = gettext("%(seconds)s s ahead") if seconds > 0 else gettext("%(seconds)s s behind")
+    return text % {"seconds": localized(f"{abs(seconds):,.0f}")}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from usage.models.failures import FailureClass, with_members
 
@@ -59,10 +60,8 @@ class Dimension(Enum):
 
     @property
     def label(self) -> str:
-        """Its name for people."""
-        return {"key": "Client key", "auth_type": "Auth type"}.get(
-            self.value, self.value.replace("_", " ").capitalize()
-        )
+        """Its name for people, in the active language."""
+        return str(_LABELS[self])
 
     @property
     def is_identity(self) -> bool:
@@ -101,6 +100,21 @@ class Dimension(Enum):
         return str(value) if value != "" else EMPTY
 
 
+_LABELS = {
+    Dimension.UPSTREAM: _("Upstream"),
+    Dimension.USER: _("User"),
+    Dimension.KEY: _("Client key"),
+    Dimension.MODEL: _("Model"),
+    Dimension.ALIAS: _("Alias"),
+    Dimension.PROVIDER: _("Provider"),
+    Dimension.CREDENTIAL: _("Credential"),
+    Dimension.ENDPOINT: _("Endpoint"),
+    Dimension.AUTH_TYPE: _("Auth type"),
+    Dimension.SERVICE_TIER: _("Service tier"),
+    Dimension.REASONING_EFFORT: _("Reasoning effort"),
+    Dimension.FAILURE_CLASS: _("Failure class"),
+    Dimension.OUTCOME: _("Outcome"),
+}
 _IDENTITIES = frozenset({Dimension.USER, Dimension.KEY, Dimension.CREDENTIAL})
 _CHOICES = {
     Dimension.FAILURE_CLASS: tuple(name for name in FailureClass.values if name),

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext_lazy as _
+
 _HOUR, _QUARTER = timedelta(hours=1), timedelta(minutes=15)
 
 
@@ -76,6 +78,11 @@ class Bucket(Enum):
     WEEK = "week"
     MONTH = "month"
 
+    @property
+    def label(self) -> str:
+        """Its name for people, in the active language."""
+        return str(_LABELS[self])
+
     def cut(self, period: Period) -> Iterator[Interval]:
         """The buckets of a period, ascending; the first and the last are as much of one as lies
         within the period.
@@ -97,6 +104,14 @@ class Bucket(Enum):
         if self is Bucket.WEEK:
             return midnight(day + timedelta(days=7 - day.weekday()), zone)
         return midnight(date(day.year + day.month // 12, day.month % 12 + 1, 1), zone)
+
+
+_LABELS = {
+    Bucket.HOUR: _("Hour"),
+    Bucket.DAY: _("Day"),
+    Bucket.WEEK: _("Week"),
+    Bucket.MONTH: _("Month"),
+}
 
 
 def fitting_bucket(period: Period) -> Bucket:

@@ -1,0 +1,49 @@
+"""Numbers and amounts of time in the active language: separators, units, their order."""
+
+from django.utils.formats import get_format
+from django.utils.translation import gettext, gettext_lazy, pgettext
+
+_UNITS = (
+    (86_400, gettext_lazy("%(number)s d")),
+    (3600, gettext_lazy("%(number)s h")),
+    (60, gettext_lazy("%(number)s min")),
+)
+
+
+def localized(figure: str) -> str:
+    """A figure as Python writes it, such as 1,234.5, with the separators of the language."""
+    point = str(get_format("DECIMAL_SEPARATOR"))
+    comma = str(get_format("THOUSAND_SEPARATOR")) or ("," if point == "." else "\N{NO-BREAK SPACE}")
+    return figure.translate({ord(","): comma, ord("."): point})
+
+
+def short_number(value: float) -> str:
+    """12.3M: three digits and a unit."""
+    scales = (
+        (1e12, pgettext("short number", "%(number)sT")),
+        (1e9, pgettext("short number", "%(number)sB")),
+        (1e6, pgettext("short number", "%(number)sM")),
+        (1e3, pgettext("short number", "%(number)sK")),
+    )
+    for size, text in scales:
+        if abs(value) >= size:
+            scaled = value / size
+            number = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
+            return text % {"number": localized(number)}
+    return localized(f"{value:g}")
+
+
+def amount_of_time(seconds: float) -> str:
+    """12 s, 3 min, 4 h or 5 d: the largest unit that fits."""
+    for size, text in _UNITS:
+        if seconds >= size:
+            return str(text) % {"number": localized(f"{seconds / size:,.0f}")}
+    return gettext("%(number)s s") % {"number": f"{seconds:.0f}"}
+
+
+def money(sign: str, figure: str) -> str:
+    """$1,234.56: a sign or code of a currency, and an amount of it as Python writes it."""
+    return pgettext("amount of money", "%(sign)s%(number)s") % {
+        "sign": sign,
+        "number": localized(figure),
+    }
