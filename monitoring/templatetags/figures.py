@@ -63,6 +63,14 @@ def amount(nano: int | None) -> str:
 
 
 @register.filter
+def axis_amount(nano: float) -> str:
+    """Round nano-units on an axis, in few characters: $0.00025, $2.5, $1.2K."""
+    if nano >= _NANO:
+        return f"{_sign()}{short(nano / _NANO)}"
+    return f"{_sign()}{(Decimal(nano) / _NANO).normalize():f}"
+
+
+@register.filter
 def exact_money(nano_usd: int | None) -> str:
     """$0.000012345, to the billionth of the page's currency; words for what has no price."""
     if nano_usd is None:
@@ -75,6 +83,12 @@ def exact_money(nano_usd: int | None) -> str:
 def _sign() -> str:
     code = shown().currency.code
     return "$" if code == DOLLAR else f"{code}\N{NO-BREAK SPACE}"
+
+
+@register.simple_tag
+def currency() -> Currency:
+    """The currency of the page's amounts."""
+    return shown().currency
 
 
 @register.simple_tag

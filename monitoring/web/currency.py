@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
 DOLLAR = "USD"
@@ -35,11 +35,16 @@ class Currency:
         """Whether dollars are shown for want of a rate."""
         return self.rate is None and self.wanted != DOLLAR
 
+    @property
+    def parameter(self) -> str | None:
+        """How a link to a file requests it as well; None for dollars, which every file has."""
+        return None if self.wanted == DOLLAR else self.wanted
+
     def of(self, nano_usd: int) -> int:
         """Nano-dollars as nano-units of it, rounded half to even."""
         if self.rate is None:
             return nano_usd
-        return int((nano_usd * self.rate).to_integral_value(ROUND_HALF_EVEN))
+        return int((nano_usd * self.rate).to_integral_value(ROUND_HALF_UP))
 
 
 class Shown:

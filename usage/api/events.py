@@ -1,5 +1,6 @@
 """JSON lists of events, one event, and their export."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -9,14 +10,16 @@ from django.views.decorators.http import require_GET
 
 from monitoring.api.access import signed_in
 from monitoring.api.errors import error
+from usage.api.amounts import added, currency_of
 from usage.api.conditional import respond_once
-from usage.api.filters import filtered_by_upstream, invalid_query
+from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.events.details import find_event
 from usage.events.export import MOST_AT_ONCE
 from usage.events.export import export as export_of
 from usage.events.pages import page_of_events
 from usage.events.query import Cursor
 from usage.forms.events import EventForm, ExportForm
+from usage.history.dimensions import InvalidQuery
 from usage.history.replica import read
 from usage.history.scope import Scope
 
@@ -34,6 +37,10 @@ def events(request: HttpRequest) -> HttpResponse:
     form = EventForm(request.GET, scope=Scope.of(request.user))
     if not form.is_valid():
         return invalid_query(form)
+    try:
+        more = added(request, form.window().last)
+    except InvalidQuery as wrong:
+        return invalid_fields(wrong.fields)
     page, where = read(
         lambda: page_of_events(
             form.query(), form.cleaned_data["cursor"], form.cleaned_data["limit"]
@@ -45,7 +52,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "next": page.next and str(page.next),
         "previous": page.previous and str(page.previous),
     }
-    response = respond_once(request, body, where.as_of)
+    response = respond_once(request, more.to(body), where.as_of)
     if links := [
         f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor
     ]:
@@ -62,7 +69,13 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
         return error(404, "NOT_FOUND", f"No event {event_id} that you may see.")
-    return respond_once(request, {"event": found.fields, "attempts": found.attempts}, as_of)
+    day = timezone.localdate(datetime.fromisoformat(found.fields["timestamp"]))
+    try:
+        more = added(request, day)
+    except InvalidQuery as wrong:
+        return invalid_fields(wrong.fields)
+    body = {"event": found.fields, "attempts": found.attempts}
+    return respond_once(request, more.to(body), as_of)
 
 
 @require_GET
@@ -75,7 +88,11 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return invalid_query(form)
     window, file_format = form.window(), form.cleaned_data["format"]
-    chunks = export_of(form.query(), file_format)
+    try:
+        currency = currency_of(request.GET.get("currency", ""), window.last)
+    except InvalidQuery as wrong:
+        return invalid_fields(wrong.fields)
+    chunks = export_of(form.query(), file_format, currency)
     if chunks is None:
         message = f"{MOST_AT_ONCE} exports are being written; try again when one has ended."
         return error(429, "EXPORTS_BUSY", message, headers={"Retry-After": "10"})

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from monitoring.api.access import signed_in
+from usage.api.amounts import added, last_day
 from usage.api.conditional import respond
 from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.api.history_body import history as history_of
@@ -20,6 +21,7 @@ from usage.history.summaries import SummaryQuery
 from usage.history.summaries import breakdown as breakdown_of
 from usage.history.summaries import series as series_of
 from usage.history.summaries import summary as summary_of
+from usage.history.windows import Period
 
 # Default and largest number of groups that are shown.
 _TOP_OF_SERIES = (10, 50)
@@ -39,7 +41,12 @@ def history(request: HttpRequest) -> HttpResponse:
         return invalid_query(form)
     window, filters = form.window(), form.filters
     return _respond_or_refuse(
-        request, "history", (window, filters), scope, lambda: history_of(window, scope, filters)
+        request,
+        "history",
+        (window, filters),
+        window.period,
+        scope,
+        lambda: history_of(window, scope, filters),
     )
 
 
@@ -81,13 +88,21 @@ def _respond(
     if not form.is_valid():
         return invalid_query(form)
     query = form.query()
-    return _respond_or_refuse(request, name, query, scope, lambda: body(query, read(query)))
+    return _respond_or_refuse(
+        request, name, query, query.period, scope, lambda: body(query, read(query))
+    )
 
 
 def _respond_or_refuse(
-    request: HttpRequest, name: str, query: object, scope: Scope, compute: Callable[[], Body]
+    request: HttpRequest,
+    name: str,
+    query: object,
+    period: Period,
+    scope: Scope,
+    compute: Callable[[], Body],
 ) -> HttpResponse:
     try:
-        return respond(request, name, query, scope, compute)
+        more = added(request, last_day(period))
+        return respond(request, name, (query, more), scope, lambda: more.to(compute()))
     except InvalidQuery as wrong:
         return invalid_fields(wrong.fields)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.api import collect, events, history
+from usage.api import collect, events, history, statements, what_if
 
 app_name = "usage-api"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("summary", history.summary, name="summary"),
     path("series", history.series, name="series"),
     path("breakdown", history.breakdown, name="breakdown"),
+    path("what-if", what_if.what_if_at, name="what-if"),
+    path("statements", statements.statements, name="statements"),
+    path("statements/<int:statement_id>", statements.statement, name="statement"),
     path("events", events.events, name="events"),
     path("events/<int:event_id>", events.event, name="event"),
     path("export", events.export, name="export"),

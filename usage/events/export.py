@@ -20,7 +20,15 @@ from enum import Enum
 from django.db import connection, transaction
 
 from monitoring.advisory_locks import EXPORT_SLOTS
-from usage.events.fields import JOINS, TEXT_FIELDS, fields_for, flat_fields_for, select_list
+from monitoring.web.currency import Currency
+from usage.events.fields import (
+    JOINS,
+    TEXT_FIELDS,
+    converted_fields,
+    fields_for,
+    flat_fields_for,
+    select_list,
+)
 from usage.events.query import EventQuery
 from usage.history.measurement import measured, note_sources
 
@@ -44,17 +52,19 @@ class Format(Enum):
         return {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[self.value]
 
 
-def export(query: EventQuery, file_format: Format) -> Iterator[bytes] | None:
+def export(
+    query: EventQuery, file_format: Format, currency: Currency | None = None
+) -> Iterator[bytes] | None:
     """The file in chunks, which must be read to the end or closed; None while MOST_AT_ONCE others
-    are being written."""
+    are being written. With a currency it also has costs in that."""
     with measured("export"):
         note_sources(["events"], (query.end - query.start) / timedelta(days=1))
-    chunks = _chunks(query, file_format)
+    chunks = _chunks(query, file_format, currency)
     has_slot = next(chunks, None) is not None
     return chunks if has_slot else None
 
 
-def _chunks(query: EventQuery, file_format: Format) -> Iterator[bytes]:
+def _chunks(query: EventQuery, file_format: Format, currency: Currency | None) -> Iterator[bytes]:
     with transaction.atomic(), connection.cursor() as db:
         db.execute(_TAKE_SLOT, {"most": MOST_AT_ONCE, "lock": EXPORT_SLOTS})
         if not db.fetchone():
@@ -62,7 +72,8 @@ def _chunks(query: EventQuery, file_format: Format) -> Iterator[bytes]:
         yield b""
         # A sort would keep the reader waiting for millions of lines, and an index has the order.
         db.execute("SET LOCAL enable_sort = off")
-        statement = _csv(query) if file_format is Format.CSV else _json_lines(query)
+        write = _csv if file_format is Format.CSV else _json_lines
+        statement = write(query, currency)
         with (
             connection.wrap_database_errors,
             db.copy(f"/* usage.events.export */ {statement}", query.parameters) as lines,
@@ -76,19 +87,20 @@ def _chunks(query: EventQuery, file_format: Format) -> Iterator[bytes]:
             yield bytes(held)
 
 
-def _csv(query: EventQuery) -> str:
+def _csv(query: EventQuery, currency: Currency | None) -> str:
     fields = {
         name: _harmless(sql) if name in TEXT_FIELDS else sql
         for name, sql in flat_fields_for(query.scope).items()
-    }
+    } | converted_fields(currency)
     return f"COPY ({_select(query, fields)}) TO STDOUT WITH (FORMAT csv, HEADER)"
 
 
-def _json_lines(query: EventQuery) -> str:
+def _json_lines(query: EventQuery, currency: Currency | None) -> str:
     # JSON has no control characters, so with these nothing is ever quoted.
+    fields = fields_for(query.scope) | converted_fields(currency)
     options = r"FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01'"
     return (
-        f"COPY (SELECT row_to_json(line) FROM ({_select(query, fields_for(query.scope))}) AS"
+        f"COPY (SELECT row_to_json(line) FROM ({_select(query, fields)}) AS"
         f" line) TO STDOUT WITH ({options})"
     )
 

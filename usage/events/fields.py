@@ -5,6 +5,7 @@ null; `inputTokens` always includes the cache and `outputTokens` the reasoning, 
 provider (contract 2.5). Costs are nano-dollars, null without a price.
 """
 
+from monitoring.web.currency import Currency
 from providers.models.keys import key_name_sql
 from usage.history.dimensions import UNATTRIBUTED
 from usage.history.labels import NO_KEY
@@ -110,6 +111,20 @@ def flat_fields_for(scope: Scope) -> dict[str, str]:
         else:
             flat[name] = sql
     return flat
+
+
+def converted_fields(currency: Currency | None) -> dict[str, str]:
+    """Costs in a currency, and which it is; none for no currency."""
+    if currency is None:
+        return {}
+    rate = "1" if currency.rate is None else f"{currency.rate:f}"
+    return {
+        "currency": f"'{currency.code}'",
+        **{
+            f"{name.removesuffix('NanoUsd')}Nano": f"round(({_FIELDS[name]}) * {rate})::bigint"
+            for name in ("costNanoUsd", "listCostNanoUsd", "cacheSavingsNanoUsd")
+        },
+    }
 
 
 def select_list(fields: dict[str, str]) -> str:

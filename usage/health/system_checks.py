@@ -110,7 +110,7 @@ def check_cadence(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register()
 def check_currency(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E015: no code of a currency."""
-    if re.match(CODE, settings.CURRENCY):
+    if re.fullmatch(CODE, settings.CURRENCY):
         return []
     message = f"CURRENCY={settings.CURRENCY!r} is no code of a currency."
     return [Error(message, hint="Three capital letters, such as EUR.", id="tollgate.E015")]

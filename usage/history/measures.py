@@ -157,6 +157,11 @@ def paid(row: Row) -> int | None:
     return sum(row[name] for name in COST_KINDS) if row["priced"] else None
 
 
+def cost_of_each(cost: int | None, unit: int, count: int) -> int | None:
+    """Nano-dollars for so many of a count, rounded half up; None without a price or a count."""
+    return None if cost is None or not count else (2 * cost * unit + count) // (2 * count)
+
+
 def duration(row: Row, name: str, bins: Bins | None = None) -> Duration:
     """`latency` or `ttft` of a row of sums; with `bins` also its percentiles."""
     count, largest = row[f"{name}_count"], row[f"{name}_max_ms"]

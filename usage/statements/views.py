@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from monitoring.web.roles import staff_only, user_of
-from usage.currencies.queries import showing_of
+from usage.currencies.queries import currency_of, showing_of
 from usage.history.dimensions import InvalidQuery
 from usage.models import Statement
 from usage.statements.actions import last_day, last_month, make
@@ -65,9 +65,11 @@ def statement(request: HttpRequest, statement_id: int) -> HttpResponse:
 @never_cache
 @staff_only
 def table(request: HttpRequest, statement_id: int) -> HttpResponse:
-    """One as CSV."""
+    """One as CSV, with costs in the user's currency beside dollars."""
     made, grouping = get_object_or_404(Statement, pk=statement_id), _grouping(request)
-    text = csv_of(made, _grouped(made, grouping), total(_lines(made)))
+    currency = currency_of(request.user.pk, last_day(made.month))
+    wanted = currency if currency.parameter else None
+    text = csv_of(made, _grouped(made, grouping), total(_lines(made)), wanted)
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     name = f"statement-{made.month:%Y-%m}-by-{grouping}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

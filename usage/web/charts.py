@@ -34,6 +34,12 @@ TOKENS = (
     Series("reasoning_tokens", "Reasoning", "kind-reasoning"),
     Series("unclassified_tokens", "Unclassified", "kind-unclassified"),
 )
+COSTS = (
+    Series("input", "Input", "kind-input"),
+    Series("cache_read", "Cache read", "kind-cache-read"),
+    Series("cache_write", "Cache write", "kind-cache-write"),
+    Series("output", "Output", "kind-output"),
+)
 PERCENTILES = (
     Series("p99_ms", "p99", "line-p99"),
     Series("p95_ms", "p95", "line-p95"),
@@ -104,9 +110,22 @@ class Chart:
     lines: list[Line]
 
 
-def bar_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...]) -> Chart:
+def _counted(value: int | None) -> str:
+    return "not reported" if value is None else f"{value:,}"
+
+
+def _timed(value: int | None) -> str:
+    return "not reported" if value is None else f"{value:,} ms"
+
+
+def bar_chart(
+    slots: Sequence[Slot],
+    columns: Columns,
+    series: tuple[Series, ...],
+    written: Callable[[int | None], str] = _counted,
+) -> Chart:
     """One bar a bucket with a part for each series; a series without any figure is left out, None
-    counts as nothing."""
+    counts as nothing. `written` is a value as a bar's title has it."""
     drawn = [s for s in series if any(columns[s.column])] or [series[0]]
     rows = [(slot, [columns[s.column][number] for s in drawn]) for number, slot in enumerate(slots)]
     scale = axis(max([sum(value or 0 for value in values) for _, values in rows] or [0]))
@@ -119,14 +138,12 @@ def bar_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...
             ]
         )
 
-    bars = _bars(rows, drawn, [segments(values) for _, values in rows], "")
+    bars = _bars(rows, drawn, [segments(values) for _, values in rows], written)
     ticks = [Tick(round(100 - 100 * value / scale[-1], 2), value) for value in scale]
     return Chart(bars, ticks, drawn, rows, [])
 
 
-def line_chart(
-    slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...], unit: str = " ms"
-) -> Chart:
+def line_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...]) -> Chart:
     """One line a series over a logarithmic axis that spans the whole decades it needs; nothing is
     drawn where a value is 0."""
     drawn = list(series)
@@ -141,7 +158,7 @@ def line_chart(
     def y(value: float) -> float:
         return round(100 - 100 * (math.log10(value) - low) / (high - low), 2)
 
-    bars = _bars(rows, drawn, [[] for _ in rows], unit)
+    bars = _bars(rows, drawn, [[] for _ in rows], _timed)
     lines = [
         Line(
             s,
@@ -171,7 +188,7 @@ def _bars(
     rows: list[tuple[Slot, list[int | None]]],
     series: list[Series],
     segments: list[list[Segment]],
-    unit: str,
+    written: Callable[[int | None], str],
 ) -> list[Bar]:
     named = [number for number, (slot, _) in enumerate(rows) if slot.short]
     # Counted from the newest, so that the last one always has its label.
@@ -184,9 +201,7 @@ def _bars(
         title = (
             slot.name
             + (" (so far)" if slot.is_unfinished else "")
-            + "".join(
-                f"\n{s.label}: {_formatted(v, unit)}" for s, v in zip(series, values, strict=True)
-            )
+            + "".join(f"\n{s.label}: {written(v)}" for s, v in zip(series, values, strict=True))
         )
         label = slot.short if number in labelled else ""
         bars.append(
@@ -248,7 +263,3 @@ def sparkline(values: list[float]) -> str:
     return " ".join(
         f"{step * number:.1f},{22 - 20 * value / top:.1f}" for number, value in enumerate(values)
     )
-
-
-def _formatted(value: int | None, unit: str) -> str:
-    return "not reported" if value is None else f"{value:,}{unit}"

@@ -18,7 +18,7 @@ from usage.models.failures import DIVIDED, FailureClass
 from usage.web.forms import RANGES, HistoryForm
 
 MOST_CHOICES = 500
-_CUT = ("bucket", "by", "and_by", "as_model")
+_CUT = ("bucket", "by", "and_by", "measure", "as_model")
 # Beside filters and time; the pages of a list belong to the former query.
 _LEFT_BEHIND = ("cursor",)
 _OF_SERIES = (

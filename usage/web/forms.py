@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from usage.events.query import EventQuery
 from usage.forms.events import PagedFields, event_query
@@ -24,6 +25,8 @@ RANGES = (
     ("custom", "Custom"),
 )
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+# What the second chart of the usage page is of.
+MEASURES = (("tokens", _("Tokens")), ("cost", _("Cost")))
 MOST_HOURS = timedelta(days=14)
 _DIMENSIONS = [(dimension.value, dimension.label) for dimension in Dimension]
 
@@ -97,6 +100,7 @@ class UsageForm(HistoryForm):
     )
     by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
     and_by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
+    measure = forms.ChoiceField(choices=MEASURES, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -129,7 +133,14 @@ class UsageForm(HistoryForm):
         groups = dict.fromkeys(
             Dimension(name) for name in (c["by"] or Dimension.KEY.value, c["and_by"]) if name
         )
-        return PageQuery(self.window(), self.scope, self.filters, c["bucket"], tuple(groups))
+        return PageQuery(
+            self.window(),
+            self.scope,
+            self.filters,
+            c["bucket"],
+            tuple(groups),
+            c["measure"] == "cost",
+        )
 
     def event_query(self) -> EventQuery:
         """The events of the window."""

@@ -5,28 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitoring.templatetags.figures import amount
+from monitoring.web.currency import shown
 from usage.history.dimensions import Dimension
-from usage.history.measures import Counts, Measures
+from usage.history.measures import Counts, Measures, cost_of_each
 from usage.history.summaries import Group, GroupName
 from usage.web.charts import (
     ATTEMPTS,
+    COSTS,
     PERCENTILES,
     TOKENS,
+    Chart,
     Columns,
     Series,
+    Slot,
     bar_chart,
     line_chart,
 )
 from usage.web.links import Links, Pairs, slots
 from usage.web.page_queries import PageData, PageQuery
 from usage.web.tiles import cache_rate, share, success_rate, tiles
-
-_COST_KINDS = (
-    ("Input", "input"),
-    ("Cache read", "cache_read"),
-    ("Cache write", "cache_write"),
-    ("Output", "output"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,9 @@ def page_figures(
         "kinds": [_kind(kind, totals) for kind in TOKENS],
         "money": _money(totals),
         "attempts_chart": bar_chart(axis, columns(data.points, ATTEMPTS), ATTEMPTS),
-        "tokens_chart": bar_chart(axis, columns(data.points, TOKENS), TOKENS),
+        "second_chart": _costs_chart(axis, data.points)
+        if query.charts_cost
+        else bar_chart(axis, columns(data.points, TOKENS), TOKENS),
         "latency_chart": line_chart(axis, _latencies(data, len(axis)), PERCENTILES),
         "groups": [_row(group, totals, links) for group in data.breakdown.groups],
         "groups_beside": [_row(group, totals, links) for group in data.beside.groups],
@@ -105,19 +105,25 @@ def _kind(kind: Series, totals: Counts) -> Kind:
 
 def _money(totals: Counts) -> Money:
     return Money(
-        _each(totals.cost_nano_usd, 1_000, totals.requests),
-        _each(totals.cost_nano_usd, 1_000_000, totals.total_tokens),
-        [(label, getattr(totals.cost, name)) for label, name in _COST_KINDS],
+        cost_of_each(totals.cost_nano_usd, 1_000, totals.requests),
+        cost_of_each(totals.cost_nano_usd, 1_000_000, totals.total_tokens),
+        [(kind.label, getattr(totals.cost, kind.column)) for kind in COSTS],
     )
-
-
-def _each(cost: int | None, unit: int, count: int) -> int | None:
-    return round(cost * unit / count) if cost is not None and count else None
 
 
 def columns(points: Sequence[object], series: tuple[Series, ...]) -> Columns:
     """The columns of some series of points."""
     return {s.column: [getattr(point, s.column) for point in points] for s in series}
+
+
+def _costs_chart(slots: Sequence[Slot], points: Sequence[Counts]) -> Chart:
+    """In nano-units of the page's currency, so that its axis has round amounts of it."""
+    currency = shown().currency
+    converted = {
+        name: [None if cost is None else currency.of(cost) for cost in costs]
+        for name, costs in columns([point.cost for point in points], COSTS).items()
+    }
+    return bar_chart(slots, converted, COSTS, amount)
 
 
 def _latencies(data: PageData, count: int) -> Columns:

@@ -1,7 +1,7 @@
 """What the usage page reads: totals, the same by bucket, the time before, and breakdowns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from usage.history.dimensions import Dimension, Filters
@@ -18,14 +18,15 @@ _QUARTER = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class PageQuery:
-    """The window and filters of the page, how finely its charts are cut, and what its first table
-    is broken down by."""
+    """The window and filters of the page, how finely its charts are cut, what its first table is
+    broken down by, and whether its second chart is of costs instead of tokens."""
 
     window: Window
     scope: Scope
     filters: Filters
     bucket: Bucket
     groups: tuple[Dimension, ...]
+    charts_cost: bool = field(default=False, repr=False)
 
     @property
     def beside(self) -> Dimension:

@@ -11,7 +11,7 @@ from usage.history.measures import Counts, counts
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.source_sql import COUNTS
-from usage.history.windows import Window
+from usage.history.windows import Period
 
 _HALF = 500
 _PICO_A_NANO = 1000
@@ -52,9 +52,9 @@ def other_model(book: PriceBook, reference: str, now: datetime) -> Other | None:
     return Other(reference, steps[0].rates, steps[1].above if len(steps) > 1 else 0)
 
 
-def what_if(window: Window, scope: Scope, filters: Filters, other: Other) -> list[WhatIf]:
-    """Each model of the window, most attempts first. Raises InvalidQuery."""
-    rows = Query([window.period], scope, filters, (Dimension.MODEL,)).sums(COUNTS)
+def what_if(period: Period, scope: Scope, filters: Filters, other: Other) -> list[WhatIf]:
+    """Each model of the period, most attempts first. Raises InvalidQuery."""
+    rows = Query([period], scope, filters, (Dimension.MODEL,)).sums(COUNTS)
     return [_model(row["group_1"], counts(row), other) for row in rows]
 
 

@@ -43,6 +43,6 @@ def _figures(form: WhatIfForm, book: PriceBook, reference: str) -> dict[str, obj
     other = other_model(book, reference, timezone.now())
     if other is None:
         raise InvalidQuery({"as_model": f"the catalogue has no price of {reference[:60]!r}"})
-    models = what_if(form.window(), form.scope, form.filters, other)
+    models = what_if(form.window().period, form.scope, form.filters, other)
     cost, at_other = total(models)
     return {"other": other, "models": models, "cost": cost, "at_other": at_other}
