@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
-from usage.history.dimensions import Dimension, Filters
-from usage.history.scope import Scope
-from usage.history.windows import Bucket, Window
-from usage.web.page_queries import PageQuery
+from usage.history.dimensions import Dimension
+from usage.history.windows import Window
 
 pytestmark = pytest.mark.django_db
 USAGE = "/usage/"
@@ -121,25 +119,17 @@ def test_compares_with_as_many_days_before(staff):
     assert "▲ 50 %" in region(staff, range="7d")
 
 
-def question(first, last):
-    return PageQuery(
-        Window(first, last, ZoneInfo("UTC")),
-        Scope(None, sees_everything=True),
-        Filters(),
-        Bucket.DAY,
-        (Dimension.KEY,),
-    )
-
-
 def test_time_before_ends_at_the_same_time_of_day():
-    before = question(date(2026, 11, 20), date(2026, 11, 21)).before(
-        datetime(2026, 11, 21, 14, 20, tzinfo=UTC)
-    )
+    zone = ZoneInfo("UTC")
+    window = Window(date(2026, 11, 20), date(2026, 11, 21), zone)
+    before = window.before(datetime(2026, 11, 21, 14, 20, tzinfo=UTC))
     assert (before.start, before.end) == (
         datetime(2026, 11, 18, tzinfo=UTC),
         datetime(2026, 11, 19, 14, 15, tzinfo=UTC),
     )
-    over = question(date(2026, 11, 1), date(2026, 11, 2)).before(datetime(2026, 11, 21, tzinfo=UTC))
+    over = Window(date(2026, 11, 1), date(2026, 11, 2), zone).before(
+        datetime(2026, 11, 21, tzinfo=UTC)
+    )
     assert (over.start, over.end) == (
         datetime(2026, 10, 30, tzinfo=UTC),
         datetime(2026, 11, 1, tzinfo=UTC),

@@ -69,6 +69,19 @@ class Window:
         """Every day, ascending."""
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
+    @property
+    def previous(self) -> "Window":
+        """As many days, right before."""
+        days = timedelta(days=len(self.days))
+        return Window(self.first - days, self.last - days, self.zone)
+
+    def before(self, now: datetime) -> Interval:
+        """The window before, up to the same time of day where this one is not over."""
+        earlier, elapsed = self.previous, now.astimezone(UTC) - self.start
+        # Whole quarters are summed already.
+        end = earlier.start + elapsed - elapsed % _QUARTER
+        return Interval(earlier.start, min(earlier.end, end) if elapsed > _QUARTER else earlier.end)
+
 
 class Bucket(Enum):
     """What a period can be cut into. Weeks begin on Monday."""

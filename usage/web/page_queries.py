@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from usage.history.dimensions import Dimension, Filters
 from usage.history.measures import DURATIONS, Measures, added, measures
@@ -10,10 +10,9 @@ from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
 from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, series, summary
-from usage.history.windows import Bucket, Interval, Window
+from usage.history.windows import Bucket, Window
 
 ROWS_SHOWN = 50
-_QUARTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,6 @@ class PageQuery:
     def beside(self) -> Dimension:
         """What the second table is broken down by."""
         return Dimension.KEY if self.groups == (Dimension.MODEL,) else Dimension.MODEL
-
-    def before(self, now: datetime) -> Interval:
-        """As many days before the window, up to the same time of day where the window is not
-        over."""
-        days = timedelta(days=len(self.window.days))
-        earlier = Window(self.window.first - days, self.window.last - days, self.window.zone)
-        elapsed = now.astimezone(UTC) - self.window.start
-        # Whole quarters are summed already.
-        return Interval(
-            earlier.start,
-            min(earlier.end, earlier.start + elapsed - elapsed % _QUARTER)
-            if elapsed > _QUARTER
-            else earlier.end,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +68,5 @@ def page_data(query: PageQuery, now: datetime) -> PageData:
 
 
 def _before(query: PageQuery, now: datetime) -> Measures:
-    before = Query([query.before(now)], query.scope, query.filters)
+    before = Query([query.window.before(now)], query.scope, query.filters)
     return measures(added(before.sums()), DURATIONS, before.percentiles(DURATIONS).get((0, 1)))
