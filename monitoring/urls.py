@@ -5,12 +5,14 @@ from django.urls import path
 from monitoring.alerts.web import channel_views, rule_views
 from monitoring.alerts.web import views as alert_views
 from monitoring.audit import views as audit_views
-from monitoring.web import views
+from monitoring.web import documents, views
 
 app_name = "monitoring"
 urlpatterns = [
     path("", views.page, name="page"),
     path("doctor/", views.doctor, name="doctor"),
+    path("runbook/", documents.page, name="runbook"),
+    path("documents/<slug:name>/", documents.page, name="document"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/bell/", alert_views.bell, name="alert-bell"),
     path("alerts/history/", alert_views.history, name="alert-history"),

@@ -48,6 +48,7 @@ def register_navigation() -> None:
         navigation.Entry("Insight", 0, "Overview", "home", "overview"),
         navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
         navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
+        navigation.Entry("Insight", 3, "Failures", "usage:failures", "failures"),
         navigation.Entry(
             "Insight",
             6,

@@ -10,9 +10,12 @@ from django.views.decorators.http import require_GET
 from monitoring.api.access import signed_in
 from usage.api.amounts import added, last_day
 from usage.api.conditional import respond
+from usage.api.failures_body import failures_body
 from usage.api.filters import filtered_by_upstream, invalid_fields, invalid_query
 from usage.api.history_body import history as history_of
 from usage.api.summary_body import Body, breakdown_body, series_body, summary_body
+from usage.failure_report.bodies import newest_bodies
+from usage.failure_report.report import ReportQuery, report
 from usage.forms.queries import QueryForm
 from usage.forms.windows import FilteredForm
 from usage.history.dimensions import InvalidQuery
@@ -74,6 +77,27 @@ def series(request: HttpRequest) -> HttpResponse:
 def breakdown(request: HttpRequest) -> HttpResponse:
     """`?from=&to=&tz=&group_by=&top=&order_by=&percentiles=` and filters: measures by group."""
     return _respond(request, "breakdown", breakdown_of, breakdown_body)
+
+
+@require_GET
+@signed_in
+@filtered_by_upstream
+def failures(request: HttpRequest) -> HttpResponse:
+    """`?from=&to=&tz=&bucket=` and filters: failures by class, over time, against the period
+    before, by model, credential and key, with the newest bodies."""
+    scope = Scope.of(request.user)
+    form = QueryForm(request.GET, scope=scope, max_groups=0)
+    if not form.is_valid():
+        return invalid_query(form)
+    chosen = form.query()
+    query = ReportQuery(chosen.period, chosen.period.previous, scope, chosen.filters, chosen.bucket)
+    return _respond_or_refuse(request, "failures", query, scope, lambda: _failures(query))
+
+
+def _failures(query: ReportQuery) -> Body:
+    found = report(query)
+    classes = [counted.failure_class.value for counted in found.classes]
+    return failures_body(query, found, newest_bodies(query, classes))
 
 
 def _respond(

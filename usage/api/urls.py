@@ -15,6 +15,7 @@ urlpatterns = [
     path("what-if", what_if.what_if_at, name="what-if"),
     path("statements", statements.statements, name="statements"),
     path("statements/<int:statement_id>", statements.statement, name="statement"),
+    path("failures", history.failures, name="failures"),
     path("events", events.events, name="events"),
     path("events/<int:event_id>", events.event, name="event"),
     path("export", events.export, name="export"),

@@ -20,6 +20,12 @@ class Guidance:
         return str(self.failure_class.label)
 
     @property
+    def anchor(self) -> str:
+        """Its section of docs/runbook.md."""
+        name = str(self.failure_class.label).replace(" ", "-")
+        return f"{self.failure_class.value}-{name}"
+
+    @property
     def group(self) -> FailureClass:
         """The class of earlier versions that it belongs to."""
         return group_of(self.failure_class)

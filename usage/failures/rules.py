@@ -175,13 +175,18 @@ def classify(failed: bool, status: int, body: str, ttft_ms: int = 0) -> Class:
     if no byte arrived)."""
     if not failed:
         return Class.NONE
+    return recognised(status, body, ttft_ms) or _by_status(status, ttft_ms)
+
+
+def recognised(status: int, body: str, ttft_ms: int = 0) -> Class | None:
+    """The class that the text of a body decides; None where only the status does."""
     text = body[:READ_CHARACTERS].lower()
     if "auth_unavailable" in text:
         return Class.EXPIRED_TOKEN if status == 401 else Class.UPSTREAM_FAULT
     for failure_class, needles in _BY_BODY:
         if any(needle in text for needle in needles):
             return failure_class
-    return _of_network(text, status, ttft_ms) or _by_status(status, ttft_ms)
+    return _of_network(text, status, ttft_ms)
 
 
 def _of_network(text: str, status: int, ttft_ms: int) -> Class | None:

@@ -57,7 +57,7 @@ def used_since(scope: Scope, since: datetime, now: datetime) -> Counts:
 
 def _totals(query: PageQuery, now: datetime) -> tuple[Measures, Measures, list[Measures]]:
     """The totals of the window, of the time before, and of each bucket, by two statements."""
-    window, before = query.window.period, query.before(now)
+    window, before = query.window.period, query.window.before(now)
     buckets = list(query.bucket.cut(window))
     found = {row["number"]: row for row in Query([before, *buckets], query.scope).sums()}
     bins = Query([before, window], query.scope).percentiles(DURATIONS)

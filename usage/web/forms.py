@@ -1,6 +1,6 @@
 """The filter bar of the pages: a named range or two days, filters, and what each page adds."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from usage.events.query import EventQuery
+from usage.failure_report.report import ReportQuery
 from usage.forms.events import PagedFields, event_query
 from usage.forms.windows import FilteredForm
 from usage.history.dimensions import Dimension, InvalidQuery
@@ -91,13 +92,48 @@ class WhatIfForm(HistoryForm):
     as_model = forms.CharField(required=False, max_length=250)
 
 
-class UsageForm(HistoryForm):
-    """The usage page: the filter bar, how finely its charts are cut, and by which one or two
-    dimensions it is broken down."""
+class CutForm(HistoryForm):
+    """The filter bar, and how finely charts are cut."""
 
     bucket = forms.ChoiceField(
         choices=[(bucket.value, bucket.value.capitalize()) for bucket in Bucket], required=False
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if self.errors:
+            return cleaned
+        period = self.window().period
+        cleaned["bucket"] = bucket = (
+            Bucket(cleaned["bucket"]) if cleaned["bucket"] else fitting_bucket(period)
+        )
+        if bucket is Bucket.HOUR and period.end - period.start > MOST_HOURS:
+            self.add_error(
+                "bucket",
+                f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)}"
+                " days",
+            )
+        return cleaned
+
+
+class FailuresForm(CutForm):
+    """The Failures page."""
+
+    def report_query(self, now: datetime) -> ReportQuery:
+        """The query of a valid form."""
+        window = self.window()
+        return ReportQuery(
+            window.period,
+            window.before(now),
+            self.scope,
+            self.filters,
+            self.cleaned_data["bucket"],
+        )
+
+
+class UsageForm(CutForm):
+    """The usage page: the filter bar, and by which one or two dimensions it is broken down."""
+
     by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
     and_by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
     measure = forms.ChoiceField(choices=MEASURES, required=False)
@@ -113,18 +149,6 @@ class UsageForm(HistoryForm):
                 self.add_error(
                     name, f"expected no dimension that only staff may use, got {value!r}"
                 )
-        if self.errors:
-            return cleaned
-        period = self.window().period
-        cleaned["bucket"] = bucket = (
-            Bucket(cleaned["bucket"]) if cleaned["bucket"] else fitting_bucket(period)
-        )
-        if bucket is Bucket.HOUR and period.end - period.start > MOST_HOURS:
-            self.add_error(
-                "bucket",
-                f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)}"
-                " days",
-            )
         return cleaned
 
     def page_query(self) -> PageQuery:

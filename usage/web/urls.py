@@ -3,11 +3,14 @@
 from django.urls import path
 
 from usage.web import event_views, views, what_if_views
+from usage.web.failures import views as failure_views
 
 app_name = "usage"
 urlpatterns = [
     path("", views.page, name="page"),
     path("what-if/", what_if_views.page, name="what-if"),
+    path("failures/", failure_views.page, name="failures"),
+    path("failures/unknown/", failure_views.unknown_bodies, name="unknown-bodies"),
     path("events/", event_views.events, name="events"),
     path("events/<int:event_id>/", event_views.event, name="event"),
 ]
