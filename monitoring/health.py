@@ -56,7 +56,7 @@ class Finding:
 
     `summary` says what is (or is not) wrong, `why` why it matters, `fix` the exact step to take;
     `subject` is the upstream or other thing concerned, empty for the installation; `check` is
-    filled in by the registry.
+    filled in by the registry. `section` is its part of the runbook where that is not the check's.
     """
 
     level: Level
@@ -66,6 +66,17 @@ class Finding:
     subject: str = ""
     action: Action | None = None
     check: str = ""
+    section: str = ""
+
+    @property
+    def runbook(self) -> str:
+        """Where the page of the runbook has what to do."""
+        return f"{reverse('monitoring:runbook')}#{section_of(self.section or self.check)}"
+
+
+def section_of(name: str) -> str:
+    """The fragment of the section about a check, or a part of one."""
+    return f"finding-{name.replace(' ', '-').replace('_', '-')}"
 
 
 Check = Callable[[], Iterable[Finding]]
@@ -78,6 +89,11 @@ _examinations: dict[str, Examination] = {}
 def register(name: str, check: Check) -> None:
     """Add a check under a short name (`lease`, `breaker`), or replace the one of that name."""
     _checks[name] = check
+
+
+def check_names() -> set[str]:
+    """The names of all checks, with that of the database."""
+    return {*_checks, "database"}
 
 
 def register_examination(name: str, examination: Examination) -> None:

@@ -15,7 +15,6 @@ from monitoring.models import Alert, AlertMessage, AlertRule
 
 Kind = AlertMessage.Kind
 LISTED = 10
-RUNBOOK = "docs/runbook.md"
 _HEADS = {
     Kind.FIRING: "{severity}",
     Kind.REMINDER: "still firing, {severity}",
@@ -67,6 +66,11 @@ def anchor(rule: AlertRule) -> str:
     return f"alert-{name.replace('.', '-').replace('_', '-')}"
 
 
+def runbook(rule: AlertRule) -> str:
+    """The path of the rule's section, on the page of the runbook."""
+    return f"{reverse('monitoring:runbook')}#{anchor(rule)}"
+
+
 def link(path: str) -> str:
     """The whole address of a page; only its path where DASHBOARD_URL is not set."""
     return f"{settings.DASHBOARD_URL}{path}"
@@ -89,7 +93,7 @@ def text(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
         lines.append(f"... and {len(alerts) - LISTED} more.")
     if kind != Kind.RESOLVED:
         lines.append(f"What to do: {signal.fix}")
-        lines.append(f"Runbook: {RUNBOOK}#{anchor(rule)}")
+        lines.append(f"Runbook: {link(runbook(rule))}")
     lines.append(f"Alerts: {link(reverse('monitoring:alerts'))}")
     return "\n".join(masked_text(line, 1500) for line in lines)
 
@@ -135,7 +139,7 @@ def content(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> dict[str, An
         },
         "severity": str(rule.severity),
         "whatToDo": signal.fix,
-        "runbook": f"{RUNBOOK}#{anchor(rule)}",
+        "runbook": link(runbook(rule)),
         "alerts": [_plain(alert) for alert in alerts],
     }
 

@@ -24,7 +24,6 @@ from django.db import Error as DatabaseError
 
 from monitoring.alerts.delivery.attempts import send
 from monitoring.alerts.delivery.outbox import channels_of
-from monitoring.alerts.messages import RUNBOOK
 from monitoring.encryption import UndecryptableError
 from monitoring.logs.monitoring_kinds import OUTAGE_ANNOUNCED
 from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule
@@ -89,7 +88,7 @@ class OutageWatch:
             (
                 f"The database has not responded since {since}: {reason}",
                 f"What to do: {FIX}",
-                f"Runbook: {RUNBOOK}#alert-database-unreachable",
+                "Runbook: docs/runbook.md#alert-database-unreachable",
                 f"Id: {message_id}",
             )
         )

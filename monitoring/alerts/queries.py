@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from monitoring.alerts.messages import amount, condition
+from monitoring.alerts.messages import amount, condition, runbook
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.health import Action, Finding, Level
 from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule, Severity
@@ -40,6 +40,11 @@ class AlertRow:
     def fix(self) -> str:
         """The step to take."""
         return self.signal.fix if self.signal else ""
+
+    @property
+    def runbook(self) -> str:
+        """Where the runbook has its section; empty for a rule that was deleted."""
+        return runbook(self.alert.rule) if self.alert.rule else ""
 
     @property
     def is_silenced(self) -> bool:

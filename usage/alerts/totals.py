@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.alerts.signals import Measurement
+from usage.failures.guidance import guidance_of
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
 from usage.history.queries import Query
 from usage.history.scope import Scope
@@ -27,11 +28,13 @@ _IN_QUARTERS = _OUTCOMES | {Dimension.UPSTREAM}
 
 @dataclass(frozen=True)
 class Totals:
-    """Attempts, those that failed (of the wanted class, if there is one), and tokens."""
+    """Attempts, those that failed (of the wanted class, if there is one), and tokens; of which
+    class most failures are and what to do, where that was read."""
 
     attempts: int = 0
     failed: int = 0
     tokens: int = 0
+    cause: str = ""
 
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(
@@ -80,6 +83,23 @@ def _sums(intervals: Sequence[Interval], filters: Filters) -> list[Totals]:
         for row in Query(intervals, EVERYTHING, filters).sums(measures)
     }
     return [found.get(number, Totals()) for number in range(len(intervals))]
+
+
+def cause_of(query: Measurement) -> str:
+    """Of which class most failures of the window are, what it means and what to do, in a sentence
+    each."""
+    filters, window = filters_of(query.filters), window_of(query)
+    rows = query.once(
+        ("classes", window, filters),
+        lambda: Query([window], EVERYTHING, filters, (Dimension.FAILURE_CLASS,)).sums(
+            ("attempts",)
+        ),
+    )
+    name = next((row["group_1"] for row in rows if row["group_1"]), "")
+    if not name:
+        return ""
+    guidance = guidance_of(name)
+    return f"Most: {guidance.name}. {guidance.meaning} {guidance.action}"
 
 
 def percentile(

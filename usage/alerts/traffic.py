@@ -1,12 +1,14 @@
 """Signals of traffic, over the same sums that pages show."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from management_proxy.models import Upstream
 from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit
 from usage.alerts.totals import (
     Totals,
+    cause_of,
     check_filters,
     events_url,
     filters_of,
@@ -21,6 +23,8 @@ from usage.models.failures import FailureClass
 
 WEEK = timedelta(weeks=1)
 WEEKS = 4
+# One failure in so many attempts is worth its cause.
+NOTABLE = 10
 Judge = Callable[[Measurement, Totals], Reading]
 
 
@@ -55,8 +59,8 @@ def tokens(query: Measurement, found: Totals) -> Reading:
 
 
 def failures(query: Measurement, found: Totals) -> Reading:
-    """How many of them failed."""
-    detail = f"{found.failed:,} of {found.attempts:,} attempts failed."
+    """How many of them failed; where these are many, of which class most are and what to do."""
+    detail = f"{found.failed:,} of {found.attempts:,} attempts failed. {found.cause}".rstrip()
     return Reading(float(found.failed), detail=detail, url=events_url(query, outcome="failed"))
 
 
@@ -66,6 +70,16 @@ def failure_rate(query: Measurement, found: Totals) -> Reading:
     enough = found.attempts >= max(query.least_volume, 1)
     rate = 100 * found.failed / found.attempts if enough else None
     return Reading(rate, detail=counted.detail, url=counted.url)
+
+
+def _with_cause(judge: Judge) -> Callable[[Measurement], Iterator[Reading]]:
+    def measure(query: Measurement) -> Iterator[Reading]:
+        (found,) = totals(query, [window_of(query)])
+        # A healthy system is not queried any further.
+        notable = found.failed * NOTABLE >= max(found.attempts, 1)
+        yield judge(query, replace(found, cause=cause_of(query)) if notable else found)
+
+    return measure
 
 
 def _measured(judge: Judge) -> Callable[[Measurement], Iterator[Reading]]:
@@ -144,15 +158,16 @@ def _slow(query: Measurement, found: tuple[int, float]) -> Reading:
     return Reading(seconds if enough else None, detail=detail, url=events_url(query))
 
 
-def _signal(name: str, label: str, unit: Unit, judge: Judge, mend: str) -> Signal:
-    filters = BY_CLASS if judge in (failures, failure_rate) else FILTERS
+def _signal(name: str, label: str, unit: Unit, judge: Judge, fix: str) -> Signal:
+    counts_failures = judge in (failures, failure_rate)
+    filters = BY_CLASS if counts_failures else FILTERS
     has_volume = judge is failure_rate
     return Signal(
         name,
         label,
         unit,
-        _measured(judge),
-        mend,
+        _with_cause(judge) if counts_failures else _measured(judge),
+        fix,
         filters,
         has_window=True,
         has_volume=has_volume,

@@ -10,6 +10,7 @@ from providers.models.keys import key_name_sql
 from usage.history.dimensions import UNATTRIBUTED
 from usage.history.labels import NO_KEY
 from usage.history.scope import Scope
+from usage.models.failures import DIVIDED
 from usage.rollups.tables import cost_sql
 
 JOINS = """
@@ -28,6 +29,12 @@ _COST_KINDS = {
     "reasoning": "e.reasoning_cost",
 }
 _COST_OBJECT = ", ".join(f"'{name}', {sql}" for name, sql in _COST_KINDS.items())
+_OF_DIVIDED = " ".join(
+    f"WHEN s.failure_class = '{finer.value}' THEN '{group.value}'"
+    for group, classes in DIVIDED.items()
+    for finer in classes
+)
+_GROUP = f"CASE {_OF_DIVIDED} ELSE nullif(s.failure_class, '') END"
 _FIELDS = {
     "id": "e.id::text",
     "timestamp": """to_char(e."timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""",
@@ -47,6 +54,7 @@ _FIELDS = {
     "reasoningEffort": "s.reasoning_effort",
     "failed": "s.failed",
     "failureClass": "nullif(s.failure_class, '')",
+    "failureGroup": _GROUP,
     "failStatus": "e.fail_status",
     "latencyMs": "e.latency_ms",
     "ttftMs": "e.ttft_ms",

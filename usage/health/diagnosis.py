@@ -2,6 +2,7 @@
 step that fixes it. The checks read rows and the spool of this host; no upstream is requested."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from monitoring.health import Action, Finding, Level
 from usage.collector.status import UpstreamState, upstream_states
@@ -33,7 +34,14 @@ def check_upstreams() -> Iterator[Finding]:
         )
     for state in states:
         judgements = JUDGEMENTS if state.upstream.is_enabled else (judge_pause, judge_spool)
-        yield from (finding for judge in judgements if (finding := judge(state)))
+        for judge in judgements:
+            if finding := judge(state):
+                yield replace(finding, section=section_of(judge))
+
+
+def section_of(judgement: Judgement) -> str:
+    """The part of the runbook about what a judgement finds."""
+    return f"upstream {judgement.__name__.removeprefix('judge_')}"
 
 
 JUDGEMENTS: tuple[Judgement, ...] = (

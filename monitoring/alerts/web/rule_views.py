@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from monitoring.alerts import actions
-from monitoring.alerts.messages import anchor, condition
+from monitoring.alerts.messages import condition, runbook
 from monitoring.alerts.signals import Signal, UnknownSignal, signal_named, signals
 from monitoring.alerts.trial import try_rule
 from monitoring.alerts.web.forms import RuleForm
@@ -44,7 +44,7 @@ def _signal(name: str) -> Signal:
 
 def _edit(request: HttpRequest, shown: AlertRule, signal: Signal) -> HttpResponse:
     form = RuleForm(request.POST or None, instance=shown, signal=signal)
-    context = {"form": form, "rule": shown, "signal": signal, "runbook": anchor(shown)}
+    context = {"form": form, "rule": shown, "signal": signal, "runbook": runbook(shown)}
     if request.method != "POST":
         return render(request, "monitoring/alerts/rule.html", context)
     if not form.is_valid():

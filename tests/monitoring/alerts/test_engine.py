@@ -125,7 +125,7 @@ def test_a_message_says_what_since_when_how_much_and_what_to_do(signal, settings
         "7 it is.",
         "See: https://tollgate.example.com/usage/",
         "What to do: Set it to nothing.",
-        "docs/runbook.md#alert-test-scripted",
+        "Runbook: https://tollgate.example.com/monitoring/runbook/#alert-test-scripted",
     ):
         assert part in text
 

@@ -10,6 +10,7 @@ from monitoring.alerts.signals import Reading, signal_named
 from monitoring.alerts.trial import try_rule
 from monitoring.models import AlertRule
 from tests.factories import make_event, make_upstream, store
+from usage.failures.guidance import guidance_of
 from usage.models import CollectorRun
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,19 @@ def test_the_rate_of_one_class_is_of_all_attempts(upstream):
     put(upstream, 2, 5, failed=True, fail={"status_code": 429, "body": "model_cooldown"})
     put(upstream, 2, 5, failed=True, fail={"status_code": 401, "body": "no"})
     assert value("usage.failure_rate", filters={"failure_class": "cooldown"}) == 20
+
+
+def test_many_failures_come_with_their_cause_and_what_to_do(upstream):
+    put(upstream, 6, 5)
+    put(upstream, 2, 5, failed=True, fail={"status_code": 429, "body": "model_cooldown"})
+    put(upstream, 1, 5, failed=True, fail={"status_code": 401, "body": "no"})
+    (reading,) = read("usage.failure_rate")
+    guidance = guidance_of("cooldown")
+    assert "3 of 9 attempts failed." in reading.detail
+    assert f"Most: cooldown. {guidance.meaning} {guidance.action}" in reading.detail
+    put(upstream, 40, 5)
+    (reading,) = read("usage.failure_rate")
+    assert reading.detail == "3 of 49 attempts failed."
 
 
 def test_filters_restrict(upstream):

@@ -62,6 +62,7 @@ def test_an_event_has_its_public_fields(staff):
             "serviceTier": "priority",
             "failed": True,
             "failureClass": "provider_fault",
+            "failureGroup": "upstream_error",
             "failStatus": 500,
             "latencyMs": 1500,
             "ttftMs": 300,
