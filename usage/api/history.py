@@ -91,7 +91,9 @@ def failures(request: HttpRequest) -> HttpResponse:
         return invalid_query(form)
     chosen = form.query()
     query = ReportQuery(chosen.period, chosen.period.previous, scope, chosen.filters, chosen.bucket)
-    return _respond_or_refuse(request, "failures", query, scope, lambda: _failures(query))
+    return _respond_or_refuse(
+        request, "failures", query, query.period, scope, lambda: _failures(query)
+    )
 
 
 def _failures(query: ReportQuery) -> Body:

@@ -13,6 +13,7 @@ from usage.collector.status import collector_status
 from usage.failure_report.bodies import newest_bodies
 from usage.failure_report.report import Report, report
 from usage.failure_report.shapes import unknown_shapes
+from usage.failure_report.wrong_now import wrong_now
 from usage.history.dimensions import InvalidQuery
 from usage.history.freshness import wants_fresh
 from usage.history.replica import read
@@ -59,6 +60,7 @@ def _figures(request: HttpRequest, form: FailuresForm) -> dict[str, object]:
         "window": window,
         "page_query": query,
         "found": result.value,
+        "wrong": wrong_now(request.user),
         **figures.context(bodies),
     }
 
