@@ -42,6 +42,7 @@ class MonitoringConfig(AppConfig):
         register_panel(Panel("alerts", queries.panel_context, "monitoring/alerts/panel.html"))
         health.register("alerts", queries.check_alerts)
         health.register("audit trail", trail.check_pending)
+        register_gauges("alerts", queries.alert_gauges)
         register_gauges("leases", gauges.lease_gauges)
         register_gauges("findings", gauges.finding_gauges)
         register_gauges("tasks", gauges.task_gauges)

@@ -28,6 +28,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -38,7 +39,7 @@ from monitoring.alerts.signals import Measurement, Reading, signal_named
 from monitoring.alerts.transitions import Event, Step, advance, resolved
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, Term, fence
-from monitoring.logs.monitoring_kinds import ALERT_RULE_BROKEN
+from monitoring.logs.monitoring_kinds import ALERT_CHANGED, ALERT_RULE_BROKEN
 from monitoring.masking import masked_text
 from monitoring.models import Alert, AlertMessage, AlertRule
 
@@ -169,6 +170,21 @@ def _write(
         if alerts and rule:
             with around("alert decision"):
                 enqueue(_KINDS[event], rule, alerts, now)
+            transaction.on_commit(partial(_log, event, rule, alerts))
+
+
+def _log(event: Event, rule: AlertRule, alerts: Iterable[Alert]) -> None:
+    level = logging.INFO if event is Event.RESOLVED else logging.WARNING
+    for alert in alerts:
+        ALERT_CHANGED.log(
+            logger,
+            level,
+            alert_id=alert.pk,
+            rule=rule.code or rule.name,
+            severity=alert.severity,
+            change=event.value,
+            value=alert.value,
+        )
 
 
 def end_alerts(rule: AlertRule) -> None:

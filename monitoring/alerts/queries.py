@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from monitoring.alerts.messages import amount, condition, runbook
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
@@ -86,6 +87,17 @@ def open_alerts() -> list[AlertRow]:
 def firing() -> list[AlertRow]:
     """What fires, the most urgent first: for the bell, and for what is wrong now."""
     return [row for row in open_alerts() if row.alert.state == Alert.State.FIRING]
+
+
+def alert_gauges() -> Iterator[Metric]:
+    """How many alerts of each enabled rule fire, for dashboards that show what is wrong."""
+    gauge = GaugeMetricFamily(
+        "monitoring_alerts_firing", "Alerts that fire.", labels=["rule", "severity"]
+    )
+    fires = Count("alerts", filter=Q(alerts__state=Alert.State.FIRING))
+    for rule in AlertRule.objects.filter(is_enabled=True).annotate(fires=fires):
+        gauge.add_metric([rule.code or rule.name, rule.severity], rule.fires)
+    yield gauge
 
 
 def past_alerts(before: int | None = None) -> list[AlertRow]:

@@ -60,6 +60,17 @@ _MESSAGE = {
     "attempts": "attempts so far",
     "outcome": "what the other side responded, secrets masked",
 }
+ALERT_CHANGED = Kind(
+    "alerts.changed",
+    "Alert changed",
+    {
+        "alert_id": "its number, as in the history of alerts",
+        "rule": "code of a rule that Tollgate ships; of another its name",
+        "severity": "`notice`, `warning` or `critical`",
+        "change": "`fired`, `reminded` or `resolved`",
+        "value": "its present value, in the unit of the rule",
+    },
+)
 ALERT_MESSAGE_DELIVERED = Kind("alerts.delivered", "Alert message delivered", _MESSAGE)
 ALERT_MESSAGE_REFUSED = Kind("alerts.not_accepted", "Alert message not accepted", _MESSAGE)
 ALERT_OUTCOME_NOT_STORED = Kind(
