@@ -1,13 +1,9 @@
 """What is shipped for Prometheus and Grafana, against a running Tollgate and a real Prometheus."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from math import isnan
 from pathlib import Path
@@ -24,24 +20,24 @@ from monitoring.metrics.registry import exposition
 from monitoring.metrics.shared import flush
 from monitoring.models import PeriodicTask
 from providers.models import DriftCheck
+from tests.deploy.prometheus import (
+    DASHBOARD,
+    PROMETHEUS,
+    TOKEN,
+    needs_prometheus,
+    running_prometheus,
+    values_of,
+)
 from tests.docs import ROOT
 from tests.management_proxy.proxied import browser, upstream_of
-from tests.processes import eventually, free_port
+from tests.processes import eventually
 from tests.web_server import WebServer, web_server
 from usage.collector.collect import collect
 from usage.models import CollectorRun
 from usage.models.completeness import CompletenessInterval
 
-PROMETHEUS = ROOT / "deploy" / "prometheus"
-TOKEN = "metrics-token-for-tests"
-DASHBOARD = json.loads((ROOT / "deploy/grafana/tollgate.json").read_text())
 RULES = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
 MOST_SERIES = 5000
-
-needs_prometheus = pytest.mark.skipif(
-    not (shutil.which("prometheus") or os.environ.get("TOLLGATE_REQUIRE_PROMETHEUS")),
-    reason="Prometheus is not installed (apt-get install prometheus)",
-)
 
 
 def promtool(*arguments: str) -> None:
@@ -72,32 +68,6 @@ def test_each_alert_leads_to_its_section_of_the_runbook():
     for rule in RULES:
         assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert f"### {rule['alert']}\n" in runbook
-
-
-@contextmanager
-def running_prometheus(folder: Path, target: str) -> Iterator[str]:
-    """A Prometheus with what is shipped, which scrapes every second; its URL."""
-    configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    configuration["rule_files"] = [str(PROMETHEUS / name) for name in configuration["rule_files"]]
-    (job,) = configuration["scrape_configs"]
-    job["authorization"]["credentials_file"] = str(folder / "token")
-    job["static_configs"] = [{"targets": [target]}]
-    (folder / "token").write_text(TOKEN)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    address = f"127.0.0.1:{free_port()}"
-    arguments = (
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={address}",
-    )
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(["prometheus", *arguments], stdout=log, stderr=log)
-    try:
-        yield f"http://{address}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
@@ -135,12 +105,6 @@ def live(server: WebServer, upstream: Upstream, simulator: RunningSimulator) -> 
         staff.get(f"{server.url}/monitoring/", headers={"HX-Request": "true"}).raise_for_status()
         staff.get("config").raise_for_status()
         staff.put("usage-statistics-enabled", json={"value": True}).raise_for_status()
-
-
-def values_of(prometheus: str, expression: str) -> list[float]:
-    response = httpx.get(f"{prometheus}/api/v1/query", params={"query": expression})
-    assert response.status_code == 200, (expression, response.text)
-    return [float(sample["value"][1]) for sample in response.json()["data"]["result"]]
 
 
 def empty_panels(prometheus: str) -> list[str]:
