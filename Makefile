@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: soak-collector bench-ingest bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -105,6 +105,18 @@ bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference datase
 
 bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands (4 minutes); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.proxy
+
+gate: $(VENV)/dev.stamp ## Put this version under the load of a bad day and say go or no-go (10 minutes; report in var/gate)
+	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate
+
+gate-full: $(VENV)/dev.stamp ## The same on the reference dataset, and longer (an hour)
+	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate --plan full --output var/gate-full
+
+gate-soak: $(VENV)/dev.stamp ## Everything at once for an hour
+	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate --plan soak --output var/gate-soak
+
+gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (20 minutes)
+	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.selftest
 
 fuzz-proxy: $(VENV)/dev.stamp ## Send the management proxy 100,000 hostile requests
 	@FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/management_proxy/proxy/test_fuzz.py -q

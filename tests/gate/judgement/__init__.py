@@ -1,0 +1,1 @@
+"""Judging figures: thresholds with their confidence, the plan's acceptance, the baseline."""

@@ -1,0 +1,103 @@
+"""The gate's load: callers in threads over kept connections.
+
+Plain sockets (tests/bench/wire.py) instead of a load generator such as Locust: on a machine that
+also runs what is measured, a generator that takes a millisecond of CPU a request and patches the
+whole process (gevent) would be part of the figures. A caller here costs about 0.1 ms a request.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.bench.wire import Reply, Wire
+from tests.gate.record import Record
+from tests.gate.stack.stack import Stack
+
+
+@dataclass
+class Caller:
+    """One client of the stack with a credential; every call is recorded."""
+
+    record: Record
+    url: str
+    token: str
+    fresh: bool = False
+    wire: Wire = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        if self.fresh:
+            headers["Cache-Control"] = "no-cache"
+        self.wire = Wire(self.url, headers, keeps_body=True)
+
+    def send(self, kind: str, path: str, method: str = "GET", value: Any = None) -> Reply:
+        """Send a request; with a value as JSON."""
+        body = b"" if value is None else json.dumps(value).encode()
+        reply = self.wire.send(path, method, [body] if body else [], len(body))
+        self.record.call(kind, reply.status, reply.seconds, _code_of(reply))
+        return reply
+
+
+def _code_of(reply: Reply) -> str:
+    if reply.status < 400:
+        return ""
+    try:
+        return str(json.loads(reply.body)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+@dataclass
+class Gate:
+    """What a scenario works with."""
+
+    stack: Stack
+    record: Record
+
+    def staff(self, site: int = 0, *, fresh: bool = False) -> Caller:
+        return Caller(self.record, self.stack.urls[site], self.stack.staff, fresh)
+
+    def user(self, number: int, site: int = 0) -> Caller:
+        return Caller(self.record, self.stack.urls[site], self.stack.users[number]["token"])
+
+
+def together(count: int, work: Callable[[int], None]) -> None:
+    """Do the work in so many threads, numbered from 0; raises the first of their errors."""
+    errors: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def paced(seconds: float, pause: float = 0.0) -> Iterator[int]:
+    """Count up until the time is over, beginning each number at least `pause` seconds after the one
+    before."""
+    ends, number = time.monotonic() + seconds, 0
+    while (began := time.monotonic()) < ends:
+        yield number
+        number += 1
+        time.sleep(max(0.0, began + pause - time.monotonic()))
+
+
+def eventually(condition: Callable[[], object], seconds: float) -> float:
+    """Wait until the condition holds, and return how long that took; raises TimeoutError."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise TimeoutError(f"it did not happen within {seconds:.0f} s")
+        time.sleep(0.1)
+    return time.monotonic() - began

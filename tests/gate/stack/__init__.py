@@ -1,0 +1,1 @@
+"""The stack under the gate, as it is deployed: database, upstream, web instances, collectors."""
