@@ -1,0 +1,1 @@
+"""Mutations of a running Tollgate, by which the gate's self-test proves that the gate can fail."""
