@@ -20,10 +20,11 @@ class ProvidersConfig(AppConfig):
         from providers import alerts, checks  # noqa: F401
         from providers.accounts import changes as account_changes  # noqa: F401
         from providers.client_keys import changes as client_key_changes  # noqa: F401
+        from providers.client_keys import withholding_changes  # noqa: F401
         from providers.configuration import changes as configuration_changes  # noqa: F401
         from providers.custom import changes as custom_changes  # noqa: F401
         from providers.gauges import change_gauges, drift_gauges
-        from providers.health import check_differences, check_unsettled
+        from providers.health import check_differences, check_unsettled, check_withheld
         from providers.keys import changes as provider_key_changes  # noqa: F401
         from providers.proxied_writes import changes as proxied_changes  # noqa: F401
         from providers.proxied_writes.actions import handle
@@ -40,6 +41,7 @@ class ProvidersConfig(AppConfig):
         register_gauges("drift", drift_gauges)
         health.register("drift", check_differences)
         health.register("changes", check_unsettled)
+        health.register("withheld keys", check_withheld)
         signals.register(*alerts.SIGNALS)
         default_rules.register(*alerts.DEFAULTS)
         periodic.register(TEND)

@@ -1,5 +1,5 @@
-"""What is wrong with what we manage: differences with an upstream, and changes that do not
-settle."""
+"""What is wrong with what we manage: differences with an upstream, changes that do not settle, and
+client keys that cannot be removed or given back."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,9 +7,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from monitoring.health import Action, Finding, Level
-from providers.models import DriftCheck, Intent
+from providers.models import DriftCheck, Intent, WithheldKey
 
 _LONG = timedelta(minutes=5)
+_MOST_SHOWN = 20
 
 
 def check_differences() -> Iterator[Finding]:
@@ -47,4 +48,23 @@ def check_unsettled() -> Iterator[Finding]:
             " reconcile_providers --apply.",
             subject=name,
             action=Action("Changes", "providers:changes", is_link=True),
+        )
+
+
+def check_withheld() -> Iterator[Finding]:
+    """Client keys that could not be removed at a limit, or not be given back after it."""
+    failed = WithheldKey.objects.exclude(error="").select_related("client_key__upstream")
+    for row in failed[:_MOST_SHOWN]:
+        name, is_away = row.client_key.display_name, row.state == WithheldKey.State.WITHHELD
+        verb = "given back" if is_away else "removed"
+        yield Finding(
+            Level.ERROR if is_away else Level.WARNING,
+            f"Client key {name} could not be {verb}: {row.error}.",
+            "Its clients are refused though they need not be."
+            if is_away
+            else "It works on beyond the limit that should remove it.",
+            "Tollgate tries again by itself; see that the upstream responds, and the runbook's"
+            " section about budgets.",
+            subject=row.client_key.upstream.name,
+            action=Action("Client key", "providers:client-key", (row.client_key_id,), is_link=True),
         )

@@ -1,9 +1,11 @@
 """What prevents removing an upstream here, and what goes with it: its secrets, not its
 names."""
 
+from django.utils import timezone
+
 from management_proxy.models import Upstream
 from providers.funnel.writes import hold_places
-from providers.models import DriftCheck, Intent, ProviderKey
+from providers.models import ClientKey, DriftCheck, Intent, ProviderKey, WithheldKey
 from providers.models.configuration import ConfigurationVersion
 
 
@@ -20,9 +22,13 @@ def waiting_changes(upstream: Upstream) -> str:
 
 
 def forget(upstream: Upstream) -> None:
-    """Drop kept configurations, entries and changes, which hold the upstream's keys, and how it
-    last differed."""
+    """Drop kept configurations, entries, changes and withheld keys, which hold the upstream's keys,
+    and how it last differed."""
     ConfigurationVersion.objects.filter(upstream=upstream).delete()
     ProviderKey.objects.filter(upstream=upstream).update(entry_encrypted=b"")
     Intent.objects.filter(upstream=upstream).update(change_encrypted=b"")
     DriftCheck.objects.filter(upstream=upstream).delete()
+    WithheldKey.objects.filter(client_key__upstream=upstream).delete()
+    ClientKey.objects.filter(upstream=upstream, state=ClientKey.State.WITHHELD).update(
+        state=ClientKey.State.REVOKED, revoked_at=timezone.now()
+    )

@@ -25,6 +25,7 @@ from providers.models import ClientKey, Intent
 from providers.permissions import check_limit, check_may_manage
 
 State = ClientKey.State
+_IN_USE = (State.REQUESTED, State.ACTIVE, State.WITHHELD)
 SHORTEST_KEY = 16
 LONGEST_KEY = 200
 LONGEST_OVERLAP = timedelta(days=30)
@@ -110,7 +111,7 @@ def _checked(key: str) -> str:
 
 
 def _in_use(upstream: Upstream) -> Any:
-    return ClientKey.objects.filter(upstream=upstream, state__in=(State.REQUESTED, State.ACTIVE))
+    return ClientKey.objects.filter(upstream=upstream, state__in=_IN_USE)
 
 
 def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
@@ -122,7 +123,9 @@ def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
         defaults={"last_four": last_four(key), "state": State.REQUESTED, **fields},
     )
     if not created:
-        if row.state in (State.REQUESTED, State.ACTIVE):
+        if row.state == State.WITHHELD:
+            raise ChangeRefused("this key is withheld; staff can give it back", "key", "CONFLICT")
+        if row.state in _IN_USE:
             raise ChangeRefused("this key is in use already", "key", "KEY_ALREADY_EXISTS")
         for name, value in {"state": State.REQUESTED, "revoked_at": None, **fields}.items():
             setattr(row, name, value)

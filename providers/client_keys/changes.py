@@ -14,7 +14,9 @@ from providers.funnel.changes import Change, State, registered
 from providers.models import ClientKey, Intent
 
 
-class _OneClientKey(Change, frozen=True, kw_only=True):
+class OneClientKey(Change, frozen=True, kw_only=True):
+    """What changes of a client key share."""
+
     client_key_id: int
 
     @property
@@ -27,7 +29,7 @@ class _OneClientKey(Change, frozen=True, kw_only=True):
 
 
 @registered
-class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
+class AddClientKey(OneClientKey, frozen=True, kw_only=True):
     """Append one key. The row exists since the request; it becomes active, or goes again."""
 
     kind = "client_key.added"
@@ -55,7 +57,7 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
         return self.key in state
 
     def shown(self, state: State) -> object:
-        return _count_and(state, f"…{last_four(self.key)}" if self.key in state else "")
+        return count_and(state, f"…{last_four(self.key)}" if self.key in state else "")
 
     def confirmed(self, intent: Intent) -> None:
         row = ClientKey.objects.filter(pk=self.client_key_id).first()
@@ -74,7 +76,7 @@ class AddClientKey(_OneClientKey, frozen=True, kw_only=True):
 
 
 @registered
-class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
+class RemoveClientKey(OneClientKey, frozen=True, kw_only=True):
     """Remove one key by its digest; the key itself is not kept here, and found in the list."""
 
     kind = "client_key.removed"
@@ -100,7 +102,7 @@ class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
         return all(client_key_digest(key) != self.digest for key in state)
 
     def shown(self, state: State) -> object:
-        return _count_and(state, "" if self.holds(state) else self.label)
+        return count_and(state, "" if self.holds(state) else self.label)
 
     def confirmed(self, intent: Intent) -> None:
         ClientKey.objects.filter(pk=self.client_key_id).exclude(
@@ -108,7 +110,8 @@ class RemoveClientKey(_OneClientKey, frozen=True, kw_only=True):
         ).update(state=ClientKey.State.REVOKED, revoked_at=timezone.now())
 
 
-def _count_and(state: State, key: str) -> dict[str, object]:
+def count_and(state: State, key: str) -> dict[str, object]:
+    """What people see of a state: how many keys, and the masked one if it is listed."""
     return {"keys": len(state), "key": key or None}
 
 

@@ -28,8 +28,8 @@ class Standing:
 
 
 def standing_of(key: ClientKey, used: Consumption) -> Standing:
-    """`revoked`, `requested`, `expired`, `over`, `near`, `ends soon`, `seen` or `good`; the worst
-    that holds."""
+    """`revoked`, `requested`, `withheld`, `expired`, `over`, `near`, `ends soon`, `seen` or `good`;
+    the worst that holds."""
     shares = [
         spent / limit
         for spent, limit in (
@@ -41,10 +41,7 @@ def standing_of(key: ClientKey, used: Consumption) -> Standing:
     share = max(shares) if shares else None
     now = timezone.now()
     words = (
-        (
-            key.state in (ClientKey.State.REVOKED, ClientKey.State.REQUESTED, ClientKey.State.SEEN),
-            key.state,
-        ),
+        (key.state != ClientKey.State.ACTIVE, key.state),
         (key.expires_at is not None and key.expires_at <= now, "expired"),
         (share is not None and share >= 1, "over"),
         (share is not None and share >= WARN_AT, "near"),

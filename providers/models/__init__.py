@@ -5,6 +5,7 @@ from providers.models.changes import DriftCheck, Intent
 from providers.models.configuration import ConfigurationVersion
 from providers.models.custom import Placement, ProviderGroup
 from providers.models.keys import ClientKey, Credential, ProviderKey
+from providers.models.withheld import WithheldKey
 
 __all__ = [
     "Account",
@@ -18,4 +19,5 @@ __all__ = [
     "Placement",
     "ProviderGroup",
     "ProviderKey",
+    "WithheldKey",
 ]

@@ -32,6 +32,7 @@ class ClientKey(models.Model):
         SEEN = "seen", "seen"
         REQUESTED = "requested", "requested"
         ACTIVE = "active", "active"
+        WITHHELD = "withheld", "withheld"
         REVOKED = "revoked", "revoked"
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="client_keys")
@@ -51,7 +52,7 @@ class ClientKey(models.Model):
         max_length=10,
         choices=State,
         default=State.SEEN,
-        help_text="`seen` in usage or upstream, and not managed here.",
+        help_text="`seen`: not managed here. `withheld`: removed upstream for a while.",
     )
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="Removed upstream after this instant."
