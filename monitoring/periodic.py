@@ -12,7 +12,8 @@ time.
   decides.
 * A task must bear being killed at any point and done again.
 
-The collector's loop gives the tasks a thread of their own, so that none of them delays collection.
+The collector's loop gives the tasks a thread of their own, so that none of them delays collection,
+and those that are prompt another, so that no long one delays them.
 """
 
 import logging
@@ -60,7 +61,7 @@ class Task:
     It may raise TroubleFound, or anything if it fails. `hour` is the hour of the day, in the
     installation's zone, for daily work that is best done at night. `is_wanted` states
     whether there is anything to do. `why` and `fix` are those of the finding when it fails or
-    finds trouble.
+    finds trouble. One that `is_prompt` takes seconds and waits for none of the others.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Task:
     hour: int | None = None
     lease: str = ""
     is_wanted: Callable[[], bool] = lambda: True
+    is_prompt: bool = False
 
     @property
     def lease_name(self) -> str:
@@ -109,12 +111,13 @@ def _last_time(hour: int, now: datetime) -> datetime:
     return today if today <= local else today - timedelta(days=1)
 
 
-def run_due() -> list[str]:
-    """Do every task that is due and that no other process is doing; the names of those done. Raises
-    django.db.Error."""
+def run_due(*, prompt: bool | None = None) -> list[str]:
+    """Do every task that is due and that no other process is doing; the names of those done. Only
+    those that are prompt, or the others, where that is given. Raises django.db.Error."""
     rows = {row.name: row for row in PeriodicTask.objects.annotate(now=Now())}
     now = next((row.now for row in rows.values()), None) or _database_now()
-    due = [task for task in tasks() if is_due(task, rows.get(task.name), now)]
+    chosen = [task for task in tasks() if prompt in (None, task.is_prompt)]
+    due = [task for task in chosen if is_due(task, rows.get(task.name), now)]
     return [task.name for task in due if _is_wanted(task, rows.get(task.name)) and run(task)]
 
 
@@ -185,14 +188,15 @@ def _database_now() -> datetime:
 class PeriodicThread(threading.Thread):
     """Does what is due until `stop` is set; a daemon, since no exit waits for a long task."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__(name="periodic tasks", daemon=True)
+    def __init__(self, stop: threading.Event, *, prompt: bool) -> None:
+        super().__init__(name="prompt tasks" if prompt else "periodic tasks", daemon=True)
         self._stop_all = stop
+        self._prompt = prompt
 
     def run(self) -> None:
         while not self._stop_all.wait(POLL_SECONDS):
             try:
-                run_due()
+                run_due(prompt=self._prompt)
             except DatabaseError as error:
                 kinds.TASKS_WAIT.log(logger, logging.WARNING, error=str(error).split("\n")[0])
                 connection.close()

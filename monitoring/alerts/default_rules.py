@@ -24,6 +24,7 @@ class DefaultRule:
     least_volume: int = 0
     hold_seconds: int = 0
     calm_seconds: int = 120
+    repeat_seconds: int = 14_400
 
 
 _rules: dict[str, DefaultRule] = {}

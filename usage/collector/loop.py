@@ -127,7 +127,8 @@ class CollectorLoop:
     def run(self) -> None:
         """Run until `stop` is set; then let every step end."""
         kinds.COLLECTOR_STARTED.log(logger, logging.INFO, interval_seconds=self._interval)
-        PeriodicThread(self._stop).start()
+        for prompt in (False, True):
+            PeriodicThread(self._stop, prompt=prompt).start()
         AlertThread(self._stop).start()
         counting = Flushing("collector")
         counting.start()
