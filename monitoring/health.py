@@ -8,8 +8,10 @@ one broken part never hides the others.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -79,11 +81,13 @@ def section_of(name: str) -> str:
     return f"finding-{name.replace(' ', '-').replace('_', '-')}"
 
 
+T = TypeVar("T")
 Check = Callable[[], Iterable[Finding]]
 Examination = Callable[[], None]
 
 _checks: dict[str, Check] = {}
 _examinations: dict[str, Examination] = {}
+_known: ContextVar[dict[Hashable, Any] | None] = ContextVar("known_to_these_checks", default=None)
 
 
 def register(name: str, check: Check) -> None:
@@ -115,11 +119,24 @@ def findings() -> list[Finding]:
     database = database_finding()
     if database.level != Level.OK:
         return [database]
-    found = [
-        database,
-        *(finding for name, check in _checks.items() for finding in _run(name, check)),
-    ]
+    token = _known.set({})
+    try:
+        checked = [finding for name, check in _checks.items() for finding in _run(name, check)]
+    finally:
+        _known.reset(token)
+    found = [database, *checked]
     return sorted(found, key=lambda finding: (-finding.level.rank, finding.subject))
+
+
+def once(key: Hashable, read: Callable[[], T]) -> T:
+    """What `read` returns, read once by all checks that run together."""
+    known = _known.get()
+    if known is None:
+        return read()
+    if key not in known:
+        known[key] = read()
+    found: T = known[key]
+    return found
 
 
 def _run(name: str, check: Check) -> list[Finding]:
