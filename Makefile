@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset 
 
 bench-costs: $(VENV)/dev.stamp ## Give the reference dataset its costs, preview and change them (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.costing
+
+bench-budgets: $(VENV)/dev.stamp ## Evaluate a thousand budgets on the reference dataset (30 minutes the first time, for the dataset; then one)
+	@$(BIN)/python -m tests.bench.budgets
 
 bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)
 	@$(BIN)/python -m tests.bench.events

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/currencies/", include("usage.currencies.urls")),
     path("usage/prices/", include("usage.prices.urls")),
     path("usage/statements/", include("usage.statements.urls")),
+    path("usage/budgets/", include("usage.budgets.urls")),
     path("usage/", include("usage.web.urls")),
     path("api/usage/", include("usage.api.urls")),
     re_path("^api/management/", management, name="management-api"),

@@ -8,6 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import JSONObject
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level, once
@@ -83,19 +84,20 @@ def check_unsettled() -> Iterator[Finding]:
 
 def check_withheld() -> Iterator[Finding]:
     """Client keys that could not be removed at a limit, or not be given back after it."""
+    fix = _(
+        "Tollgate tries again by itself; see that the upstream responds, and that it lists more"
+        " client keys than this one."
+    )
     for upstream in _read():
         for row in upstream.failed_keys:  # type: ignore[attr-defined]
             name = key_name(row["key"], row["name"], row["last_four"])
-            is_away = row["state"] == WithheldKey.State.WITHHELD
-            yield Finding(
-                Level.ERROR if is_away else Level.WARNING,
-                f"Client key {name} could not be {'given back' if is_away else 'removed'}:"
-                f" {row['error']}.",
-                "Its clients are refused though they need not be."
-                if is_away
-                else "It works on beyond the limit that should remove it.",
-                "Tollgate tries again by itself; see that the upstream responds, and the runbook's"
-                " section about keys that budgets withhold.",
-                subject=upstream.name,
-                action=Action("Client key", "providers:client-key", (row["key"],), is_link=True),
-            )
+            texts = {"key": name, "error": row["error"]}
+            link = Action(_("Client key"), "providers:client-key", (row["key"],), is_link=True)
+            if row["state"] == WithheldKey.State.WITHHELD:
+                what = _("Client key %(key)s could not be given back: %(error)s.") % texts
+                why = _("Its clients are refused though they need not be.")
+                yield Finding(Level.ERROR, what, why, fix, subject=upstream.name, action=link)
+            else:
+                what = _("Client key %(key)s could not be removed: %(error)s.") % texts
+                why = _("It works on beyond the limit that should remove it.")
+                yield Finding(Level.WARNING, what, why, fix, subject=upstream.name, action=link)

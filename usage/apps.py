@@ -20,6 +20,8 @@ class UsageConfig(AppConfig):
         from providers.client_keys import consumption
         from usage.alerts import collection, traffic
         from usage.alerts.default_rules import DEFAULTS
+        from usage.budgets import evaluation as budgets
+        from usage.budgets import signals as budget_signals
         from usage.collector import spool_health
         from usage.health import panels
         from usage.health import system_checks as checks  # noqa: F401
@@ -33,10 +35,10 @@ class UsageConfig(AppConfig):
         register(Panel("collection", panels.collection_context, "usage/collection.html"))
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
         register_navigation()
-        signals.register(*traffic.SIGNALS, *collection.SIGNALS)
-        default_rules.register(*DEFAULTS)
+        signals.register(*traffic.SIGNALS, *collection.SIGNALS, *budget_signals.SIGNALS)
+        default_rules.register(*DEFAULTS, *budget_signals.DEFAULTS)
         register_health()
-        for task in (*upkeep.TASKS, statements.TASK):
+        for task in (*upkeep.TASKS, statements.TASK, budgets.TASK):
             periodic.register(task)
 
 
@@ -59,6 +61,9 @@ def register_navigation() -> None:
             namespaces=("prices",),
         ),
         navigation.Entry(
+            "Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)
+        ),
+        navigation.Entry(
             "Insight",
             7,
             "Statements",
@@ -76,6 +81,7 @@ def register_health() -> None:
     from monitoring import health
     from monitoring.api import probes
     from monitoring.metrics.registry import register_gauges
+    from usage.budgets.health import check_budgets
     from usage.health import backlog, diagnosis, gauges, prices
     from usage.health import probes as collection_probes
     from usage.health.traffic_metrics import traffic_metrics
@@ -88,6 +94,7 @@ def register_health() -> None:
     health.register("dead letters", backlog.check_dead_letters)
     health.register("replica", replica.check)
     health.register("prices", prices.check_prices)
+    health.register("budgets", check_budgets)
     register_gauges("collector", gauges.collector_gauges)
     register_gauges("dead letters", gauges.dead_letter_gauges)
     register_gauges("completeness", gauges.completeness_gauges)

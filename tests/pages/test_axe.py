@@ -23,7 +23,9 @@ from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_event, make_user, store
 from tests.monitoring.alerts.receiver import make_channel
 from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
-from usage.models import Statement, UsageEvent
+from tests.usage.budgets.making import make_budget
+from usage.budgets.actions import make_exception
+from usage.models import Budget, Statement, UsageEvent
 from usage.statements.actions import make
 
 pytestmark = [
@@ -96,6 +98,8 @@ def everything(upstream, simulator, ada, settings):  # noqa: F811
     make_channel("http://127.0.0.1:9/")
     evaluate()
     make(now.date().replace(day=1), ada)
+    budget = make_budget(scope="user", user=ada, limit=10**6, removes_keys=True)
+    make_exception(budget, now.date(), 500, "launch", ada)
     return upstream
 
 
@@ -131,6 +135,7 @@ def details() -> list[str]:
         f"/monitoring/alerts/rules/{AlertRule.objects.get(code='failures').pk}/",
         f"/monitoring/alerts/channels/{AlertChannel.objects.get().pk}/",
         f"/monitoring/audit/{AuditEntry.objects.latest('pk').pk}/",
+        f"/usage/budgets/{Budget.objects.get().pk}/",
         "/providers/keys/new/claude/",
         f"/providers/keys/claude/{key}/",
     ]

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from usage.api import collect, events, history, statements, what_if
+from usage.api import budgets, collect, events, history, statements, what_if
 
 app_name = "usage-api"
 urlpatterns = [
+    path("budgets", budgets.budgets, name="budgets"),
     path("collect", collect.collect, name="collect"),
     path("collection-status", collect.collection_status, name="collection-status"),
     path("history", history.history, name="history"),

@@ -1,5 +1,6 @@
 """Tables of usage: events and their series, rollups, runs and dead letters, completeness."""
 
+from usage.models.budgets import Budget, BudgetException, BudgetLevel
 from usage.models.completeness import CompletenessInterval, CounterSample
 from usage.models.currencies import CurrencyRate, DisplayCurrency
 from usage.models.events import TOKEN_KINDS, PrunedMonth, UsageEvent, UsageSeries
@@ -29,6 +30,9 @@ from usage.models.visits import Visit
 __all__ = [
     "COST_KINDS",
     "TOKEN_KINDS",
+    "Budget",
+    "BudgetException",
+    "BudgetLevel",
     "CollectorRun",
     "CompletenessInterval",
     "CounterSample",

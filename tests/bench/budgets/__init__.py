@@ -1,0 +1,1 @@
+"""How long evaluating a thousand budgets takes."""

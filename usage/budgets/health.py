@@ -1,0 +1,35 @@
+"""What the doctor shows of budgets: levels that are reached."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from monitoring.health import Action, Finding, Level
+from usage.models import BudgetLevel
+from usage.models.budgets import LIMIT
+
+MOST_SHOWN = 20
+
+
+def check_budgets() -> Iterator[Finding]:
+    """A finding for each level reached, limits first; one statement, since every page of staff
+    runs the checks."""
+    here = Action(_("Budgets"), "budgets:list", is_link=True)
+    rows = BudgetLevel.objects.order_by("-level", "subject")
+    found = list(rows.values_list("level", "subject")[: 2 * MOST_SHOWN])
+    for level, subject in found[:MOST_SHOWN]:
+        yield Finding(
+            Level.WARNING if level == LIMIT else Level.NOTICE,
+            _("Budget reached: %(what)s.") % {"what": subject},
+            _("Its client keys are withheld, or usage goes on beyond what was planned.")
+            if level == LIMIT
+            else _("The limit may be reached before the period ends."),
+            _("See the page Budgets: raise the limit, make an exception for a day, or let it be."),
+            action=here,
+        )
+    if len(found) > MOST_SHOWN:
+        yield Finding(
+            Level.NOTICE,
+            _("More budgets have reached a level; the page Budgets shows all."),
+            action=here,
+        )

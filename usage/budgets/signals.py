@@ -1,0 +1,75 @@
+"""What rules can watch of budgets, and the rules that watch them from the start."""
+
+from collections.abc import Iterable, Iterator
+
+from django.urls import reverse
+from django.utils import timezone
+
+from monitoring.alerts.default_rules import DefaultRule
+from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from monitoring.models import Severity
+from usage.budgets.amounts import shown
+from usage.models import Budget, BudgetLevel
+from usage.models.budgets import LIMIT
+
+WARNING, REACHED = "warning", "limit"
+
+
+def _levels() -> Iterable[tuple[str, str]]:
+    return ((WARNING, "a level that it warns at"), (REACHED, "its limit"))
+
+
+def _budgets() -> Iterable[tuple[str, str]]:
+    return ((str(pk), name) for pk, name in Budget.objects.values_list("pk", "name"))
+
+
+def reached_levels(query: Measurement) -> Iterator[Reading]:
+    """The percentage of each level that is reached, by budget, level and period."""
+    for row in BudgetLevel.objects.select_related("budget").filter(**_wanted(query)):
+        budget, at = row.budget, timezone.localtime(row.reached_at)
+        spent, limit = (shown(budget.unit, amount) for amount in (row.spent, row.limit))
+        detail = f"{spent} of {limit} used at {at:%Y-%m-%d %H:%M %Z}."
+        yield Reading(float(row.level), row.subject, detail, reverse("budgets:list"))
+
+
+def _wanted(query: Measurement) -> dict[str, object]:
+    wanted: dict[str, object] = {}
+    if level := query.filters.get("level"):
+        wanted["level" if level == REACHED else "level__lt"] = LIMIT
+    if budget := query.filters.get("budget"):
+        wanted["budget"] = int(budget)
+    return wanted
+
+
+SIGNALS = (
+    Signal(
+        "budgets.level",
+        "Reached share of a budget",
+        Unit.PERCENT,
+        reached_levels,
+        "See on the page Budgets what is forecast; speak with the owner, make an exception for a"
+        " day, or raise the limit.",
+        (Filter("level", "Level", _levels), Filter("budget", "Budget", _budgets)),
+        url_name="budgets:list",
+    ),
+)
+# One message of a level is enough: no reminders.
+DEFAULTS = (
+    DefaultRule(
+        "budget_warning",
+        "Budget warning",
+        "budgets.level",
+        1,
+        Severity.NOTICE,
+        filters={"level": WARNING},
+        repeat_seconds=0,
+    ),
+    DefaultRule(
+        "budget_reached",
+        "Budget used up",
+        "budgets.level",
+        LIMIT,
+        filters={"level": REACHED},
+        repeat_seconds=0,
+    ),
+)
