@@ -23,7 +23,7 @@ class ProvidersConfig(AppConfig):
         from providers.client_keys import withholding_changes  # noqa: F401
         from providers.configuration import changes as configuration_changes  # noqa: F401
         from providers.custom import changes as custom_changes  # noqa: F401
-        from providers.gauges import change_gauges, drift_gauges
+        from providers.gauges import account_gauges, change_gauges, drift_gauges
         from providers.health import check_differences, check_unsettled, check_withheld
         from providers.keys import changes as provider_key_changes  # noqa: F401
         from providers.proxied_writes import changes as proxied_changes  # noqa: F401
@@ -39,6 +39,7 @@ class ProvidersConfig(AppConfig):
         )
         register_gauges("changes", change_gauges)
         register_gauges("drift", drift_gauges)
+        register_gauges("accounts", account_gauges)
         health.register("drift", check_differences)
         health.register("changes", check_unsettled)
         health.register("withheld keys", check_withheld)

@@ -1,14 +1,18 @@
-"""Gauges of changes and drift, read from the database: the same whichever process changes
+"""Gauges of changes, drift and accounts, read from the database: the same whichever process changes
 something."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from management_proxy.models import Upstream
-from providers.models import DriftCheck, Intent
+from providers.accounts.auth_files import Health
+from providers.models import AccountState, DriftCheck, Intent
+
+# The provider refuses the login: no health of the upstream's, but what must be acted on.
+REFUSED = "refused"
 
 
 def change_gauges() -> Iterator[Metric]:
@@ -59,3 +63,28 @@ def drift_gauges() -> Iterator[Metric]:
             differences.add_metric([check.upstream.name, kind.replace(" ", "_")], counts[kind])
         compared.add_metric([check.upstream.name], check.checked_at.timestamp())
     yield from (differences, compared)
+
+
+def account_gauges() -> Iterator[Metric]:
+    """Accounts by health, and the nearest end of a plan, which is the only end that the upstream
+    shows; by upstream and provider, as they were last read."""
+    health = GaugeMetricFamily(
+        "providers_accounts",
+        "OAuth accounts, by how they fare; refused if the provider refuses the login.",
+        labels=["upstream", "provider", "health"],
+    )
+    expiry = GaugeMetricFamily(
+        "providers_account_expiry_seconds",
+        "Until the next of the plans ends; negative once it has.",
+        labels=["upstream", "provider"],
+    )
+    accounts: dict[tuple[str, str], list[AccountState]] = defaultdict(list)
+    for state in AccountState.objects.filter(upstream__is_enabled=True).select_related("upstream"):
+        accounts[state.upstream.name, state.provider].append(state)
+    for labels, states in sorted(accounts.items()):
+        counts = Counter(REFUSED if s.is_refused else s.health for s in states)
+        for word in (*Health.values, REFUSED):
+            health.add_metric([*labels, word], counts[word])
+        if ends := [s.plan_until for s in states if s.plan_until]:
+            expiry.add_metric(labels, (min(ends) - timezone.now()).total_seconds())
+    yield from (health, expiry)

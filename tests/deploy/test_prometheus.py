@@ -19,7 +19,7 @@ from management_proxy.simulator import RunningSimulator, running_simulator
 from monitoring.metrics.registry import exposition
 from monitoring.metrics.shared import flush
 from monitoring.models import PeriodicTask
-from providers.models import DriftCheck
+from providers.models import AccountState, DriftCheck
 from tests.deploy.prometheus import (
     DASHBOARD,
     PROMETHEUS,
@@ -91,6 +91,16 @@ def leave_rows(upstream: Upstream) -> None:
     )
     DriftCheck.objects.create(upstream=upstream, checked_at=now, differences=[])
     PeriodicTask.objects.create(name="compare rollups")
+    AccountState.objects.create(
+        upstream=upstream,
+        name="codex-a.json",
+        provider="codex",
+        health="active",
+        is_refused=False,
+        since=now,
+        plan_until=now + timedelta(days=9),
+        read_at=now,
+    )
 
 
 def live(server: WebServer, upstream: Upstream, simulator: RunningSimulator) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from management_proxy.models import Upstream
@@ -55,13 +56,17 @@ def collector_gauges() -> Iterator[Metric]:
 
 
 def dead_letter_gauges() -> Iterator[Metric]:
-    """Dead letters that wait for a fix."""
-    pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
-    yield GaugeMetricFamily(
+    """Dead letters that wait for a fix, by why they could not be stored."""
+    waiting = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).order_by()
+    counts = dict(waiting.values_list("reason").annotate(count=Count("pk")))
+    gauge = GaugeMetricFamily(
         "usage_dead_letters_pending",
         "Elements that could not be stored and were not replayed yet.",
-        value=pending,
+        labels=["reason"],
     )
+    for reason in DeadLetter.Reason.values:
+        gauge.add_metric([reason], counts.get(reason, 0))
+    yield gauge
 
 
 def completeness_gauges() -> Iterator[Metric]:

@@ -1,5 +1,5 @@
-"""Today's traffic by provider and model, from a rollup: counters that begin anew at midnight, as
-those of a process that restarts.
+"""Today's traffic by provider and model, and by upstream, from a rollup: counters that begin anew
+at midnight, as those of a process that restarts.
 
 The busiest models of the last days have names, the others are `other`. Which these are changes at
 midnight alone, together with the counts, so that none of them ever seems to fall.
@@ -43,6 +43,15 @@ _COUNTS = f"""
     sum(latency_sum_ms)::bigint AS latency_sum_ms, sum(ttft_sum_ms)::bigint AS ttft_sum_ms
 FROM today GROUP BY 1, 2, 3
 """
+_UPSTREAMS = """
+SELECT up.name AS upstream,
+    sum(u.attempts)::bigint AS attempts, sum(u.requests)::bigint AS requests,
+    coalesce(sum(u.attempts) FILTER (WHERE s.failure_class <> ''), 0)::bigint AS failed,
+    coalesce(sum(u.total_tokens), 0)::bigint AS tokens
+FROM usage_usagedaily AS u JOIN usage_usageseries AS s ON s.id = u.series_id
+JOIN management_proxy_upstream AS up ON up.id = s.upstream_id
+WHERE u.bucket = %(today)s GROUP BY 1 ORDER BY 1
+"""
 _BINS = f"""
 {_TODAY}, bins AS (
     SELECT provider, model, 'latency' AS measure,
@@ -66,6 +75,7 @@ def traffic_metrics() -> Iterator[Metric]:
     about: dict[str, Any] = {"today": today, "models": _top_models(today)}
     counts = rows("metrics.traffic", _COUNTS, about)
     yield from _counters(counts)
+    yield from _by_upstream(rows("metrics.upstreams", _UPSTREAMS, about))
     yield from _histograms(rows("metrics.durations", _BINS, about), counts)
 
 
@@ -93,6 +103,23 @@ def _counters(counts: list[Row]) -> Iterator[Metric]:
     for name, (began, used) in sums.items():
         requests.add_metric(name, began)
         tokens.add_metric(name, used)
+    yield from (attempts, requests, tokens)
+
+
+def _by_upstream(sums: list[Row]) -> Iterator[Metric]:
+    attempts = CounterMetricFamily(
+        "usage_upstream_attempts", "Attempts today, by outcome.", labels=["upstream", "outcome"]
+    )
+    requests = CounterMetricFamily(
+        "usage_upstream_requests", "Client requests that began today.", labels=["upstream"]
+    )
+    tokens = CounterMetricFamily("usage_upstream_tokens", "Tokens today.", labels=["upstream"])
+    for row in sums:
+        name = [row["upstream"]]
+        attempts.add_metric([*name, "failed"], row["failed"])
+        attempts.add_metric([*name, "succeeded"], row["attempts"] - row["failed"])
+        requests.add_metric(name, row["requests"])
+        tokens.add_metric(name, row["tokens"])
     yield from (attempts, requests, tokens)
 
 

@@ -66,7 +66,8 @@ def test_database_gauges_report_leases_findings_and_collection():
     reported = metrics.exposition().decode()
     for line in (
         f'monitoring_lease_held{{lease="{upstream.collect_lease}"}} 1.0',
-        "usage_dead_letters_pending 1.0",
+        'usage_dead_letters_pending{reason="not_an_object"} 1.0',
+        'usage_dead_letters_pending{reason="invalid_field"} 0.0',
         'monitoring_findings{level="error"}',
     ):
         assert line in reported

@@ -39,3 +39,12 @@ def test_durations_are_cumulative_buckets():
     assert [found[name.format(end)] for end in ends] == [0, 2, 2, 3, 3]
     total = found['usage_model_latency_seconds_sum{model="a",provider="claude"}']
     assert total == pytest.approx(20.8)
+
+
+def test_traffic_is_shown_by_upstream_and_outcome():
+    store(make_upstream(name="east"), *events("a", 3), *events("b", 1, failed=True))
+    assert shown("usage_upstream_attempts_total") == {
+        'usage_upstream_attempts_total{outcome="failed",upstream="east"}': 1,
+        'usage_upstream_attempts_total{outcome="succeeded",upstream="east"}': 3,
+    }
+    assert shown("usage_upstream_tokens_total")['usage_upstream_tokens_total{upstream="east"}'] > 0
