@@ -50,12 +50,14 @@ def condition(rule: AlertRule) -> str:
     )
     limit = f"{rule.get_comparison_display()} {amount(rule.threshold, signal.unit)}"
     held = f", for {_seconds(rule.hold_seconds)}" if rule.hold_seconds else ""
-    filters = "".join(f", {_label(signal, name)} {value}" for name, value in rule.filters.items())
+    filters = "".join(f", {_named(signal, *pair)}" for pair in rule.filters.items())
     return f"{signal.label}{window} {limit}{volume}{filters}{held}"
 
 
-def _label(signal: Signal, name: str) -> str:
-    return next((f.label.lower() for f in signal.filters if f.name == name), name)
+def _named(signal: Signal, name: str, value: str) -> str:
+    """`client key laptop`; a filter that the signal does not know as it is stored."""
+    known = next((f for f in signal.filters if f.name == name), None)
+    return f"{known.label.lower()} {known.named(value)}" if known else f"{name} {value}"
 
 
 def anchor(rule: AlertRule) -> str:

@@ -63,11 +63,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class Filter:
-    """One restriction that a signal takes; without choices any text."""
+    """One restriction that a signal takes; without choices any text.
+
+    `suggestions` are values with their names, of which one can be chosen by its name; the newest or
+    the first, if there are very many. `named` is the name of any value.
+    """
 
     name: str
     label: str
     choices: Choices | None = None
+    suggestions: Choices | None = None
+    named: Callable[[str], str] = str
 
 
 Measure = Callable[[Measurement], Iterable[Reading]]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from management_proxy.models import Upstream
 from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit
+from usage.alerts.names import NAMED
 from usage.alerts.totals import (
     Totals,
     cause_of,
@@ -38,10 +39,7 @@ def _classes() -> Iterable[tuple[str, str]]:
 
 FILTERS = (
     Filter("upstream", "Upstream", _upstreams),
-    Filter("provider", "Provider"),
-    Filter("model", "Model"),
-    Filter("key", "Client key (number)"),
-    Filter("credential", "Credential (number)"),
+    *NAMED,
 )
 BY_CLASS = (*FILTERS, Filter("failure_class", "Failure class", _classes))
 

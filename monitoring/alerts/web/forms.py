@@ -1,6 +1,8 @@
 """Rules and channels as forms."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +45,28 @@ class DurationField(forms.CharField):
                 f"expected a duration like 90 s, 10 min, 4 h or 1 d, from {self.least} s to 30 d"
             )
         return seconds
+
+
+class SuggestedField(forms.CharField):
+    """A value that is chosen by its name, with a search that the browser does; a value itself is
+    accepted as well. What has the same name as another is told apart by its value."""
+
+    def __init__(self, *, name: str, suggestions: Iterable[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(max_length=200, **kwargs)
+        pairs = list(suggestions)
+        times = Counter(label for _, label in pairs)
+        self.suggestions = {
+            label if times[label] == 1 else f"{label} ({value})": value for value, label in pairs
+        }
+        self.list_id = f"{name}-names"
+        self.widget.attrs |= {"list": self.list_id, "autocomplete": "off"}
+
+    def prepare_value(self, value: Any) -> Any:
+        return next((name for name, known in self.suggestions.items() if known == value), value)
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        return self.suggestions.get(text, text)
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -94,6 +118,14 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     def _filter_field(self, name: str) -> forms.Field:
         known = next(f for f in self.signal.filters if f.name == name)
         initial = self.instance.filters.get(name, "")
+        if known.suggestions:
+            return SuggestedField(
+                name=name,
+                suggestions=known.suggestions(),
+                label=known.label,
+                required=False,
+                initial=initial,
+            )
         if known.choices is None:
             return forms.CharField(
                 label=known.label, required=False, max_length=200, initial=initial
