@@ -72,9 +72,14 @@ def kills(count: int, environment: dict[str, str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, receiver() as arrived:
         with nursery(environment, Path(folder) / "log") as processes:
             make_channel(arrived.url)
-            killed = kill_many(processes, rule, count, random.Random(1))
+            orders = kill_many(processes, rule, count, random.Random(1))
         found = assert_nothing_lost(arrived)
-    return {"killed": killed, "arrived": sum(found.values()), "marked": found[True]}
+    return {
+        "killed": count,
+        "orders": orders,
+        "arrived": sum(found.values()),
+        "marked": found[True],
+    }
 
 
 def stall(environment: dict[str, str]) -> float:
@@ -142,10 +147,9 @@ def main() -> None:
             rows.append(["an evaluation of 100 rules (to reach: 500 ms)", f"{shown} ms"])
         if options.kills:
             found = kills(options.kills, environment)
-            shown = f"{found['killed']} killed, {found['arrived']} arrived, 0 lost,"
-            rows.append(
-                ["evaluations killed while sending", f"{shown} {found['marked']} marked as repeats"]
-            )
+            killed = f"{found['killed']} killed (of {found['orders']} orders)"
+            shown = f"{killed}, {found['arrived']} arrived, 0 lost, {found['marked']} marked"
+            rows.append(["evaluations killed while sending", f"{shown} as repeats"])
         if options.stall:
             seconds = f"{stall(environment):.0f} s"
             rows.append(
