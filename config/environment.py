@@ -230,6 +230,12 @@ VARIABLES: tuple[Variable, ...] = (
         shown_default="`0`: all",
     ),
     Variable(
+        "ALERT_HISTORY_DAYS",
+        "Days for which alerts that are over, and their messages, are kept; `0`: for ever.",
+        cast=int,
+        default=365,
+    ),
+    Variable(
         "HISTORY_MAX_DAYS",
         "Longest range that one query of the history may span.",
         cast=int,

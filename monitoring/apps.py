@@ -20,7 +20,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import checks, health, periodic  # noqa: F401
-        from monitoring.alerts import default_rules, own_signals, queries, signals
+        from monitoring.alerts import default_rules, own_signals, queries, retention, signals
         from monitoring.audit import signals as audit_signals
         from monitoring.audit import trail
         from monitoring.metrics import gauges, shared
@@ -41,6 +41,7 @@ class MonitoringConfig(AppConfig):
         post_migrate.connect(default_rules.store_missing, sender=self)
         register_panel(Panel("alerts", queries.panel_context, "monitoring/alerts/panel.html"))
         health.register("alerts", queries.check_alerts)
+        periodic.register(retention.PRUNE)
         health.register("audit trail", trail.check_pending)
         register_gauges("alerts", queries.alert_gauges)
         register_gauges("leases", gauges.lease_gauges)
