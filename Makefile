@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-events bench-providers bench-alerts bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-events bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -77,7 +77,8 @@ screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two m
 
 lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra otel --group dev -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra otel -c requirements/dev.txt -o requirements/otel.txt
 
 soak-collector: $(VENV)/dev.stamp ## Kill the collector every 20-60 s for half an hour (CLIPROXYAPI_BINARY: a real upstream; M=5: minutes)
 	@$(BIN)/python -m tests.bench.soak_collector --minutes $(or $(M),30)
@@ -105,6 +106,9 @@ bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LA
 
 bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset's density, and 200 killed evaluations (8 minutes)
 	@$(BIN)/python -m tests.bench.alerts
+
+bench-observability: $(VENV)/dev.stamp ## What logs and metrics cost, and a scrape on the reference dataset (2 minutes once it is there; E=200000: another size)
+	@$(BIN)/python -m tests.bench.observability $(if $(E),--events $(E))
 
 bench-proxy: $(VENV)/dev.stamp ## What the management proxy costs and withstands (4 minutes); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.proxy

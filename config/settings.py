@@ -1,5 +1,6 @@
 """Django settings; everything an operator may change comes from config/environment.py."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from config.environment import read_environment
 from config.logs import logging_configuration
 from config.secrets import generated_secret
 from config.stack.state import running_stack
+from config.tracing import is_wanted, trouble_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = read_environment()
@@ -241,3 +243,5 @@ DEFAULT_LANGUAGE: str = environment["DEFAULT_LANGUAGE"]
 
 LOG_SLOW_SECONDS: float = environment["LOG_SLOW_SECONDS"]
 LOGGING = logging_configuration(environment["LOG_LEVEL"], environment["LOG_FORMAT"])
+TRACING_TROUBLE = trouble_of(os.environ)
+TRACING = is_wanted(os.environ) and not TRACING_TROUBLE

@@ -1,6 +1,7 @@
 """The monitoring app."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 # Other apps' entries stand between these.
@@ -29,6 +30,10 @@ class MonitoringConfig(AppConfig):
         from monitoring.web.panels import Panel
         from monitoring.web.panels import register as register_panel
 
+        if settings.TRACING:
+            from monitoring.tracing.export import start
+
+            start()
         audit_signals.connect()
         navigation.register(
             *(

@@ -127,6 +127,15 @@ def check_mutation(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def check_tracing(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """W020: spans are wanted, but none can be sent."""
+    if not settings.TRACING_TROUBLE:
+        return []
+    hint = "See docs/tracing.md, or set OTEL_SDK_DISABLED=true."
+    return [Warning(settings.TRACING_TROUBLE, hint=hint, id="tollgate.W020")]
+
+
 @register(Tags.database)
 def check_database(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any

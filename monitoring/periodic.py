@@ -31,6 +31,7 @@ from monitoring.health import Finding, Level
 from monitoring.leases import FENCE_SQL, Term, acquire, heartbeat, release
 from monitoring.logs import monitoring_kinds as kinds
 from monitoring.models import PeriodicTask
+from monitoring.tracing.spans import span
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ def run(task: Task, *, only_if_due: bool = True) -> bool:
             PeriodicTask.objects.create(name=task.name)
         elif only_if_due and not is_due(task, row, row.now):
             return False
-        with heartbeat(term):
+        with heartbeat(term), span(f"task {task.name}"):
             _do(task, term)
         return True
     finally:

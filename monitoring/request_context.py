@@ -20,6 +20,8 @@ from django.conf import settings
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 
+from monitoring.tracing.spans import trace_id
+
 Network = IPv4Network | IPv6Network
 
 
@@ -52,6 +54,11 @@ def client_address(request: HttpRequest) -> str:
         if not _is_trusted(hop) or not _is_address(behind):
             return hop
     return hops[-1]
+
+
+def is_from_trusted_proxy(request: HttpRequest) -> bool:
+    """Whether the peer is one of `TRUSTED_PROXIES`, whose headers about the call are believed."""
+    return _is_trusted(request.META.get("REMOTE_ADDR", ""))
 
 
 def _is_trusted(address: str) -> bool:
@@ -99,11 +106,13 @@ class RequestContextMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Adds the request's id as a field to every line logged while it is handled."""
+    """Adds the ids of the request and of the trace as fields to every line logged meanwhile."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if (request_id := current_request().request_id) and not hasattr(record, "request_id"):
             record.request_id = request_id
+        if trace := trace_id():
+            record.trace_id = trace
         return True
 
 

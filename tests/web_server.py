@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,8 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
         _wait_until_it_answers(server)
         yield server
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a test may have ended it
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

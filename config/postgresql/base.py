@@ -9,6 +9,7 @@ So the statement is sent only then. A server that vanished silently would not re
 lasts, which is three quarters of what they cost.
 """
 
+import re
 import select
 from functools import lru_cache
 from typing import Any
@@ -19,6 +20,11 @@ from django_prometheus.db.backends.postgresql import base
 from django_prometheus.db.common import ExportingCursorWrapper
 
 from monitoring.logs.account import current_account, waiting
+from monitoring.tracing.spans import Kind, is_active, span
+
+_NAME = re.compile(r"\s*/\* ([\w.]+) \*/")
+_COMMENTS = re.compile(r"/\*.*?\*/")
+MOST_TEXT = 2000
 
 
 class PlannedCursor(ServerBindingCursor):
@@ -40,12 +46,29 @@ def _accounted(execute: Any, sql: Any, params: Any, many: bool, context: Any) ->
         return execute(sql, params, many, context)
 
 
+def _traced(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """A span over a statement within another one: its text, never its parameters."""
+    text = sql if isinstance(sql, str) else ""
+    named = _NAME.match(text)
+    operation = (_COMMENTS.sub("", text).split(None, 1) or ["statement"])[0].upper()
+    about = {
+        "db.system.name": "postgresql",
+        "db.operation.name": operation,
+        "db.query.text": text[:MOST_TEXT],
+    }
+    name = named[1] if named else operation
+    with span(name, about, kind=Kind.CLIENT, only_within=True):
+        return execute(sql, params, many, context)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
     """A connection that is checked without a round trip, and whose time is accounted for."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(_accounted)
+        if is_active():
+            self.execute_wrappers.append(_traced)
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:

@@ -34,6 +34,7 @@ from management_proxy.client.limits import Limits
 from management_proxy.client.metrics import counted
 from management_proxy.client.responses import Response, refusal_of, server_time_of, version_of
 from monitoring.logs.account import waiting
+from monitoring.tracing.spans import Kind, span
 
 Receive = Callable[[bytes], None]
 
@@ -93,8 +94,16 @@ class ManagementClient:
         timeout = httpx.Timeout(limits.idle, connect=limits.connect)
         url, headers = f"{self._url}/{path}", self._headers
         request = self._http.build_request(method, url, headers=headers, timeout=timeout, **payload)
-        with counted(), _translated(limits), waiting("upstream"):
-            response, body = self._exchange(request, limits, receive)
+        about = {
+            "http.request.method": method,
+            "url.template": path,
+            "server.address": request.url.host,
+        }
+        with span(f"{method} {path}", about, kind=Kind.CLIENT) as traced:
+            with counted(), _translated(limits), waiting("upstream"):
+                response, body = self._exchange(request, limits, receive)
+            status = response.status_code
+            traced.note({"http.response.status_code": status}, failed=status not in accept)
         if response.status_code not in accept:
             raise self._refusal(response, body)
         stated = response.headers

@@ -2,7 +2,7 @@
 gets it."""
 
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import lru_cache
 
@@ -39,6 +39,7 @@ from management_proxy.traffic.metrics import in_flight
 from management_proxy.upstreams.access import record_block
 from management_proxy.upstreams.key_verification import KeyOnTrial, ensure_verified, is_verified
 from management_proxy.upstreams.registry import find_upstream
+from monitoring.tracing.spans import Kind, Span, Value, span
 
 REFUSAL_BYTES = 64 * 1024
 
@@ -155,7 +156,9 @@ def _attempted(trip: Trip, admission: shared_breaker.Admission) -> tuple[Ready |
     reason = ""
     trip.call.attempts += 1
     try:
-        ready, outcome = _sent(trip)
+        with _span_over(trip) as attempt_span:
+            ready, outcome = _sent(trip)
+            _describe(attempt_span, outcome)
         failed = ready is None
         reason = str(outcome.error or f"status {outcome.status}") if failed else ""
         return ready, outcome
@@ -166,6 +169,23 @@ def _attempted(trip: Trip, admission: shared_breaker.Admission) -> tuple[Ready |
         trip.call.bytes_in = trip.body.taken
         beyond = trip.policy.reaches_beyond and failed
         shared_breaker.report(admission, None if beyond else failed, reason)
+
+
+def _span_over(trip: Trip) -> AbstractContextManager[Span]:
+    about = {
+        "http.request.method": trip.outgoing.method,
+        "url.template": trip.policy.path,
+        "tollgate.upstream": trip.upstream.name,
+    }
+    return span(f"{trip.outgoing.method} {trip.policy.path}", about, kind=Kind.CLIENT)
+
+
+def _describe(attempt_span: Span, outcome: Outcome) -> None:
+    if outcome.status:
+        about: dict[str, Value] = {"http.response.status_code": outcome.status}
+        attempt_span.note(about, failed=outcome.status >= 500)
+    else:
+        attempt_span.note({"error.type": type(outcome.error).__name__}, failed=True)
 
 
 def _sent(trip: Trip) -> tuple[Ready | None, Outcome]:

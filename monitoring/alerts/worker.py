@@ -24,6 +24,7 @@ from monitoring.alerts.engine import evaluate
 from monitoring.alerts.outage import OutageWatch
 from monitoring.leases import LeaseLost, Term, acquire, heartbeat, release, renew
 from monitoring.logs.monitoring_kinds import ALERTS_NOT_EVALUATED
+from monitoring.tracing.spans import span
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Evaluator:
         term = self._term
         assert term  # noqa: S101
         self._outage.learn()
-        with heartbeat(term):
+        with heartbeat(term), span("evaluation of alerts"):
             evaluate(term)
         self._evaluated_last = True
         deliver_due()

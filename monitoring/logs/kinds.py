@@ -18,6 +18,7 @@ COMMON_FIELDS = {
     "message": "the sentence for people",
     "event": "the name of the kind of line",
     "request_id": "the request during which it was logged, also in `X-Request-Id`",
+    "trace_id": "the trace during which it was logged, if [tracing](tracing.md) is on",
     "traceback": "where in the code, secrets masked",
     "status_code": "the status that Django responded with, on its own lines",
 }

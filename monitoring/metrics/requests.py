@@ -7,6 +7,7 @@ rest. Labels are closed: the route is a template of ours, the method a word of H
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,8 @@ from django.http.response import HttpResponseBase
 from monitoring.logs.account import Account, begin_account
 from monitoring.logs.monitoring_kinds import REQUEST
 from monitoring.metrics import http
-from monitoring.request_context import current_request
+from monitoring.request_context import current_request, is_from_trusted_proxy
+from monitoring.tracing.spans import NO_SPAN, Kind, Span, Value, is_active, span
 
 logger = logging.getLogger(__name__)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -30,10 +32,12 @@ class RequestAccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        account = begin_account()
+        account, held = begin_account(), ExitStack()
+        span = held.enter_context(_span_of(request))
         with http.IN_FLIGHT.track_inprogress():
             response = self.get_response(request)
-        ending = Ending(request, response.status_code, account)
+        held.callback(_describe, span, request, response.status_code)
+        ending = Ending(request, response.status_code, account, held)
         if isinstance(response, FileResponse):
             # Left as it is, so that the server may send the file by itself.
             ending.close(int(response.headers.get("Content-Length", 0)))
@@ -47,8 +51,11 @@ class RequestAccountMiddleware:
 class Ending:
     """What is left to do when a response is complete; only the first `close` counts."""
 
-    def __init__(self, request: HttpRequest, status: int, account: Account) -> None:
+    def __init__(
+        self, request: HttpRequest, status: int, account: Account, held: ExitStack
+    ) -> None:
         self._request, self._status, self._account = request, status, account
+        self._held = held
         self._request_id = current_request().request_id
         self._is_closed = False
 
@@ -57,6 +64,10 @@ class Ending:
         if self._is_closed:
             return
         self._is_closed = True
+        with self._held:
+            self._report(size)
+
+    def _report(self, size: int) -> None:
         account, request = self._account, self._request
         split = account.split(account.elapsed)
         route, method = route_of(request), method_of(request)
@@ -89,11 +100,37 @@ class Counted:
         self._ending.close(self._bytes)
 
 
+def _span_of(request: HttpRequest) -> AbstractContextManager[Span]:
+    """A span over the request, unless it is one of those that come all the time; a trace of which
+    it is a part is believed as the address is."""
+    is_quiet = request.path.strip("/") in QUIET_ROUTES or _is_static(request)
+    if is_quiet or not is_active():
+        return NO_SPAN
+    caller = request.headers if is_from_trusted_proxy(request) else {}
+    about = {"tollgate.request_id": current_request().request_id}
+    return span("request", about, kind=Kind.SERVER, caller=caller)
+
+
+def _describe(request_span: Span, request: HttpRequest, status: int) -> None:
+    method, route = method_of(request), route_of(request)
+    about: dict[str, Value] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+    }
+    request_span.rename(f"{method} {route}")
+    request_span.note(about, failed=status >= 500)
+
+
+def _is_static(request: HttpRequest) -> bool:
+    return request.path.startswith(settings.STATIC_URL)
+
+
 def route_of(request: HttpRequest) -> str:
     """The template of the address that matched, never the address itself."""
     if match := request.resolver_match:
         return match.route.replace("^", "") or "/"
-    return "static" if request.path.startswith(settings.STATIC_URL) else "unmatched"
+    return "static" if _is_static(request) else "unmatched"
 
 
 def method_of(request: HttpRequest) -> str:

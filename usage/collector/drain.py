@@ -21,6 +21,7 @@ from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.observation import observe
 from monitoring.leases import LeaseLost, renew
+from monitoring.tracing.spans import bound
 from usage.collector import spool
 from usage.collector.fetch import FIRST_COUNT, Fetching, Page, fetch
 from usage.collector.metrics import count_wait
@@ -71,7 +72,7 @@ def drain(run: Run, client: ManagementClient, should_stop: Callable[[], bool]) -
             and time.monotonic() < budget_ends
         )
         following = (
-            Fetching(partial(fetch_page, page.next_count(most)))
+            Fetching(bound(partial(fetch_page, page.next_count(most))))
             if goes_on and _may_pop(run)
             else None
         )

@@ -32,6 +32,7 @@ from management_proxy.models import CollectionMode, Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, Term, acquire, bounded_transaction, fence, show_work
 from monitoring.masking import masked_text
+from monitoring.tracing.spans import span
 from usage import log_kinds as kinds
 from usage.collector.metrics import count_run
 from usage.collector.spool import SpoolError
@@ -61,6 +62,7 @@ class Ending(NamedTuple):
     error: str = ""
 
 
+SUCCEEDED = Ending(Status.SUCCEEDED)
 LOST_LEASE = Ending(
     Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on"
 )
@@ -91,13 +93,20 @@ def perform(run: Run, work: Callable[[Run], None], end: Callable[[Run, Ending], 
     What the upstream, the spool or the lease refuses is an ending. django.db.Error passes through:
     nothing can be recorded then, and the next holder records the run as abandoned.
     """
-    ending = Ending(Status.SUCCEEDED)
-    try:
-        work(run)
-    except (UpstreamError, SpoolError, LeaseLost) as error:
-        ending = _ending_by(error)
-    count_run(run, ending)
-    return end(run, ending)
+    about = {
+        "tollgate.upstream": run.upstream.name,
+        "tollgate.trigger": run.trigger.value,
+        "tollgate.run_id": str(run.id),
+    }
+    with span("collector run", about) as traced:
+        ending = SUCCEEDED
+        try:
+            work(run)
+        except (UpstreamError, SpoolError, LeaseLost) as error:
+            ending = _ending_by(error)
+        count_run(run, ending)
+        traced.note({"tollgate.status": ending.status.value}, failed=ending != SUCCEEDED)
+        return end(run, ending)
 
 
 def take(upstream: Upstream, work: UUID) -> Term | None:

@@ -1,0 +1,1 @@
+"""What logs and metrics cost, and how long `/metrics` takes on a large installation."""
