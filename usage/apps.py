@@ -25,6 +25,7 @@ class UsageConfig(AppConfig):
         from usage.collector import spool_health
         from usage.health import panels
         from usage.health import system_checks as checks  # noqa: F401
+        from usage.history.snapshot import one_instant
         from usage.rollups.consumption import consumption_of
         from usage.statements import task as statements
         from usage.upkeep import tasks as upkeep
@@ -36,6 +37,7 @@ class UsageConfig(AppConfig):
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
         register_navigation()
         signals.register(*traffic.SIGNALS, *collection.SIGNALS, *budget_signals.SIGNALS)
+        signals.measure_within(one_instant)
         default_rules.register(*DEFAULTS, *budget_signals.DEFAULTS)
         register_health()
         for task in (*upkeep.TASKS, statements.TASK, budgets.TASK):

@@ -13,6 +13,9 @@ Invariants
   state, no state without its message.
 * A rule and a subject have at most one open alert (a constraint of the schema).
 
+* All rules are measured at one instant: in a snapshot, where nothing is written
+  (`monitoring/alerts/signals.py`, `measure_within`).
+
 Failure rules
 * A rule whose signal raises is marked with the reason, is a finding of the doctor, and changes no
   alert: neither does it fire, nor is what fires resolved.
@@ -35,7 +38,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from monitoring.alerts.delivery.outbox import enqueue
-from monitoring.alerts.signals import Measurement, Reading, signal_named
+from monitoring.alerts.signals import Measurement, Reading, measuring, signal_named
 from monitoring.alerts.transitions import Event, Step, advance, resolved
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, Term, fence
@@ -79,7 +82,8 @@ def evaluate(term: Term | None = None, now: datetime | None = None) -> Evaluated
     now = now or database_now()
     rules = list(AlertRule.objects.filter(is_enabled=True))
     shared: dict[Any, Any] = {}
-    found = {rule.pk: read(rule, now, shared) for rule in rules}
+    with measuring():
+        found = {rule.pk: read(rule, now, shared) for rule in rules}
     with transaction.atomic():
         if term and not fence(term):
             raise LeaseLost(term.name)

@@ -6,7 +6,8 @@ there is too little to judge by: it breaches nothing. A signal that cannot be me
 the rule is reported as one that cannot be evaluated.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -120,6 +121,7 @@ class UnknownSignal(Exception):
 
 
 _signals: dict[str, Signal] = {}
+_surroundings: list[Callable[[], AbstractContextManager[None]]] = []
 
 
 def register(*signals: Signal) -> None:
@@ -138,3 +140,18 @@ def signal_named(name: str) -> Signal:
         return _signals[name]
     except KeyError:
         raise UnknownSignal(f"there is no signal “{name}”") from None
+
+
+def measure_within(surroundings: Callable[[], AbstractContextManager[None]]) -> None:
+    """Have all rules of an evaluation measured within such a context, for instance one snapshot of
+    the database. Nothing may be written there."""
+    _surroundings.append(surroundings)
+
+
+@contextmanager
+def measuring() -> Iterator[None]:
+    """The block in which the rules of one evaluation are measured."""
+    with ExitStack() as entered:
+        for surroundings in _surroundings:
+            entered.enter_context(surroundings())
+        yield

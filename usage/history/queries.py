@@ -218,7 +218,7 @@ def _added(measures: Iterable[str]) -> str:
 def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
     """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were
     any."""
-    since = events_since()
+    since = once("events since", events_since)
     if since is None or pieces[0].start >= since:
         return
     first = _first_day()
