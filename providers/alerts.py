@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from monitoring.alerts.default_rules import DefaultRule
@@ -26,7 +27,7 @@ def _health() -> Iterable[tuple[str, str]]:
     return Health.choices
 
 
-_UPSTREAM = Filter("upstream", "Upstream", _upstreams)
+_UPSTREAM = Filter("upstream", _("Upstream"), _upstreams)
 
 
 def _states(query: Measurement) -> Iterable[AccountState]:
@@ -102,46 +103,49 @@ def unsettled_changes(query: Measurement) -> Iterator[Reading]:
 SIGNALS = (
     Signal(
         "accounts.unwell",
-        "Time for which an account is failing, or as unwell as the filter says",
+        _("Time for which an account is failing, or as unwell as the filter says"),
         Unit.SECONDS,
         unwell_accounts,
-        "Open the account: the reason is beside it. An expired or revoked login is connected anew.",
-        (_UPSTREAM, Filter("provider", "Provider"), Filter("health", "Health", _health)),
+        _(
+            "Open the account: the reason is beside it. An expired or revoked login is connected"
+            " anew."
+        ),
+        (_UPSTREAM, Filter("provider", _("Provider")), Filter("health", _("Health"), _health)),
         url_name="accounts:list",
     ),
     Signal(
         "accounts.plan_ends",
-        "Time until an account's plan ends",
+        _("Time until an account's plan ends"),
         Unit.SECONDS,
         plan_ends,
-        "Renew the plan, or connect another account.",
-        (_UPSTREAM, Filter("provider", "Provider")),
+        _("Renew the plan, or connect another account."),
+        (_UPSTREAM, Filter("provider", _("Provider"))),
         url_name="accounts:list",
     ),
     Signal(
         "client_keys.limit_used",
-        "Used share of a client key's monthly limit",
+        _("Used share of a client key's monthly limit"),
         Unit.PERCENT,
         used_limits,
-        "Raise the key's limit, or speak with its owner.",
+        _("Raise the key's limit, or speak with its owner."),
         (_UPSTREAM,),
         url_name="providers:client-keys",
     ),
     Signal(
         "providers.differences",
-        "Differences between an upstream and Tollgate",
+        _("Differences between an upstream and Tollgate"),
         Unit.COUNT,
         differences,
-        "Choose a direction for each difference on the page Drift.",
+        _("Choose a direction for each difference on the page Drift."),
         (_UPSTREAM,),
         url_name="providers:drift",
     ),
     Signal(
         "providers.unsettled",
-        "Time for which a change has had no outcome",
+        _("Time for which a change has had no outcome"),
         Unit.SECONDS,
         unsettled_changes,
-        "Make sure that the collector runs, or run manage.py reconcile_providers --apply.",
+        _("Make sure that the collector runs, or run manage.py reconcile_providers --apply."),
         url_name="providers:changes",
     ),
 )

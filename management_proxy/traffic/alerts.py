@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream, UpstreamBreaker
 from monitoring.alerts.default_rules import DefaultRule
@@ -21,7 +23,8 @@ def open_breakers(query: Measurement) -> Iterator[Reading]:
         is_open = breaker is not None and breaker.state != UpstreamBreaker.State.CLOSED
         if breaker and is_open and name in (None, upstream.name):
             seconds = (query.end - breaker.changed_at).total_seconds()
-            detail = f"The last failure: {breaker.reason or 'unknown'}."
+            about = {"reason": breaker.reason or gettext("unknown")}
+            detail = gettext("The last failure: %(reason)s.") % about
             yield Reading(max(seconds, 1.0), upstream.name, detail, _page())
 
 
@@ -32,11 +35,11 @@ def _page() -> str:
 SIGNALS = (
     Signal(
         "proxy.breaker_open",
-        "Time for which the proxy's breaker is open",
+        _("Time for which the proxy's breaker is open"),
         Unit.SECONDS,
         open_breakers,
-        "Check the upstream; the breaker tries again by itself. Close it to retry at once.",
-        (Filter("upstream", "Upstream", _upstreams),),
+        _("Check the upstream; the breaker tries again by itself. Close it to retry at once."),
+        (Filter("upstream", _("Upstream"), _upstreams),),
         url_name="proxy-pages:traffic",
     ),
 )

@@ -4,8 +4,10 @@ import secrets
 from datetime import timedelta
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext, override
 
 from monitoring.alerts.delivery.attempts import deliver
 from monitoring.alerts.delivery.outbox import CLAIM_SECONDS, Claim, Outcome, abandon
@@ -77,7 +79,7 @@ def save_channel(channel: AlertChannel, user: User) -> None:
     with transaction.atomic():
         channel.save()
         if not channel.is_enabled:
-            abandon(channel, "The channel was switched off.")
+            abandon(channel, gettext("The channel was switched off."))
         detail = {"address": channel.address_hint, "enabled": channel.is_enabled}
         trail.record(user, act, channel.name, outcome=DONE, detail=detail)
 
@@ -85,7 +87,7 @@ def save_channel(channel: AlertChannel, user: User) -> None:
 def delete_channel(channel: AlertChannel, user: User) -> None:
     """Delete it; what waits for it is given up."""
     with transaction.atomic():
-        abandon(channel, "The channel was deleted.")
+        abandon(channel, gettext("The channel was deleted."))
         channel.delete()
         trail.record(user, "alert_channel.deleted", channel.name, outcome=DONE)
 
@@ -93,14 +95,17 @@ def delete_channel(channel: AlertChannel, user: User) -> None:
 def test_channel(channel: AlertChannel, user: User) -> Outcome:
     """Send a test at once and return what the other side responded; kept among its messages."""
     now = database_now()
+    with override(settings.DEFAULT_LANGUAGE):
+        title = gettext("[test] Tollgate")
+        text = gettext("%(user)s sent this test. Alerts will arrive the same way.")
     message = AlertMessage.objects.create(
         id=uuid4(),
         channel=channel,
         channel_name=channel.name,
         kind=AlertMessage.Kind.TEST,
         severity=Severity.NOTICE,
-        title="[test] Tollgate",
-        text=f"{user.get_username()} sent this test. Alerts will arrive the same way.",
+        title=title,
+        text=text % {"user": user.get_username()},
         content={"kind": AlertMessage.Kind.TEST.value, "severity": "notice", "alerts": []},
         state=AlertMessage.State.SENDING,
         attempts=1,

@@ -34,8 +34,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
+from django.utils.translation import override
 
 from monitoring.alerts.delivery.outbox import enqueue
 from monitoring.alerts.signals import Measurement, Reading, measuring, signal_named
@@ -82,7 +84,7 @@ def evaluate(term: Term | None = None, now: datetime | None = None) -> Evaluated
     now = now or database_now()
     rules = list(AlertRule.objects.filter(is_enabled=True))
     shared: dict[Any, Any] = {}
-    with measuring():
+    with measuring(), override(settings.DEFAULT_LANGUAGE):
         found = {rule.pk: read(rule, now, shared) for rule in rules}
     with transaction.atomic():
         if term and not fence(term):

@@ -1,4 +1,5 @@
-"""What a message says: what, since when, how much, the filter, where to look and what to do."""
+"""What a message says: what, since when, how much, the filter, where to look and what to do; in the
+active language, which for what is sent is the installation's."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,35 +8,45 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.default_rules import default_rules
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.masking import masked_text
 from monitoring.models import Alert, AlertMessage, AlertRule
+from monitoring.templatetags.figures import inside
+from monitoring.web.formats import localized
 
 Kind = AlertMessage.Kind
 LISTED = 10
 _HEADS = {
-    Kind.FIRING: "{severity}",
-    Kind.REMINDER: "still firing, {severity}",
-    Kind.RESOLVED: "resolved",
+    Kind.FIRING: _("[%(severity)s] %(rule)s"),
+    Kind.REMINDER: _("[still firing, %(severity)s] %(rule)s"),
+    Kind.RESOLVED: _("[resolved] %(rule)s"),
 }
+_UNITS = (
+    (86_400, _("%(number)s d")),
+    (3600, _("%(number)s h")),
+    (60, _("%(number)s min")),
+)
 
 
 def amount(value: float, unit: Unit) -> str:
     """A value with its unit: `34.5 %`, `2 min`, `1,200 tokens`."""
     if unit is Unit.PERCENT:
-        return f"{value:.4g} %"
+        return gettext("%(number)s %%") % {"number": localized(f"{value:.4g}")}
     if unit is Unit.SECONDS:
         return _seconds(value)
-    return f"{value:,.0f}{f' {unit.value}' if unit.value else ''}"
+    number = localized(f"{value:,.0f}")
+    return gettext("%(number)s tokens") % {"number": number} if unit is Unit.TOKENS else number
 
 
 def _seconds(value: float) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+    for size, text in _UNITS:
         if abs(value) >= 2 * size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g} s"
+            return str(text) % {"number": localized(f"{value / size:.3g}")}
+    return gettext("%(number)s s") % {"number": localized(f"{value:.3g}")}
 
 
 def condition(rule: AlertRule) -> str:
@@ -44,20 +55,28 @@ def condition(rule: AlertRule) -> str:
         signal = signal_named(rule.signal)
     except UnknownSignal:
         return rule.signal
-    window = f" of {_seconds(rule.window_seconds)}" if signal.has_window else ""
-    volume = (
-        f", of at least {rule.least_volume:,}" if signal.has_volume and rule.least_volume else ""
-    )
-    limit = f"{rule.get_comparison_display()} {amount(rule.threshold, signal.unit)}"
-    held = f", for {_seconds(rule.hold_seconds)}" if rule.hold_seconds else ""
-    filters = "".join(f", {_named(signal, *pair)}" for pair in rule.filters.items())
-    return f"{signal.label}{window} {limit}{volume}{filters}{held}"
+    watched = {
+        "signal": signal.label,
+        "window": _seconds(rule.window_seconds),
+        "comparison": rule.get_comparison_display(),
+        "limit": amount(rule.threshold, signal.unit),
+    }
+    over_window = gettext("%(signal)s of %(window)s %(comparison)s %(limit)s")
+    at_once = gettext("%(signal)s %(comparison)s %(limit)s")
+    parts = [(over_window if signal.has_window else at_once) % watched]
+    if signal.has_volume and rule.least_volume:
+        parts.append(gettext("of at least %(count)s") % {"count": f"{rule.least_volume:,}"})
+    parts += [_named(signal, *pair) for pair in rule.filters.items()]
+    if rule.hold_seconds:
+        parts.append(gettext("for %(time)s") % {"time": _seconds(rule.hold_seconds)})
+    return ", ".join(parts)
 
 
 def _named(signal: Signal, name: str, value: str) -> str:
     """`client key laptop`; a filter that the signal does not know as it is stored."""
     known = next((f for f in signal.filters if f.name == name), None)
-    return f"{known.label.lower()} {known.named(value)}" if known else f"{name} {value}"
+    label, shown = (inside(str(known.label)), known.named(value)) if known else (name, value)
+    return gettext("%(filter)s %(value)s") % {"filter": label, "value": shown}
 
 
 def anchor(rule: AlertRule) -> str:
@@ -80,44 +99,55 @@ def link(path: str) -> str:
 
 def title(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     """One line: `[critical] Collector stalled: primary`."""
-    head = _HEADS[Kind(kind)].format(severity=rule.severity)
-    subject = alerts[0].subject if len(alerts) == 1 else f"{len(alerts)} subjects"
-    return masked_text(f"[{head}] {rule.name}{f': {subject}' if subject else ''}", 250)
+    count = len(alerts)
+    several = ngettext("%(count)s subject", "%(count)s subjects", count) % {"count": count}
+    subject = alerts[0].subject if count == 1 else several
+    named = gettext("%(rule)s: %(subject)s") % {"rule": rule.name, "subject": subject}
+    about = {"severity": rule.get_severity_display(), "rule": named if subject else rule.name}
+    return masked_text(str(_HEADS[Kind(kind)]) % about, 250)
 
 
 def text(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     """The whole message as plain text."""
     signal = signal_named(rule.signal)
-    lines = [f"Condition: {condition(rule)}"]
+    lines = [gettext("Condition: %(condition)s") % {"condition": condition(rule)}]
     for alert in alerts[:LISTED]:
         lines += _lines(kind, signal, alert)
-    if len(alerts) > LISTED:
-        lines.append(f"... and {len(alerts) - LISTED} more.")
+    if (more := len(alerts) - LISTED) > 0:
+        rest = ngettext("... and %(count)s more.", "... and %(count)s more.", more)
+        lines.append(rest % {"count": more})
     if kind != Kind.RESOLVED:
-        lines.append(f"What to do: {signal.fix}")
-        lines.append(f"Runbook: {link(runbook(rule))}")
-    lines.append(f"Alerts: {link(reverse('monitoring:alerts'))}")
+        lines.append(gettext("What to do: %(fix)s") % {"fix": signal.fix})
+        lines.append(gettext("Runbook: %(section)s") % {"section": link(runbook(rule))})
+    address = link(reverse("monitoring:alerts"))
+    lines.append(gettext("Alerts: %(address)s") % {"address": address})
     return "\n".join(masked_text(line, 1500) for line in lines)
 
 
 def _lines(kind: str, signal: Signal, alert: Alert) -> list[str]:
+    subject = {"subject": alert.subject or alert.rule_name, "value": _value(kind, signal, alert)}
     since = timezone.localtime(alert.pending_since)
-    lines = [f"{alert.subject or alert.rule_name}: {_value(kind, signal, alert)}"]
-    lines.append(f"Since: {since:%Y-%m-%d %H:%M:%S %Z}")
+    lines = [
+        gettext("%(subject)s: %(value)s") % subject,
+        gettext("Since: %(instant)s") % {"instant": f"{since:%Y-%m-%d %H:%M:%S %Z}"},
+    ]
     if alert.resolved_at:
         until = timezone.localtime(alert.resolved_at)
-        lines.append(f"Until: {until:%Y-%m-%d %H:%M:%S %Z} ({_lasted(alert)})")
+        about = {"instant": f"{until:%Y-%m-%d %H:%M:%S %Z}", "time": _lasted(alert)}
+        lines.append(gettext("Until: %(instant)s (%(time)s)") % about)
     if alert.detail and kind != Kind.RESOLVED:
         lines.append(alert.detail)
     if alert.url:
-        lines.append(f"See: {link(alert.url)}")
+        lines.append(gettext("See: %(address)s") % {"address": link(alert.url)})
     return lines
 
 
 def _value(kind: str, signal: Signal, alert: Alert) -> str:
     shown = amount(alert.value, signal.unit)
     worst = amount(alert.worst, signal.unit)
-    return f"{shown}, at worst {worst}" if kind == Kind.RESOLVED or worst != shown else shown
+    if kind == Kind.RESOLVED or worst != shown:
+        return gettext("%(value)s, at worst %(worst)s") % {"value": shown, "worst": worst}
+    return shown
 
 
 def _lasted(alert: Alert) -> str:
@@ -140,7 +170,7 @@ def content(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> dict[str, An
             "unit": signal.unit.value,
         },
         "severity": str(rule.severity),
-        "whatToDo": signal.fix,
+        "whatToDo": str(signal.fix),
         "runbook": link(runbook(rule)),
         "alerts": [_plain(alert) for alert in alerts],
     }

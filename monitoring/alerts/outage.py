@@ -21,6 +21,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.delivery.attempts import send
 from monitoring.alerts.delivery.outbox import channels_of
@@ -31,7 +33,7 @@ from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule
 logger = logging.getLogger(__name__)
 
 CODE = "database_unreachable"
-FIX = "Check DATABASE_URL, that the server runs, and its disk."
+FIX = _("Check DATABASE_URL, that the server runs, and its disk.")
 _NAMESPACE = uuid.UUID("5c9f5c0e-3f0b-4a53-9a2b-6b2d3c1d9e42")
 _senders = ThreadPoolExecutor(max_workers=8, thread_name_prefix="outage")
 
@@ -81,17 +83,11 @@ class OutageWatch:
         rule, began = self._rule, self._began_at
         assert rule  # noqa: S101
         assert began  # noqa: S101
-        title = f"[{rule.severity}] {rule.name}"
         message_id = str(uuid.uuid5(_NAMESPACE, began.isoformat()))
         since = began.isoformat(timespec="seconds")
-        text = "\n".join(
-            (
-                f"The database has not responded since {since}: {reason}",
-                f"What to do: {FIX}",
-                "Runbook: docs/runbook.md#alert-database-unreachable",
-                f"Id: {message_id}",
-            )
-        )
+        with override(settings.DEFAULT_LANGUAGE):
+            title = _title(rule)
+            text = _text(since, reason, message_id)
         content = {
             "id": message_id,
             "isRepeat": False,
@@ -103,6 +99,24 @@ class OutageWatch:
             "alerts": [{"subject": "", "since": since, "detail": reason}],
         }
         return {"id": message_id, "title": title, "text": text, "content": content}
+
+
+def _title(rule: AlertRule) -> str:
+    about = {"severity": rule.get_severity_display(), "rule": rule.name}
+    return gettext("[%(severity)s] %(rule)s") % about
+
+
+def _text(since: str, reason: str, message_id: str) -> str:
+    down = gettext("The database has not responded since %(instant)s: %(reason)s")
+    section = "docs/runbook.md#alert-database-unreachable"
+    return "\n".join(
+        (
+            down % {"instant": since, "reason": reason},
+            gettext("What to do: %(fix)s") % {"fix": FIX},
+            gettext("Runbook: %(section)s") % {"section": section},
+            gettext("Id: %(id)s") % {"id": message_id},
+        )
+    )
 
 
 def _parcels(rule: AlertRule) -> list[tuple[AlertChannel, dict[str, Any]]]:
@@ -120,6 +134,11 @@ def _parcels(rule: AlertRule) -> list[tuple[AlertChannel, dict[str, Any]]]:
     return found
 
 
+def _detail() -> str:
+    with override(settings.DEFAULT_LANGUAGE):
+        return gettext("The database did not respond.")
+
+
 def _store(rule: AlertRule, began_at: datetime, announced_at: datetime) -> None:
     seconds = (datetime.now(UTC) - began_at).total_seconds()
     Alert.objects.get_or_create(
@@ -131,7 +150,7 @@ def _store(rule: AlertRule, began_at: datetime, announced_at: datetime) -> None:
             "severity": rule.severity,
             "value": seconds,
             "worst": seconds,
-            "detail": "The database did not respond.",
+            "detail": _detail(),
             "pending_since": began_at,
             "fired_at": announced_at,
             "breached_at": announced_at,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.utils.translation import gettext_lazy as _
+
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.alerts.outage import CODE, FIX
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
@@ -44,7 +46,7 @@ def undelivered_messages(query: Measurement) -> Iterator[Reading]:
 SIGNALS = (
     Signal(
         "monitoring.database_outage",
-        "Database out of reach",
+        _("Database out of reach"),
         Unit.SECONDS,
         database_outage,
         FIX,
@@ -52,20 +54,22 @@ SIGNALS = (
     ),
     Signal(
         "monitoring.findings",
-        "Level of the doctor's findings (1 notice, 2 warning, 3 error)",
+        _("Level of the doctor's findings (1 notice, 2 warning, 3 error)"),
         Unit.COUNT,
         finding_levels,
-        "Take the step that the doctor's page names beside the finding.",
-        filters=(Filter("check", "Check"),),
+        _("Take the step that the doctor's page names beside the finding."),
+        filters=(Filter("check", _("Check")),),
         url_name="monitoring:doctor",
     ),
     Signal(
         "monitoring.undelivered_messages",
-        "Alert messages not delivered",
+        _("Alert messages not delivered"),
         Unit.COUNT,
         undelivered_messages,
-        "Open the channel on the page Alerts, read its last response, correct its address and send"
-        " a test.",
+        _(
+            "Open the channel on the page Alerts, read its last response, correct its address and"
+            " send a test."
+        ),
         has_window=True,
     ),
 )

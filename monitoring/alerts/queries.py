@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from monitoring.alerts.messages import amount, condition, runbook
@@ -40,7 +41,7 @@ class AlertRow:
     @property
     def fix(self) -> str:
         """The step to take."""
-        return self.signal.fix if self.signal else ""
+        return str(self.signal.fix) if self.signal else ""
 
     @property
     def runbook(self) -> str:
@@ -147,15 +148,16 @@ def last_evaluation() -> datetime | None:
 
 def check_alerts() -> Iterator[Finding]:
     """Rules that cannot be evaluated, or are not any more."""
-    page = Action("Alerts", "monitoring:alerts", is_link=True)
+    page = Action(gettext("Alerts"), "monitoring:alerts", is_link=True)
     enabled = list(AlertRule.objects.filter(is_enabled=True))
     for rule in enabled:
         if rule.error:
             yield Finding(
                 Level.WARNING,
-                f"The alert rule “{rule.name}” cannot be evaluated: {rule.error}",
-                "What it watches goes unnoticed.",
-                "Correct its filters, or disable it.",
+                gettext("The alert rule “%(rule)s” cannot be evaluated: %(reason)s")
+                % {"rule": rule.name, "reason": rule.error},
+                gettext("What it watches goes unnoticed."),
+                gettext("Correct its filters, or disable it."),
                 action=page,
             )
     newest = max((rule.evaluated_at for rule in enabled if rule.evaluated_at), default=None)
@@ -163,9 +165,9 @@ def check_alerts() -> Iterator[Finding]:
         since = f"{timezone.localtime(newest):%Y-%m-%d %H:%M}"
         yield Finding(
             Level.WARNING,
-            f"Alert rules have not been evaluated since {since}.",
-            "No alert can fire.",
-            "Start the collector or the web server: either evaluates them.",
+            gettext("Alert rules have not been evaluated since %(instant)s.") % {"instant": since},
+            gettext("No alert can fire."),
+            gettext("Start the collector or the web server: either evaluates them."),
             action=page,
         )
 

@@ -11,9 +11,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 T = TypeVar("T")
+# A text, or one that is translated when it is read.
+Words: TypeAlias = "str | _StrPromise"
 Choices = Callable[[], Iterable[tuple[str, str]]]
 
 
@@ -71,7 +76,7 @@ class Filter:
     """
 
     name: str
-    label: str
+    label: Words
     choices: Choices | None = None
     suggestions: Choices | None = None
     named: Callable[[str], str] = str
@@ -92,10 +97,10 @@ class Signal:
     """
 
     name: str
-    label: str
+    label: Words
     unit: Unit
     measure: Measure
-    fix: str
+    fix: Words
     filters: tuple[Filter, ...] = ()
     has_window: bool = False
     has_volume: bool = False
@@ -131,7 +136,7 @@ def register(*signals: Signal) -> None:
 
 def signals() -> list[Signal]:
     """All registered signals, by label."""
-    return sorted(_signals.values(), key=lambda signal: signal.label)
+    return sorted(_signals.values(), key=lambda signal: str(signal.label))
 
 
 def signal_named(name: str) -> Signal:

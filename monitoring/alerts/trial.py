@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from monitoring.alerts.engine import database_now, measurement
 from monitoring.alerts.signals import Reading, signal_named
@@ -34,13 +35,14 @@ def try_rule(rule: AlertRule, now: datetime | None = None) -> Trial:
     end = now or database_now()
     signal = signal_named(rule.signal)
     if signal.past is None:
-        return Trial(refusal="What this signal was in the past is not kept.")
+        return Trial(refusal=gettext("What this signal was in the past is not kept."))
     try:
         with transaction.atomic():
             signal.validate(rule.filters)
             instants = list(signal.past(end - timedelta(days=DAYS), measurement(rule, end)))
     except Exception as error:  # shown to the person who tries it
-        return Trial(refusal=masked_text(f"It cannot be evaluated: {error}", 300))
+        text = gettext("It cannot be evaluated: %(reason)s") % {"reason": error}
+        return Trial(refusal=masked_text(text, 300))
     return Trial(tuple(_firings(rule, instants)))
 
 

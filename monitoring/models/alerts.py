@@ -5,6 +5,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.encryption import decrypt, encrypt
 
@@ -12,9 +13,9 @@ from monitoring.encryption import decrypt, encrypt
 class Severity(models.TextChoices):
     """How urgent an alert is, from fine to urgent."""
 
-    NOTICE = "notice", "notice"
-    WARNING = "warning", "warning"
-    CRITICAL = "critical", "critical"
+    NOTICE = "notice", _("notice")
+    WARNING = "warning", _("warning")
+    CRITICAL = "critical", _("critical")
 
     @property
     def rank(self) -> int:
@@ -26,8 +27,8 @@ class AlertChannel(models.Model):
     """A place that messages are sent to. Its address is a secret: whoever knows it can send."""
 
     class Kind(models.TextChoices):
-        APPRISE = "apprise", "service (Apprise address)"
-        WEBHOOK = "webhook", "signed webhook"
+        APPRISE = "apprise", _("service (Apprise address)")
+        WEBHOOK = "webhook", _("signed webhook")
 
     name = models.CharField(max_length=60, unique=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.APPRISE)
@@ -76,8 +77,8 @@ class AlertRule(models.Model):
     """When to alert: a signal, filtered, over a window, against a threshold, for some time."""
 
     class Comparison(models.TextChoices):
-        AT_LEAST = "at_least", "at least"
-        AT_MOST = "at_most", "at most"
+        AT_LEAST = "at_least", _("at least")
+        AT_MOST = "at_most", _("at most")
 
     name = models.CharField(max_length=80, unique=True)
     code = models.CharField(
@@ -134,9 +135,9 @@ class Alert(models.Model):
     """What a rule found about one subject, from the first breach to its end; kept as history."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "pending"
-        FIRING = "firing", "firing"
-        RESOLVED = "resolved", "resolved"
+        PENDING = "pending", _("pending")
+        FIRING = "firing", _("firing")
+        RESOLVED = "resolved", _("resolved")
 
     OPEN = (State.PENDING, State.FIRING)
 
@@ -191,16 +192,16 @@ class AlertMessage(models.Model):
     (`monitoring/alerts/delivery/outbox.py`)."""
 
     class Kind(models.TextChoices):
-        FIRING = "firing", "firing"
-        REMINDER = "reminder", "still firing"
-        RESOLVED = "resolved", "resolved"
-        TEST = "test", "test"
+        FIRING = "firing", _("firing")
+        REMINDER = "reminder", _("still firing")
+        RESOLVED = "resolved", _("resolved")
+        TEST = "test", _("test")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        SENDING = "sending", "being sent"
-        DELIVERED = "delivered", "delivered"
-        UNDELIVERED = "undelivered", "not delivered"
+        WAITING = "waiting", _("waiting")
+        SENDING = "sending", _("being sent")
+        DELIVERED = "delivered", _("delivered")
+        UNDELIVERED = "undelivered", _("not delivered")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     channel = models.ForeignKey(AlertChannel, models.SET_NULL, null=True, related_name="messages")

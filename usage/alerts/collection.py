@@ -9,9 +9,12 @@ from django.conf import settings
 from django.db.models import Max, Sum
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Access, Upstream
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from monitoring.web.formats import localized
 from usage.collector import spool_health
 from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
 from usage.collector.status import UpstreamState, upstream_states
@@ -45,7 +48,8 @@ def silence(query: Measurement) -> Iterator[Reading]:
         if upstream.access == Access.OPEN:
             last = max(_signs_of_life(state), default=upstream.created_at)
             seconds = max((query.end - last).total_seconds() - _may_wait(state), 0.0)
-            detail = f"No collector has polled it since {timezone.localtime(last):%H:%M:%S %Z}."
+            about = {"instant": f"{timezone.localtime(last):%H:%M:%S %Z}"}
+            detail = gettext("No collector has polled it since %(instant)s.") % about
             yield Reading(seconds, upstream.name, detail, _page())
 
 
@@ -91,7 +95,7 @@ def _last_error(state: UpstreamState) -> str:
         .order_by("-started_at")
         .first()
     )
-    return f"The last run failed: {run.error}" if run else ""
+    return gettext("The last run failed: %(error)s") % {"error": run.error} if run else ""
 
 
 def access(query: Measurement) -> Iterator[Reading]:
@@ -103,7 +107,8 @@ def access(query: Measurement) -> Iterator[Reading]:
         over = upstream.access == Access.BANNED and (
             upstream.blocked_until is None or upstream.blocked_until <= query.end
         )
-        detail = f"{upstream.get_access_display()}: {upstream.access_detail}" if closed else ""
+        about = {"state": upstream.get_access_display(), "detail": upstream.access_detail}
+        detail = gettext("%(state)s: %(detail)s") % about if closed else ""
         yield Reading(float(closed and not over), upstream.name, detail, _page())
 
 
@@ -111,9 +116,8 @@ def statistics_off(query: Measurement) -> Iterator[Reading]:
     """1 for an upstream that records no usage, as last learnt."""
     for state in _wanted(query):
         off = state.upstream.statistics_enabled is False
-        yield Reading(
-            float(off), state.upstream.name, "No event reaches the queue." if off else "", _page()
-        )
+        detail = gettext("No event reaches the queue.") if off else ""
+        yield Reading(float(off), state.upstream.name, detail, _page())
 
 
 def lost_events(query: Measurement) -> Iterator[Reading]:
@@ -129,8 +133,18 @@ def lost_events(query: Measurement) -> Iterator[Reading]:
     )
     for state in _wanted(query):
         count = lost.get(state.upstream.pk) or 0
-        cause = f" ({Cause(wanted).label})" if wanted else ""
-        yield Reading(float(count), state.upstream.name, f"{count:,} events lost{cause}.", _page())
+        yield Reading(float(count), state.upstream.name, _lost(count, wanted), _page())
+
+
+def _lost(count: int, cause: str | None) -> str:
+    about = {"count": localized(f"{count:,}"), "cause": Cause(cause).label if cause else ""}
+    if cause:
+        text = ngettext(
+            "%(count)s event lost (%(cause)s).", "%(count)s events lost (%(cause)s).", count
+        )
+    else:
+        text = ngettext("%(count)s event lost.", "%(count)s events lost.", count)
+    return text % about
 
 
 def collected_share(query: Measurement) -> Iterator[Reading]:
@@ -138,7 +152,9 @@ def collected_share(query: Measurement) -> Iterator[Reading]:
     for state in _wanted(query):
         measured = completeness(state.upstream, query.window)
         share = None if measured.share is None else 100 * measured.share
-        detail = f"{measured.stored:,} stored, {measured.lost:,} lost."
+        counts = {"stored": measured.stored, "lost": measured.lost}
+        about = {name: localized(f"{count:,}") for name, count in counts.items()}
+        detail = gettext("%(stored)s stored, %(lost)s lost.") % about
         yield Reading(share, state.upstream.name, detail, _page())
 
 
@@ -146,7 +162,11 @@ def dead_letters(query: Measurement) -> Iterator[Reading]:
     """How many wait for a fix."""
     pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
     url = reverse("admin:usage_deadletter_changelist")
-    yield Reading(float(pending), detail=f"{pending:,} elements could not be stored.", url=url)
+    text = ngettext(
+        "%(count)s element could not be stored.", "%(count)s elements could not be stored.", pending
+    )
+    detail = text % {"count": localized(f"{pending:,}")}
+    yield Reading(float(pending), detail=detail, url=url)
 
 
 def spool_pages(query: Measurement) -> Iterator[Reading]:
@@ -169,7 +189,9 @@ def disk_free(query: Measurement) -> Iterator[Reading]:
     while not folder.exists():
         folder = folder.parent
     usage = shutil.disk_usage(folder)
-    detail = f"{usage.free / 2**30:,.1f} GiB of {usage.total / 2**30:,.1f} GiB are free."
+    sizes = {"free": usage.free, "total": usage.total}
+    about = {name: localized(f"{size / 2**30:,.1f}") for name, size in sizes.items()}
+    detail = gettext("%(free)s GiB of %(total)s GiB are free.") % about
     yield Reading(100 * usage.free / usage.total, detail=detail, url=_page())
 
 
@@ -177,96 +199,100 @@ def _upstreams() -> Iterable[tuple[str, str]]:
     return ((name, name) for name in Upstream.objects.values_list("name", flat=True))
 
 
-_UPSTREAM = Filter("upstream", "Upstream", _upstreams)
+_UPSTREAM = Filter("upstream", _("Upstream"), _upstreams)
 SIGNALS = (
     Signal(
         "collector.silence",
-        "Time without a poll of the queue",
+        _("Time without a poll of the queue"),
         Unit.SECONDS,
         silence,
-        "Start `manage.py collect_usage --loop` (`make run` does) and see that it stays up.",
+        _("Start `manage.py collect_usage --loop` (`make run` does) and see that it stays up."),
         (_UPSTREAM,),
         url_name="monitoring:page",
     ),
     Signal(
         "collector.failing",
-        "Time since which every run fails",
+        _("Time since which every run fails"),
         Unit.SECONDS,
         failing,
-        "Check that the upstream runs and is reachable; the doctor names the step.",
+        _("Check that the upstream runs and is reachable; the doctor names the step."),
         (_UPSTREAM,),
         url_name="monitoring:page",
     ),
     Signal(
         "collector.lost_events",
-        "Lost events",
+        _("Lost events"),
         Unit.COUNT,
         lost_events,
-        "Remove the cause that Monitoring names: another consumer of the queue, a collector that"
-        " stopped, a short retention.",
-        (_UPSTREAM, Filter("cause", "Cause", _causes)),
+        _(
+            "Remove the cause that Monitoring names: another consumer of the queue, a collector"
+            " that stopped, a short retention."
+        ),
+        (_UPSTREAM, Filter("cause", _("Cause"), _causes)),
         has_window=True,
         url_name="monitoring:page",
     ),
     Signal(
         "collector.completeness",
-        "Collected share of the events",
+        _("Collected share of the events"),
         Unit.PERCENT,
         collected_share,
-        "Monitoring lists each stretch that lacks something, with its cause.",
+        _("Monitoring lists each stretch that lacks something, with its cause."),
         (_UPSTREAM,),
         has_window=True,
         url_name="monitoring:page",
     ),
     Signal(
         "upstream.access",
-        "Access to the upstream is closed (1)",
+        _("Access to the upstream is closed (1)"),
         Unit.COUNT,
         access,
-        "Rejected key: correct it, then restore access. Ban: find what sends a wrong key; it ends"
-        " by itself.",
-        (_UPSTREAM, Filter("reason", "Reason", _reasons)),
+        _(
+            "Rejected key: correct it, then restore access. Ban: find what sends a wrong key; it"
+            " ends by itself."
+        ),
+        (_UPSTREAM, Filter("reason", _("Reason"), _reasons)),
         url_name="monitoring:page",
     ),
     Signal(
         "upstream.statistics_off",
-        "Usage statistics are switched off upstream (1)",
+        _("Usage statistics are switched off upstream (1)"),
         Unit.COUNT,
         statistics_off,
-        "Switch them on on the page Monitoring, or set usage-statistics-enabled: true.",
+        _("Switch them on on the page Monitoring, or set usage-statistics-enabled: true."),
         (_UPSTREAM,),
         url_name="monitoring:page",
     ),
     Signal(
         "usage.dead_letters",
-        "Dead letters that wait for a fix",
+        _("Dead letters that wait for a fix"),
         Unit.COUNT,
         dead_letters,
-        "See the reason of each; replay them after a fix, or discard them.",
+        _("See the reason of each; replay them after a fix, or discard them."),
         url_name="admin:usage_deadletter_changelist",
     ),
     Signal(
         "spool.pages",
-        "Pages that wait in the spool",
+        _("Pages that wait in the spool"),
         Unit.COUNT,
         spool_pages,
-        "Start a collector on the host of the spool; it stores them within seconds.",
+        _("Start a collector on the host of the spool; it stores them within seconds."),
         url_name="monitoring:page",
     ),
     Signal(
         "spool.refused",
-        "The spool cannot be written (1)",
+        _("The spool cannot be written (1)"),
         Unit.COUNT,
         spool_refusal,
-        "Free disk space, or correct SPOOL_DIR and its owner.",
+        _("Free disk space, or correct SPOOL_DIR and its owner."),
         url_name="monitoring:page",
     ),
     Signal(
         "spool.disk_free",
-        "Free share of the spool's disk",
+        _("Free share of the spool's disk"),
         Unit.PERCENT,
         disk_free,
-        "Free disk space, or move SPOOL_DIR to a larger disk.",
+        _("Free disk space, or move SPOOL_DIR to a larger disk."),
         url_name="monitoring:page",
     ),
 )

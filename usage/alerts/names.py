@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from monitoring.alerts.signals import Filter
+from monitoring.alerts.signals import Filter, Words
 from providers.models import ClientKey, Credential
 from usage.history.dimensions import EMPTY, Dimension
 from usage.history.labels import labels
@@ -16,11 +18,13 @@ MOST = 1000
 Choice = tuple[str, str]
 
 
-def by_name(dimension: Dimension, suggestions: Callable[[], Iterable[Choice]]) -> Filter:
+def by_name(
+    dimension: Dimension, label: Words, suggestions: Callable[[], Iterable[Choice]]
+) -> Filter:
     """A filter of history whose values have names."""
     return Filter(
         dimension.value,
-        dimension.label,
+        label,
         suggestions=suggestions,
         named=partial(_name, dimension),
     )
@@ -46,13 +50,13 @@ def _credentials() -> Iterable[Choice]:
 def _texts(dimension: Dimension) -> Iterable[Choice]:
     series = UsageSeries.objects.filter(level=UsageSeries.Level.FULL)
     found = series.order_by(dimension.value).values_list(dimension.value, flat=True)
-    return [(text or EMPTY, text or "Not reported") for text in found.distinct()[:MOST]]
+    return [(text or EMPTY, text or gettext("Not reported")) for text in found.distinct()[:MOST]]
 
 
 NAMED = (
-    by_name(Dimension.PROVIDER, partial(_texts, Dimension.PROVIDER)),
-    by_name(Dimension.MODEL, partial(_texts, Dimension.MODEL)),
-    by_name(Dimension.KEY, _keys),
-    by_name(Dimension.USER, _users),
-    by_name(Dimension.CREDENTIAL, _credentials),
+    by_name(Dimension.PROVIDER, _("Provider"), partial(_texts, Dimension.PROVIDER)),
+    by_name(Dimension.MODEL, _("Model"), partial(_texts, Dimension.MODEL)),
+    by_name(Dimension.KEY, _("Client key"), _keys),
+    by_name(Dimension.USER, _("User"), _users),
+    by_name(Dimension.CREDENTIAL, _("Credential"), _credentials),
 )

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from management_proxy.models import Upstream
-from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit
+from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit, Words
+from monitoring.web.formats import localized
 from usage.alerts.names import NAMED
 from usage.alerts.totals import (
     Totals,
@@ -38,27 +42,34 @@ def _classes() -> Iterable[tuple[str, str]]:
 
 
 FILTERS = (
-    Filter("upstream", "Upstream", _upstreams),
+    Filter("upstream", _("Upstream"), _upstreams),
     *NAMED,
 )
-BY_CLASS = (*FILTERS, Filter("failure_class", "Failure class", _classes))
+BY_CLASS = (*FILTERS, Filter("failure_class", _("Failure class"), _classes))
+
+
+def _figures(found: Totals) -> dict[str, str]:
+    counts = {"attempts": found.attempts, "failed": found.failed, "tokens": found.tokens}
+    return {name: localized(f"{count:,}") for name, count in counts.items()}
 
 
 def attempts(query: Measurement, found: Totals) -> Reading:
     """How many attempts there were."""
-    detail = f"{found.attempts:,} attempts."
+    text = ngettext("%(count)s attempt.", "%(count)s attempts.", found.attempts)
+    detail = text % {"count": localized(f"{found.attempts:,}")}
     return Reading(float(found.attempts), detail=detail, url=events_url(query))
 
 
 def tokens(query: Measurement, found: Totals) -> Reading:
     """How many tokens they took."""
-    detail = f"{found.tokens:,} tokens in {found.attempts:,} attempts."
+    detail = gettext("%(tokens)s tokens in %(attempts)s attempts.") % _figures(found)
     return Reading(float(found.tokens), detail=detail, url=events_url(query))
 
 
 def failures(query: Measurement, found: Totals) -> Reading:
     """How many of them failed; where these are many, of which class most are and what to do."""
-    detail = f"{found.failed:,} of {found.attempts:,} attempts failed. {found.cause}".rstrip()
+    counted = gettext("%(failed)s of %(attempts)s attempts failed.") % _figures(found)
+    detail = f"{counted} {found.cause}".rstrip()
     return Reading(float(found.failed), detail=detail, url=events_url(query, outcome="failed"))
 
 
@@ -127,7 +138,12 @@ def _compared(query: Measurement, amount: str, now: Totals, before: list[Totals]
     usual = sum(known) / len(known) if known else 0
     present = getattr(now, amount)
     enough = usual >= max(query.least_volume, 1)
-    detail = f"{present:,} {amount}; in the last {len(known)} weeks {usual:,.0f} at this time."
+    text = {
+        "attempts": _("%(present)s attempts; in the last %(weeks)s weeks %(usual)s at this time."),
+        "tokens": _("%(present)s tokens; in the last %(weeks)s weeks %(usual)s at this time."),
+    }[amount]
+    shown = {"present": localized(f"{present:,}"), "usual": localized(f"{usual:,.0f}")}
+    detail = str(text) % {**shown, "weeks": len(known)}
     return Reading(100 * present / usual if enough else None, detail=detail, url=events_url(query))
 
 
@@ -152,11 +168,13 @@ def _past_duration(measure: str) -> Past:
 def _slow(query: Measurement, found: tuple[int, float]) -> Reading:
     count, seconds = found
     enough = count >= max(query.least_volume, 1)
-    detail = f"95 % of {count:,} attempts took at most {seconds:.3g} s."
+    text = gettext("95 %% of %(count)s attempts took at most %(seconds)s s.")
+    about = {"count": localized(f"{count:,}"), "seconds": localized(f"{seconds:.3g}")}
+    detail = text % about
     return Reading(seconds if enough else None, detail=detail, url=events_url(query))
 
 
-def _signal(name: str, label: str, unit: Unit, judge: Judge, fix: str) -> Signal:
+def _signal(name: str, label: Words, unit: Unit, judge: Judge, fix: Words) -> Signal:
     counts_failures = judge in (failures, failure_rate)
     filters = BY_CLASS if counts_failures else FILTERS
     has_volume = judge is failure_rate
@@ -175,14 +193,16 @@ def _signal(name: str, label: str, unit: Unit, judge: Judge, fix: str) -> Signal
     )
 
 
-def _usual(amount: str, label: str) -> Signal:
+def _usual(amount: str, label: Words) -> Signal:
     return Signal(
         f"usage.{amount}_against_usual",
         label,
         Unit.PERCENT,
         _against_usual(amount),
-        "See on the Usage page which key or model differs from the weeks before, and query its"
-        " owner.",
+        _(
+            "See on the Usage page which key or model differs from the weeks before, and query its"
+            " owner."
+        ),
         FILTERS,
         has_window=True,
         has_volume=True,
@@ -192,14 +212,16 @@ def _usual(amount: str, label: str) -> Signal:
     )
 
 
-def _slowness(measure: str, label: str) -> Signal:
+def _slowness(measure: str, label: Words) -> Signal:
     return Signal(
         f"usage.{measure}_p95",
         label,
         Unit.SECONDS,
         _duration(measure),
-        "See on the Usage page which model, provider or credential is slow; move traffic to"
-        " another credential, or wait for the provider.",
+        _(
+            "See on the Usage page which model, provider or credential is slow; move traffic to"
+            " another credential, or wait for the provider."
+        ),
         FILTERS,
         has_window=True,
         has_volume=True,
@@ -212,36 +234,40 @@ def _slowness(measure: str, label: str) -> Signal:
 SIGNALS = (
     _signal(
         "usage.attempts",
-        "Attempts",
+        _("Attempts"),
         Unit.COUNT,
         attempts,
-        "With too few: check that clients reach the upstream and that the collector runs. With too"
-        " many: find the key on the Usage page.",
+        _(
+            "With too few: check that clients reach the upstream and that the collector runs. With"
+            " too many: find the key on the Usage page."
+        ),
     ),
     _signal(
         "usage.tokens",
-        "Tokens",
+        _("Tokens"),
         Unit.TOKENS,
         tokens,
-        "Find the key or model on the Usage page; limit the key if need be.",
+        _("Find the key or model on the Usage page; limit the key if need be."),
     ),
     _signal(
         "usage.failures",
-        "Failed attempts",
+        _("Failed attempts"),
         Unit.COUNT,
         failures,
-        "Open the events: the failure class and the body say why.",
+        _("Open the events: the failure class and the body say why."),
     ),
     _signal(
         "usage.failure_rate",
-        "Failure rate",
+        _("Failure rate"),
         Unit.PERCENT,
         failure_rate,
-        "Open the events: the failure class and the body say why; the runbook has a section for"
-        " each class.",
+        _(
+            "Open the events: the failure class and the body say why; the runbook has a section for"
+            " each class."
+        ),
     ),
-    _slowness("latency", "Latency, 95th percentile"),
-    _slowness("ttft", "Time to first token, 95th percentile"),
-    _usual("attempts", "Attempts against the same hour of the last four weeks"),
-    _usual("tokens", "Tokens against the same hour of the last four weeks"),
+    _slowness("latency", _("Latency, 95th percentile")),
+    _slowness("ttft", _("Time to first token, 95th percentile")),
+    _usual("attempts", _("Attempts against the same hour of the last four weeks")),
+    _usual("tokens", _("Tokens against the same hour of the last four weeks")),
 )

@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import connection
+from django.utils.translation import override
 
 from monitoring.alerts import messages
 from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule, Severity
@@ -83,8 +85,14 @@ class Outcome:
 
 
 def enqueue(kind: str, rule: AlertRule, alerts: Sequence[Alert], now: datetime) -> None:
-    """Add one message about these alerts for each channel of the rule; in the caller's
-    transaction."""
+    """Add one message about these alerts for each channel of the rule, in the installation's
+    language; in the caller's transaction."""
+    with override(settings.DEFAULT_LANGUAGE):
+        written = {
+            "title": messages.title(kind, rule, alerts),
+            "text": messages.text(kind, rule, alerts),
+            "content": messages.content(kind, rule, alerts),
+        }
     for channel in channels_of(rule):
         message = AlertMessage.objects.create(
             id=uuid4(),
@@ -92,11 +100,9 @@ def enqueue(kind: str, rule: AlertRule, alerts: Sequence[Alert], now: datetime) 
             channel_name=channel.name,
             kind=kind,
             severity=rule.severity,
-            title=messages.title(kind, rule, alerts),
-            text=messages.text(kind, rule, alerts),
-            content=messages.content(kind, rule, alerts),
             created_at=now,
             due_at=now,
+            **written,
         )
         message.alerts.set(alerts)
 

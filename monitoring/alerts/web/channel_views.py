@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -37,7 +38,9 @@ def _edit(request: HttpRequest, shown: AlertChannel) -> HttpResponse:
         wanted = form.channel()
         is_new = wanted.pk is None
         actions.save_channel(wanted, user_of(request))
-        messages.success(request, f"“{wanted.name}” was saved.{' Send a test.' if is_new else ''}")
+        first = gettext("“%(name)s” was saved. Send a test.")
+        saved = first if is_new else gettext("“%(name)s” was saved.")
+        messages.success(request, saved % {"name": wanted.name})
         return redirect("monitoring:alert-channel", wanted.pk)
     sent = AlertMessage.objects.filter(channel=shown)[:MESSAGES_SHOWN] if shown.pk else []
     context = {"form": form, "channel": shown, "sent": sent, "secret": _secret(shown)}
@@ -59,10 +62,11 @@ def test_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Send a test and show what the other side responded."""
     shown = get_object_or_404(AlertChannel, pk=channel_id)
     outcome = actions.test_channel(shown, user_of(request))
+    said = {"response": outcome.response}
     if outcome.accepted:
-        messages.success(request, f"The test was accepted: {outcome.response}")
+        messages.success(request, gettext("The test was accepted: %(response)s") % said)
     else:
-        messages.error(request, f"The test was not accepted: {outcome.response}")
+        messages.error(request, gettext("The test was not accepted: %(response)s") % said)
     return redirect("monitoring:alert-channel", shown.pk)
 
 
@@ -72,5 +76,5 @@ def delete_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Delete a channel."""
     shown = get_object_or_404(AlertChannel, pk=channel_id)
     actions.delete_channel(shown, user_of(request))
-    messages.success(request, f"“{shown.name}” was deleted.")
+    messages.success(request, gettext("“%(name)s” was deleted.") % {"name": shown.name})
     return redirect("monitoring:alerts")

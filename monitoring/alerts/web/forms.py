@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.delivery.attempts import MOST_CHANNELS
 from monitoring.alerts.signals import Signal
@@ -42,7 +44,8 @@ class DurationField(forms.CharField):
         seconds = int(found[1]) * _SIZES[found[2]] if found else -1
         if not self.least <= seconds <= LONGEST_SECONDS:
             raise ValidationError(
-                f"expected a duration like 90 s, 10 min, 4 h or 1 d, from {self.least} s to 30 d"
+                _("expected a duration like 90 s, 10 min, 4 h or 1 d, from %(least)s s to 30 d"),
+                params={"least": self.least},
             )
         return seconds
 
@@ -72,10 +75,10 @@ class SuggestedField(forms.CharField):
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A rule of one signal; its filters are fields of the form."""
 
-    window_seconds = DurationField(label="Window", least=60, initial=600)
-    hold_seconds = DurationField(label="Must hold for", initial=0)
-    calm_seconds = DurationField(label="Resolved after calm of", initial=300)
-    repeat_seconds = DurationField(label="Remind every (0 s: never)", initial=14_400)
+    window_seconds = DurationField(label=_("Window"), least=60, initial=600)
+    hold_seconds = DurationField(label=_("Must hold for"), initial=0)
+    calm_seconds = DurationField(label=_("Resolved after calm of"), initial=300)
+    repeat_seconds = DurationField(label=_("Remind every (0 s: never)"), initial=14_400)
 
     class Meta:
         model = AlertRule
@@ -93,27 +96,24 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_enabled",
         )
         labels = {
-            "comparison": "Fires when the value is",
-            "threshold": "Threshold",
-            "least_volume": "Only with at least so many events",
-            "is_enabled": "Enabled",
+            "comparison": _("Fires when the value is"),
+            "threshold": _("Threshold"),
+            "least_volume": _("Only with at least so many events"),
+            "is_enabled": _("Enabled"),
         }
         widgets = {"channels": forms.CheckboxSelectMultiple()}
 
     def __init__(self, *args: Any, signal: Signal, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.signal = signal
-        self.fields["threshold"].label = f"Threshold{self._unit}"
+        if unit := signal.unit.value:
+            self.fields["threshold"].label = _("Threshold (%(unit)s)") % {"unit": unit}
         if not signal.has_window:
             del self.fields["window_seconds"]
         if not signal.has_volume:
             del self.fields["least_volume"]
         for known in signal.filters:
             self.fields[f"filter_{known.name}"] = self._filter_field(known.name)
-
-    @property
-    def _unit(self) -> str:
-        return f" ({self.signal.unit.value})" if self.signal.unit.value else ""
 
     def _filter_field(self, name: str) -> forms.Field:
         known = next(f for f in self.signal.filters if f.name == name)
@@ -130,7 +130,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             return forms.CharField(
                 label=known.label, required=False, max_length=200, initial=initial
             )
-        choices = [("", "any"), *known.choices()]
+        choices = [("", gettext("any")), *known.choices()]
         if initial and initial not in dict(choices):
             choices.append((initial, initial))
         return forms.ChoiceField(
@@ -147,7 +147,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             self.signal.validate(filters)
         except ValueError as error:
-            self.add_error(None, f"Filter: {error}")
+            self.add_error(None, gettext("Filter: %(reason)s") % {"reason": error})
         cleaned["filters"] = filters
         return cleaned
 
@@ -162,7 +162,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """A channel; the address is never shown again, and an empty one keeps what is stored."""
 
     address = forms.CharField(
-        label="Address",
+        label=_("Address"),
         required=False,
         max_length=2000,
         widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off", "spellcheck": "false"}),
@@ -172,17 +172,17 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         model = AlertChannel
         fields = ("name", "kind", "address", "least_severity", "is_enabled")
         labels = {
-            "kind": "Kind",
-            "least_severity": "Only alerts of at least",
-            "is_enabled": "Enabled",
+            "kind": _("Kind"),
+            "least_severity": _("Only alerts of at least"),
+            "is_enabled": _("Enabled"),
         }
 
     def clean_address(self) -> str:
         text: str = self.cleaned_data["address"].strip()
         if not text and not self.instance.pk:
-            raise ValidationError("expected an address")
+            raise ValidationError(_("expected an address"))
         if text and not _SCHEME.match(text):
-            raise ValidationError("expected an address like tgram://token/chat or https://…")
+            raise ValidationError(_("expected an address like tgram://token/chat or https://…"))
         return text
 
     def clean(self) -> dict[str, Any]:
@@ -190,13 +190,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         address, kind = cleaned.get("address"), cleaned.get("kind")
         is_http = bool(address) and urlsplit(str(address)).scheme in ("http", "https")
         if kind == AlertChannel.Kind.WEBHOOK and address and not is_http:
-            self.add_error("address", "expected an http or https address for a webhook")
+            self.add_error("address", _("expected an http or https address for a webhook"))
         if self.instance.pk and not address and "kind" in self.changed_data:
-            self.add_error("address", "expected the address again for another kind")
+            self.add_error("address", _("expected the address again for another kind"))
         if not self.instance.pk and AlertChannel.objects.count() >= MOST_CHANNELS:
-            self.add_error(
-                None, f"There are {MOST_CHANNELS} channels already, the most there may be."
-            )
+            text = gettext("There are %(count)s channels already, the most there may be.")
+            self.add_error(None, text % {"count": MOST_CHANNELS})
         return cleaned
 
     def channel(self) -> AlertChannel:

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -54,7 +55,7 @@ def _edit(request: HttpRequest, shown: AlertRule, signal: Signal) -> HttpRespons
         context |= {"trial": try_rule(wanted), "condition": condition(wanted)}
         return render(request, "monitoring/alerts/rule.html", context)
     actions.save_rule(wanted, list(form.cleaned_data["channels"]), user_of(request))
-    messages.success(request, f"“{wanted.name}” was saved.")
+    messages.success(request, gettext("“%(name)s” was saved.") % {"name": wanted.name})
     return redirect("monitoring:alerts")
 
 
@@ -73,8 +74,8 @@ def delete_rule(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Delete a rule that was created here."""
     shown = get_object_or_404(AlertRule, pk=rule_id)
     if shown.code:
-        messages.error(request, "A rule that Tollgate ships can only be disabled.")
+        messages.error(request, gettext("A rule that Tollgate ships can only be disabled."))
     else:
         actions.delete_rule(shown, user_of(request))
-        messages.success(request, f"“{shown.name}” was deleted.")
+        messages.success(request, gettext("“%(name)s” was deleted.") % {"name": shown.name})
     return redirect("monitoring:alerts")

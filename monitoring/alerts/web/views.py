@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -59,7 +60,8 @@ def acknowledge(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Take care of an alert."""
     alert = get_object_or_404(Alert, pk=alert_id)
     if not actions.acknowledge(alert, user_of(request)):
-        messages.info(request, f"{alert} is over or was acknowledged already.")
+        text = gettext("%(alert)s is over or was acknowledged already.")
+        messages.info(request, text % {"alert": alert})
     return redirect("monitoring:alerts")
 
 
@@ -82,5 +84,6 @@ def _silence(request: HttpRequest, target: Alert | AlertRule) -> HttpResponse:
     if form.is_valid():
         actions.silence(target, form.lasting(), user_of(request))
     else:
-        messages.error(request, f"Minutes: {form.errors['minutes'][0]}")
+        error = {"error": form.errors["minutes"][0]}
+        messages.error(request, gettext("Minutes: %(error)s") % error)
     return redirect("monitoring:alerts")

@@ -15,6 +15,6 @@ def _nothing(*arguments: Any, **named: Any) -> None:
 
 
 Counter.inc = Gauge.inc = Gauge.dec = Histogram.observe = _nothing  # type: ignore[method-assign]
-account.waiting = lambda phase: nullcontext()  # type: ignore[assignment]
+account.waiting = lambda phase: nullcontext()  # type: ignore[assignment, return-value]
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.endswith("RequestAccountMiddleware")]
 LOGGING = {**LOGGING, "root": {"handlers": ["stderr"], "level": "CRITICAL"}}
