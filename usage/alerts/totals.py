@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from monitoring.alerts.signals import Measurement
 from usage.failures.guidance import guidance_of
@@ -99,7 +100,8 @@ def cause_of(query: Measurement) -> str:
     if not name:
         return ""
     guidance = guidance_of(name)
-    return f"Most: {guidance.name}. {guidance.meaning} {guidance.action}"
+    about = {"class": guidance.name, "meaning": guidance.meaning, "action": guidance.action}
+    return gettext("Most: %(class)s. %(meaning)s %(action)s") % about
 
 
 def percentile(
