@@ -77,7 +77,7 @@ def _requests(now: Measures, before: Measures, points: Sequence[Measures]) -> Ti
         "requests",
         _("Requests"),
         short(now.requests),
-        _("%(count)s attempts") % {"count": exact(now.attempts)},
+        _("%(count)s attempts") % {"count": short(now.attempts)},
         _("%(requests)s client requests took %(attempts)s attempts; %(before)s requests before")
         % {
             "requests": exact(now.requests),
