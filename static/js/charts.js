@@ -48,7 +48,7 @@ function bucketOf(link) {
 
 export class UsageChart extends HTMLElement {
   connectedCallback() {
-    if (!choices.has(this.id)) choices.set(this.id, { hidden: new Set(), at: -1, from: -1 });
+    if (!choices.has(this.id)) choices.set(this.id, { hidden: new Set(), at: -1, from: -1, drags: false });
     this.choice = choices.get(this.id);
     this.plot = this.querySelector(".plot");
     this.svg = this.querySelector("svg");
@@ -132,7 +132,7 @@ export class UsageChart extends HTMLElement {
   }
 
   leave() {
-    if (document.activeElement === this.plot || this.choice.from >= 0) return;
+    if (this.plot.matches(":focus-visible") || this.choice.drags) return;
     this.cross.setAttribute("x1", -1);
     this.cross.setAttribute("x2", -1);
     this.tip.hidden = true;
@@ -165,11 +165,14 @@ export class UsageChart extends HTMLElement {
 
   press(event) {
     this.hasZoomed = false;
-    if (event.button === 0 && event.pointerType !== "touch") this.choice.from = this.numberAt(event);
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    this.choice.drags = true;
+    this.choice.from = this.numberAt(event);
   }
 
   release(event) {
-    if (this.choice.from < 0 || document.activeElement === this.plot) return;
+    if (!this.choice.drags) return;
+    this.choice.drags = false;
     this.choice.at = this.numberAt(event);
     this.hasZoomed = this.choice.at !== this.choice.from;
     if (this.hasZoomed) this.zoom();
