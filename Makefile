@@ -92,7 +92,7 @@ prove-history: $(VENV)/dev.stamp ## A million random queries of history against 
 bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset (30 minutes, most of them for the dataset the first time)
 	@$(BIN)/python -m tests.bench.history
 
-bench-costs: $(VENV)/dev.stamp ## Give the reference dataset its costs, preview and change them (30 minutes, most of them for the dataset the first time)
+bench-costs: $(VENV)/dev.stamp ## Recompute costs of the reference dataset, alone and beside collection; upgrade; reading and draining with costs against without (40 minutes)
 	@$(BIN)/python -m tests.bench.costing
 
 bench-budgets: $(VENV)/dev.stamp ## Evaluate a thousand budgets on the reference dataset (30 minutes the first time, for the dataset; then one)

@@ -1,67 +1,50 @@
-"""What recomputing costs takes: `make bench-costs`.
+"""What costs take: `make bench-costs`.
 
-On the reference dataset, whose models are priced like real ones first: the fill after an upgrade,
-a preview in which nothing changes, and a change of every cost.
+On the reference dataset, whose models are priced like real ones: recomputations alone, beside live
+collection and after an upgrade; and what reading and draining take with costs against without, in
+turn, so that a busy machine slows both. `python -m tests.bench.costing reading` is one part.
 """
 
 import argparse
-import time
-from datetime import timedelta
+import sys
+from collections.abc import Callable
 
 from tests.bench.arena import arena
+from tests.bench.costing.draining import draining
+from tests.bench.costing.reading import reading
+from tests.bench.costing.recomputing import alone, beside, price_the_models, recomputed, upgrade
 from tests.bench.report import Row, table, write_section
 
-_LIKE = (
-    "openai/gpt-5.4",
-    "anthropic/claude-sonnet-4-5",
-    "google/gemini-2.5-pro",
-    "openai/gpt-5-mini",
-)
+
+def _reading(options: argparse.Namespace) -> list[Row]:
+    with arena(options.stored):
+        price_the_models()
+        recomputed("first costs of all events", apply=True)
+        return reading(options.turns)
 
 
-def _price_the_models() -> None:
-    from tests.factories import own_price
-
-    for number in range(50):
-        reference = _LIKE[number % len(_LIKE)]
-        own_price("match", model=f"model-{number:02d}", catalogue_model=reference)
-
-
-def _recompute(what: str, *, apply: bool) -> Row:
-    from django.utils import timezone
-
-    from usage.upkeep import recompute
-    from usage.upkeep.rebuild import differences
-
-    today = timezone.localdate()
-    started = time.monotonic()
-    made = recompute.request(today - timedelta(days=120), today, (), None)
-    if apply:
-        type(made).objects.filter(pk=made.pk).update(status="applying")
-        made.refresh_from_db()
-    recompute.carry_on(made)
-    elapsed = time.monotonic() - started
-    assert differences(made.start, made.end) == []
-    rate = f"{elapsed:,.0f} s, {made.events / elapsed:,.0f} events/s"
-    return [f"{what}: {made.changed:,} of {made.events:,} change", rate, "5 min for 3.2 million"]
+PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+    "recomputing": lambda options: alone(options.stored),
+    "beside": lambda options: beside(options.stored, options.rate),
+    "upgrade": lambda options: upgrade(options.stored),
+    "reading": _reading,
+    "draining": lambda options: draining(options.turns // 10, options.events),
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.costing", description=__doc__)
+    names = f"of {', '.join(PARTS)}; all if not given"
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=names)
     parser.add_argument("--stored", type=int, default=3_205_740)
+    parser.add_argument("--rate", type=int, default=500, help="events a second beside it")
+    parser.add_argument("--turns", type=int, default=60, help="of reading; a tenth of draining")
+    parser.add_argument("--events", type=int, default=50_000, help="of each drain")
     options = parser.parse_args()
-    with arena(options.stored):
-        _price_the_models()
-        rows = [
-            _recompute("first costs of all events", apply=True),
-            _recompute("a preview in which nothing changes", apply=False),
-        ]
-        from tests.factories import own_price
-
-        own_price("discount", percent=10)
-        rows.append(_recompute("another price for all events", apply=True))
-    body = table(["what", "measured", "target"], rows)
-    write_section("Recomputing costs", "make bench-costs", body)
+    command = " ".join(["python -m tests.bench.costing", *sys.argv[1:]])
+    for part in options.parts or PARTS:
+        body = table(["what", "measured", "target"], PARTS[part](options))
+        write_section(f"Costs: {part}", command if sys.argv[1:] else "make bench-costs", body)
 
 
 if __name__ == "__main__":
