@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from usage.history.dimensions import Dimension, Filters, Outcome
+from usage.history.dimensions import Dimension, Filters
 from usage.history.scope import Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,8 +69,7 @@ class EventQuery:
     @property
     def accepts_failures_only(self) -> bool:
         """Whether the filters leave out every success."""
-        outcomes = self.filters.values.get(Dimension.OUTCOME)
-        return Dimension.FAILURE_CLASS in self.filters.values or outcomes == (Outcome.FAILED.value,)
+        return self.filters.accept_failures_only
 
     @property
     def accepted_sql(self) -> str:

@@ -173,6 +173,12 @@ class Filters:
         in."""
         return [(d.value, d.written(value)) for d in Dimension for value in self.values.get(d, ())]
 
+    @property
+    def accept_failures_only(self) -> bool:
+        """Whether they leave out every success."""
+        outcomes = self.values.get(Dimension.OUTCOME)
+        return Dimension.FAILURE_CLASS in self.values or outcomes == (Outcome.FAILED.value,)
+
     def without(self, *dimensions: Dimension) -> "Filters":
         """The same with some dimensions unrestricted."""
         return Filters({d: accepted for d, accepted in self.values.items() if d not in dimensions})

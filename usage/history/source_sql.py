@@ -159,6 +159,9 @@ class Part:
         )
         nobody = "IS NULL" if self.source is EVENTS else "= 0"
         conditions = [f"({stretches})", self.scope.over("u"), self.filters.sql("u", nobody)]
+        if self.source.granularity and self.filters.accept_failures_only:
+            # The largest rollup has an index of the few rows with failures.
+            conditions.append("u.failed > 0")
         if self._has_gaps:
             conditions.append(f"{self._place} % 2 = 1")
         return " AND ".join(conditions)

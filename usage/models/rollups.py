@@ -128,6 +128,9 @@ class UsageDaily(Rollup):
 
     class Meta:
         verbose_name_plural = "daily usage"
+        indexes = (
+            models.Index(fields=("bucket",), name="usage_daily_failed", condition=Q(failed__gt=0)),
+        )
 
 
 class UsageDailyOverall(OfSeries):

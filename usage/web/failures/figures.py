@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from usage.failure_report.bodies import Body
@@ -95,7 +96,7 @@ class Figures:
     def _chart(self) -> Chart:
         coloured, rest = self.found.classes[:COLOURED], self.found.classes[COLOURED:]
         series = tuple(
-            Series(c.failure_class.value, c.guidance.name, f"class-{number}")
+            Series(c.failure_class.value, capfirst(c.guidance.name), f"class-{number}")
             for number, c in enumerate(coloured, 1)
         )
         columns = {c.failure_class.value: c.points for c in coloured}
