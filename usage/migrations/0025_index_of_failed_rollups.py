@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usage", "0023_visits")]
+    dependencies = [("usage", "0024_budgets")]
     operations = [
         migrations.AddIndex(
             "usagedaily",
