@@ -144,12 +144,19 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             for known in self.signal.filters
             if cleaned.get(f"filter_{known.name}")
         }
-        try:
-            self.signal.validate(filters)
-        except ValueError as error:
-            self.add_error(None, gettext("Filter: %(reason)s") % {"reason": error})
+        for name, value in filters.items():
+            self._check_filter(name, value)
         cleaned["filters"] = filters
         return cleaned
+
+    def _check_filter(self, name: str, value: str) -> None:
+        field = f"filter_{name}"
+        try:
+            self.signal.validate({name: value})
+        except ValueError as error:
+            unknown = isinstance(self.fields[field], SuggestedField)
+            reason = gettext("nothing has this name; choose one of the list") if unknown else error
+            self.add_error(field, str(reason))
 
     def rule(self) -> AlertRule:
         """The rule of a valid form, not stored."""
