@@ -21,7 +21,7 @@ from tests.processes import PROJECT
 def main() -> int:
     options = _options()
     plan, record = _plan(options), Record()
-    measure(plan, record)
+    measure(plan, record, options.output / "logs")
     result = conclude(plan, record)
     write(result, options.output)
     return show(result, options.output)

@@ -12,9 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from tests.bench.wire import Reply, Wire
 from tests.gate.record import Record
+from tests.gate.stack.prepare import PASSWORD, STAFF
 from tests.gate.stack.stack import Stack
+
+# The server closes a kept connection that is idle for two seconds; sending into that end would look
+# like a failure.
+IDLE_SECONDS = 1.0
 
 
 @dataclass
@@ -26,6 +33,7 @@ class Caller:
     token: str
     fresh: bool = False
     wire: Wire = field(init=False)
+    _used_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
@@ -36,7 +44,10 @@ class Caller:
     def send(self, kind: str, path: str, method: str = "GET", value: Any = None) -> Reply:
         """Send a request; with a value as JSON."""
         body = b"" if value is None else json.dumps(value).encode()
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self.wire.close()
         reply = self.wire.send(path, method, [body] if body else [], len(body))
+        self._used_at = time.monotonic()
         self.record.call(kind, reply.status, reply.seconds, _code_of(reply))
         return reply
 
@@ -60,8 +71,22 @@ class Gate:
     def staff(self, site: int = 0, *, fresh: bool = False) -> Caller:
         return Caller(self.record, self.stack.urls[site], self.stack.staff, fresh)
 
+    def session(self, site: int = 0) -> Caller:
+        """A browser's session of staff, as far as its requests go."""
+        caller = self.staff(site)
+        caller.wire.headers = {"Cookie": signed_in(self.stack.urls[site]), "HX-Request": "true"}
+        return caller
+
     def user(self, number: int, site: int = 0) -> Caller:
         return Caller(self.record, self.stack.urls[site], self.stack.users[number]["token"])
+
+
+def signed_in(url: str) -> str:
+    """The cookies of a new session of staff."""
+    with httpx.Client(base_url=url, timeout=30) as http:
+        form = {"csrfmiddlewaretoken": http.get("/login/").cookies["csrftoken"]}
+        http.post("/login/", data={**form, "username": STAFF, "password": PASSWORD})
+        return "; ".join(f"{name}={value}" for name, value in http.cookies.items())
 
 
 def together(count: int, work: Callable[[int], None]) -> None:

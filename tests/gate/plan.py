@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.gate.faults import beneath, within
 from tests.gate.load import Gate
-from tests.gate.scenarios import everything, history, ingest, proxy, triggers, writes
+from tests.gate.scenarios import everything, history, ingest, pages, proxy, triggers, writes
 
 # The field's reference dataset, and one that a fresh clone has in seconds.
 REFERENCE_EVENTS, FEW_EVENTS, FEWEST_EVENTS = 3_205_740, 80_000, 40_000
@@ -46,6 +46,7 @@ def _scaled(factor: float) -> dict[str, Work]:
     return {
         "history": partial(history.run, seconds=15 * factor),
         "triggers": triggers.run,
+        "pages": partial(pages.run, seconds=60 * factor),
         "writes": writes.run,
         "proxy": partial(proxy.run, seconds=12 * factor),
         "ingest": partial(ingest.run, seconds=15 * factor),
@@ -55,7 +56,7 @@ def _scaled(factor: float) -> dict[str, Work]:
 
 SHORT = Plan("short", FEW_EVENTS, 30, {**_scaled(1), **FAULTS})
 FULL = Plan("full", REFERENCE_EVENTS, 90, {**_scaled(6), **FAULTS})
-SOAK = Plan("soak", FEW_EVENTS, 30, {"everything": partial(everything.run, seconds=3600)})
+SOAK = Plan("soak", FEW_EVENTS, 30, {"soak": partial(everything.run, seconds=3600, name="soak")})
 # Of the self-test, which runs it once for every mutation.
 BRIEF = Plan(
     "brief",
@@ -64,6 +65,7 @@ BRIEF = Plan(
     {
         "history": partial(history.run, seconds=4),
         "triggers": partial(triggers.run, triggers=160),
+        "pages": partial(pages.run, seconds=30),
         "writes": writes.run,
         "proxy": partial(proxy.run, seconds=4),
         "ingest": partial(ingest.run, seconds=5),

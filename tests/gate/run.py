@@ -1,6 +1,7 @@
 """A run of a plan: the stack, its scenarios, what is left behind, and what is concluded."""
 
 import platform
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,11 +25,17 @@ WHERE expires_at > clock_timestamp() AND name ~ '^(collect|write):'
 """
 
 
-def measure(plan: Plan, record: Record) -> None:
-    """Run all scenarios of a plan on a stack of its own, and look for what is left behind."""
+def measure(plan: Plan, record: Record, logs: Path) -> None:
+    """Run all scenarios of a plan on a stack of its own, and look for what is left behind; what its
+    processes wrote is copied to `logs`."""
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
-        with prepared(Path(folder), plan.events, plan.days) as base, serving(base) as running:
-            walk(plan, Gate(running, record))
+        try:
+            with prepared(Path(folder), plan.events, plan.days) as base, serving(base) as running:
+                walk(plan, Gate(running, record))
+        finally:
+            logs.mkdir(parents=True, exist_ok=True)
+            for log in Path(folder).glob("*.log"):
+                shutil.copy(log, logs)
         record.figure("leftovers.processes", len(wait_for_end(base.stack.mark)))
 
 

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 
-from tests.gate.load import Gate, eventually, paced
+from tests.gate.load import Gate, eventually
 from tests.gate.scenarios import exactness
 from tests.gate.stack.processes import Managed
 from tests.gate.stack.stack import LEASE_TTL_SECONDS, WORKERS
@@ -123,12 +123,17 @@ def fill_disk(gate: Gate) -> None:
     gate.record.incident("the spool has no room")
     full.start()
     upstream.control("generate", {"events": 500, "spread": 0})
-    for _ in paced(8.0, 1.0):
-        pass
-    gate.record.figure("full_disk.taken", upstream.delivered() - delivered)
-    reply = gate.staff().send("collection status", "/api/usage/collection-status")
-    gate.record.figure("full_disk.reported", b'"lastStatus": "error"' in reply.body)
-    full.stop()
+    caller = gate.staff()
+
+    def is_reported() -> bool:
+        reply = caller.send("collection status", "/api/usage/collection-status")
+        return b'"lastStatus": "error"' in reply.body
+
+    try:
+        gate.record.figure("full_disk.reported_s", eventually(is_reported, 40))
+    finally:
+        gate.record.figure("full_disk.taken", upstream.delivered() - delivered)
+        full.stop()
     for collector in gate.stack.collectors:
         collector.start()
     exactness.check(gate, "full_disk")

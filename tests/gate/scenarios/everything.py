@@ -4,61 +4,43 @@ The load is gentle enough to be carried by two cores together with the rest of t
 what counts is what changes over time.
 """
 
+import json
 import random
 from collections.abc import Callable
 
-import psutil
-
-from tests.bench.arena import percentile
 from tests.gate.load import Caller, Gate, paced, together
-from tests.gate.scenarios import exactness
+from tests.gate.scenarios import exactness, steadiness
 from tests.gate.scenarios.history import FILTERS, RANGES, _query
-from tests.gate.scenarios.watch import slope_per_hour
 from tests.gate.stack.stack import COLLECTOR_KEY
 
 EVENTS_PER_SECOND = 20
-PAGES = ("/api/usage/collection-status", "/api/usage/summary", "/api/providers/oauth")
+REGIONS = ("/", "/usage/", "/monitoring/", "/monitoring/proxy/", "/providers/accounts/")
+STATUS = ("/api/usage/collection-status", "/api/usage/summary", "/api/providers/oauth")
 
 
-def run(gate: Gate, seconds: float = 40.0) -> None:
-    """Load from all sides; slopes leave out the first quarter, in which processes warm up."""
-    record, began = gate.record, gate.record.now
+def run(gate: Gate, seconds: float = 40.0, name: str = "everything") -> None:
+    """Load from all sides."""
+    began = gate.record.now
     gate.stack.upstream.control("settings", {"bulk_rate": EVENTS_PER_SECOND})
     work: tuple[Callable[[Gate, float], None], ...] = (
         _history_of_staff,
         _history_of_users,
+        _refer,
         _poll,
+        _poll_pages,
+        _log_in,
         _proxy,
         _trigger,
     )
     together(len(work), lambda number: work[number](gate, seconds))
-    warm = began + seconds / 4
-    _judge_memory(gate, warm)
-    calls = [c for c in record.calls if c.at >= began]
-    third = seconds / 3
-    first = [c.seconds for c in calls if c.at < began + third and c.kind == "all: history"]
-    last = [c.seconds for c in calls if c.at > began + 2 * third and c.kind == "all: history"]
-    record.figure("everything.slower_at_the_end", percentile(last, 50) / percentile(first, 50))
-    record.figure("everything.p95_history_ms", 1000 * percentile([*first, *last], 95))
-    record.figure("everything.cpu_percent", _cpu_percent(gate, warm))
-    exactness.check(gate, "everything")
+    steadiness.judge(gate, name, began, seconds)
+    exactness.check(gate, name)
 
 
-def _judge_memory(gate: Gate, since: float) -> None:
-    """The largest part of each kind, and the steepest slope."""
-    for kind, parts in (("web", gate.stack.sites), ("collector", gate.stack.collectors)):
-        series = [gate.record.samples.get(f"memory {part.name}", []) for part in parts]
-        late = [[sample for sample in one if sample[0] >= since] for one in series]
-        gate.record.figure(f"everything.{kind}_mib", max(v for one in late for _, v in one))
-        gate.record.figure(f"everything.{kind}_mib_per_hour", max(map(slope_per_hour, late)))
-
-
-def _cpu_percent(gate: Gate, since: float) -> float:
-    """Of all cores, by web and collectors together."""
-    series = [s for name, s in gate.record.samples.items() if name.startswith("CPU ")]
-    means = [[value for at, value in s if at >= since] for s in series]
-    busy = sum(sum(values) / len(values) for values in means if values)
-    return busy / (psutil.cpu_count() or 1)
+def _refer(gate: Gate, seconds: float) -> None:
+    caller = Caller(gate.record, gate.stack.reference_url, "")
+    for _ in paced(seconds, 1.0):
+        caller.send(steadiness.REFERENCE, "/7")
 
 
 def _history_of_staff(gate: Gate, seconds: float) -> None:
@@ -82,7 +64,26 @@ def _poll(gate: Gate, seconds: float) -> None:
     callers = [gate.staff(0), gate.staff(1), gate.user(0), gate.user(1, 1)]
     for number in paced(seconds, 0.2):
         caller = callers[number % len(callers)]
-        caller.send("all: polling", PAGES[number % len(PAGES)])
+        caller.send("all: polling", STATUS[number % len(STATUS)])
+
+
+def _poll_pages(gate: Gate, seconds: float) -> None:
+    """The regions of pages, as two open browsers request them."""
+    callers = [gate.session(0), gate.session(1)]
+    for number in paced(seconds, 1.0):
+        callers[number % 2].send("all: regions", REGIONS[number // 2 % len(REGIONS)])
+
+
+def _log_in(gate: Gate, seconds: float) -> None:
+    """OAuth logins that are begun and followed, each as its page does, and cancelled after a
+    while."""
+    caller, logins = gate.staff(), "/api/providers/oauth/logins"
+    for _ in paced(seconds, 20.0):
+        begun = caller.send("all: login", logins, "POST", {"flow": "anthropic"})
+        address = f"{logins}/{json.loads(begun.body)['data']['id']}"
+        for _ in paced(min(15.0, seconds / 2), 2.0):
+            caller.send("all: login polled", address)
+        caller.send("all: login cancelled", address, "DELETE")
 
 
 def _proxy(gate: Gate, seconds: float) -> None:

@@ -8,6 +8,8 @@ import json
 import os
 import sys
 
+STAFF, PASSWORD = "gate", "gate-password"
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -34,8 +36,8 @@ def _people(client_keys: list[str]) -> dict[str, object]:
 
     upstream = ensure_environment_upstream()
     assert upstream
-    staff = User.objects.create_superuser("gate", "", "gate-password")
-    users = [User.objects.create_user(f"user-{n}", password="gate-password") for n in (1, 2)]
+    staff = User.objects.create_superuser(STAFF, "", PASSWORD)
+    users = [User.objects.create_user(f"user-{n}", password=PASSWORD) for n in (1, 2)]
     for number, key in enumerate(client_keys):
         make_client_key(upstream, key, name=f"key {number}")
     for number, row in enumerate(ClientKey.objects.order_by("pk")):

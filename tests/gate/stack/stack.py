@@ -24,7 +24,7 @@ from tests.gate.stack.processes import MARK, Managed
 from tests.gate.stack.upstream import KEY, Upstream
 from tests.processes import PROJECT, free_port
 
-COLLECTOR_KEY = "gate-collector-key"
+COLLECTOR_KEY, METRICS_TOKEN = "gate-collector-key", "gate-metrics-token"
 LEASE_TTL_SECONDS = 6
 INSTANCES, WORKERS, COLLECTORS = 2, 2, 2
 START_SECONDS = 90.0
@@ -33,6 +33,7 @@ SETTINGS = {
     "MANAGEMENT_API_KEY": KEY,
     "TOLLGATE_SIMULATED": "true",
     "COLLECTOR_API_KEY": COLLECTOR_KEY,
+    "METRICS_TOKEN": METRICS_TOKEN,
     "COLLECTOR_LEASE_TTL_SECONDS": str(LEASE_TTL_SECONDS),
     "MAX_CLIENT_KEYS_PER_USER": "1000",
     "CACHE_URL": "dbcache://tollgate_cache",
