@@ -32,10 +32,6 @@ from tests.bench.watch import served
 HEAD = ["request", "p50 ms", "p95 ms", "p99 ms", "target"]
 
 
-FAILURES_PAGE = (
-    ("Failures page, 30 days, polled region", {**UNCACHED, "HX-Request": "true"}, 60),
-    ("Failures page, 30 days, whole", UNCACHED, None),
-)
 Choose = Callable[[random.Random], Query]
 
 
@@ -68,7 +64,6 @@ def cases() -> list[tuple[str, str, Choose, int | None]]:
         ("breakdown by credential and model, 30 days", "breakdown", credentials, None),
         ("series of ten models by day, 30 days", "series", days(30, group_by="model"), None),
         ("failures by credential, 30 days", "breakdown", failures, None),
-        ("failures by class, model, credential and key, 30 days", "failures", days(30), 60),
     ]
 
 
@@ -89,13 +84,9 @@ def responses(url: str, options: argparse.Namespace) -> list[Row]:
             _row(name, timed(http, f"/api/usage/{path}", query, options.requests), target)
             for name, path, query, target in cases()
         ]
-        pages = [
-            _row(name, timed(http, "/usage/failures/", days(30), options.requests, headers), target)
-            for name, headers, target in FAILURES_PAGE
-        ]
         same = last_days(30, random.Random(1))
         took = timed(http, "/api/usage/history", lambda _: same, options.requests, {})
-    return [*rows, *pages, _row("history, 30 days, cached", took, 8)]
+    return [*rows, _row("history, 30 days, cached", took, 8)]
 
 
 def clients(url: str, options: argparse.Namespace) -> list[Row]:

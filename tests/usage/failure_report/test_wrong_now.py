@@ -50,6 +50,8 @@ def test_it_lists_what_fires_what_the_doctor_finds_and_why_attempts_fail():
     for text in ("Many attempts fail", "The spool cannot be written", "10 failed attempts"):
         assert text in page
     assert "failure_class=overloaded" in page
+    for section in ("alert-failures", "overloaded-provider-overloaded"):
+        assert f"/monitoring/runbook/#{section}" in page
 
 
 def test_a_user_sees_the_failures_of_their_own_keys_alone():
