@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-events bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ bench-budgets: $(VENV)/dev.stamp ## Evaluate a thousand budgets on the reference
 
 bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exports, on the reference dataset (5 minutes once it is there)
 	@$(BIN)/python -m tests.bench.events
+
+bench-failures: $(VENV)/dev.stamp ## The Failures page on the reference dataset (a minute once it is there)
+	@$(BIN)/python -m tests.bench.failures
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
