@@ -18,6 +18,7 @@ from usage.rollups.tables import COST_SUMS
 
 DURATIONS = ("latency", "ttft")
 _NULLABLE = ("total_tokens", *TOKEN_KINDS, *COST_SUMS)
+_kinds_of = itemgetter(*COST_KINDS)
 NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
 
 
@@ -98,8 +99,9 @@ def added(rows: Sequence[Row]) -> Row:
 
 
 def _sum(column: Sequence[int | None]) -> int | None:
-    reported = [count for count in column if count is not None]
-    return sum(reported) if reported else None
+    # Nearly always the former, which takes a third of the time.
+    reported = column if None not in column else [count for count in column if count is not None]
+    return sum(reported) if reported else None  # type: ignore[arg-type]
 
 
 def counts(row: Row) -> Counts:
@@ -148,13 +150,13 @@ def _costs(row: Row) -> dict[str, Any]:
         "cache_savings_nano_usd": row["cache_savings"],
         "failed_cost_nano_usd": row["failed_cost"] if row["priced"] else None,
         "unpriced_attempts": row["attempts"] - row["priced"],
-        "cost": Cost(*(row[name] for name in COST_KINDS)),
+        "cost": Cost(*_kinds_of(row)),
     }
 
 
 def paid(row: Row) -> int | None:
     """The nano-dollars of a row of sums; None where nothing of it has a price."""
-    return sum(row[name] for name in COST_KINDS) if row["priced"] else None
+    return sum(_kinds_of(row)) if row["priced"] else None
 
 
 def cost_of_each(cost: int | None, unit: int, count: int) -> int | None:

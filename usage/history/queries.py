@@ -60,13 +60,7 @@ class Query:
         Raises InvalidQuery where events are needed that were pruned, as all queries do.
         """
         planned = self._planned()
-        rest = (
-            f"SELECT number, {self._values}, {_added(measures)} FROM parts GROUP BY number,"
-            f" {self._positions(2)}"
-        )
-        if len(planned.parts) == 1:
-            # It has one row for each group already.
-            rest = f"SELECT number, {self._values}, {', '.join(measures)} FROM parts"
+        rest = self._grouped(measures, planned)
         order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
         return planned.rows(
             "sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {}
@@ -81,25 +75,22 @@ class Query:
         """
         planned = self._planned()
         names, ranked = ", ".join(self._names), _ORDERS.get(order, order)
-        shown = ", ".join(
-            f"CASE WHEN rank <= %(top)s THEN {name} END AS {name}" for name in self._names
-        )
+        measures, none = ", ".join(MEASURES), ", ".join("NULL" for _ in self._names)
         return planned.rows(
             "ranked_sums",
             [part.sums_sql(MEASURES) for part in planned.parts],
             f"""
-            , grouped AS (
-                SELECT number, {self._values}, {_added(MEASURES)}
-                FROM parts GROUP BY number, {self._positions(2)}
-            ), ranks AS (
+            , grouped AS ({self._grouped(MEASURES, planned)}), ranks AS (
                 SELECT {names},
                     row_number() OVER (ORDER BY sum({ranked}) DESC NULLS LAST, {names}) AS rank
                 FROM grouped GROUP BY {names}
-            )
-            SELECT number, least(rank, %(top)s + 1)::int AS rank, {shown}, count(*)::int AS groups,
-                {_added(MEASURES)}
-            FROM grouped JOIN ranks USING ({names})
-            GROUP BY number, 2, {self._positions(3)} ORDER BY number, 2
+            ), ranked AS (SELECT * FROM grouped JOIN ranks USING ({names}))
+            SELECT number, rank::int AS rank, {names}, 1 AS groups, {measures}
+            FROM ranked WHERE rank <= %(top)s
+            UNION ALL
+            SELECT number, %(top)s + 1, {none}, count(*)::int, {_added(MEASURES)}
+            FROM ranked WHERE rank > %(top)s GROUP BY number
+            ORDER BY number, rank
             """,
             {"top": top},
         )
@@ -144,6 +135,16 @@ class Query:
                 zip(PERCENTILES, places, strict=True)
             )
         return bins
+
+    def _grouped(self, measures: Sequence[str], planned: "_Planned") -> str:
+        """The SQL of one row for each interval and group."""
+        if len(planned.parts) == 1:
+            # It has one row for each group already.
+            return f"SELECT number, {self._values}, {', '.join(measures)} FROM parts"
+        return (
+            f"SELECT number, {self._values}, {_added(measures)} FROM parts GROUP BY number,"
+            f" {self._positions(2)}"
+        )
 
     @property
     def dimensions(self) -> frozenset[Dimension]:
