@@ -184,7 +184,7 @@ MIDDLEWARE = [
     "monitoring.metrics.requests.RequestAccountMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.CompressedStaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.sign_in.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

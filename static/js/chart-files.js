@@ -29,7 +29,7 @@ export function csv(chart) {
   const cells = ({ values }) => shown.map((number) => written(values[number], chart.dataset.unit));
   const rows = [
     ["time", ...shown.map((number) => chart.series[number].label)],
-    ...chart.buckets.map((bucket) => [bucket.name, ...cells(bucket)]),
+    ...chart.buckets.map((bucket) => [bucket.link.dataset.name, ...cells(bucket)]),
   ];
   const text = rows.map((row) => row.map(quoted).join(",")).join("\r\n");
   save(chart, new Blob([`${text}\r\n`], { type: "text/csv;charset=utf-8" }), "csv");

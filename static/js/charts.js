@@ -70,7 +70,7 @@ export class UsageChart extends HTMLElement {
 
   addParts() {
     this.chosen = make("rect", { class: "chosen", y: 0, height: 100, width: 0 }, this.svg);
-    this.cross = make("line", { class: "cross", y1: 0, y2: 100, x1: -1, x2: -1 }, this.svg);
+    this.cross = make("line", { class: "cross", y1: 0, y2: 100, hidden: "" }, this.svg);
     this.tip = add("div", "tip", this.plot);
     this.tip.hidden = true;
     this.spoken = add("p", "visually-hidden", this.plot);
@@ -116,6 +116,7 @@ export class UsageChart extends HTMLElement {
   show() {
     const bucket = this.buckets[this.at];
     if (!bucket) return;
+    this.cross.removeAttribute("hidden");
     this.cross.setAttribute("x1", bucket.middle);
     this.cross.setAttribute("x2", bucket.middle);
     this.showSelection();
@@ -133,8 +134,7 @@ export class UsageChart extends HTMLElement {
 
   leave() {
     if (this.plot.matches(":focus-visible") || this.choice.drags) return;
-    this.cross.setAttribute("x1", -1);
-    this.cross.setAttribute("x2", -1);
+    this.cross.setAttribute("hidden", "");
     this.tip.hidden = true;
   }
 

@@ -89,6 +89,19 @@ def responses(url: str, options: argparse.Namespace) -> list[Row]:
     return [*rows, _row("history, 30 days, cached", took, 8)]
 
 
+def overview(url: str, options: argparse.Namespace) -> list[Row]:
+    """The Overview's region: read anew each time, and from the cache."""
+    headers = {"HX-Request": "true"}
+    rows: list[Row] = []
+    with closing(signed_in(url)) as http:
+        for count in (7, 30, 90):
+            took = timed(http, "/", days(count), options.requests, {**headers, **UNCACHED})
+            rows.append(_row(f"Overview, {count} days", took, 60))
+        same = last_days(7, random.Random(1))
+        took = timed(http, "/", lambda _: same, options.requests, headers)
+    return [*rows, _row("Overview, 7 days, cached", took, 60)]
+
+
 def clients(url: str, options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     for name, path in (
@@ -241,6 +254,7 @@ Part = Callable[[str, argparse.Namespace], list[Row]]
 PARTS: dict[str, Part] = {
     "cold": cold,
     "responses": responses,
+    "overview": overview,
     "clients": clients,
     "bare": bare,
     "today": today,

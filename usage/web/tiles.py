@@ -144,7 +144,7 @@ def _cost(now: Measures, before: Measures, points: Sequence[Measures]) -> Tile:
             "unpriced": exact(now.unpriced_attempts),
             "before": exact_money(before.cost_nano_usd),
         },
-        sparkline([point.cost_nano_usd or 0 for point in points]),
+        sparkline([point.cost_nano_usd or 0 for point in points]) if now.cost_nano_usd else "",
         change(now.cost_nano_usd, before.cost_nano_usd),
     )
 

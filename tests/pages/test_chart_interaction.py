@@ -1,0 +1,198 @@
+"""Charts in a real browser: pointed at, by keyboard, zoomed, with series left out, and saved."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from management_proxy.models import Upstream
+from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.factories import make_event, make_upstream, make_user, store
+from tests.web_server import web_server
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
+    ),
+]
+WIDE = {"width": 1440, "height": 900}
+TOKENS = "#chart-tokens"
+# The first page may bring everything that later ones find in the cache.
+PAGES = (
+    ("/", 120_000),
+    ("/usage/?range=30d", 40_000),
+    ("/usage/failures/", 40_000),
+    ("/?range=30d", 40_000),
+)
+# What shifted while the page loaded, as browsers measure it.
+SHIFT = """new Promise(found => {
+    let sum = 0;
+    const seen = list => list.getEntries().forEach(entry => { sum += entry.value; });
+    new PerformanceObserver(seen).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => found(sum), 50));
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, live_server):
+    """A signed-in page over three weeks of events."""
+    today = datetime.now(UTC).replace(hour=0, minute=30)
+    events = [
+        make_event(
+            timestamp=today - timedelta(days=n % 20), model=f"model-{n % 5}", failed=not n % 7
+        )
+        for n in range(60)
+    ]
+    store(make_upstream(), *events)
+    client = Client()
+    client.force_login(make_user("ada", staff=True))
+    host = urlsplit(live_server.url).hostname
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
+    context = browser.new_context(base_url=live_server.url, viewport=WIDE, accept_downloads=True)
+    context.add_cookies([cookie | {"domain": host, "path": "/"}])
+    yield watched(context.new_page(), live_server.url)
+    context.close()
+
+
+def watched(page, address):
+    """The page, which notes what its console shows and which other hosts it calls."""
+    page.complaints, page.strangers = [], []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda sent: (
+            None
+            if sent.url.startswith((address, "data:", "blob:"))
+            else page.strangers.append(sent.url)
+        ),
+    )
+    return page
+
+
+def test_pointing_shows_the_values_of_the_shown_series(page):
+    page.goto("/?range=30d")
+    tip = page.locator(f"{TOKENS} .tip")
+    assert not tip.is_visible()
+    page.locator(f"{TOKENS} .legend button", has_text="Input").click()
+    page.locator(f"{TOKENS} .plot").hover(position={"x": 300, "y": 20})
+    assert "Output:" in tip.inner_text()
+    assert "Input:" not in tip.inner_text()
+    assert page.locator(f"{TOKENS} rect.kind-input").count() == 0
+    assert page.locator(f"{TOKENS} rect.kind-output").count() == 20
+    page.locator("h1").hover()
+    assert not tip.is_visible()
+
+
+def test_what_was_left_out_stays_out_over_a_poll(page):
+    page.goto("/?range=30d")
+    page.locator(f"{TOKENS} .legend button", has_text="Input").click()
+    page.evaluate("document.querySelector('usage-chart').dataset.old = ''")
+    store(Upstream.objects.get(), make_event(timestamp=datetime.now(UTC)))
+    page.evaluate("document.dispatchEvent(new Event('poll:now'))")
+    page.locator("usage-chart[data-old]").wait_for(state="detached")
+    assert page.locator(f"{TOKENS} rect.kind-input").count() == 0
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Input"
+
+
+def test_keyboard_reads_selects_and_opens(page):
+    page.goto("/?range=30d")
+    today = datetime.now(UTC).date()
+    page.locator(f"{TOKENS} .plot").focus()
+    page.keyboard.press("ArrowLeft")
+    spoken = page.locator(f"{TOKENS} [aria-live]").inner_text()
+    assert spoken.startswith(str(today - timedelta(days=1)))
+    assert "Output:" in spoken
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**from={today - timedelta(days=2)}&to={today - timedelta(days=1)}")
+    page.locator(f"{TOKENS} .plot").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/usage/**")
+
+
+def test_dragging_zooms_and_a_click_opens_the_day(page):
+    page.goto("/usage/?range=30d&model=model-1")
+    box = page.locator("#chart-attempts svg").bounding_box()
+    y = box["y"] + box["height"] - 5
+    page.mouse.move(box["x"] + box["width"] * 0.5, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.99, y, steps=3)
+    page.mouse.up()
+    page.wait_for_url(f"**&to={datetime.now(UTC).date()}")
+    assert "model=model-1" in page.url
+    assert "range=custom" in page.url
+
+
+@pytest.mark.parametrize("kind", ["csv", "png"])
+def test_what_is_shown_is_saved(page, kind):
+    page.goto("/?range=7d")
+    page.locator("#chart-attempts .legend button", has_text="Failed").click()
+    with page.expect_download() as download:
+        page.locator(f"#chart-attempts [data-save={kind}]").click()
+    assert download.value.suggested_filename == f"attempts-per-day.{kind}"
+    content = Path(download.value.path()).read_bytes()
+    if kind == "png":
+        assert content.startswith(b"\x89PNG")
+        return
+    head, *days = content.decode().split("\r\n")[:-1]
+    assert head == "time,Succeeded"
+    assert [day.split(",")[0] for day in days][-1] == str(datetime.now(UTC).date())
+    assert page.complaints == []
+
+
+def received(page) -> dict[str, int]:
+    """Bytes on the wire by address, of what the page loads from now on."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    addresses: dict[str, str] = {}
+    bytes_of: dict[str, int] = {}
+    session.on(
+        "Network.responseReceived",
+        lambda event: addresses.__setitem__(event["requestId"], event["response"]["url"]),
+    )
+    session.on(
+        "Network.loadingFinished",
+        lambda event: bytes_of.__setitem__(
+            addresses.get(event["requestId"], ""), int(event["encodedDataLength"])
+        ),
+    )
+    return bytes_of
+
+
+def test_pages_are_light_calm_and_keep_to_themselves(page, browser, tmp_path):
+    """On the real web server, which compresses; all is cold for the first page."""
+    with web_server(tmp_path) as server:
+        cookies = [cookie | {"domain": "127.0.0.1"} for cookie in page.context.cookies()]
+        context = browser.new_context(base_url=server.url, viewport=WIDE)
+        context.add_cookies(cookies)
+        visited = watched(context.new_page(), server.url)
+        bytes_of = received(visited)
+        for path, most in PAGES:
+            bytes_of.clear()
+            visited.goto(path, wait_until="networkidle")
+            assert 0 < sum(bytes_of.values()) < most, bytes_of
+            assert visited.evaluate(SHIFT) == 0, path
+        assert visited.complaints == []
+        assert visited.strangers == []
+        context.close()
