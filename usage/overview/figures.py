@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote_plus
 
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from monitoring.templatetags.figures import exact
+from usage.events.query import Cursor
 from usage.history.dimensions import Dimension
 from usage.history.measures import Measures
 from usage.history.summaries import Breakdown, Group
@@ -131,31 +133,34 @@ def _heat(activity: Activity, links: Links) -> Iterator[HeatRow]:
     is_one_week = len(activity.window.days) == len(activity.rows)
     for day, cells in enumerate(activity.rows):
         short = str(WEEKDAYS_ABBR[day])
+        # Composed once a day: composing the links of all hours took longer than drawing them.
+        noon = cells[12].hours
+        events = links.of_days_at(noon[0]) if is_one_week and noon else ""
         drawn = [
             HeatCell(
                 hour,
                 math.ceil(LEVELS * math.sqrt(cell.attempts / busiest)),
-                _heat_title(short, hour, cell),
-                links.of_hours(cell.hours[-1], []) if is_one_week and cell.attempts else "",
+                _heat_title(short, hour, cell) if cell.attempts else "",
+                _at(events, cell) if events and cell.attempts else "",
             )
             for hour, cell in enumerate(cells)
         ]
-        hours = cells[12].hours
-        href = links.of_time(hours[0], Bucket.DAY) if is_one_week and hours else ""
+        href = links.of_time(noon[0], Bucket.DAY) if events else ""
         yield HeatRow(str(WEEKDAYS[day]), short, href, drawn)
 
 
+def _at(events: str, cell: Cell) -> str:
+    return f"{events}{quote_plus(str(Cursor(cell.hours[-1].end, 0)))}"
+
+
 def _heat_title(day: str, hour: int, cell: Cell) -> str:
-    return ngettext(
-        "%(day)s %(hour)s:00: %(attempts)s attempt, %(failed)s failed",
-        "%(day)s %(hour)s:00: %(attempts)s attempts, %(failed)s failed",
-        cell.attempts,
-    ) % {
-        "day": day,
-        "hour": hour,
-        "attempts": exact(cell.attempts),
-        "failed": exact(cell.failed),
+    attempts = ngettext("%(count)s attempt", "%(count)s attempts", cell.attempts) % {
+        "count": exact(cell.attempts)
     }
+    if not cell.failed:
+        return f"{day} {hour}:00: {attempts}"
+    failed = _("%(count)s failed") % {"count": exact(cell.failed)}
+    return f"{day} {hour}:00: {attempts}, {failed}"
 
 
 def _strip(strip: Strip, health: Health, links: Links) -> StripRow:

@@ -3,7 +3,7 @@ buckets of the time axis."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -42,8 +42,11 @@ class Links:
     def of_hours(self, interval: Interval, filters: Pairs) -> str:
         """The events of its days that lead back from its end, with filters beside the present
         ones."""
-        cursor = ("cursor", str(Cursor(interval.end, 0)))
-        pairs = [*self._of_days(interval), *filters, cursor]
+        return f"{self.of_days_at(interval, filters)}{quote_plus(str(Cursor(interval.end, 0)))}"
+
+    def of_days_at(self, interval: Interval, filters: Sequence[tuple[str, str]] = ()) -> str:
+        """The same, up to the cursor that ends it."""
+        pairs = [*self._of_days(interval), *filters, ("cursor", "")]
         return f"{reverse('usage:events')}?{urlencode(pairs)}"
 
     def _of_days(self, interval: Interval) -> Pairs:
