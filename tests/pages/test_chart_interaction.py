@@ -11,7 +11,6 @@ from django.test import Client
 from management_proxy.models import Upstream
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_event, make_upstream, make_user, store
-from tests.web_server import web_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,20 +21,6 @@ pytestmark = [
 ]
 WIDE = {"width": 1440, "height": 900}
 TOKENS = "#chart-tokens"
-# The first page may bring everything that later ones find in the cache.
-PAGES = (
-    ("/", 120_000),
-    ("/usage/?range=30d", 40_000),
-    ("/usage/failures/", 40_000),
-    ("/?range=30d", 40_000),
-)
-# What shifted while the page loaded, as browsers measure it.
-SHIFT = """new Promise(found => {
-    let sum = 0;
-    const seen = list => list.getEntries().forEach(entry => { sum += entry.value; });
-    new PerformanceObserver(seen).observe({ type: "layout-shift", buffered: true });
-    requestAnimationFrame(() => setTimeout(() => found(sum), 50));
-})"""
 
 
 @pytest.fixture(scope="module")
@@ -159,40 +144,3 @@ def test_what_is_shown_is_saved(page, kind):
     assert head == "time,Succeeded"
     assert [day.split(",")[0] for day in days][-1] == str(datetime.now(UTC).date())
     assert page.complaints == []
-
-
-def received(page) -> dict[str, int]:
-    """Bytes on the wire by address, of what the page loads from now on."""
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    addresses: dict[str, str] = {}
-    bytes_of: dict[str, int] = {}
-    session.on(
-        "Network.responseReceived",
-        lambda event: addresses.__setitem__(event["requestId"], event["response"]["url"]),
-    )
-    session.on(
-        "Network.loadingFinished",
-        lambda event: bytes_of.__setitem__(
-            addresses.get(event["requestId"], ""), int(event["encodedDataLength"])
-        ),
-    )
-    return bytes_of
-
-
-def test_pages_are_light_calm_and_keep_to_themselves(page, browser, tmp_path):
-    """On the real web server, which compresses; all is cold for the first page."""
-    with web_server(tmp_path) as server:
-        cookies = [cookie | {"domain": "127.0.0.1"} for cookie in page.context.cookies()]
-        context = browser.new_context(base_url=server.url, viewport=WIDE)
-        context.add_cookies(cookies)
-        visited = watched(context.new_page(), server.url)
-        bytes_of = received(visited)
-        for path, most in PAGES:
-            bytes_of.clear()
-            visited.goto(path, wait_until="networkidle")
-            assert 0 < sum(bytes_of.values()) < most, bytes_of
-            assert visited.evaluate(SHIFT) == 0, path
-        assert visited.complaints == []
-        assert visited.strangers == []
-        context.close()
