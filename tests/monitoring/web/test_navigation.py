@@ -15,9 +15,17 @@ def shown(*, is_staff: bool) -> dict[str, list[str]]:
 
 def test_staff_see_everything_in_order():
     assert shown(is_staff=True) == {
-        "Insight": ["Overview", "Usage", "Events", "Prices", "Statements"],
+        "Insight": [
+            "Overview",
+            "Usage",
+            "Events",
+            "Failures",
+            "Budgets",
+            "Prices",
+            "Statements",
+        ],
         "Upstream": ["Providers"],
-        "Account": ["Personal tokens"],
+        "Account": ["Personal tokens", "Currencies"],
         "Operations": [
             "Monitoring",
             "Proxy",
@@ -31,9 +39,9 @@ def test_staff_see_everything_in_order():
 
 def test_others_see_no_empty_heading():
     assert shown(is_staff=False) == {
-        "Insight": ["Overview", "Usage", "Events"],
+        "Insight": ["Overview", "Usage", "Events", "Failures", "Budgets"],
         "Upstream": ["Providers"],
-        "Account": ["Personal tokens"],
+        "Account": ["Personal tokens", "Currencies"],
     }
 
 
@@ -41,6 +49,7 @@ def test_others_see_no_empty_heading():
     ("address", "entry"),
     [
         ("/usage/", "usage:page"),
+        ("/usage/failures/", "usage:failures"),
         ("/providers/accounts/", "accounts:list"),
         ("/providers/configuration/", "accounts:list"),
         ("/providers/keys/", "accounts:list"),
