@@ -1,8 +1,10 @@
-"""Response headers that Django 5.2 does not set itself."""
+"""What Django 5.2 does not do itself: a content policy, and compression of pages alone."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 
 # Nothing is loaded from elsewhere and nothing runs inline; style attributes carry the lengths of
 # bars.
@@ -22,3 +24,17 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
+
+
+class CompressPagesMiddleware(GZipMiddleware):
+    """Compresses pages and their parts, with random padding (which hides how well a secret in one
+    compresses). What is streamed is left alone: it must not wait for more."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if response.streaming or not is_page:
+            return response
+        compressed: HttpResponseBase = super().process_response(request, response)
+        return compressed

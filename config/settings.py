@@ -184,6 +184,7 @@ MIDDLEWARE = [
     "monitoring.metrics.requests.RequestAccountMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
+    "config.middleware.CompressPagesMiddleware",
     "config.static_files.CompressedStaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.sign_in.language.LanguageMiddleware",
@@ -195,6 +196,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.sign_in.middleware.SignInAgainMiddleware",
     "monitoring.api.refusals.MethodNotAllowedMiddleware",
 ]
 CSRF_FAILURE_VIEW = "monitoring.api.refusals.csrf_failure"

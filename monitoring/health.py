@@ -116,15 +116,20 @@ def examine() -> None:
 
 def findings() -> list[Finding]:
     """What every check finds, the worst first; the database alone if that is out of reach."""
-    database = database_finding()
-    if database.level != Level.OK:
-        return [database]
+    found = [Finding(Level.OK, "The database responds.", check="database")]
     token = _known.set({})
     try:
-        checked = [finding for name, check in _checks.items() for finding in _run(name, check)]
+        for name, check in _checks.items():
+            try:
+                found += [replace(finding, check=name) for finding in check()]
+            except Exception as error:  # whatever broke, the other checks still matter
+                # The checks read the database; only when one fails is it queried for itself.
+                database = database_finding()
+                if database.level != Level.OK:
+                    return [database]
+                found.append(_broken(name, error))
     finally:
         _known.reset(token)
-    found = [database, *checked]
     return sorted(found, key=lambda finding: (-finding.level.rank, finding.subject))
 
 
@@ -139,19 +144,15 @@ def once(key: Hashable, read: Callable[[], T]) -> T:
     return found
 
 
-def _run(name: str, check: Check) -> list[Finding]:
-    try:
-        return [replace(finding, check=name) for finding in check()]
-    except Exception as error:  # whatever broke, the other checks still matter
-        kinds.CHECK_FAILED.log_exception(logger, logging.ERROR, check=name)
-        broken = Finding(
-            Level.ERROR,
-            f"The check “{name}” failed: {type(error).__name__}.",
-            "What it watches is unknown.",
-            "See the log.",
-            check=name,
-        )
-        return [broken]
+def _broken(name: str, error: Exception) -> Finding:
+    kinds.CHECK_FAILED.log_exception(logger, logging.ERROR, check=name)
+    return Finding(
+        Level.ERROR,
+        f"The check “{name}” failed: {type(error).__name__}.",
+        "What it watches is unknown.",
+        "See the log.",
+        check=name,
+    )
 
 
 def database_finding() -> Finding:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from management_proxy.models import Upstream
 from management_proxy.traffic.queries import WINDOWS, report
 from monitoring.metrics.registry import summed
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only
 
 
@@ -36,7 +36,7 @@ def traffic(request: HttpRequest) -> HttpResponse:
             request, "management_proxy/traffic.html", {**context, "report": None}, status=400
         )
     context |= {"report": report(WINDOWS[chosen], upstream), "in_flight": _in_flight(upstream)}
-    return render(request, page_or_region(request, "management_proxy/traffic.html"), context)
+    return polled_page(request, "management_proxy/traffic.html", context)
 
 
 def _in_flight(upstream: str) -> int:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitoring.doctor_report import as_text
 from monitoring.health import examine, findings, worst
 from monitoring.web.panels import panels
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only
 
 
@@ -23,8 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
     drawn = [
         render_to_string(panel.template, panel.context(request), request) for panel in panels()
     ]
-    template = page_or_region(request, "monitoring/page.html")
-    return render(request, template, {"panels": drawn, "as_of": timezone.now()})
+    return polled_page(request, "monitoring/page.html", {"panels": drawn, "as_of": timezone.now()})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -19,7 +19,7 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
 from providers.accounts.auth_files import LARGEST_UPLOAD
@@ -65,7 +65,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         context |= {"page": page, "all_count": len(rows), "counts": counted(rows), "trouble": ""}
     except UpstreamError as error:
         context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
-    return render(request, page_or_region(request, "providers/accounts.html"), context)
+    return polled_page(request, "providers/accounts.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

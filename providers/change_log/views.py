@@ -5,12 +5,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.change_log.queries import visible_intents, waiting_places
 from providers.funnel.writes import finish_waiting
@@ -42,8 +41,9 @@ def changes(request: HttpRequest) -> HttpResponse:
         "as_of": timezone.now(),
         "rows": [(intent, places.get(intent.pk, 0)) for intent in shown],
         "waiting": len(places),
+        "poll_seconds": 2 if places else 15,
     }
-    return render(request, page_or_region(request, "providers/changes.html"), context)
+    return polled_page(request, "providers/changes.html", context)
 
 
 @require_POST

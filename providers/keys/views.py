@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused
 from providers.keys import actions as keys
@@ -50,7 +50,7 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
             context["others"] = len(everything) - len(context["rows"])
         except UpstreamError as error:
             context["trouble"] = str(error)
-    return render(request, page_or_region(request, "providers/keys.html"), context)
+    return polled_page(request, "providers/keys.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,6 +1,7 @@
 """The registry of health checks."""
 
 import pytest
+from django.db import OperationalError
 
 from monitoring import health
 from monitoring.health import Finding, Level
@@ -36,6 +37,18 @@ def test_check_that_breaks_is_a_finding_and_hides_no_other():
     found = health.findings()
     assert [f.check for f in found] == ["broken", "other", "database"]
     assert "secret" not in found[0].summary
+
+
+def test_database_that_is_out_of_reach_is_the_only_finding(monkeypatch, caplog):
+    def broken():
+        raise OperationalError("server closed the connection")
+
+    gone = Finding(Level.ERROR, "The database is unreachable.")
+    monkeypatch.setattr(health, "database_finding", lambda: gone)
+    health.register("fine", lambda: [Finding(Level.OK, "fine")])
+    health.register("broken", broken)
+    assert health.findings() == [gone]
+    assert not caplog.records
 
 
 def test_checks_only_read_and_examinations_run_on_request():

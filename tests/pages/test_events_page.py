@@ -35,11 +35,11 @@ def shown(page):
 def test_pages_lead_on_and_back(staff):
     some_events(5)
     newest = staff.get(EVENTS, {"limit": 2}).content.decode()
-    assert 'data-poll="10"' in newest
+    assert 'data-poll="15"' in newest
     older = staff.get(
         EVENTS + re.search(r'rel="next" href="([^"]+)"', newest)[1].replace("&amp;", "&")
     ).content.decode()
-    assert 'data-poll="10"' not in older
+    assert 'data-poll="15"' not in older
     assert f'data-poll-url="{EVENTS}' not in older
     assert len({*shown(newest), *shown(older)}) == 4
     back = staff.get(

@@ -174,7 +174,7 @@ def test_poll_keeps_focus_scroll_and_what_is_open(open_page, usage):
     page.locator("#table-tokens summary").click()
     page.evaluate(
         "document.getElementById('scroll-events').scrollTop = 120;"
-        " document.getElementById('region').dataset.old = ''"
+        " Object.assign(document.getElementById('region').dataset, {old: '', part: 'old'})"
     )
     with page.expect_response(
         lambda response: response.request.headers.get("hx-request") == "true"
@@ -189,10 +189,10 @@ def test_poll_keeps_focus_scroll_and_what_is_open(open_page, usage):
 def test_poll_renews_the_chip_outside_the_region(open_page, usage):
     page = open_page("/usage/", viewport=WIDE)
     page.evaluate(
-        "document.getElementById('as-of').textContent = 'old'; document.dispatchEvent(new"
-        " Event('poll:now'))"
+        "document.querySelector('#as-of time[data-live=as-of]').textContent = 'old';"
+        " document.dispatchEvent(new Event('poll:now'))"
     )
-    page.locator("#as-of", has_text="as of").wait_for()
+    page.locator("#as-of", has_not_text="old").wait_for()
 
 
 def test_response_that_is_not_the_region_is_not_shown(open_page, usage):
@@ -204,16 +204,19 @@ def test_response_that_is_not_the_region_is_not_shown(open_page, usage):
         ),
     )
     page.evaluate("document.dispatchEvent(new Event('poll:now'))")
-    page.get_by_text("not up to date").wait_for()
+    page.get_by_text("The server does not respond.").wait_for()
     assert page.get_by_text("By client key").is_visible()
     assert not page.get_by_text("Proxy login").count()
 
 
-def test_signed_out_tab_says_so_and_stops(open_page, usage):
-    page = open_page("/usage/", viewport=WIDE)
+def test_ended_session_leads_to_sign_in_and_back_to_the_filter(open_page, usage):
+    page = open_page("/usage/?range=30d&outcome=failed", viewport=WIDE)
     page.context.clear_cookies()
     page.evaluate("document.dispatchEvent(new Event('poll:now'))")
-    page.get_by_text("Updates have stopped").wait_for()
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/usage/?range=30d&outcome=failed")
 
 
 def test_collect_now_shows_how_it_went(open_page):

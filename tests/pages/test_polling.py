@@ -1,5 +1,5 @@
-"""static/js/polling.js in a real browser: a hidden tab sends nothing, failures are asked less
-often, never two at once."""
+"""static/js/polling in a real browser: a hidden tab sends nothing, failures are polled less often,
+one tab requests for all, and nothing is shown twice."""
 
 import os
 import threading
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import django_htmx
 import pytest
+from playwright.sync_api import Error
 
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 
@@ -16,28 +18,46 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium found"),
 ]
-SCRIPT = (Path(__file__).parent.parent.parent / "static/js/polling.js").read_text()
-PAGE = """<!doctype html><title>page</title><body>
-<div id="region" data-poll="{interval}" data-poll-url="/region">\
-<details><summary>more</summary>old</details></div><script src="/polling.js"></script>"""
+SCRIPTS = Path(__file__).parent.parent.parent / "static/js/polling"
+HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
+PAGE = """<!doctype html><html lang="en"><title>page</title><body data-user="1">
+<script src="/htmx.js"></script><script src="/main.js" type="module"></script>
+<form method="post"><input type="text" name="typed"></form>
+<p id="poll-notice" data-failing="No response." data-retry="{{age}} old, retrying in {{wait}}."
+ data-retry-now="retrying now" data-stopped="Updates have stopped." data-signed-out="Signed out."
+ data-sign-in="Sign in" hidden><span></span><span></span></p>
+{region}<time data-live="as-of">never</time>"""
+REGION = """<div id="region" data-part="{tag}" data-poll="{interval}" data-poll-url="/region">
+<details><summary>more</summary>{text}</details></div>"""
+HIDE = """hidden => {
+const value = hidden ? 'hidden' : 'visible';
+Object.defineProperty(document, 'visibilityState', {value, configurable: true});
+document.dispatchEvent(new Event('visibilitychange')); }"""
+POLL_NOW = "document.dispatchEvent(new Event('poll:now'))"
+SHOWN = "document.querySelector('details').textContent.includes('%s')"
 
 
 class Site(ThreadingHTTPServer):
-    """A page with one polled region; `answers` says what the region's requests get, the last one
-    for ever."""
+    """A page with one polled region that shows `text`; `answers` are what the region's requests
+    get, the last one for ever: (0, {}) is the region or 304."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.interval, self.answers, self.delay = 0.2, [(200, {})], 0.0
+        self.interval, self.answers, self.delay, self.text = 0.2, [(0, {})], 0.0, "old"
         self.polls: list[float] = []
+        self.statuses: list[int] = []
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def region(self) -> str:
+        return REGION.format(tag=f"tag-{self.text}", interval=self.interval, text=self.text)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -47,38 +67,36 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        if self.path != "/region":
-            return self.answer(
-                200,
-                PAGE.format(interval=self.server.interval) if self.path == "/" else SCRIPT,
-                {},
-                "text/html" if self.path == "/" else "text/javascript",
-            )
-        with self.server.lock:
-            self.server.polls.append(time.monotonic())
-            self.server.at_once += 1
-            self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
-            status, headers = (
-                self.server.answers.pop(0)
-                if len(self.server.answers) > 1
-                else self.server.answers[0]
-            )
-        time.sleep(self.server.delay)
-        with self.server.lock:
-            self.server.at_once -= 1
-        body = (
-            f'<div id="region" data-poll="{self.server.interval}"'
-            ' data-poll-url="/region"><details><summary>more</summary>new</details></div>'
-        )
-        return self.answer(status, body, headers, "text/html")
+        path = self.path.partition("?")[0]
+        if path == "/region":
+            return self.poll()
+        if path.endswith(".js"):
+            script = HTMX if path == "/htmx.js" else SCRIPTS / path[1:]
+            return self.answer(200, script.read_text(), {"Content-Type": "text/javascript"})
+        page = PAGE.format(region=self.server.region) if path == "/" else "signing in"
+        return self.answer(200, page, {"Content-Type": "text/html"})
 
-    def answer(self, status: int, body: str, headers: dict[str, str], kind: str) -> None:
+    def poll(self) -> None:
+        site = self.server
+        with site.lock:
+            site.polls.append(time.monotonic())
+            site.at_once += 1
+            site.most_at_once = max(site.most_at_once, site.at_once)
+            status, headers = site.answers.pop(0) if len(site.answers) > 1 else site.answers[0]
+        time.sleep(site.delay)
+        with site.lock:
+            site.at_once -= 1
+        etag = f'"region:tag-{site.text}"'
+        if not status:
+            status = 304 if self.headers["If-None-Match"] == etag else 200
+            headers = {"ETag": etag, "Tollgate-Live": '{"as-of":["now"]}', **headers}
+        site.statuses.append(status)
+        body = site.region if status == 200 else ""
+        return self.answer(status, body, {"Content-Type": "text/html", **headers})
+
+    def answer(self, status: int, body: str, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in {
-            **headers,
-            "Content-Type": kind,
-            "Content-Length": str(len(body.encode())),
-        }.items():
+        for name, value in {**headers, "Content-Length": str(len(body.encode()))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body.encode())
@@ -100,25 +118,26 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Synchronous Playwright runs a loop in this thread, which Django would take for an
         # asynchronous view.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-HIDE = """hidden => {
-const value = hidden ? 'hidden' : 'visible';
-Object.defineProperty(document, 'visibilityState', {value, configurable: true});
-document.dispatchEvent(new Event('visibilitychange')); }"""
+@pytest.fixture
+def context(browser):
+    """Tabs of one browser."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
-def open_page(browser, site):
-    page = browser.new_page()
-    page.goto(site.url)
+def open_page(context, site, path="/"):
+    page = context.new_page()
+    page.goto(site.url + path)
     return page
 
 
@@ -126,65 +145,140 @@ def wait_for_polls(page, site, count: int, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while len(site.polls) < count:
         assert time.monotonic() < deadline, f"{len(site.polls)} polls"
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(20)
 
 
-def test_visible_region_is_refreshed_and_stays_open(browser, site):
-    page = open_page(browser, site)
+def test_changed_region_is_replaced_and_stays_open(context, site):
+    page = open_page(context, site)
     page.evaluate("document.querySelector('details').open = true")
-    wait_for_polls(page, site, 2)
-    page.wait_for_function("document.querySelector('details').textContent.includes('new')")
+    site.text = "new"
+    page.wait_for_function(SHOWN % "new")
     assert page.evaluate("document.querySelector('details').open")
-    page.close()
 
 
-def test_hidden_tab_sends_nothing_and_returning_polls_at_once(browser, site):
-    page = open_page(browser, site)
+def test_unchanged_region_is_not_sent_but_its_clock_moves(context, site):
+    page = open_page(context, site)
+    page.evaluate("document.getElementById('region').mine = true")
+    wait_for_polls(page, site, 3)
+    page.wait_for_function("document.querySelector('[data-live]').textContent == 'now'")
+    assert set(site.statuses) == {304}
+    assert page.evaluate("document.getElementById('region').mine")
+
+
+def test_selected_text_is_left_alone_and_replaced_afterwards(context, site):
+    page = open_page(context, site)
+    page.evaluate(
+        "document.querySelector('details').open = true;"
+        " document.getSelection().selectAllChildren(document.getElementById('region'))"
+    )
+    site.text = "new"
+    wait_for_polls(page, site, 3)
+    assert page.evaluate(SHOWN % "old")
+    page.evaluate("document.getSelection().removeAllRanges()")
+    page.wait_for_function(SHOWN % "new")
+
+
+def test_hidden_tab_sends_nothing_and_returning_polls_at_once(context, site):
+    page = open_page(context, site)
     wait_for_polls(page, site, 1)
     page.evaluate(HIDE, True)
     page.wait_for_timeout(300)
     before = len(site.polls)
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(1500)
     assert len(site.polls) == before
     page.evaluate(HIDE, False)
     wait_for_polls(page, site, before + 1, seconds=1)
-    page.close()
 
 
-def test_never_two_requests_at_once(browser, site):
-    site.delay = 1.2
-    page = open_page(browser, site)
+def test_never_two_requests_at_once(context, site):
+    site.delay = 0.8
+    page = open_page(context, site)
+    wait_for_polls(page, site, 1)
+    page.evaluate(POLL_NOW)
     wait_for_polls(page, site, 3)
     assert site.most_at_once == 1
-    page.close()
 
 
-def test_failures_are_polled_less_and_less_often(browser, site):
+def test_ten_tabs_poll_as_one_and_show_the_same(context, site):
+    site.interval = 0.5
+    tabs = [open_page(context, site) for _ in range(10)]
+    site.text, site.polls = "new", []
+    started = time.monotonic()
+    for tab in tabs:
+        tab.wait_for_function(SHOWN % "new")
+    site.polls = []
+    wait_for_polls(tabs[0], site, 4)
+    # Ten would have polled forty times.
+    assert len(site.polls) <= 2 * (time.monotonic() - started) / site.interval
+
+
+def test_hidden_leader_hands_over_and_a_crashed_one_is_replaced(context, site):
+    leader, second, third = (open_page(context, site) for _ in range(3))
+    wait_for_polls(leader, site, 2)
+    leader.evaluate(HIDE, True)
+    site.text = "handed over"
+    second.wait_for_function(SHOWN % "handed over")
+    third.wait_for_function(SHOWN % "handed over")
+    assert leader.evaluate(SHOWN % "old")
+    with pytest.raises(Error, match="crash"):
+        second.goto("chrome://crash")
+    site.text = "replaced"
+    third.wait_for_function(SHOWN % "replaced")
+
+
+def test_tab_that_polls_by_itself_shares_what_came(context, site):
+    site.interval = 60
+    tabs = [open_page(context, site) for _ in range(2)]
+    site.text = "new"
+    tabs[1].evaluate(POLL_NOW)
+    for tab in tabs:
+        tab.wait_for_function(SHOWN % "new")
+    assert len(site.polls) == 1
+
+
+def test_failures_are_polled_less_and_less_often(context, site):
     site.interval, site.answers = 0.5, [(500, {})]
-    page = open_page(browser, site)
+    page = open_page(context, site)
     wait_for_polls(page, site, 4, seconds=20)
     gaps = [later - earlier for earlier, later in zip(site.polls, site.polls[1:], strict=False)]
     assert gaps[1] > gaps[0] * 1.2
     assert gaps[2] > gaps[1] * 1.2
-    page.close()
 
 
-def test_retry_after_is_honoured(browser, site):
-    site.answers = [(503, {"Retry-After": "3"}), (200, {})]
-    page = open_page(browser, site)
+def test_retry_after_is_honoured_and_counted_down(context, site):
+    site.answers = [(503, {"Retry-After": "3"}), (0, {})]
+    page = open_page(context, site)
+    page.get_by_text("No response.").wait_for()
+    page.get_by_text("retrying in 3 sec.").wait_for()
+    page.get_by_text("retrying in 2 sec.").wait_for()
     wait_for_polls(page, site, 2)
     assert site.polls[1] - site.polls[0] > 2.5
-    page.close()
+    page.get_by_text("No response.").wait_for(state="hidden")
 
 
-@pytest.mark.parametrize(
-    "response",
-    [(401, {}), (403, {}), (302, {"Location": "/login/"}), (286, {}), (200, {"HX-Poll": "stop"})],
-)
-def test_server_can_say_stop(browser, site, response):
-    site.answers = [response, (200, {})]
-    page = open_page(browser, site)
-    wait_for_polls(page, site, 1)
-    page.wait_for_timeout(1500)
+@pytest.mark.parametrize("response", [(403, {}), (404, {}), (286, {}), (200, {"HX-Poll": "stop"})])
+def test_server_can_request_a_stop(context, site, response):
+    site.answers = [response, (0, {})]
+    page = open_page(context, site)
+    page.get_by_text("Updates have stopped.").wait_for()
+    page.wait_for_timeout(800)
     assert len(site.polls) == 1
-    page.close()
+
+
+def test_ended_session_leads_to_sign_in_and_back(context, site):
+    site.answers = [(401, {"HX-Redirect": "/login/?next=/"}), (0, {})]
+    tabs = [open_page(context, site, "/?range=30d&key=a") for _ in range(2)]
+    for tab in tabs:
+        tab.get_by_text("signing in").wait_for()
+        assert tab.url == f"{site.url}/login/?next=%2F%3Frange%3D30d%26key%3Da"
+    assert len(site.polls) == 1
+
+
+def test_ended_session_takes_nothing_away_that_was_typed(context, site):
+    page = open_page(context, site)
+    page.locator("[name=typed]").fill("three lines of a key")
+    site.answers = [(401, {"HX-Redirect": "/login/?next=/"}), (0, {})]
+    page.get_by_text("Signed out.").wait_for()
+    link = page.get_by_role("link", name="Sign in")
+    assert link.get_attribute("href") == f"{site.url}/login/?next=%2F"
+    assert page.locator("[name=typed]").input_value() == "three lines of a key"

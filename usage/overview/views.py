@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from monitoring.web.regions import asks_for_region
+from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
 from usage.failure_report.wrong_now import wrong_now
@@ -53,9 +53,8 @@ def page(request: HttpRequest) -> HttpResponse:
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form)
-        if is_region:
-            return render(request, "usage/overview/page.html#region", context)
-        return render(request, "usage/overview/page.html", context | range_bar(form))
+        context |= {} if is_region else range_bar(form)
+        return polled_page(request, "usage/overview/page.html", context)
 
 
 def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:

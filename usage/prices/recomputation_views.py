@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.models import ClientKey
 from usage.currencies.queries import showing_of
@@ -55,6 +55,7 @@ def recomputation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
     context = {
         "made": made,
         "is_under_way": made.status in UNFINISHED,
+        "poll_seconds": 3 if made.status in UNFINISHED else None,
         "waits": made.status == Recomputation.Status.PREVIEWED,
         "share": _share(made),
         "tables": [
@@ -65,7 +66,7 @@ def recomputation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
     }
     day = timezone.localdate(made.end - timedelta(microseconds=1))
     with showing_of(http.user, day):
-        return render(http, page_or_region(http, "usage/prices/recomputation.html"), context)
+        return polled_page(http, "usage/prices/recomputation.html", context, partials=("region",))
 
 
 @require_POST

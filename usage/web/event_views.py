@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
-from monitoring.web.regions import asks_for_region
+from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
 from usage.events.details import find_event
@@ -52,16 +52,14 @@ def events(request: HttpRequest) -> HttpResponse:
         "page": page,
         "cursor": cursor,
         "size": size,
+        # Only the newest page moves; nothing changes behind a cursor.
+        "poll_seconds": None if cursor else 15,
     }
     if not page.rows and request.user.is_staff and not form.filters:
         context["findings"] = troubles(findings())
     context |= {} if is_region else filter_bar(request, form)
     with timezone.override(window.zone), showing_of(request.user, window.last):
-        return render(
-            request,
-            "usage/events_page.html#region" if is_region else "usage/events_page.html",
-            context,
-        )
+        return polled_page(request, "usage/events_page.html", context)
 
 
 @require_GET

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.health import findings, troubles
-from monitoring.web.regions import asks_for_region
+from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
 from usage.events.pages import page_of_events
@@ -47,9 +47,9 @@ def page(request: HttpRequest) -> HttpResponse:
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form, context)
-        if asks_for_region(request):
-            return render(request, "usage/page.html#region", context)
-        return render(request, "usage/page.html", context | filter_bar(request, form))
+        if not asks_for_region(request):
+            context |= filter_bar(request, form)
+        return polled_page(request, "usage/page.html", context)
 
 
 def _refused(request: HttpRequest, form: UsageForm, context: dict[str, object]) -> HttpResponse:

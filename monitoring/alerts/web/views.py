@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from monitoring.alerts import actions, queries
 from monitoring.alerts.web.forms import SilenceForm
 from monitoring.models import Alert, AlertRule
-from monitoring.web.regions import asks_for_region, page_or_region
+from monitoring.web.regions import asks_for_region, lone_part, polled_page
 from monitoring.web.roles import staff_only, user_of
 
 
@@ -28,7 +28,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "evaluated_at": queries.last_evaluation(),
         "as_of": timezone.now(),
     }
-    return render(request, page_or_region(request, "monitoring/alerts/page.html"), context)
+    return polled_page(request, "monitoring/alerts/page.html", context)
 
 
 @require_GET
@@ -51,7 +51,7 @@ def bell(request: HttpRequest) -> HttpResponse:
     """How many alerts fire, as the frame of every page shows it and polls it."""
     if not asks_for_region(request):
         return redirect("monitoring:alerts")
-    return render(request, "monitoring/alerts/bell.html")
+    return lone_part(request, "monitoring/alerts/bell.html", {})
 
 
 @require_POST

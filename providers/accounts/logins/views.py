@@ -5,14 +5,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
 from providers.accounts.logins import actions
 from providers.accounts.logins.background import watch
@@ -70,8 +70,12 @@ def begin(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, login_id: int) -> HttpResponse:
     """The steps and its state; once it is over, the region is polled no more."""
     login = poll(own_login(request, login_id))
-    context = {"login": login, "flow": FLOWS[login.flow]}
-    return render(request, page_or_region(request, "providers/login.html"), context)
+    context = {
+        "login": login,
+        "flow": FLOWS[login.flow],
+        "poll_seconds": 2 if login.is_open else None,
+    }
+    return polled_page(request, "providers/login.html", context, partials=("region", "steps"))
 
 
 @require_POST

@@ -7,7 +7,7 @@ STATIC = Path(__file__).parent.parent.parent.parent / "static"
 # By the mutation: the script, what is replaced in it, and by what.
 REPLACED = {
     "polling_while_hidden": (
-        "js/polling.js",
+        "js/polling/main.js",
         'document.visibilityState === "visible"',
         "true",
     ),

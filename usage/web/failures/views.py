@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from monitoring.web.regions import asks_for_region
+from monitoring.web.regions import asks_for_region, polled_page
 from monitoring.web.roles import staff_only
 from usage.collector.status import collector_status
 from usage.failure_report.bodies import newest_bodies
@@ -41,9 +41,8 @@ def page(request: HttpRequest) -> HttpResponse:
     context |= {} if is_region and form.is_valid() else filter_bar(request, form)
     if not form.is_valid():
         return render(request, "usage/failures/page.html", context, status=400)
-    template = "usage/failures/page.html#region" if is_region else "usage/failures/page.html"
     with timezone.override(form.window().zone):
-        return render(request, template, context)
+        return polled_page(request, "usage/failures/page.html", context)
 
 
 def _figures(request: HttpRequest, form: FailuresForm) -> dict[str, object]:
