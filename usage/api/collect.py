@@ -78,7 +78,8 @@ def _outcome_response(
     outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]],
 ) -> HttpResponse:
     first = outcomes[0][1]
-    body: dict[str, object] = run_summary(first)
+    last = collector_body(collector_status())["lastCollectedAt"] or None
+    body: dict[str, object] = {**run_summary(first), "lastCollectedAt": last}
     if len(outcomes) > 1:
         body["upstreams"] = [
             {"upstream": u.name, **run_summary(outcome)} for u, outcome in outcomes
@@ -90,12 +91,7 @@ def _outcome_response(
         )
     succeeded = first.status == CollectorRun.Status.SUCCEEDED
     totals = {"processed": first.popped, "skipped": first.duplicates, "latencyBackfilled": 0}
-    body = {
-        **body,
-        "success": succeeded,
-        **totals,
-        "lastCollectedAt": collector_body(collector_status())["lastCollectedAt"] or None,
-    }
+    body = {**body, "success": succeeded, **totals}
     return JsonResponse(body, status=200 if succeeded else _failure_status(first))
 
 

@@ -195,7 +195,13 @@ def test_collect_in_progress_is_a_202_with_the_runs_id(staff, monkeypatch):
     assert response.status_code == 202
     assert (
         response.json().items()
-        >= {"success": False, "runId": None, "holder": "host:1:a", "ageSeconds": 2.5}.items()
+        >= {
+            "success": False,
+            "runId": None,
+            "holder": "host:1:a",
+            "ageSeconds": 2.5,
+            "lastCollectedAt": None,
+        }.items()
     )
 
 
