@@ -6,6 +6,7 @@ different load can be compared.
 """
 
 import argparse
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -61,9 +62,9 @@ def main() -> None:
         make_staff()
         with served(environment) as url, closing(signed_in(url)) as http:
             body = table(HEAD, list(rows(http, options.requests)))
-    write_section(
-        "Failures", "make bench-failures", f"{options.events:,} events of 90 days.\n\n{body}"
-    )
+    load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    introduction = f"{options.events:,} events of 90 days; {load}."
+    write_section("Failures", "make bench-failures", f"{introduction}\n\n{body}")
 
 
 if __name__ == "__main__":
