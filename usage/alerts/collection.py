@@ -18,7 +18,7 @@ from monitoring.web.formats import localized
 from usage.collector import spool_health
 from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
 from usage.collector.status import UpstreamState, upstream_states
-from usage.completeness.report import completeness
+from usage.completeness.report import completeness_of
 from usage.models import CollectorRun, DeadLetter
 from usage.models.completeness import LOSSES, CompletenessInterval
 
@@ -149,13 +149,13 @@ def _lost(count: int, cause: str | None) -> str:
 
 def collected_share(query: Measurement) -> Iterator[Reading]:
     """Percent of the events there were that are stored; nothing where nothing was measured."""
-    for state in _wanted(query):
-        measured = completeness(state.upstream, query.window)
+    upstreams = [state.upstream for state in _wanted(query)]
+    for measured in completeness_of(upstreams, query.window):
         share = None if measured.share is None else 100 * measured.share
         counts = {"stored": measured.stored, "lost": measured.lost}
         about = {name: localized(f"{count:,}") for name, count in counts.items()}
         detail = gettext("%(stored)s stored, %(lost)s lost.") % about
-        yield Reading(share, state.upstream.name, detail, _page())
+        yield Reading(share, measured.upstream, detail, _page())
 
 
 def dead_letters(query: Measurement) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ from monitoring.planned_statements import rows
 from usage.collector.spool import pages_in
 from usage.collector.spool_health import folder_of
 from usage.collector.status import upstream_states
-from usage.completeness.report import completeness
+from usage.completeness.report import completeness_of
 from usage.models import CollectorRun, DeadLetter
 
 _COUNTS = ("popped", "stored", "duplicates", "dead_lettered")
@@ -84,12 +84,11 @@ def completeness_gauges() -> Iterator[Metric]:
         "Attempts made while usage statistics were off upstream, last 7 days.",
         labels=["upstream"],
     )
-    for upstream in Upstream.objects.all():
-        measured = completeness(upstream)
+    for measured in completeness_of(list(Upstream.objects.all())):
         if measured.share is not None:
-            share.add_metric([upstream.name], measured.share)
-            lost.add_metric([upstream.name], measured.lost)
-            unrecorded.add_metric([upstream.name], measured.unrecorded)
+            share.add_metric([measured.upstream], measured.share)
+            lost.add_metric([measured.upstream], measured.lost)
+            unrecorded.add_metric([measured.upstream], measured.unrecorded)
     yield from (share, lost, unrecorded)
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -127,13 +127,15 @@ def main() -> None:
         make_upstreams(stack.enter_context(simulator(environment)))
         logged = {"LOG_LEVEL": "info", "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN}
         seeing, blind = (
-            stack.enter_context(web_server(Path(folder), **{**environment, **logged, **more}))
+            stack.enter_context(web_server(Path(folder), **{**logged, **more}))
             for folder, more in (
                 (stack.enter_context(tempfile.TemporaryDirectory()), {}),
                 (stack.enter_context(tempfile.TemporaryDirectory()), BLIND),
             )
         )
-        clients = [stack.enter_context(signed_in(server.url)) for server in (seeing, blind)]
+        clients = [
+            stack.enter_context(closing(signed_in(server.url))) for server in (seeing, blind)
+        ]
         paths = ("/api/usage/history", "/api/management/@bench/debug")
         ratios = [compared(clients[0], clients[1], path, options.batches) for path in paths]
         visit(clients[0])
