@@ -149,7 +149,9 @@ def _do(task: Task, term: Term) -> None:
     _write(_BEGIN, task, term)
     try:
         outcome, status = task.function(), Status.SUCCEEDED
-        kinds.TASK_DONE.log(logger, logging.INFO, task=task.name, outcome=outcome)
+        # What is done every few seconds would fill the log.
+        level = logging.DEBUG if task.is_prompt else logging.INFO
+        kinds.TASK_DONE.log(logger, level, task=task.name, outcome=outcome)
     except DatabaseError:
         raise
     except TroubleFound as trouble:

@@ -74,24 +74,31 @@ def evaluate_levels(keys: Keys, now: datetime) -> tuple[int, int, int]:
 
 
 def _write(found: list[Standing], now: datetime) -> tuple[int, int]:
-    # A budget that is deleted meanwhile must not get a level.
-    present = set(Budget.objects.select_for_update(no_key=True).values_list("pk", flat=True))
     stored: dict[int, list[BudgetLevel]] = defaultdict(list)
     for row in BudgetLevel.objects.all():
         stored[row.budget_id].append(row)
     reached: list[BudgetLevel] = []
     left: list[int] = []
     for standing in found:
-        if standing.budget.pk in present:
-            known = stored[standing.budget.pk]
-            stay = {row.level for row in known if _stays(row, standing)}
-            left += [row.pk for row in known if row.level not in stay]
-            reached += [
-                _level(standing, level, now) for level in standing.reached if level not in stay
-            ]
+        known = stored[standing.budget.pk]
+        stay = {row.level for row in known if _stays(row, standing)}
+        left += [row.pk for row in known if row.level not in stay]
+        reached += [_level(standing, level, now) for level in standing.reached if level not in stay]
     BudgetLevel.objects.filter(pk__in=left).delete()
-    BudgetLevel.objects.bulk_create(reached, ignore_conflicts=True)
-    return len(reached), len(left)
+    return _insert(reached), len(left)
+
+
+def _insert(reached: list[BudgetLevel]) -> int:
+    """A budget that is deleted meanwhile gets no level."""
+    if not reached:
+        return 0
+    budgets = Budget.objects.select_for_update(no_key=True).order_by("pk")
+    present = set(
+        budgets.filter(pk__in={row.budget_id for row in reached}).values_list("pk", flat=True)
+    )
+    rows = [row for row in reached if row.budget_id in present]
+    BudgetLevel.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
 
 
 def _period_start(standing: Standing) -> datetime | None:

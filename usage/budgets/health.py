@@ -12,11 +12,12 @@ MOST_SHOWN = 20
 
 
 def check_budgets() -> Iterator[Finding]:
-    """A finding for each level reached, limits first; one statement, since every page of staff
-    runs the checks."""
+    """A finding for each budget that has reached a level, by the highest, limits first; one
+    statement, since every page of staff runs the checks."""
     here = Action(_("Budgets"), "budgets:list", is_link=True)
-    rows = BudgetLevel.objects.order_by("-level", "subject")
-    found = list(rows.values_list("level", "subject")[: 2 * MOST_SHOWN])
+    highest = BudgetLevel.objects.order_by("budget_id", "-level").distinct("budget_id")
+    rows = BudgetLevel.objects.filter(pk__in=highest.values("pk")).order_by("-level", "subject")
+    found = list(rows.values_list("level", "subject")[: MOST_SHOWN + 1])
     for level, subject in found[:MOST_SHOWN]:
         yield Finding(
             Level.WARNING if level == LIMIT else Level.NOTICE,

@@ -121,7 +121,7 @@ def test_staff_give_it_back_until_the_period_ends(world, key, client):
     evaluate(yesterday)
     client.force_login(make_user("ada", staff=True))
     page = client.get("/usage/budgets/").content.decode()
-    assert "Give Ann back" in page
+    assert "Give back Ann" in page
     assert KEY not in page
     client.post(f"/usage/budgets/keys/{key.pk}/give-back/")
     evaluate(yesterday)

@@ -102,5 +102,5 @@ def test_levels_are_findings(upstream):
     use(upstream, 600)
     levels()
     found = list(check_budgets())
-    assert found[0].level.value == "warning"
+    assert {finding.level.value for finding in found[:20]} == {"warning"}, "the highest level alone"
     assert "Budget 00: limit, 2026-10" in found[0].summary
