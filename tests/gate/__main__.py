@@ -5,6 +5,7 @@ people, junit.xml and gate.json for pipelines.
 """
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.gate.report import machine
 from tests.gate.report.page import page
 from tests.gate.report.result import Result
 from tests.gate.run import conclude, measure
+from tests.gate.scenarios import baseline
 from tests.processes import PROJECT
 
 
@@ -24,6 +26,8 @@ def main() -> int:
     measure(plan, record, options.output / "logs")
     result = conclude(plan, record)
     write(result, options.output)
+    if options.keep_baseline:
+        baseline.STORED.write_text(json.dumps(record.documents["baseline"], indent=1) + "\n")
     return show(result, options.output)
 
 
@@ -33,6 +37,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], metavar="SCENARIO")
     parser.add_argument("--events", type=int, help="in the database at the start")
     parser.add_argument("--output", type=Path, default=PROJECT / "var" / "gate", metavar="FOLDER")
+    parser.add_argument(
+        "--keep-baseline", action="store_true", help="later runs are compared with this one"
+    )
     return parser.parse_args()
 
 

@@ -6,7 +6,16 @@ from functools import partial
 
 from tests.gate.faults import beneath, within
 from tests.gate.load import Gate
-from tests.gate.scenarios import everything, history, ingest, pages, proxy, triggers, writes
+from tests.gate.scenarios import (
+    baseline,
+    everything,
+    history,
+    ingest,
+    pages,
+    proxy,
+    triggers,
+    writes,
+)
 
 # The field's reference dataset, and one that a fresh clone has in seconds.
 REFERENCE_EVENTS, FEW_EVENTS, FEWEST_EVENTS = 3_205_740, 80_000, 40_000
@@ -46,6 +55,7 @@ def _scaled(factor: float) -> dict[str, Work]:
     return {
         "history": partial(history.run, seconds=15 * factor),
         "triggers": triggers.run,
+        "baseline": baseline.run,
         "pages": partial(pages.run, seconds=60 * factor),
         "writes": writes.run,
         "proxy": partial(proxy.run, seconds=12 * factor),
@@ -63,7 +73,7 @@ BRIEF = Plan(
     FEWEST_EVENTS,
     30,
     {
-        "history": partial(history.run, seconds=4),
+        "history": partial(history.run, seconds=12),
         "triggers": partial(triggers.run, triggers=160),
         "pages": partial(pages.run, seconds=30),
         "writes": writes.run,

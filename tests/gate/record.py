@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Record:
     figures: dict[str, Figure] = field(default_factory=dict)
     stretches: list[Stretch] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
+    documents: dict[str, Any] = field(default_factory=dict)
     scenario: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -77,7 +77,7 @@ def _probe(
                 _send(probe, journal, elapsed)
         if now >= next_resources and (used := processes.sample(settings.pids, settings.cgroup)):
             journal.add({"elapsed": round(elapsed, 2), "at": _now(), **used})
-            next_resources = now + RESOURCES_EVERY
+            next_resources = now + min(RESOURCES_EVERY, settings.duration / 20)
         if now >= next_report:
             report(_progress(journal, elapsed, settings.duration))
             next_report = now + max(10.0, settings.duration / 200)

@@ -42,7 +42,7 @@ def growing_cache() -> None:
     kept: list[bytes] = []
 
     def keep(key: str, result: Any) -> None:
-        kept.append(b"x" * 500_000)
+        kept.append(b"x" * 2_000_000)
         keep_for_seconds(key, result)
 
     keep_for_seconds = _replace("usage.history.result_cache", "_keep", keep)

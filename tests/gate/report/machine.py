@@ -49,6 +49,7 @@ def document(result: Result) -> str:
             "scenarios": [asdict(stretch) for stretch in record.stretches],
             "incidents": record.incidents,
             "errors": dict(sorted(record.errors.items())),
+            **record.documents,
         },
         indent=1,
     )
