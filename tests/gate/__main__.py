@@ -15,13 +15,14 @@ from tests.gate.record import Record
 from tests.gate.report import machine
 from tests.gate.report.page import page
 from tests.gate.report.result import Result
-from tests.gate.run import conclude, measure
+from tests.gate.run import conclude, end_on_signals, measure
 from tests.gate.scenarios import baseline
 from tests.processes import PROJECT
 
 
 def main() -> int:
     options = _options()
+    end_on_signals()
     plan, record = _plan(options), Record()
     measure(plan, record, options.output / "logs")
     result = conclude(plan, record)

@@ -2,9 +2,11 @@
 
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 import psutil
 
@@ -23,6 +25,17 @@ _HELD = """
 SELECT count(*) FROM monitoring_lease
 WHERE expires_at > clock_timestamp() AND name ~ '^(collect|write):'
 """
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM, and a terminal that closes, end this process as Ctrl-C does: with everything
+    that it started."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def measure(plan: Plan, record: Record, logs: Path) -> None:

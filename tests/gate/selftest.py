@@ -17,7 +17,7 @@ from tests.gate.load import Gate
 from tests.gate.mutations.registry import MUTATIONS, Mutation
 from tests.gate.plan import BRIEF
 from tests.gate.record import Record
-from tests.gate.run import conclude, walk
+from tests.gate.run import conclude, end_on_signals, walk
 from tests.gate.stack.stack import Prepared, prepared, serving
 from tests.processes import PROJECT
 
@@ -29,6 +29,7 @@ FILE = PROJECT / "var" / "gate" / "selftest.md"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gate.selftest", description=__doc__)
     parser.add_argument("mutations", nargs="*", choices=[[], NONE, *MUTATIONS], metavar="MUTATION")
+    end_on_signals()
     chosen = parser.parse_args().mutations or [NONE, *MUTATIONS]
     reddened: dict[str, set[str]] = {}
     with (

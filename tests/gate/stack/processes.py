@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,11 +32,13 @@ class Managed:
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Start it; what it writes is appended to its log."""
+        """Start it, to end when this process dies; what it writes is appended to its log. To be
+        called by the main thread, which it is tethered to."""
+        tether = [sys.executable, "-m", "config.stack.tether", str(os.getpid())]
         limit = ["prlimit", f"--fsize={self.largest_file}"] if self.largest_file else []
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*limit, *self.command],
+                [*tether, *limit, *self.command],
                 cwd=PROJECT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
