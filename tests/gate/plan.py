@@ -73,9 +73,9 @@ BRIEF = Plan(
     FEWEST_EVENTS,
     30,
     {
-        "history": partial(history.run, seconds=12),
+        "history": partial(history.run, seconds=9, rounds=4),
         "triggers": partial(triggers.run, triggers=160),
-        "pages": partial(pages.run, seconds=30),
+        "pages": partial(pages.run, seconds=40),
         "writes": writes.run,
         "proxy": partial(proxy.run, seconds=4),
         "ingest": partial(ingest.run, seconds=5),

@@ -76,7 +76,7 @@ def _look_for_leftovers(gate: Gate) -> None:
 
 def _held(running: Stack) -> int:
     try:
-        eventually(lambda: running.database.number(_HELD) == 0, 15)
+        eventually(lambda: running.database.number(_HELD) == 0, 1)
     except TimeoutError:
         return running.database.number(_HELD)
     return 0

@@ -50,10 +50,11 @@ def main() -> int:
 def _verdicts(base: Prepared, name: str) -> list[Verdict]:
     print(f"== {name}", flush=True)
     extra = {} if name == NONE else mutated(name)
+    plan = BRIEF if name == NONE else BRIEF.only(list(MUTATIONS[name].scenarios))
     record = Record()
     with serving(base, f"mutation_{name}", extra) as stack:
-        walk(BRIEF, Gate(stack, record))
-    return conclude(BRIEF, record).verdicts
+        walk(plan, Gate(stack, record))
+    return conclude(plan, record).verdicts
 
 
 def mutated(name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,20 @@ def lease_without_condition() -> None:
     sql: str = import_module("monitoring.leases").ACQUIRE_SQL
     assert condition in sql
     _replace("monitoring.leases", "ACQUIRE_SQL", sql.replace(condition, ""))
+
+
+def lease_kept() -> None:
+    sql: str = import_module("monitoring.leases").RELEASE_SQL
+    freed = sql[sql.index("holder = '',") : sql.index("WHERE")]
+    _replace("monitoring.leases", "RELEASE_SQL", sql.replace(freed, "holder = holder "))
+    _replace("monitoring.leases", "release", lambda _term: False)
+
+
+def nameless_refusal() -> None:
+    def summary(outcome: Any) -> dict[str, object]:
+        return {**whole(outcome), "runId": None}
+
+    whole = _replace("usage.api.runs", "run_summary", summary)
 
 
 def fence_ignored() -> None:
@@ -48,9 +63,15 @@ def growing_cache() -> None:
     keep_for_seconds = _replace("usage.history.result_cache", "_keep", keep)
 
 
-def slow_history() -> None:
+def no_cache() -> None:
+    _replace("usage.history.result_cache", "_kept", lambda _key: None)
+
+
+def busy_history() -> None:
     def read(compute: Any) -> Any:
-        time.sleep(0.33)
+        ends = time.thread_time() + 0.5
+        while time.thread_time() < ends:
+            pass
         return read_at_once(compute)
 
     read_at_once = _replace("usage.history.result_cache", "read", read)
@@ -66,6 +87,46 @@ def ban_ignored() -> None:
     access = "management_proxy.upstreams.access"
     _replace(access, "raise_if_blocked", lambda _upstream: None)
     _replace(access, "record_block", lambda _upstream, _error: None)
+
+
+def no_deadline() -> None:
+    table = "management_proxy.proxy.rules.policy_table"
+    rows = import_module(table).POLICIES
+    patient = replace(next(r for r in rows if r.path == "ws-auth").limits, first_byte=25, total=30)
+    changed = tuple(replace(r, limits=patient) if r.path == "ws-auth" else r for r in rows)
+    _replace(table, "POLICIES", changed)
+
+
+def sporadic_error() -> None:
+    reads = itertools.count(1)
+
+    def cached(name: str, *rest: Any, **more: Any) -> Any:
+        if "summary" in name and next(reads) % 5 == 0:
+            raise RuntimeError("a mistake made on purpose")
+        return read(name, *rest, **more)
+
+    read = _replace("usage.history.result_cache", "cached", cached)
+
+
+def spool_kept() -> None:
+    import_module("usage.collector.spool").SpoolFile.remove = lambda _file: None
+
+
+def lazy_collector() -> None:
+    import_module("usage.collector.cadence").Cadence._bounded = lambda *_: 25.0
+
+
+def page_that_collects() -> None:
+    def context(request: Any) -> Any:
+        collect = import_module("usage.collector.collect").collect
+        upstreams = import_module("management_proxy.models").Upstream.objects.filter(
+            is_enabled=True
+        )
+        for upstream in upstreams:
+            collect(upstream, import_module("usage.models").CollectorRun.Trigger.HTTP)
+        return shown(request)
+
+    shown = _replace("usage.health.panels", "collection_context", context)
 
 
 def dropped_page() -> None:

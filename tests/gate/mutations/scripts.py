@@ -11,6 +11,13 @@ REPLACED = {
         'document.visibilityState === "visible"',
         "true",
     ),
+    "every_tab_polls": ("js/polling/tabs.js", "if (!navigator.locks) lead();", "if (lead) lead();"),
+    "always_whole": ("js/polling/request.js", "heldTags() }", '"" }'),
+    "impatient_polling": (
+        "js/polling/main.js",
+        "outcome.wait = jittered(Math.max(seconds,",
+        "outcome.wait = jittered(Math.min(2,",
+    ),
 }
 
 

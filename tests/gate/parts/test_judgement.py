@@ -71,6 +71,7 @@ def test_every_threshold_has_one_bound_a_reason_and_a_scenario():
 def test_every_acceptance_line_of_the_plan_names_thresholds():
     figures = {threshold.figure for threshold in thresholds.load()}
     rows = tomllib.loads(acceptance.FILE.read_text())["line"]
+    assert {row["day"] for row in rows} == {1, 2, 3, 4, 5, 6, 7}
     for row in rows:
         assert row["figures"]
         assert set(row["figures"]) <= figures, row["text"]
