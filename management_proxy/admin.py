@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.client.responses import release_of
 from management_proxy.client.subscription import FIRST_WITH_PUSH
@@ -29,7 +31,7 @@ class UpstreamForm(forms.ModelForm):
     management_key = forms.CharField(
         required=False,
         widget=forms.PasswordInput(render_value=False),
-        help_text="Stored encrypted; leave empty to keep the present one.",
+        help_text=_("Stored encrypted; leave empty to keep the present one."),
     )
 
     class Meta:
@@ -47,12 +49,14 @@ class UpstreamForm(forms.ModelForm):
         key: str = self.cleaned_data["management_key"].strip()
         if not key and not self.instance.key_encrypted and not self.instance.from_environment:
             raise forms.ValidationError(
-                "A key is required: a request without one counts towards a ban."
+                gettext("A key is required: a request without one counts towards a ban.")
             )
         if not key and self.instance.key_encrypted and "management_url" in self.changed_data:
             raise forms.ValidationError(
-                "Enter the key again for another address: the stored one is not sent to a new"
-                " place."
+                gettext(
+                    "Enter the key again for another address: the stored one is not sent to a new"
+                    " place."
+                )
             )
         return key
 
@@ -61,7 +65,8 @@ class UpstreamForm(forms.ModelForm):
         version = release_of(self.instance.version)
         if mode == CollectionMode.PUSH and version and version < FIRST_WITH_PUSH:
             raise forms.ValidationError(
-                f"This upstream is CLIProxyAPI {self.instance.version}; push needs 7.0.7 or newer."
+                gettext("This upstream is CLIProxyAPI %(version)s; push needs 7.0.7 or newer.")
+                % {"version": self.instance.version}
             )
         return mode
 
@@ -150,12 +155,18 @@ class UpstreamAdmin(admin.ModelAdmin):
         name = upstream.name
         if reasons := remove(upstream, user_of(request)):
             self.message_user(
-                request, f"The upstream {name} was not removed: {' '.join(reasons)}", messages.ERROR
+                request,
+                gettext("The upstream %(name)s was not removed: %(reasons)s")
+                % {"name": name, "reasons": " ".join(reasons)},
+                messages.ERROR,
             )
             return redirect("admin:management_proxy_upstream_delete", upstream.pk)
         self.message_user(
             request,
-            f"The upstream {name} was removed. Its usage stays, under the name “{upstream.name}”.",
+            gettext(
+                "The upstream %(name)s was removed. Its usage stays, under the name “%(new_name)s”."
+            )
+            % {"name": name, "new_name": upstream.name},
             messages.SUCCESS,
         )
         return redirect("admin:management_proxy_upstream_changelist")
@@ -165,27 +176,31 @@ class UpstreamAdmin(admin.ModelAdmin):
         if len(upstreams) == 1:
             return redirect("admin:management_proxy_upstream_delete", upstreams[0].pk)
         self.message_user(
-            request, "Upstreams are removed one at a time: choose one.", messages.WARNING
+            request, gettext("Upstreams are removed one at a time: choose one."), messages.WARNING
         )
         return None
 
-    @admin.action(description="Pause collection", permissions=["change"])
+    @admin.action(description=_("Pause collection"), permissions=["change"])
     def pause(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
         self._record(request, "upstream.paused", upstreams)
-        self.message_user(request, f"{upstreams.update(is_enabled=False)} paused.")
+        self.message_user(
+            request, gettext("%(count)s paused.") % {"count": upstreams.update(is_enabled=False)}
+        )
 
-    @admin.action(description="Resume collection", permissions=["change"])
+    @admin.action(description=_("Resume collection"), permissions=["change"])
     def resume(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
         self._record(request, "upstream.resumed", upstreams)
-        self.message_user(request, f"{upstreams.update(is_enabled=True)} resumed.")
+        self.message_user(
+            request, gettext("%(count)s resumed.") % {"count": upstreams.update(is_enabled=True)}
+        )
 
-    @admin.action(description="Restore access (the key is fixed)", permissions=["change"])
+    @admin.action(description=_("Restore access (the key is fixed)"), permissions=["change"])
     def let_callers_in(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> None:
         self._record(request, "upstream.callers_let_in", upstreams)
         for upstream in upstreams:
             allow_access(upstream)
             shared_breaker.reset(upstream)
-        self.message_user(request, "Callers may try again.", messages.SUCCESS)
+        self.message_user(request, gettext("Callers may try again."), messages.SUCCESS)
 
     def _record(self, request: HttpRequest, action: str, upstreams: QuerySet[Upstream]) -> None:
         for upstream in upstreams:
@@ -227,4 +242,6 @@ class PersonalTokenAdmin(ReadOnlyAdmin):
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[PersonalToken]) -> None:
         count = sum(revoke_token(token, user_of(request)) for token in tokens)
-        self.message_user(request, f"{count} revoked.", messages.SUCCESS)
+        self.message_user(
+            request, gettext("%(count)s revoked.") % {"count": count}, messages.SUCCESS
+        )

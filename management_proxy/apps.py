@@ -1,6 +1,7 @@
 """The management_proxy app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_noop as _
 
 
 class ManagementProxyConfig(AppConfig):
@@ -26,9 +27,9 @@ class ManagementProxyConfig(AppConfig):
         health.register("breaker", check_breakers)
         register(Panel("proxy", proxy_context, "management_proxy/panel.html"))
         navigation.register(
-            navigation.Entry("Account", 1, "Personal tokens", "proxy-pages:tokens", "token"),
+            navigation.Entry("Account", 1, _("Personal tokens"), "proxy-pages:tokens", "token"),
             navigation.Entry(
-                "Operations", 2, "Proxy", "proxy-pages:traffic", "proxy", staff_only=True
+                "Operations", 2, _("Proxy"), "proxy-pages:traffic", "proxy", staff_only=True
             ),
         )
         on_finished(metrics.count)

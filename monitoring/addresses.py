@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -65,28 +66,32 @@ def resolve(host: str, port: int) -> list[str]:
         return [str(found[4][0]).split("%")[0] for found in future.result(RESOLVE_SECONDS)]
     except FutureTimeout as error:
         future.cancel()
-        raise OSError("the name could not be resolved in time") from error
+        raise OSError(gettext("the name could not be resolved in time")) from error
     except UnicodeError as error:
-        raise OSError("the name is not valid") from error
+        raise OSError(gettext("the name is not valid")) from error
 
 
 def checked_url(text: str) -> SplitResult:
     """The parts of an http or https URL without user, query or fragment; raises AddressRefused."""
     if len(text) > LONGEST_URL:
-        raise AddressRefused(f"The address is longer than {LONGEST_URL} characters.")
+        raise AddressRefused(
+            gettext("The address is longer than %(most)s characters.") % {"most": LONGEST_URL}
+        )
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise AddressRefused("The address must not contain blanks or control characters.")
+        raise AddressRefused(gettext("The address must not contain blanks or control characters."))
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise AddressRefused(f"The address cannot be read: {error}.") from error
+        raise AddressRefused(
+            gettext("The address cannot be read: %(error)s.") % {"error": error}
+        ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise AddressRefused("Expected an address like https://api.example.com/v1.")
+        raise AddressRefused(gettext("Expected an address like https://api.example.com/v1."))
     if parts.username is not None or parts.password is not None:
-        raise AddressRefused("The address must not contain a user name or password.")
+        raise AddressRefused(gettext("The address must not contain a user name or password."))
     if parts.query or parts.fragment:
-        raise AddressRefused("The address must not contain a query or fragment.")
+        raise AddressRefused(gettext("The address must not contain a query or fragment."))
     return parts
 
 
@@ -98,7 +103,7 @@ def judged_target(text: str, resolve: Resolve = resolve) -> Target:
     port = url.port or (443 if url.scheme == "https" else 80)
     addresses = [ip_address(found) for found in _literal(host) or resolve(host, port)]
     if not addresses:
-        raise OSError("the name has no address")
+        raise OSError(gettext("the name has no address"))
     for address in addresses:
         judge(address)
     return Target(url, host, port, addresses[0])
@@ -117,11 +122,14 @@ def judge(address: Address) -> None:
     """Raise AddressRefused unless the address and whatever it carries inside may be called."""
     for inner in (address, *_carried(address)):
         if inner in METADATA_ADDRESSES:
-            raise AddressRefused("The address belongs to a cloud's metadata service.")
+            raise AddressRefused(gettext("The address belongs to a cloud's metadata service."))
         if not _is_public(inner) and not any(inner in network for network in _allowed()):
             raise AddressRefused(
-                f"{inner} is a private address; the operator can allow its network with"
-                " PRIVATE_PROVIDER_NETWORKS."
+                gettext(
+                    "%(address)s is a private address; the operator can allow its network with "
+                    "PRIVATE_PROVIDER_NETWORKS."
+                )
+                % {"address": inner}
             )
 
 

@@ -6,6 +6,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.leases import force_release
 from monitoring.models import AuditEntry, Lease, PeriodicTask
@@ -60,33 +62,37 @@ class LeaseAdmin(admin.ModelAdmin):
             else "–"
         )
 
-    @admin.display(description="time left")
+    @admin.display(description=_("time left"))
     def time_left(self, lease: Lease) -> str:
         left = (lease.expires_at - timezone.now()).total_seconds() if lease.expires_at else 0
         return f"{left:.0f} s" if left > 0 else "–"
 
-    @admin.action(description="Force release…", permissions=["change"])
+    @admin.action(description=_("Force release…"), permissions=["change"])
     def release_by_force(
         self, request: HttpRequest, leases: QuerySet[Lease]
     ) -> HttpResponse | None:
         if "confirmed" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
-                "title": "Release by force?",
+                "title": gettext("Release by force?"),
                 "leases": leases,
                 "opts": self.model._meta,
             }
             return TemplateResponse(request, "monitoring/force_release.html", context)
         for lease in leases:
             released = force_release(lease.name)
-            change = f"Released by force; holder was {lease.holder or 'none'}, token {lease.token}."
+            change = gettext("Released by force; holder was %(holder)s, token %(token)s.") % {
+                "holder": lease.holder or "none",
+                "token": lease.token,
+            }
             LogEntry.objects.log_actions(
                 request.user.pk or 0, [lease], CHANGE, change, single_object=True
             )
             text = (
-                f"{lease.name} was released; its holder can no longer write."
+                gettext("%(name)s was released; its holder can no longer write.")
+                % {"name": lease.name}
                 if released
-                else f"{lease.name} was free already."
+                else gettext("%(name)s was free already.") % {"name": lease.name}
             )
             self.message_user(request, text, messages.SUCCESS if released else messages.INFO)
         return None

@@ -3,14 +3,15 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_noop as _
 
 # Other apps' entries stand between these.
 OPERATIONS = (
-    (1, "Monitoring", "monitoring:page", "monitoring"),
-    (2, "Alerts", "monitoring:alerts", "bell"),
-    (3, "Audit trail", "monitoring:audit", "trail"),
-    (4, "Doctor", "monitoring:doctor", "doctor"),
-    (5, "Administration", "admin:index", "admin"),
+    (1, _("Monitoring"), "monitoring:page", "monitoring"),
+    (2, _("Alerts"), "monitoring:alerts", "bell"),
+    (3, _("Audit trail"), "monitoring:audit", "trail"),
+    (4, _("Doctor"), "monitoring:doctor", "doctor"),
+    (5, _("Administration"), "admin:index", "admin"),
 )
 
 

@@ -17,6 +17,8 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import TextChoices
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.logs import monitoring_kinds as kinds
 
@@ -26,10 +28,10 @@ logger = logging.getLogger(__name__)
 class Level(TextChoices):
     """How bad a finding is, from fine to urgent; the exit code and the order of lists follow it."""
 
-    OK = "ok", "ok"
-    NOTICE = "notice", "notice"
-    WARNING = "warning", "warning"
-    ERROR = "error", "error"
+    OK = "ok", _("ok")
+    NOTICE = "notice", _("notice")
+    WARNING = "warning", _("warning")
+    ERROR = "error", _("error")
 
     @property
     def rank(self) -> int:
@@ -148,9 +150,10 @@ def _broken(name: str, error: Exception) -> Finding:
     kinds.CHECK_FAILED.log_exception(logger, logging.ERROR, check=name)
     return Finding(
         Level.ERROR,
-        f"The check “{name}” failed: {type(error).__name__}.",
-        "What it watches is unknown.",
-        "See the log.",
+        gettext("The check “%(name)s” failed: %(error)s.")
+        % {"name": name, "error": type(error).__name__},
+        gettext("What it watches is unknown."),
+        gettext("See the log."),
         check=name,
     )
 
@@ -164,12 +167,12 @@ def database_finding() -> Finding:
         reason = str(error).strip().split("\n")[0]
         return Finding(
             Level.ERROR,
-            f"The database is unreachable: {reason}",
-            "Nothing can be stored or shown.",
-            "Check DATABASE_URL, and that the server runs.",
+            gettext("The database is unreachable: %(reason)s") % {"reason": reason},
+            gettext("Nothing can be stored or shown."),
+            gettext("Check DATABASE_URL, and that the server runs."),
             check="database",
         )
-    return Finding(Level.OK, "The database responds.", check="database")
+    return Finding(Level.OK, gettext("The database responds."), check="database")
 
 
 def worst(found: Iterable[Finding]) -> Level:

@@ -26,6 +26,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from monitoring.health import Finding, Level
 from monitoring.leases import FENCE_SQL, Term, acquire, heartbeat, release
@@ -172,8 +173,16 @@ def check_tasks() -> Iterator[Finding]:
     for task in tasks():
         if row := rows.get(task.name):
             found = row.status == Status.TROUBLE
-            summary = row.outcome if found else f"{task.description}: failed. {row.outcome}"
-            yield Finding(Level.ERROR if found else Level.WARNING, summary, task.why, task.fix)
+            failed = gettext("%(task)s: failed. %(outcome)s") % {
+                "task": gettext(task.description),
+                "outcome": row.outcome,
+            }
+            yield Finding(
+                Level.ERROR if found else Level.WARNING,
+                row.outcome if found else failed,
+                gettext(task.why),
+                gettext(task.fix),
+            )
 
 
 def _write(sql: str, task: Task, term: Term, **fields: str) -> None:

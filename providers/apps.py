@@ -1,6 +1,7 @@
 """The providers app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_noop as _
 
 
 class ProvidersConfig(AppConfig):
@@ -34,7 +35,7 @@ class ProvidersConfig(AppConfig):
         sections = ("accounts", "custom-providers", "configuration", "providers")
         navigation.register(
             navigation.Entry(
-                "Upstream", 1, "Providers", "accounts:list", "providers", namespaces=sections
+                "Upstream", 1, _("Providers"), "accounts:list", "providers", namespaces=sections
             )
         )
         register_gauges("changes", change_gauges)

@@ -8,7 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import JSONObject
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level, once
@@ -53,16 +53,27 @@ def check_differences() -> Iterator[Finding]:
         ours = [d for d in differences if d["kind"] != "only there" or "revoked" in d["detail"]]
         if ours:
             first = f"{ours[0]['thing']} {ours[0]['label']} ({ours[0]['kind']})"
-            more = f" and {len(ours) - 1} more" if len(ours) > 1 else ""
             yield Finding(
                 Level.WARNING,
-                f"The upstream differs from what Tollgate manages: {first}{more}.",
-                "Keys in use may be missing or changed, or revoked ones present again; another"
-                " tool writes this upstream, too.",
-                "Choose a direction for each difference, or run manage.py"
-                " reconcile_providers --apply.",
+                (
+                    gettext("The upstream differs from what Tollgate manages: %(first)s.")
+                    if len(ours) == 1
+                    else gettext(
+                        "The upstream differs from what Tollgate manages: %(first)s and %(rest)s"
+                        " more."
+                    )
+                )
+                % {"first": first, "rest": len(ours) - 1},
+                gettext(
+                    "Keys in use may be missing or changed, or revoked ones present again; another"
+                    " tool writes this upstream, too."
+                ),
+                gettext(
+                    "Choose a direction for each difference, or run manage.py"
+                    " reconcile_providers --apply."
+                ),
                 subject=upstream.name,
-                action=Action("Differences", "providers:drift", is_link=True),
+                action=Action(gettext("Differences"), "providers:drift", is_link=True),
             )
 
 
@@ -72,19 +83,23 @@ def check_unsettled() -> Iterator[Finding]:
         if upstream.waits:  # type: ignore[attr-defined]
             yield Finding(
                 Level.WARNING,
-                "Changes have been waiting for more than five minutes, or their outcome is"
-                " unknown.",
-                "Whether the upstream has them is not certain.",
-                "Make sure that the collector runs, which settles them, or run manage.py"
-                " reconcile_providers --apply.",
+                gettext(
+                    "Changes have been waiting for more than five minutes, or their outcome is"
+                    " unknown."
+                ),
+                gettext("Whether the upstream has them is not certain."),
+                gettext(
+                    "Make sure that the collector runs, which settles them, or run manage.py"
+                    " reconcile_providers --apply."
+                ),
                 subject=upstream.name,
-                action=Action("Changes", "providers:changes", is_link=True),
+                action=Action(gettext("Changes"), "providers:changes", is_link=True),
             )
 
 
 def check_withheld() -> Iterator[Finding]:
     """Client keys that could not be removed at a limit, or not be given back after it."""
-    fix = _(
+    fix = gettext(
         "Tollgate tries again by itself; see that the upstream responds, and that it lists more"
         " client keys than this one."
     )
@@ -92,12 +107,14 @@ def check_withheld() -> Iterator[Finding]:
         for row in upstream.failed_keys:  # type: ignore[attr-defined]
             name = key_name(row["key"], row["name"], row["last_four"])
             texts = {"key": name, "error": row["error"]}
-            link = Action(_("Client key"), "providers:client-key", (row["key"],), is_link=True)
+            link = Action(
+                gettext("Client key"), "providers:client-key", (row["key"],), is_link=True
+            )
             if row["state"] == WithheldKey.State.WITHHELD:
-                what = _("Client key %(key)s could not be given back: %(error)s.") % texts
-                why = _("Its clients are refused though they need not be.")
+                what = gettext("Client key %(key)s could not be given back: %(error)s.") % texts
+                why = gettext("Its clients are refused though they need not be.")
                 yield Finding(Level.ERROR, what, why, fix, subject=upstream.name, action=link)
             else:
-                what = _("Client key %(key)s could not be removed: %(error)s.") % texts
-                why = _("It works on beyond the limit that should remove it.")
+                what = gettext("Client key %(key)s could not be removed: %(error)s.") % texts
+                why = gettext("It works on beyond the limit that should remove it.")
                 yield Finding(Level.WARNING, what, why, fix, subject=upstream.name, action=link)

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
+from django.utils.translation import gettext
 
 from providers.errors import ChangeRefused
 
@@ -14,7 +15,7 @@ def may_manage(user: User, owner_id: int | None) -> bool:
 def check_may_manage(user: User, owner_id: int | None) -> None:
     """Raise ChangeRefused where the user may not."""
     if not may_manage(user, owner_id):
-        raise ChangeRefused("it is not yours", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(gettext("it is not yours"), "", "AUTH_INSUFFICIENT_PERMISSIONS")
 
 
 def check_limit(owner: User, owned: models.QuerySet[models.Model], limit: int, what: str) -> None:
@@ -27,7 +28,8 @@ def check_limit(owner: User, owned: models.QuerySet[models.Model], limit: int, w
     User.objects.select_for_update().get(pk=owner.pk)
     if owned.count() >= limit:
         raise ChangeRefused(
-            f"{owner.get_username()} has {limit} {what} already, which is the limit",
+            gettext("%(owner)s has %(limit)s %(what)s already, which is the limit")
+            % {"owner": owner.get_username(), "limit": limit, "what": gettext(what)},
             "",
             "LIMIT_REACHED",
         )

@@ -2,6 +2,7 @@
 names."""
 
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from management_proxy.models import Upstream
 from providers.funnel.writes import hold_places
@@ -15,10 +16,11 @@ def waiting_changes(upstream: Upstream) -> str:
     waiting = Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
     if not waiting:
         return ""
-    return (
-        f"{waiting} change{'s are' if waiting != 1 else ' is'} not settled yet: wait until Changes"
-        " shows none of it as open."
-    )
+    return ngettext(
+        "%(count)s change is not settled yet: wait until Changes shows none of it as open.",
+        "%(count)s changes are not settled yet: wait until Changes shows none of it as open.",
+        waiting,
+    ) % {"count": waiting}
 
 
 def forget(upstream: Upstream) -> None:

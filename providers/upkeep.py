@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
@@ -43,12 +44,15 @@ def _tend_one(upstream: Upstream) -> str:
 
 TEND = Task(
     "providers",
-    "Settle changes, remove client keys that are due, compare with the upstreams",
+    _("Settle changes, remove client keys that are due, compare with the upstreams"),
     lambda: tend(Upstream.objects.filter(is_enabled=True)),
     timedelta(minutes=1),
-    why="Changes may stay uncertain, and client keys may live on beyond their end or limit.",
+    why=_("Changes may stay uncertain, and client keys may live on beyond their end or limit."),
     fix=(
-        "See the log for the reason; manage.py reconcile_providers --apply does the same by hand."
+        _(
+            "See the log for the reason; manage.py reconcile_providers --apply does the same by"
+            " hand."
+        )
     ),
 )
 
@@ -67,9 +71,9 @@ def _read_accounts_of(upstream: Upstream) -> str:
 
 ACCOUNTS = Task(
     "accounts",
-    "Keep the states of the accounts",
+    _("Keep the states of the accounts"),
     lambda: read_accounts(Upstream.objects.filter(is_enabled=True)),
     timedelta(minutes=1),
-    why="Alerts about accounts are judged by what was last read.",
-    fix="See the log for the reason.",
+    why=_("Alerts about accounts are judged by what was last read."),
+    fix=_("See the log for the reason."),
 )

@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_noop as _
 
 
 class UsageConfig(AppConfig):
@@ -49,14 +50,14 @@ def register_navigation() -> None:
     from monitoring.web import navigation
 
     navigation.register(
-        navigation.Entry("Insight", 0, "Overview", "home", "overview"),
-        navigation.Entry("Insight", 1, "Usage", "usage:page", "usage"),
-        navigation.Entry("Insight", 2, "Events", "usage:events", "events"),
-        navigation.Entry("Insight", 3, "Failures", "usage:failures", "failures"),
+        navigation.Entry("Insight", 0, _("Overview"), "home", "overview"),
+        navigation.Entry("Insight", 1, _("Usage"), "usage:page", "usage"),
+        navigation.Entry("Insight", 2, _("Events"), "usage:events", "events"),
+        navigation.Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
         navigation.Entry(
             "Insight",
             6,
-            "Prices",
+            _("Prices"),
             "prices:list",
             "prices",
             staff_only=True,
@@ -68,13 +69,13 @@ def register_navigation() -> None:
         navigation.Entry(
             "Insight",
             7,
-            "Statements",
+            _("Statements"),
             "statements:list",
             "prices",
             staff_only=True,
             namespaces=("statements",),
         ),
-        navigation.Entry("Account", 8, "Currencies", "currencies:list", "prices"),
+        navigation.Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
     )
 
 

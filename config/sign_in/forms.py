@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, ngettext
 
 from config.sign_in.throttle import begin_attempt, forget_attempts
 from monitoring.audit import trail
@@ -28,7 +29,8 @@ class ThrottledForm(AuthenticationForm):
             _record(name, address, self.wait_seconds)
             wait = _in_words(self.wait_seconds)
             raise ValidationError(
-                f"Too many attempts to sign in failed. Wait {wait}, then try again.",
+                gettext("Too many attempts to sign in failed. Wait %(wait)s, then try again.")
+                % {"wait": wait},
                 code="throttled",
             )
         cleaned: dict[str, Any] = super().clean()
@@ -54,8 +56,11 @@ def _record(name: str, address: str, seconds: int) -> None:
 def _in_words(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     parts = [
-        f"{count} {word}{'s' * (count != 1)}"
-        for count, word in ((minutes, "minute"), (rest, "second"))
+        text % {"count": count}
+        for count, text in (
+            (minutes, ngettext("%(count)s minute", "%(count)s minutes", minutes)),
+            (rest, ngettext("%(count)s second", "%(count)s seconds", rest)),
+        )
         if count
     ]
     return " ".join(parts)

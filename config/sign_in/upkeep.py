@@ -3,6 +3,8 @@ forgotten."""
 
 from datetime import timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from config.sign_in.sessions import SessionStore
 from config.sign_in.throttle import forget_old
 from monitoring.periodic import Task
@@ -17,10 +19,10 @@ def forget() -> str:
 
 FORGET = Task(
     "sign in",
-    "Forget ended sessions",
+    _("Forget ended sessions"),
     forget,
     timedelta(days=1),
     hour=4,
-    why="Ended sessions admit no one, but their table grows.",
-    fix="See the log for the error, and run `manage.py clearsessions`.",
+    why=_("Ended sessions admit no one, but their table grows."),
+    fix=_("See the log for the error, and run `manage.py clearsessions`."),
 )

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models.upstreams import Upstream
 
@@ -13,9 +14,9 @@ class UpstreamBreaker(models.Model):
     (`management_proxy/proxy/limits/breaker.py`); no row means that it may."""
 
     class State(models.TextChoices):
-        CLOSED = "closed", "closed"
-        OPEN = "open", "open"
-        HALF_OPEN = "half_open", "trying"
+        CLOSED = "closed", _("closed")
+        OPEN = "open", _("open")
+        HALF_OPEN = "half_open", _("trying")
 
     upstream = models.OneToOneField(
         Upstream, models.CASCADE, primary_key=True, related_name="breaker"

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models.upstreams import Upstream
 
@@ -13,9 +14,9 @@ class PersonalToken(models.Model):
     (`management_proxy/tokens/tokens.py`)."""
 
     class Scope(models.TextChoices):
-        READ = "read", "read"
-        WRITE = "write", "read and change"
-        DESTROY = "destroy", "everything: also destroy, and see secrets"
+        READ = "read", _("read")
+        WRITE = "write", _("read and change")
+        DESTROY = "destroy", _("everything: also destroy, and see secrets")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="personal_tokens"

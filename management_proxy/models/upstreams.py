@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.encryption import decrypt, encrypt
 
@@ -32,27 +33,27 @@ def validate_management_url(url: str) -> None:
 class Access(models.TextChoices):
     """Whether the upstream lets us in; anything but `open` stops every caller in every process."""
 
-    OPEN = "open", "open"
-    KEY_REJECTED = "key_rejected", "key rejected"
-    BANNED = "banned", "banned"
+    OPEN = "open", _("open")
+    KEY_REJECTED = "key_rejected", _("key rejected")
+    BANNED = "banned", _("banned")
 
 
 class CollectionMode(models.TextChoices):
     """How usage reaches us: we poll the queue, or the upstream pushes to a subscription (contract
     2, 4)."""
 
-    PULL = "pull", "pull: ask every few seconds"
-    PUSH = "push", "push: subscribe"
+    PULL = "pull", _("pull: ask every few seconds")
+    PUSH = "push", _("push: subscribe")
 
 
 class UsageInterface(models.TextChoices):
     """What an upstream offers to collectors (contract 3); `unknown` until it was observed."""
 
-    UNKNOWN = "", "unknown"
-    QUEUE = "queue", "usage queue"
-    RESP_ONLY = "resp", "queue without an HTTP route (6.10.0 to 6.10.7)"
-    AGGREGATES = "aggregates", "sums only (before 6.10)"
-    NONE = "none", "none"
+    UNKNOWN = "", _("unknown")
+    QUEUE = "queue", _("usage queue")
+    RESP_ONLY = "resp", _("queue without an HTTP route (6.10.0 to 6.10.7)")
+    AGGREGATES = "aggregates", _("sums only (before 6.10)")
+    NONE = "none", _("none")
 
 
 class PresentUpstreams(models.Manager["Upstream"]):

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
@@ -17,7 +18,7 @@ from monitoring.audit import trail
 def close_breaker(request: HttpRequest, upstream_id: int) -> HttpResponse:
     """Let calls pass again, whatever happened before."""
     if not request.user.is_staff:
-        raise PermissionDenied("Breakers are for staff.")
+        raise PermissionDenied(gettext("Breakers are for staff."))
     upstream = get_object_or_404(Upstream, pk=upstream_id)
     shared_breaker.reset(upstream)
     trail.record(
@@ -27,5 +28,7 @@ def close_breaker(request: HttpRequest, upstream_id: int) -> HttpResponse:
         upstream=upstream.name,
         outcome=trail.Outcome.SUCCEEDED,
     )
-    messages.success(request, f"The breaker of {upstream.name} is closed.")
+    messages.success(
+        request, gettext("The breaker of %(name)s is closed.") % {"name": upstream.name}
+    )
     return redirect("monitoring:page")

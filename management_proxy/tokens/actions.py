@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.models import PersonalToken, Upstream
 from management_proxy.tokens.queries import MARK, digest_of, live_tokens
@@ -40,7 +41,10 @@ def create_token(
     Raises TokenNotMade."""
     secret = MARK + secrets.token_urlsafe(32)
     if live_tokens(user).count() >= MOST_PER_USER:
-        raise TokenNotMade(f"There are {MOST_PER_USER} tokens already; revoke one first.")
+        raise TokenNotMade(
+            gettext("There are %(most)s tokens already; revoke one first.")
+            % {"most": MOST_PER_USER}
+        )
     token = PersonalToken(
         user=user,
         name=name,
@@ -53,7 +57,9 @@ def create_token(
     try:
         _save(token, upstreams or [])
     except IntegrityError as error:
-        raise TokenNotMade(f"A token named {name} is in use already.") from error
+        raise TokenNotMade(
+            gettext("A token named %(name)s is in use already.") % {"name": name}
+        ) from error
     return token, secret
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import PersonalToken, Upstream
 
-LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "no end"))
+LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", _("no end")))
 
 
 class TokenForm(forms.Form):
@@ -17,17 +18,17 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(
         max_length=60,
-        help_text="What it is for, e.g. “nightly report”.",
-        validators=[RegexValidator(r"^[^\x00-\x1f\x7f]+$", "Use printable characters.")],
-        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "nightly report"}),
+        help_text=_("What it is for, e.g. “nightly report”."),
+        validators=[RegexValidator(r"^[^\x00-\x1f\x7f]+$", _("Use printable characters."))],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("nightly report")}),
     )
     scope = forms.ChoiceField(choices=PersonalToken.Scope.choices, initial=PersonalToken.Scope.READ)
     lifetime = forms.ChoiceField(
-        label="Ends after", choices=LIFETIMES, initial="90", required=False
+        label=_("Ends after"), choices=LIFETIMES, initial="90", required=False
     )
     upstreams = forms.ModelMultipleChoiceField(
-        label="Only these upstreams",
-        help_text="None chosen: any, now and later.",
+        label=_("Only these upstreams"),
+        help_text=_("None chosen: any, now and later."),
         queryset=Upstream.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,

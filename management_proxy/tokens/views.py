@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -56,5 +57,8 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
         reachable = reachable.filter(user=user_of(request))
     token = get_object_or_404(reachable.select_related("user"), pk=token_id)
     if revoke_token(token, user_of(request)):
-        messages.success(request, f"{token.name} was revoked; it is refused from now on.")
+        messages.success(
+            request,
+            gettext("%(name)s was revoked; it is refused from now on.") % {"name": token.name},
+        )
     return redirect("proxy-pages:tokens")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream, UpstreamBreaker
 from monitoring.health import Action, Finding, Level
@@ -45,13 +46,17 @@ def check_breakers() -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             (
-                "The proxy tries the upstream with one call."
+                gettext("The proxy tries the upstream with one call.")
                 if trying
-                else "The proxy's breaker is open: the upstream failed too often."
+                else gettext("The proxy's breaker is open: the upstream failed too often.")
             ),
-            "Calls to its management API are refused meanwhile. The last failure:"
-            f" {breaker.reason or 'unknown'}.",
-            "Fix the upstream; the breaker retries by itself. Close it to retry at once.",
+            gettext(
+                "Calls to its management API are refused meanwhile. The last failure: %(reason)s."
+            )
+            % {"reason": breaker.reason or gettext("unknown")},
+            gettext("Fix the upstream; the breaker retries by itself. Close it to retry at once."),
             subject=breaker.upstream.name,
-            action=Action("Close the breaker", "proxy-pages:close-breaker", (breaker.upstream_id,)),
+            action=Action(
+                gettext("Close the breaker"), "proxy-pages:close-breaker", (breaker.upstream_id,)
+            ),
         )

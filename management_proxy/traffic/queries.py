@@ -7,50 +7,52 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.traffic.recording import BINS, PHASES, seconds_of
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 ROUTES_SHOWN = 40
 PHASE_NAMES = {
-    "ours": "ours",
-    "waited": "waiting",
-    "connect": "connect",
-    "first_byte": "first byte",
-    "body": "body",
+    "ours": _("ours"),
+    "waited": _("waiting"),
+    "connect": _("connect"),
+    "first_byte": _("first byte"),
+    "body": _("body"),
 }
 FAILURES = ("failed", "upstream_error", "cut")
 REASONS = {
-    "AUTH_UNAUTHORIZED": "not signed in",
-    "AUTH_FAILED": "no CSRF token",
-    "AUTH_INSUFFICIENT_PERMISSIONS": "role, permission or scope is missing",
-    "ANSWER_TOO_LARGE": "the response exceeds its budget",
-    "BODY_INCOMPLETE": "the body ended early",
-    "BODY_REFUSED": "the body contradicts its policy",
-    "BODY_TOO_LARGE": "the body exceeds its budget",
-    "BREAKER_OPEN": "the breaker is open",
-    "BULKHEAD_FULL": "all slots of the upstream are taken",
-    "CONFIRMATION_NEEDED": "a destructive form without its confirmation",
-    "LOGIN_UNKNOWN": "a login of another session",
-    "METHOD_NOT_LISTED": "the method is not listed",
-    "PATH_MALFORMED": "the address is malformed",
-    "PATH_NOT_LISTED": "the path is not listed",
-    "QUERY_INCOMPLETE": "the query misses a member",
-    "QUERY_NOT_LISTED": "the query holds what is not listed",
-    "UPSTREAM_BANNED": "the upstream bans us",
-    "UPSTREAM_BROKEN": "the connection broke",
-    "UPSTREAM_KEY_REJECTED": "the upstream refused our key",
-    "UPSTREAM_KEY_ON_TRIAL": "another call was trying a new key",
-    "UPSTREAM_KEY_UNVERIFIED": "the upstream neither accepted nor refused a new key",
-    "UPSTREAM_REDIRECTED": "the upstream redirects",
-    "UPSTREAM_REFUSED": "the upstream refuses to be managed",
-    "UPSTREAM_TIMEOUT": "a limit of ours passed",
-    "UPSTREAM_UNAVAILABLE": "the upstream responded 502, 503 or 504",
-    "UPSTREAM_UNINTELLIGIBLE": "the response cannot be read",
-    "UPSTREAM_UNKNOWN": "no such upstream",
-    "UPSTREAM_UNREACHABLE": "no connection",
-    "caller_left": "the caller left",
-    "cut": "cut after it had begun",
+    "AUTH_UNAUTHORIZED": _("not signed in"),
+    "AUTH_FAILED": _("no CSRF token"),
+    "AUTH_INSUFFICIENT_PERMISSIONS": _("role, permission or scope is missing"),
+    "ANSWER_TOO_LARGE": _("the response exceeds its budget"),
+    "BODY_INCOMPLETE": _("the body ended early"),
+    "BODY_REFUSED": _("the body contradicts its policy"),
+    "BODY_TOO_LARGE": _("the body exceeds its budget"),
+    "BREAKER_OPEN": _("the breaker is open"),
+    "BULKHEAD_FULL": _("all slots of the upstream are taken"),
+    "CONFIRMATION_NEEDED": _("a destructive form without its confirmation"),
+    "LOGIN_UNKNOWN": _("a login of another session"),
+    "METHOD_NOT_LISTED": _("the method is not listed"),
+    "PATH_MALFORMED": _("the address is malformed"),
+    "PATH_NOT_LISTED": _("the path is not listed"),
+    "QUERY_INCOMPLETE": _("the query misses a member"),
+    "QUERY_NOT_LISTED": _("the query holds what is not listed"),
+    "UPSTREAM_BANNED": _("the upstream bans us"),
+    "UPSTREAM_BROKEN": _("the connection broke"),
+    "UPSTREAM_KEY_REJECTED": _("the upstream refused our key"),
+    "UPSTREAM_KEY_ON_TRIAL": _("another call was trying a new key"),
+    "UPSTREAM_KEY_UNVERIFIED": _("the upstream neither accepted nor refused a new key"),
+    "UPSTREAM_REDIRECTED": _("the upstream redirects"),
+    "UPSTREAM_REFUSED": _("the upstream refuses to be managed"),
+    "UPSTREAM_TIMEOUT": _("a limit of ours passed"),
+    "UPSTREAM_UNAVAILABLE": _("the upstream responded 502, 503 or 504"),
+    "UPSTREAM_UNINTELLIGIBLE": _("the response cannot be read"),
+    "UPSTREAM_UNKNOWN": _("no such upstream"),
+    "UPSTREAM_UNREACHABLE": _("no connection"),
+    "caller_left": _("the caller left"),
+    "cut": _("cut after it had begun"),
 }
 
 
@@ -84,7 +86,7 @@ class Line:
         found = sorted(
             (number, n) for number, n in self.bins.items() if first <= number < first + BINS
         )
-        rank, seen = sum(n for _, n in found) * percent / 100, 0
+        rank, seen = sum(n for _bin, n in found) * percent / 100, 0
         for number, n in found:
             seen += n
             if seen >= rank:
@@ -160,7 +162,12 @@ def _ranked(reasons: dict[str, int]) -> list[dict[str, Any]]:
     most = max(reasons.values(), default=1)
     ranked = sorted(reasons.items(), key=lambda item: -item[1])
     return [
-        {"reason": reason, "meaning": REASONS.get(reason, ""), "count": n, "share": 100 * n / most}
+        {
+            "reason": reason,
+            "meaning": gettext(REASONS.get(reason, "")),
+            "count": n,
+            "share": 100 * n / most,
+        }
         for reason, n in ranked
     ]
 

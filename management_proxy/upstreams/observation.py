@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import httpx
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client.errors import NotFound, UpstreamError
 from management_proxy.client.http import ManagementClient
@@ -116,13 +117,16 @@ def examine(upstream: Upstream) -> bool:
 
 def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
     if not upstream.management_url.endswith(MANAGEMENT_PATH):
-        return f"{missing} The address does not end in {MANAGEMENT_PATH}."
+        return gettext("%(missing)s The address does not end in %(path)s.") % {
+            "missing": missing,
+            "path": MANAGEMENT_PATH,
+        }
     if greets(upstream):
-        return (
+        return gettext(
             "The upstream runs, but its management is switched off: it has neither"
             " MANAGEMENT_PASSWORD nor remote-management.secret-key."
         )
-    return "A server responds at this address, but it is not CLIProxyAPI."
+    return gettext("A server responds at this address, but it is not CLIProxyAPI.")
 
 
 def greets(upstream: Upstream) -> bool:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.models import Access, ProxyTraffic, Upstream, UpstreamBreaker
 from monitoring.audit import trail
@@ -57,7 +58,7 @@ def remove(upstream: Upstream, actor: User) -> list[str]:
     with transaction.atomic():
         locked = Upstream.objects.select_for_update(no_key=True).filter(pk=upstream.pk).first()
         name = locked.name if locked else upstream.name
-        reasons = reasons_against(locked) if locked else ["It was removed already."]
+        reasons = reasons_against(locked) if locked else [gettext("It was removed already.")]
         if locked and not reasons:
             _remove(locked)
             upstream.refresh_from_db()
@@ -105,7 +106,7 @@ def _free_name(name: str) -> str:
 def _named_by_environment(upstream: Upstream) -> str:
     if not (upstream.from_environment and settings.CLIPROXYAPI_MANAGEMENT_URL):
         return ""
-    return (
+    return gettext(
         "The environment names it and would bring it back: take CLIPROXYAPI_MANAGEMENT_URL away and"
         " restart, or pause it."
     )

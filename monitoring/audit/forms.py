@@ -7,6 +7,8 @@ from django import forms
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.models import AuditEntry
 
@@ -21,34 +23,34 @@ class TrailForm(forms.Form):
     q = forms.CharField(
         required=False,
         max_length=200,
-        label="Text",
+        label=_("Text"),
         widget=forms.TextInput(
-            attrs={"placeholder": "target, address, request id, detail", "size": 26}
+            attrs={"placeholder": _("target, address, request id, detail"), "size": 26}
         ),
     )
     actor = forms.CharField(
         required=False,
         max_length=150,
-        label="Who",
+        label=_("Who"),
         widget=forms.TextInput(attrs={"list": "actors", "size": 12, "placeholder": "who"}),
     )
     action = forms.CharField(
         required=False,
         max_length=80,
-        label="Action",
+        label=_("Action"),
         widget=forms.TextInput(attrs={"list": "actions", "size": 18, "placeholder": "action"}),
     )
     upstream = forms.CharField(
         required=False,
         max_length=60,
-        label="Upstream",
+        label=_("Upstream"),
         widget=forms.TextInput(attrs={"list": "upstreams", "size": 10, "placeholder": "upstream"}),
     )
     outcome = forms.ChoiceField(
-        required=False, choices=[("", "any outcome"), *AuditEntry.Outcome.choices]
+        required=False, choices=[("", _("any outcome")), *AuditEntry.Outcome.choices]
     )
-    first = forms.DateField(required=False, label="First day", widget=DateInput())
-    last = forms.DateField(required=False, label="Last day", widget=DateInput())
+    first = forms.DateField(required=False, label=_("First day"), widget=DateInput())
+    last = forms.DateField(required=False, label=_("Last day"), widget=DateInput())
     before = forms.IntegerField(
         required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput()
     )
@@ -57,7 +59,9 @@ class TrailForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("first") and cleaned.get("last") and cleaned["first"] > cleaned["last"]:
             self.add_error(
-                "first", f"expected a day not after {cleaned['last']}, got {cleaned['first']}"
+                "first",
+                gettext("expected a day not after %(last)s, got %(first)s")
+                % {"last": cleaned["last"], "first": cleaned["first"]},
             )
         return cleaned
 

@@ -22,6 +22,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from monitoring.health import Action, Finding, Level
 from monitoring.masking import masked, masked_text
@@ -94,11 +95,14 @@ def check_pending() -> Iterator[Finding]:
     if count:
         yield Finding(
             Level.NOTICE,
-            f"{count} acts of the last day have no outcome in the audit trail.",
-            "The process ended between sending a change and recording its outcome.",
-            "Find the entries with the outcome “pending”, and check at their target whether each"
-            " took effect.",
-            action=Action("Show them", "monitoring:audit", is_link=True),
+            gettext("%(count)s acts of the last day have no outcome in the audit trail.")
+            % {"count": count},
+            gettext("The process ended between sending a change and recording its outcome."),
+            gettext(
+                "Find the entries with the outcome “pending”, and check at their target whether"
+                " each took effect."
+            ),
+            action=Action(gettext("Show them"), "monitoring:audit", is_link=True),
         )
 
 

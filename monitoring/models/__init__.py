@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.models.alerts import Alert, AlertChannel, AlertMessage, AlertRule, Severity
 
@@ -71,11 +72,11 @@ class PeriodicTask(models.Model):
     """When a task of `monitoring/periodic.py` was last begun, and how that ended."""
 
     class Status(models.TextChoices):
-        NEVER = "never", "never done"
-        RUNNING = "running", "running"
-        SUCCEEDED = "succeeded", "succeeded"
-        TROUBLE = "trouble", "found trouble"
-        FAILED = "failed", "failed"
+        NEVER = "never", _("never done")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        TROUBLE = "trouble", _("found trouble")
+        FAILED = "failed", _("failed")
 
     name = models.CharField(max_length=80, primary_key=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.NEVER)
@@ -106,18 +107,18 @@ class AuditEntry(models.Model):
     never changed afterwards."""
 
     class Outcome(models.TextChoices):
-        PENDING = "pending", "pending"
-        SUCCEEDED = "succeeded", "succeeded"
-        REFUSED = "refused", "refused"
-        FAILED = "failed", "failed"
-        UNKNOWN = "unknown", "unknown"
+        PENDING = "pending", _("pending")
+        SUCCEEDED = "succeeded", _("succeeded")
+        REFUSED = "refused", _("refused")
+        FAILED = "failed", _("failed")
+        UNKNOWN = "unknown", _("unknown")
 
     class Via(models.TextChoices):
-        SESSION = "session", "session"
-        TOKEN = "token", "token"
-        COLLECTOR_KEY = "collector_key", "collector key"
-        COMMAND = "command", "command"
-        NONE = "none", "not signed in"
+        SESSION = "session", _("session")
+        TOKEN = "token", _("token")
+        COLLECTOR_KEY = "collector_key", _("collector key")
+        COMMAND = "command", _("command")
+        NONE = "none", _("not signed in")
 
     at = models.DateTimeField(db_default=Now(), help_text="On the database's clock.")
     user = models.ForeignKey(

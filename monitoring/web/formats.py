@@ -1,5 +1,8 @@
 """Numbers and amounts of time in the active language: separators, units, their order."""
 
+from datetime import date, datetime
+
+from django.utils import dateformat, timezone
 from django.utils.formats import get_format
 from django.utils.translation import gettext, gettext_lazy, pgettext
 
@@ -47,3 +50,13 @@ def money(sign: str, figure: str) -> str:
         "sign": sign,
         "number": localized(figure),
     }
+
+
+def day_and_time(instant: datetime) -> str:
+    """2026-11-28 10:05, in the time zone of the page."""
+    return dateformat.format(timezone.localtime(instant), gettext("Y-m-d H:i"))
+
+
+def day(date_: date) -> str:
+    """2026-11-28."""
+    return dateformat.format(date_, gettext("Y-m-d"))

@@ -4,8 +4,10 @@ them."""
 from dataclasses import dataclass
 
 from django.urls import ResolverMatch
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
-HEADINGS = ("Insight", "Upstream", "Account", "Operations")
+HEADINGS = (_("Insight"), _("Upstream"), _("Account"), _("Operations"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def groups(*, is_staff: bool) -> list[Group]:
         key=lambda entry: entry.place,
     )
     found = [
-        Group(heading, [entry for entry in allowed if entry.heading == heading])
+        Group(gettext(heading), [entry for entry in allowed if entry.heading == heading])
         for heading in HEADINGS
     ]
     return [group for group in found if group.entries]

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext
 
 View = Callable[..., HttpResponseBase]
 
@@ -15,7 +16,7 @@ View = Callable[..., HttpResponseBase]
 def user_of(request: HttpRequest) -> User:
     """The signed-in user; raises PermissionDenied without one."""
     if not isinstance(request.user, User):
-        raise PermissionDenied("Sign in first.")
+        raise PermissionDenied(gettext("Sign in first."))
     return request.user
 
 
@@ -25,7 +26,7 @@ def staff_only(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_staff:
-            raise PermissionDenied("This page is for staff.")
+            raise PermissionDenied(gettext("This page is for staff."))
         return view(request, *args, **kwargs)
 
     return login_required(checked)

@@ -6,11 +6,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
+from monitoring.web.formats import localized
 from providers.accounts.auth_files import auth_file_of, checked_upload, twin_of
 from providers.accounts.changes import (
     FIELDS,
@@ -42,22 +44,35 @@ def upload(
     UpstreamError."""
     file = checked_upload(name, content)
     if provider not in ("", file.provider):
-        raise ChangeRefused(f"The file is of {file.provider}, not of {provider}.", "file")
+        raise ChangeRefused(
+            gettext("The file is of %(provider)s, not of %(wanted)s.")
+            % {"provider": file.provider, "wanted": provider},
+            "file",
+        )
     present = [
         auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))
     ]
     if any(other.name.lower() == file.name.lower() for other in present):
         raise ChangeRefused(
-            "A file of that name exists upstream; rename yours, or delete the other first.",
+            gettext(
+                "A file of that name exists upstream; rename yours, or delete the other first."
+            ),
             "file",
             "ALREADY_EXISTS",
         )
     if (twin := twin_of(file, present)) and not twin_accepted:
-        known_as = f" as {twin.name}" if may_change(upstream, user, twin.name) else ""
-        message = (
-            f"The account {file.email} is connected already{known_as}. Two copies invalidate each"
-            " other's tokens; confirm if you want it all the same."
+        text = (
+            gettext(
+                "The account %(email)s is connected already as %(name)s. Two copies invalidate each"
+                " other's tokens; confirm if you want it all the same."
+            )
+            if may_change(upstream, user, twin.name)
+            else gettext(
+                "The account %(email)s is connected already. Two copies invalidate each other's"
+                " tokens; confirm if you want it all the same."
+            )
         )
+        message = text % {"email": file.email, "name": twin.name}
         raise ChangeRefused(message, "twin_accepted", "DUPLICATE_ACCOUNT")
     change = UploadAuthFile(
         name=file.name,
@@ -79,10 +94,13 @@ def edit(upstream: Upstream, user: User, name: str, fields: dict[str, Any]) -> I
     ChangeRefused."""
     unknown = [field for field in fields if field not in FIELDS]
     if unknown or not fields:
-        raise ChangeRefused(f"Expected some of {', '.join(FIELDS)}.", unknown[0] if unknown else "")
+        raise ChangeRefused(
+            gettext("Expected some of %(fields)s.") % {"fields": ", ".join(FIELDS)},
+            unknown[0] if unknown else "",
+        )
     if "proxy_url" in fields and not user.is_staff:
         raise ChangeRefused(
-            "Only staff may send an account through a proxy.",
+            gettext("Only staff may send an account through a proxy."),
             "proxy_url",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
@@ -101,18 +119,29 @@ def _checked(field: str, value: Any) -> str | int | None:
         return None
     if field in ("priority", "weight"):
         if not isinstance(value, int) or isinstance(value, bool) or abs(value) > HEAVIEST:
-            raise ChangeRefused(f"Expected a whole number, at most {HEAVIEST:,}.", field)
+            raise ChangeRefused(
+                gettext("Expected a whole number, at most %(most)s.")
+                % {"most": localized(f"{HEAVIEST:,}")},
+                field,
+            )
         return value
     if not isinstance(value, str) or len(value) > LONGEST_NOTE or not value.isprintable():
-        raise ChangeRefused(f"Expected at most {LONGEST_NOTE} printable characters.", field)
+        raise ChangeRefused(
+            gettext("Expected at most %(most)s printable characters.") % {"most": LONGEST_NOTE},
+            field,
+        )
     if field == "prefix" and "/" in value.strip("/"):
-        raise ChangeRefused("A prefix contains no slash; the upstream would drop it.", field)
+        raise ChangeRefused(
+            gettext("A prefix contains no slash; the upstream would drop it."), field
+        )
     if (
         field == "proxy_url"
         and value != "direct"
         and not value.startswith(("http://", "https://", "socks5://", "socks5h://"))
     ):
-        raise ChangeRefused("Expected an http, https or socks5 address, or “direct”.", field)
+        raise ChangeRefused(
+            gettext("Expected an http, https or socks5 address, or “direct”."), field
+        )
     return value.strip("/ ") if field == "prefix" else value.strip()
 
 
@@ -129,7 +158,7 @@ def _perform(upstream: Upstream, user: User, name: str, change: Change) -> Inten
 def _require_right(upstream: Upstream, user: User, name: str) -> None:
     if not name or not may_change(upstream, user, name):
         raise ChangeRefused(
-            "There is no such account, or it is not yours.", "", "RESOURCE_NOT_FOUND"
+            gettext("There is no such account, or it is not yours."), "", "RESOURCE_NOT_FOUND"
         )
 
 
@@ -140,7 +169,7 @@ def reset_cooldown(upstream: Upstream, user: User, name: str) -> list[str]:
     client = client_for(upstream)
     listed = auth_file_client.list_auth_files(client, name)
     if not listed:
-        raise ChangeRefused("There is no such account.", "", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(gettext("There is no such account."), "", "RESOURCE_NOT_FOUND")
     models = auth_file_client.reset_quota(client, auth_file_of(listed[0]).auth_index)
     trail.record(
         user,
@@ -158,7 +187,7 @@ def download(upstream: Upstream, user: User, name: str) -> bytes:
     UpstreamError."""
     if not user.is_staff:
         raise ChangeRefused(
-            "Only staff may download an account's file: it holds its tokens.",
+            gettext("Only staff may download an account's file: it holds its tokens."),
             "",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
@@ -176,10 +205,14 @@ def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> Non
     """Make a user, or no one, the owner of a file that exists. Raises ChangeRefused and
     UpstreamError."""
     if not staff.is_staff:
-        raise ChangeRefused("Only staff may grant an account.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            gettext("Only staff may grant an account."), "", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
     listed = auth_file_client.list_auth_files(client_for(upstream), name)
     if not name or not listed:
-        raise ChangeRefused("There is no such account upstream.", "name", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            gettext("There is no such account upstream."), "name", "RESOURCE_NOT_FOUND"
+        )
     file = auth_file_of(listed[0])
     values = {
         "provider": file.provider,

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.uploaded_text import UnreadableText, decoded_text, without_mark
 from monitoring.masking import masked_text
@@ -47,12 +49,12 @@ _FILE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+\.json\Z", re.IGNORECASE)
 class Health(models.TextChoices):
     """How an account fares, from fine to switched off."""
 
-    ACTIVE = "active", "active"
-    COOLING = "cooling", "cooling down"
-    FAILING = "failing", "failing"
-    WAITING = "waiting", "waiting"
-    DISABLED = "disabled", "disabled"
-    UNKNOWN = "unknown", "unknown"
+    ACTIVE = "active", _("active")
+    COOLING = "cooling", _("cooling down")
+    FAILING = "failing", _("failing")
+    WAITING = "waiting", _("waiting")
+    DISABLED = "disabled", _("disabled")
+    UNKNOWN = "unknown", _("unknown")
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _message_in(text: str) -> str:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return " ".join(text.split())
-    for _ in range(3):
+    for _level in range(3):
         if isinstance(body, list) and body:
             body = body[0]
         if isinstance(body, dict):
@@ -218,24 +220,31 @@ def checked_upload(name: str, content: bytes) -> Upload:
     it."""
     if len(content) > LARGEST_UPLOAD:
         raise ChangeRefused(
-            f"The file is larger than {LARGEST_UPLOAD // 1024} KiB; an account's file has a few.",
+            gettext("The file is larger than %(size)s KiB; an account's file has a few.")
+            % {"size": LARGEST_UPLOAD // 1024},
             "file",
         )
     if not _FILE_NAME.match(name) or name.startswith(".") or len(name) > LONGEST_NAME:
         raise ChangeRefused(
-            f"The name must end in .json, contain no path and have at most {LONGEST_NAME}"
-            " characters.",
+            gettext(
+                "The name must end in .json, contain no path and have at most %(most)s characters."
+            )
+            % {"most": LONGEST_NAME},
             "file",
         )
     account = _json_object(content)
     provider = account.get("type")
     if not isinstance(provider, str) or provider.lower() not in PROVIDERS:
         known = ", ".join(PROVIDERS)
-        raise ChangeRefused(f'The file\'s "type" must be one of {known}.', "file")
+        raise ChangeRefused(
+            gettext('The file\'s "type" must be one of %(known)s.') % {"known": known}, "file"
+        )
     for names in _NEEDED.get(provider.lower(), _TOKENS):
         if not any(account.get(key) for key in names):
             raise ChangeRefused(
-                f"The file holds none of {', '.join(names)}: no login is possible with it.", "file"
+                gettext("The file holds none of %(names)s: no login is possible with it.")
+                % {"names": ", ".join(names)},
+                "file",
             )
     content = without_mark(content)
     return Upload(name, content, provider.lower(), _email_of(account), _account_of(account))
@@ -245,14 +254,19 @@ def _json_object(content: bytes) -> dict[str, Any]:
     try:
         account = json.loads(decoded_text(content), parse_constant=_refused_constant)
     except UnreadableText as error:
-        raise ChangeRefused(f"The file cannot be read: {error}.", "file") from error
+        raise ChangeRefused(
+            gettext("The file cannot be read: %(error)s.") % {"error": error}, "file"
+        ) from error
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         raise ChangeRefused(
-            f"The file is not JSON{f' (line {line})' if line else ''}.", "file"
+            gettext("The file is not JSON (line %(line)s).") % {"line": line}
+            if line
+            else gettext("The file is not JSON."),
+            "file",
         ) from error
     if not isinstance(account, dict):
-        raise ChangeRefused("The file's JSON must be an object.", "file")
+        raise ChangeRefused(gettext("The file's JSON must be an object."), "file")
     return account
 
 

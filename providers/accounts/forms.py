@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from providers.accounts.actions import HEAVIEST, LONGEST_NOTE
 from providers.accounts.auth_files import Health
@@ -34,26 +35,29 @@ class AccountForm(forms.Form):
         required=False,
         min_value=-HEAVIEST,
         max_value=HEAVIEST,
-        help_text="Higher ones are used first.",
+        help_text=_("Higher ones are used first."),
         widget=forms.NumberInput(attrs={"placeholder": "0"}),
     )
     weight = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=HEAVIEST,
-        help_text="Share of the requests with weighted routing; 0 takes none.",
+        help_text=_("Share of the requests with weighted routing; 0 takes none."),
         widget=forms.NumberInput(attrs={"placeholder": "1"}),
     )
     # Django takes fields off the class, so that its own `prefix` stays.
     prefix = forms.CharField(
-        required=False, max_length=100, help_text="Clients request models as prefix/model."
+        required=False, max_length=100, help_text=_("Clients request models as prefix/model.")
     )  # type: ignore[assignment]
     proxy_url = forms.CharField(
-        label="Proxy",
+        label=_("Proxy"),
         required=False,
         max_length=LONGEST_NOTE,
         help_text=(
-            "http, https or socks5 address, or “direct”. A user and password are not shown again."
+            _(
+                "http, https or socks5 address, or “direct”. A user and password are not shown"
+                " again."
+            )
         ),
     )
 
@@ -72,19 +76,21 @@ class UploadForm(forms.Form):
     """One file."""
 
     file = forms.FileField(
-        label="Account file",
-        help_text=".json with its tokens, at most 1 MiB",
+        label=_("Account file"),
+        help_text=_(".json with its tokens, at most 1 MiB"),
         widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
     )
     twin_accepted = forms.BooleanField(
-        label="Also if this account is connected already", required=False
+        label=_("Also if this account is connected already"), required=False
     )
 
 
 class GrantForm(forms.Form):
     """Who owns an account."""
 
-    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="none")
+    owner = forms.ModelChoiceField(
+        queryset=User.objects.none(), required=False, empty_label=_("none")
+    )
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

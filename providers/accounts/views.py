@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -82,16 +83,22 @@ def account(request: HttpRequest) -> HttpResponse:
         shown |= extra_fields(upstream, row.file.name)
     except UpstreamError as error:
         models = []
-        messages.warning(request, f"Not everything could be read: {error}")
+        messages.warning(
+            request, gettext("Not everything could be read: %(error)s") % {"error": error}
+        )
     form = AccountForm(
         request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown
     )
     if form.is_bound and form.is_valid():
         if not form.changes():
-            messages.success(request, "Nothing to change.")
+            messages.success(request, gettext("Nothing to change."))
             return _to_account(upstream, row.file.name)
         try:
-            report(request, actions.edit(upstream, user, row.file.name, form.changes()), "Saved.")
+            report(
+                request,
+                actions.edit(upstream, user, row.file.name, form.changes()),
+                gettext("Saved."),
+            )
             return _to_account(upstream, row.file.name)
         except ChangeRefused as refused:
             form.add_error(refused.field if refused.field in form.fields else None, refused.message)
@@ -111,9 +118,9 @@ def _found(request: HttpRequest) -> tuple[Upstream, AccountRow]:
     try:
         row = find_account(upstream, user_of(request), name) if upstream and name else None
     except UpstreamError as error:
-        raise Http404(f"Upstream unreachable: {error}") from error
+        raise Http404(gettext("Upstream unreachable: %(error)s") % {"error": error}) from error
     if upstream is None or row is None:
-        raise Http404("There is no such account, or it is not yours.")
+        raise Http404(gettext("There is no such account, or it is not yours."))
     return upstream, row
 
 
@@ -132,14 +139,16 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
     def view(request: HttpRequest) -> HttpResponse:
         upstream, name = chosen_upstream(request), request.POST.get("name", "")
         if upstream is None:
-            raise Http404("There is no such upstream.")
+            raise Http404(gettext("There is no such upstream."))
         try:
             if response := act(request, upstream, name):
                 return response
         except ChangeRefused as refused:
             messages.error(request, refused.message)
         except UpstreamError as error:
-            messages.error(request, f"The upstream did not apply it: {error}")
+            messages.error(
+                request, gettext("The upstream did not apply it: %(error)s") % {"error": error}
+            )
         return (
             _to_account(upstream, name)
             if request.POST.get("back") == "account"
@@ -163,7 +172,11 @@ def switch(request: HttpRequest, upstream: Upstream, name: str) -> None:
 @_action
 def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse | None:
     """Delete it, which the user has confirmed on the page."""
-    done = report(request, actions.delete(upstream, user_of(request), name), f"{name} is deleted.")
+    done = report(
+        request,
+        actions.delete(upstream, user_of(request), name),
+        gettext("%(name)s is deleted.") % {"name": name},
+    )
     return back_to("accounts:list", upstream=upstream.name) if done else None
 
 
@@ -171,7 +184,7 @@ def delete(request: HttpRequest, upstream: Upstream, name: str) -> HttpResponse 
 def reset(request: HttpRequest, upstream: Upstream, name: str) -> None:
     """End its cooldown upstream."""
     actions.reset_cooldown(upstream, user_of(request), name)
-    messages.success(request, "The upstream tries it again at once.")
+    messages.success(request, gettext("The upstream tries it again at once."))
 
 
 @_action
@@ -179,7 +192,7 @@ def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse
     """Take a file in, after checks."""
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
-        raise ChangeRefused("Choose a file first.", "file")
+        raise ChangeRefused(gettext("Choose a file first."), "file")
     file = form.cleaned_data["file"]
     content = file.read(LARGEST_UPLOAD + 1)
     intent = actions.upload(
@@ -191,7 +204,7 @@ def upload(request: HttpRequest, upstream: Upstream, _name: str) -> HttpResponse
     )
     return (
         _to_account(upstream, file.name)
-        if report(request, intent, "The account is connected and yours.")
+        if report(request, intent, gettext("The account is connected and yours."))
         else None
     )
 
@@ -215,8 +228,12 @@ def grant(request: HttpRequest, upstream: Upstream, name: str) -> None:
     """Name its owner."""
     form = GrantForm(request.POST)
     if not form.is_valid():
-        raise ChangeRefused("There is no such user.", "owner")
+        raise ChangeRefused(gettext("There is no such user."), "owner")
     owner = form.cleaned_data["owner"]
     actions.grant(upstream, user_of(request), name, owner)
-    text = f"{name} belongs to {owner} now." if owner else f"{name} has no owner now."
+    text = (
+        gettext("%(name)s belongs to %(owner)s now.") % {"name": name, "owner": owner}
+        if owner
+        else gettext("%(name)s has no owner now.") % {"name": name}
+    )
     messages.success(request, text)

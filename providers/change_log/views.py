@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,7 +19,7 @@ from providers.models import Intent
 from providers.web.pages import back_to, chosen_upstream, upstreams
 
 SHOWN = 100
-FILTERS = (("", "All"), ("open", "Not settled"), ("failed", "Failed"))
+FILTERS = (("", _("All")), ("open", _("Not settled")), ("failed", _("Failed")))
 
 
 @require_GET
@@ -54,9 +56,11 @@ def settle(request: HttpRequest) -> HttpResponse:
     if upstream and finish_waiting(upstream):
         messages.success(
             request,
-            "All changes that could be settled are settled; those sent moments ago are checked"
-            " again after 20 seconds.",
+            gettext(
+                "All changes that could be settled are settled; those sent moments ago are checked"
+                " again after 20 seconds."
+            ),
         )
     else:
-        messages.warning(request, "Another change of this upstream is in progress.")
+        messages.warning(request, gettext("Another change of this upstream is in progress."))
     return back_to("providers:changes")

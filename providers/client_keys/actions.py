@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
@@ -43,14 +44,14 @@ class Terms:
     def check(self) -> None:
         """Raise ChangeRefused naming the field."""
         if self.expires_at and self.expires_at <= timezone.now():
-            raise ChangeRefused("it lies in the past", "expires_at")
+            raise ChangeRefused(gettext("it lies in the past"), "expires_at")
         for name in ("monthly_requests", "monthly_tokens"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 2**63:
-                raise ChangeRefused("expected a number above 0, or nothing", name)
+                raise ChangeRefused(gettext("expected a number above 0, or nothing"), name)
         if self.removes_at_limit and not (self.monthly_requests or self.monthly_tokens):
             raise ChangeRefused(
-                "there is no limit at which it could be removed", "removes_at_limit"
+                gettext("there is no limit at which it could be removed"), "removes_at_limit"
             )
 
     @property
@@ -94,7 +95,7 @@ def create(
                 owner,
                 _in_use(upstream).filter(owner=owner),
                 settings.MAX_CLIENT_KEYS_PER_USER,
-                "client keys",
+                gettext_noop("client keys"),
             )
         row = _requested_row(upstream, key, owner=owner, name=name, **terms.fields)
         intent = submit(
@@ -106,7 +107,11 @@ def create(
 def _checked(key: str) -> str:
     key = checked_key(key, "key")
     if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
-        raise ChangeRefused(f"a key has {SHORTEST_KEY} to {LONGEST_KEY} characters", "key")
+        raise ChangeRefused(
+            gettext("a key has %(least)s to %(most)s characters")
+            % {"least": SHORTEST_KEY, "most": LONGEST_KEY},
+            "key",
+        )
     return key
 
 
@@ -124,9 +129,11 @@ def _requested_row(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
     )
     if not created:
         if row.state == State.WITHHELD:
-            raise ChangeRefused("this key is withheld; staff can give it back", "key", "CONFLICT")
+            raise ChangeRefused(
+                gettext("this key is withheld; staff can give it back"), "key", "CONFLICT"
+            )
         if row.state in _IN_USE:
-            raise ChangeRefused("this key is in use already", "key", "KEY_ALREADY_EXISTS")
+            raise ChangeRefused(gettext("this key is in use already"), "key", "KEY_ALREADY_EXISTS")
         for name, value in {"state": State.REQUESTED, "revoked_at": None, **fields}.items():
             setattr(row, name, value)
         row.save()
@@ -139,7 +146,10 @@ def rotate(row: ClientKey, actor: User, overlap: timedelta, reason: str = "") ->
     check_may_manage(actor, row.owner_id)
     _check_active(row)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise ChangeRefused(f"expected between 0 and {LONGEST_OVERLAP.days} days", "overlap")
+        raise ChangeRefused(
+            gettext("expected between 0 and %(days)s days") % {"days": LONGEST_OVERLAP.days},
+            "overlap",
+        )
     key = f"sk-{secrets.token_urlsafe(32)}"
     terms = {
         "expires_at": None,
@@ -219,7 +229,7 @@ def edit(
 
 def _check_active(row: ClientKey) -> None:
     if row.state != State.ACTIVE:
-        raise ChangeRefused("the key is not in use", "", "CONFLICT")
+        raise ChangeRefused(gettext("the key is not in use"), "", "CONFLICT")
 
 
 def remove_due(upstream: Upstream) -> list[Intent]:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from providers.client_keys.actions import Terms
 from providers.errors import ChangeRefused
@@ -13,11 +14,11 @@ from providers.models import ClientKey
 
 _NAMES = {"expires_at": "ends_on"}
 OVERLAPS = (
-    (0, "at once"),
-    (1, "after 1 hour"),
-    (24, "after 1 day"),
-    (168, "after 7 days"),
-    (720, "after 30 days"),
+    (0, _("at once")),
+    (1, _("after 1 hour")),
+    (24, _("after 1 day")),
+    (168, _("after 7 days")),
+    (720, _("after 30 days")),
 )
 
 
@@ -26,26 +27,28 @@ class ClientKeyForm(forms.Form):
 
     name = forms.CharField(
         max_length=100,
-        help_text="Who or what uses it.",
+        help_text=_("Who or what uses it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     owner = forms.ModelChoiceField(
-        User.objects.none(), required=False, empty_label="none", help_text="Sees its usage."
+        User.objects.none(), required=False, empty_label=_("none"), help_text=_("Sees its usage.")
     )
     ends_on = forms.DateField(
-        label="Ends after",
+        label=_("Ends after"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The last day on which it works.",
+        help_text=_("The last day on which it works."),
     )
     monthly_requests = forms.IntegerField(
-        label="Requests a month", required=False, min_value=1, max_value=2**62
+        label=_("Requests a month"), required=False, min_value=1, max_value=2**62
     )
     monthly_tokens = forms.IntegerField(
-        label="Tokens a month", required=False, min_value=1, max_value=2**62
+        label=_("Tokens a month"), required=False, min_value=1, max_value=2**62
     )
     removes_at_limit = forms.BooleanField(
-        label="Remove it at its limit", required=False, help_text="Otherwise a limit only warns."
+        label=_("Remove it at its limit"),
+        required=False,
+        help_text=_("Otherwise a limit only warns."),
     )
 
     def __init__(self, *args: Any, is_staff: bool, **kwargs: Any) -> None:
@@ -95,5 +98,5 @@ class RotateForm(forms.Form):
     """How long the old key works beside the new one."""
 
     overlap = forms.TypedChoiceField(
-        label="The old one ends", choices=OVERLAPS, coerce=int, initial=24
+        label=_("The old one ends"), choices=OVERLAPS, coerce=int, initial=24
     )

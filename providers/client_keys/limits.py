@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from providers.client_keys.consumption import Consumption
 from providers.models import ClientKey
@@ -45,7 +46,7 @@ def standing_of(key: ClientKey, used: Consumption) -> Standing:
         (key.expires_at is not None and key.expires_at <= now, "expired"),
         (share is not None and share >= 1, "over"),
         (share is not None and share >= WARN_AT, "near"),
-        (key.expires_at is not None and key.expires_at <= now + SOON, "ends soon"),
+        (key.expires_at is not None and key.expires_at <= now + SOON, gettext("ends soon")),
     )
     return Standing(share, next((word for holds, word in words if holds), "good"))
 

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -109,7 +110,11 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
         except ChangeRefused as refusal:
             form.refuse(refusal)
         except UpstreamError as error:
-            form.add_error(None, f"Upstream unreachable, so the key cannot be found: {error}")
+            form.add_error(
+                None,
+                gettext("Upstream unreachable, so the key cannot be found: %(error)s")
+                % {"error": error},
+            )
     return _key_page(request, row, form)
 
 
@@ -140,7 +145,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
     row, form = _found(request, key_id), RotateForm(request.POST)
     try:
         if not form.is_valid():
-            raise ChangeRefused("choose when the old one ends")
+            raise ChangeRefused(gettext("choose when the old one ends"))
         made = keys.rotate(row, user_of(request), timedelta(hours=form.cleaned_data["overlap"]))
     except ChangeRefused as refusal:
         edited = ClientKeyForm(shown_terms(row), is_staff=request.user.is_staff)
@@ -163,7 +168,8 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     report(
         request,
         keys.revoke(row, user_of(request)),
-        f"{row.display_name} was revoked; the upstream refuses it from now on.",
+        gettext("%(name)s was revoked; the upstream refuses it from now on.")
+        % {"name": row.display_name},
     )
     return back_to("providers:client-keys", upstream=row.upstream.name)
 

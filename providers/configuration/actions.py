@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext
 
 from management_proxy.client import configuration as config_client
 from management_proxy.client.limits import CONFIGURATION
@@ -72,11 +73,13 @@ def find_version(upstream: Upstream, version_id: int | str) -> ConfigurationVers
         else None
     )
     if found is None:
-        raise ChangeRefused("There is no such version.", "opened", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(gettext("There is no such version."), "opened", "RESOURCE_NOT_FOUND")
     try:
         found.text  # noqa: B018
     except UndecryptableError as error:
-        raise ChangeRefused(f"The version cannot be read: {error}.", "opened") from error
+        raise ChangeRefused(
+            gettext("The version cannot be read: %(error)s.") % {"error": error}, "opened"
+        ) from error
     return found
 
 
@@ -155,7 +158,7 @@ def save(
     """Replace the file if it still is what was opened, and keep what the upstream made of it.
     Raises ChangeRefused."""
     if text == opened.text:
-        raise ChangeRefused("Nothing is changed.", "text")
+        raise ChangeRefused(gettext("Nothing is changed."), "text")
     what = "Save config.yaml" if origin == Origin.SAVED else "Roll config.yaml back"
     intent = carry_out(
         submit(
@@ -223,7 +226,9 @@ def change_settings(
 def _setting(name: str) -> Setting:
     if name not in SETTINGS:
         raise ChangeRefused(
-            f"There is no such setting; there are {', '.join(SETTINGS)}.", name[:60]
+            gettext("There is no such setting; there are %(names)s.")
+            % {"names": ", ".join(SETTINGS)},
+            name[:60],
         )
     return SETTINGS[name]
 
@@ -231,5 +236,5 @@ def _setting(name: str) -> Setting:
 def _require_staff(user: User) -> None:
     if not user.is_staff:
         raise ChangeRefused(
-            "Only staff may change the configuration.", "", "AUTH_INSUFFICIENT_PERMISSIONS"
+            gettext("Only staff may change the configuration."), "", "AUTH_INSUFFICIENT_PERMISSIONS"
         )

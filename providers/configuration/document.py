@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from django.utils.translation import gettext
 
 from management_proxy.client.safe_yaml import BadYaml, Expansion
 from providers.configuration.line_ends import usual_end
@@ -52,10 +53,11 @@ def scalars(text: str) -> list[Scalar]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise InvalidText(
-            f"no valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 0
+            gettext("no valid YAML: %(reason)s") % {"reason": error.problem or error.context},
+            mark.line + 1 if mark else 0,
         ) from error
     except yaml.YAMLError as error:
-        raise InvalidText(f"no valid YAML: {error}") from error
+        raise InvalidText(gettext("no valid YAML: %(error)s") % {"error": error}) from error
 
 
 @dataclass
@@ -85,14 +87,16 @@ def _walk(text: str) -> Iterator[Scalar]:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise InvalidText("a configuration is one document", line)
+                raise InvalidText(gettext("a configuration is one document"), line)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             if not levels and not is_mapping:
-                raise InvalidText("a configuration is a mapping of names to values", line)
+                raise InvalidText(gettext("a configuration is a mapping of names to values"), line)
             levels.append(_Level(is_mapping, _place(levels, line), set()))
             if len(levels) > DEEPEST:
-                raise InvalidText(f"nested deeper than {DEEPEST} levels", line)
+                raise InvalidText(
+                    gettext("nested deeper than %(most)s levels") % {"most": DEEPEST}, line
+                )
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             levels.pop()
             _passed(levels)
@@ -101,7 +105,7 @@ def _walk(text: str) -> Iterator[Scalar]:
             _passed(levels)
         elif isinstance(event, yaml.ScalarEvent):
             if not levels:
-                raise InvalidText("a configuration is a mapping of names to values", line)
+                raise InvalidText(gettext("a configuration is a mapping of names to values"), line)
             if _takes_key(levels[-1], event.value, line):
                 continue
             yield Scalar(
@@ -118,7 +122,9 @@ def _takes_key(level: _Level, value: str, line: int) -> bool:
     if not level.is_mapping or level.key is not None:
         return False
     if value in level.seen and value != "<<":
-        raise InvalidText(f"{value!r} occurs twice in one mapping", line)
+        raise InvalidText(
+            gettext("%(value)s occurs twice in one mapping") % {"value": f"{value!r}"}, line
+        )
     level.seen.add(value)
     level.key = value
     return True
@@ -129,7 +135,7 @@ def _place(levels: list[_Level], line: int) -> Path:
         return ()
     level = levels[-1]
     if level.is_mapping and level.key is None:
-        raise InvalidText("a name must be a plain text", line)
+        raise InvalidText(gettext("a name must be a plain text"), line)
     return (*level.path, str(level.key) if level.is_mapping else level.count)
 
 
@@ -189,21 +195,23 @@ def check_replacement(text: str, before: str) -> None:
     """Raise InvalidText for what the upstream would take and users would regret: no text, no key of
     ours, no client key."""
     if not text.strip():
-        raise InvalidText("an empty configuration takes the management key with it")
+        raise InvalidText(gettext("an empty configuration takes the management key with it"))
     if control := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
-        raise InvalidText("a control character", text.count("\n", 0, control.start()) + 1)
+        raise InvalidText(gettext("a control character"), text.count("\n", 0, control.start()) + 1)
     if len(text.encode()) > LARGEST_BYTES:
-        raise InvalidText(f"larger than {LARGEST_BYTES // 1024} KiB")
+        raise InvalidText(gettext("larger than %(size)s KiB") % {"size": LARGEST_BYTES // 1024})
     now, then = scalars(text), scalars(before)
     _refuse_expansion(text)
     if _management_key(then) and not _management_key(now):
         raise InvalidText(
-            "remote-management.secret-key is missing: the upstream would refuse management, this"
-            " dashboard included"
+            gettext(
+                "remote-management.secret-key is missing: the upstream would refuse management,"
+                " this dashboard included"
+            )
         )
     if _client_keys(then) and not _client_keys(now):
         raise InvalidText(
-            "api-keys is empty: the upstream would serve every request, without a key"
+            gettext("api-keys is empty: the upstream would serve every request, without a key")
         )
 
 

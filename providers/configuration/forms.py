@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 
 from providers.configuration.settings import SETTINGS, Setting, Value, grouped
 
 
 def _field_of(setting: Setting) -> forms.Field:
     more: dict[str, Any] = {
-        "label": setting.label,
-        "help_text": setting.meaning,
+        "label": gettext(setting.label),
+        "help_text": gettext(setting.meaning),
         "required": False,
         "show_hidden_initial": True,
     }
@@ -21,7 +22,9 @@ def _field_of(setting: Setting) -> forms.Field:
         return forms.IntegerField(
             **{**more, "required": True}, min_value=setting.least, max_value=setting.most
         )
-    return forms.ChoiceField(**more, choices=setting.choices)
+    return forms.ChoiceField(
+        **more, choices=[(value, gettext(label)) for value, label in setting.choices]
+    )
 
 
 class SettingsForm(forms.Form):
@@ -34,7 +37,7 @@ class SettingsForm(forms.Form):
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields by group."""
         return [
-            (group, [self[setting.name] for setting in settings])
+            (gettext(group), [self[setting.name] for setting in settings])
             for group, settings in grouped().items()
         ]
 

@@ -13,6 +13,8 @@ any secret of the opened one (`restored`).
 import re
 from collections.abc import Callable
 
+from django.utils.translation import gettext
+
 from monitoring.masking import KEY_LOOK, NAMES_OF_SECRETS, last_four
 from providers.configuration.document import InvalidText, scalars
 from providers.configuration.named_secrets import Secret, named_secrets
@@ -109,7 +111,8 @@ def restored(edited: str, opened: str) -> str:
         number = int(match[1])
         if not 1 <= number <= len(secrets):
             raise InvalidText(
-                f"{match[0]} is no placeholder of the text that was opened",
+                gettext("%(text)s is no placeholder of the text that was opened")
+                % {"text": match[0]},
                 edited.count("\n", 0, match.start()) + 1,
             )
         secret = secrets[number - 1]
@@ -118,7 +121,8 @@ def restored(edited: str, opened: str) -> str:
     result = _PLACEHOLDER.sub(original, edited)
     if damaged := _DAMAGED.search(result):
         raise InvalidText(
-            f"{damaged[0]} is changed; keep a placeholder as it is, or write the new value",
+            gettext("%(text)s is changed; keep a placeholder as it is, or write the new value")
+            % {"text": damaged[0]},
             result.count("\n", 0, damaged.start()) + 1,
         )
     # Judged by names alone: a copy is hidden only for as long as the original exists.
@@ -128,7 +132,9 @@ def restored(edited: str, opened: str) -> str:
     for form in forms:
         if len(form) >= 4 and form in visible and form not in visible_before:
             raise InvalidText(
-                "a hidden value is allowed only where hidden values occur: under the name of a key,"
-                " token, secret or header"
+                gettext(
+                    "a hidden value is allowed only where hidden values occur: under the name of a"
+                    " key, token, secret or header"
+                )
             )
     return result

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -35,7 +36,7 @@ def _context(request: HttpRequest, tab: str, **more: Any) -> dict[str, Any]:
 def _required_upstream(request: HttpRequest) -> Upstream:
     upstream = chosen_upstream(request)
     if upstream is None:
-        raise Http404("There is no such upstream.")
+        raise Http404(gettext("There is no such upstream."))
     return upstream
 
 
@@ -72,7 +73,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> None:
     changes = form.changes()
     if not changes:
-        messages.success(request, "Nothing to change.")
+        messages.success(request, gettext("Nothing to change."))
         return
     try:
         for intent in actions.change_settings(upstream, user_of(request), changes, form.opened()):
@@ -112,7 +113,7 @@ def editor(request: HttpRequest) -> HttpResponse:
 def _edited(request: HttpRequest, upstream: Upstream, context: dict[str, Any]) -> HttpResponse:
     form = EditorForm(request.POST)
     if not form.is_valid():
-        raise Http404("The form is incomplete.")
+        raise Http404(gettext("The form is incomplete."))
     opened = _version(upstream, form.cleaned_data["opened"])
     edited, reason = form.cleaned_data["text"], form.cleaned_data["reason"]
     again = {**context, "opened": opened, "text": edited, "reason": reason}
@@ -121,7 +122,7 @@ def _edited(request: HttpRequest, upstream: Upstream, context: dict[str, Any]) -
         again["diff"] = actions.compared(opened.text, text)
         if request.POST.get("step") == "save":
             intent = actions.save(upstream, user_of(request), opened, text, reason)
-            if report(request, intent, "The configuration is saved."):
+            if report(request, intent, gettext("The configuration is saved.")):
                 return back_to("configuration:editor", upstream=upstream.name)
             again["text_error"] = intent.error
             again["is_moved"] = intent.error_code == "CONFLICT"
@@ -186,7 +187,11 @@ def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
         intent = actions.roll_back(
             upstream, user_of(request), present, actions.find_version(upstream, version_id)
         )
-        report(request, intent, f"Version #{version_id} is back.")
+        report(
+            request,
+            intent,
+            gettext("Version #%(number)s is back.") % {"number": version_id},
+        )
     except (ChangeRefused, UpstreamError) as error:
-        messages.error(request, f"Nothing was changed: {error}")
+        messages.error(request, gettext("Nothing was changed: %(error)s") % {"error": error})
     return back_to("configuration:versions", upstream=upstream.name)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from management_proxy.client.discovery import DiscoveryFailed, discover_models
 from management_proxy.models import Upstream
@@ -63,14 +64,18 @@ def check_same_destination(entry: Entry, fields: Entry) -> None:
     }
     if stored & sent:
         raise ChangeRefused(
-            "Enter the keys again for another address: stored ones are not sent to a new place.",
+            gettext(
+                "Enter the keys again for another address: stored ones are not sent to a new place."
+            ),
             "api-key-entries",
         )
     headers, kept = entry.get("headers") or {}, fields.get("headers", entry.get("headers")) or {}
     if any(kept.get(name) == value for name, value in headers.items()):
         raise ChangeRefused(
-            "Enter the headers' values again for another address: stored ones are not sent to a new"
-            " place.",
+            gettext(
+                "Enter the headers' values again for another address: stored ones are not sent to a"
+                " new place."
+            ),
             "headers",
         )
 
@@ -96,11 +101,13 @@ def move(upstream: Upstream, user: User, row: CustomRow, *, up: bool) -> Intent:
     """One place up or down in the upstream's list, for staff: the order is everybody's. Raises
     ChangeRefused."""
     if not user.is_staff:
-        raise ChangeRefused("Only staff may change the order.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            gettext("Only staff may change the order."), "", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
     names = [other.name for other in custom_rows(upstream, user)]
     place = names.index(row.name)
     if (up and place == 0) or (not up and place == len(names) - 1):
-        raise ChangeRefused("It is there already.", "name")
+        raise ChangeRefused(gettext("It is there already."), "name")
     before = names[place - 1] if up else names[place + 2] if place + 2 < len(names) else ""
     return perform(upstream, MoveProvider(name=row.name, before=before), user)
 
@@ -108,7 +115,9 @@ def move(upstream: Upstream, user: User, row: CustomRow, *, up: bool) -> Intent:
 def order(upstream: Upstream, user: User, names: list[str]) -> Intent:
     """Put some first in the upstream's list, for staff. Raises ChangeRefused."""
     if not user.is_staff:
-        raise ChangeRefused("Only staff may change the order.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(
+            gettext("Only staff may change the order."), "", "AUTH_INSUFFICIENT_PERMISSIONS"
+        )
     return perform(upstream, OrderProviders(names=names), user)
 
 
@@ -136,13 +145,13 @@ def place_provider(upstream: Upstream, user: User, row: CustomRow, place: Place)
 def _check_place(user: User, place: Place, owner_id: int | None) -> None:
     if place.is_shared and not user.is_staff:
         raise ChangeRefused(
-            "Only staff may share a provider with all users.",
+            gettext("Only staff may share a provider with all users."),
             "is_shared",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
     if place.group and place.group.owner_id not in (None, owner_id) and not user.is_staff:
         raise ChangeRefused(
-            "That group belongs to another user.", "group", "AUTH_INSUFFICIENT_PERMISSIONS"
+            gettext("That group belongs to another user."), "group", "AUTH_INSUFFICIENT_PERMISSIONS"
         )
 
 
@@ -155,7 +164,7 @@ def _put(key: ProviderKey, place: Place) -> None:
 
 def _require(row: CustomRow) -> None:
     if not row.may_manage:
-        raise ChangeRefused("You do not own it.", "", "AUTH_INSUFFICIENT_PERMISSIONS")
+        raise ChangeRefused(gettext("You do not own it."), "", "AUTH_INSUFFICIENT_PERMISSIONS")
 
 
 # Groups
@@ -172,12 +181,16 @@ def save_group(
     """Make or change a group; everybody's are for staff. Raises ChangeRefused."""
     name = name.strip()
     if not name or len(name) > 50 or not name.isprintable():
-        raise ChangeRefused("A name of 1 to 50 printable characters is needed.", "name")
+        raise ChangeRefused(gettext("A name of 1 to 50 printable characters is needed."), "name")
     if colour not in ProviderGroup.Colour.values:
-        raise ChangeRefused(f"Expected one of {', '.join(ProviderGroup.Colour.values)}.", "colour")
+        raise ChangeRefused(
+            gettext("Expected one of %(names)s.")
+            % {"names": ", ".join(ProviderGroup.Colour.values)},
+            "colour",
+        )
     if is_everybodys and not user.is_staff:
         raise ChangeRefused(
-            "Only staff may create a group for all users.",
+            gettext("Only staff may create a group for all users."),
             "is_everybodys",
             "AUTH_INSUFFICIENT_PERMISSIONS",
         )
@@ -194,7 +207,9 @@ def save_group(
         with transaction.atomic():
             chosen.save()
     except IntegrityError as error:
-        raise ChangeRefused("There is a group of that name.", "name", "ALREADY_EXISTS") from error
+        raise ChangeRefused(
+            gettext("There is a group of that name."), "name", "ALREADY_EXISTS"
+        ) from error
     trail.record(
         user, "provider_group.saved", name, upstream=upstream.name, outcome=trail.Outcome.SUCCEEDED
     )
@@ -220,10 +235,12 @@ def switch_group(upstream: Upstream, user: User, group: ProviderGroup, *, disabl
     check_may_manage(user, group.owner_id)
     rows = [row for row in custom_rows(upstream, user) if row.group == group]
     if not rows:
-        raise ChangeRefused("The group is empty.", "", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(gettext("The group is empty."), "", "RESOURCE_NOT_FOUND")
     if foreign := [row.name for row in rows if not row.may_manage]:
         raise ChangeRefused(
-            f"Not yours to switch: {', '.join(foreign)}.", "", "AUTH_INSUFFICIENT_PERMISSIONS"
+            gettext("Not yours to switch: %(names)s.") % {"names": ", ".join(foreign)},
+            "",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
         )
     change = SwitchProviders(
         group_id=group.pk, group=group.name, names=[row.name for row in rows], disabled=disabled

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from monitoring.masking import last4
@@ -20,26 +21,30 @@ class ProviderForm(forms.Form):
 
     name = forms.CharField(max_length=100)
     base_url = forms.CharField(
-        label="Address",
+        label=_("Address"),
         max_length=500,
-        help_text="Where its API begins, for instance https://api.example.com/v1",
+        help_text=_("Where its API begins, for instance https://api.example.com/v1"),
         widget=forms.TextInput(attrs={"inputmode": "url"}),
     )
     # Django takes fields off the class, so that its own `prefix` stays.
     prefix = forms.CharField(
-        required=False, max_length=100, help_text="Clients request models as prefix/model."
+        required=False, max_length=100, help_text=_("Clients request models as prefix/model.")
     )  # type: ignore[assignment]
-    priority = forms.IntegerField(required=False, help_text="Higher ones are used first.")
+    priority = forms.IntegerField(required=False, help_text=_("Higher ones are used first."))
     request_retry = forms.IntegerField(
-        label="Retries", required=False, help_text="Empty: as for all."
+        label=_("Retries"), required=False, help_text=_("Empty: as for all.")
     )
-    disabled = forms.BooleanField(label="Out of use", required=False)
-    disable_cooling = forms.BooleanField(label="Never cool down", required=False)
-    support_prompt_cache_key = forms.BooleanField(label="Takes prompt cache keys", required=False)
+    disabled = forms.BooleanField(label=_("Out of use"), required=False)
+    disable_cooling = forms.BooleanField(label=_("Never cool down"), required=False)
+    support_prompt_cache_key = forms.BooleanField(
+        label=_("Takes prompt cache keys"), required=False
+    )
     group = forms.ModelChoiceField(
-        queryset=ProviderGroup.objects.none(), required=False, empty_label="none"
+        queryset=ProviderGroup.objects.none(), required=False, empty_label=_("none")
     )
-    is_shared = forms.BooleanField(label="Shared: all users see it and its models", required=False)
+    is_shared = forms.BooleanField(
+        label=_("Shared: all users see it and its models"), required=False
+    )
 
     def __init__(self, data: Any = None, *, user: User, upstream: Upstream, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -274,4 +279,4 @@ class GroupForm(forms.Form):
     colour = forms.ChoiceField(
         choices=ProviderGroup.Colour.choices, initial=ProviderGroup.Colour.BLUE
     )
-    is_everybodys = forms.BooleanField(label="For all users", required=False)
+    is_everybodys = forms.BooleanField(label=_("For all users"), required=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
@@ -106,7 +107,7 @@ def find_custom(upstream: Upstream, user: User, name: str) -> CustomRow:
     )
     if row is None:
         raise ChangeRefused(
-            "There is no such provider, or it is not yours.", "name", "RESOURCE_NOT_FOUND"
+            gettext("There is no such provider, or it is not yours."), "name", "RESOURCE_NOT_FOUND"
         )
     return row
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -61,7 +62,7 @@ def provider(request: HttpRequest) -> HttpResponse:
     its models."""
     upstream, user = chosen_upstream(request), user_of(request)
     if upstream is None:
-        raise Http404("There is no such upstream.")
+        raise Http404(gettext("There is no such upstream."))
     row = _row(request, upstream)
     forms = CustomProviderForms(
         request.POST if request.method == "POST" else None, user, upstream, row
@@ -76,7 +77,7 @@ def provider(request: HttpRequest) -> HttpResponse:
         except ChangeRefused as refused:
             forms.complain(refused.field, refused.message)
         except UpstreamError as error:
-            forms.complain("", f"Upstream unreachable: {error}")
+            forms.complain("", gettext("Upstream unreachable: %(error)s") % {"error": error})
     context = {
         "upstream": upstream,
         "upstreams": upstreams(),
@@ -104,7 +105,7 @@ def _row(request: HttpRequest, upstream: Upstream) -> CustomRow | None:
     except (ChangeRefused, UpstreamError) as error:
         raise Http404(str(error)) from error
     if not row.may_manage:
-        raise Http404("You do not own it.")
+        raise Http404(gettext("You do not own it."))
     return row
 
 
@@ -118,7 +119,9 @@ def _discovered(
     fresh = [name for name in found if name not in known]
     if not fresh:
         raise ChangeRefused(
-            "It lists no model that is not here already." if found else "It lists no models.",
+            gettext("It lists no model that is not here already.")
+            if found
+            else gettext("It lists no models."),
             "base_url",
         )
     return fresh
@@ -136,11 +139,15 @@ def _saved(
     if row is None:
         fields = {name: value for name, value in forms.entry(found).items() if value is not None}
         return report(
-            request, actions.create(upstream, user, fields, place), f"{given['name']} is added."
+            request,
+            actions.create(upstream, user, fields, place),
+            gettext("%(name)s is added.") % {"name": given["name"]},
         )
     changes = forms.changes(found)
     if changes and not report(
-        request, actions.edit(upstream, user, row, changes), f"{given['name']} is saved."
+        request,
+        actions.edit(upstream, user, row, changes),
+        gettext("%(name)s is saved.") % {"name": given["name"]},
     ):
         return False
     if (given["group"], given.get("is_shared", row.is_shared)) != (row.group, row.is_shared):
@@ -158,13 +165,15 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponse]:
     def view(request: HttpRequest) -> HttpResponse:
         upstream = chosen_upstream(request)
         if upstream is None:
-            raise Http404("There is no such upstream.")
+            raise Http404(gettext("There is no such upstream."))
         try:
             act(request, upstream)
         except ChangeRefused as refused:
             messages.error(request, refused.message)
         except UpstreamError as error:
-            messages.error(request, f"The upstream did not apply it: {error}")
+            messages.error(
+                request, gettext("The upstream did not apply it: %(error)s") % {"error": error}
+            )
         return back_to("custom-providers:list", upstream=upstream.name)
 
     return view
@@ -181,7 +190,8 @@ def switch(request: HttpRequest, upstream: Upstream) -> None:
     report(
         request,
         actions.switch(upstream, user_of(request), row, disabled=disabled),
-        f"{row.name} is {'out of' if disabled else 'in'} use.",
+        (gettext("%(name)s is out of use.") if disabled else gettext("%(name)s is in use."))
+        % {"name": row.name},
     )
 
 
@@ -192,7 +202,7 @@ def move(request: HttpRequest, upstream: Upstream) -> None:
     report(
         request,
         actions.move(upstream, user_of(request), row, up=request.POST.get("to") == "up"),
-        f"{row.name} is moved.",
+        gettext("%(name)s is moved.") % {"name": row.name},
     )
 
 
@@ -200,7 +210,11 @@ def move(request: HttpRequest, upstream: Upstream) -> None:
 def remove(request: HttpRequest, upstream: Upstream) -> None:
     """Remove one, which the user has confirmed on the page."""
     row = _named(request, upstream)
-    report(request, actions.remove(upstream, user_of(request), row), f"{row.name} is removed.")
+    report(
+        request,
+        actions.remove(upstream, user_of(request), row),
+        gettext("%(name)s is removed.") % {"name": row.name},
+    )
 
 
 def _group(request: HttpRequest, upstream: Upstream) -> ProviderGroup:
@@ -211,7 +225,7 @@ def _group(request: HttpRequest, upstream: Upstream) -> ProviderGroup:
         else None
     )
     if group is None:
-        raise ChangeRefused("There is no such group.", "group", "RESOURCE_NOT_FOUND")
+        raise ChangeRefused(gettext("There is no such group."), "group", "RESOURCE_NOT_FOUND")
     return group
 
 
@@ -228,7 +242,7 @@ def save_group(request: HttpRequest, upstream: Upstream) -> None:
         group=group,
         is_everybodys=bool(request.POST.get("is_everybodys")),
     )
-    messages.success(request, f"Group {saved} is saved.")
+    messages.success(request, gettext("Group %(group)s is saved.") % {"group": saved})
 
 
 @_action
@@ -236,7 +250,9 @@ def remove_group(request: HttpRequest, upstream: Upstream) -> None:
     """Dissolve a group."""
     group = _group(request, upstream)
     actions.remove_group(user_of(request), group)
-    messages.success(request, f"Group {group} is dissolved; its providers stay.")
+    messages.success(
+        request, gettext("Group %(group)s is dissolved; its providers stay.") % {"group": group}
+    )
 
 
 @_action
@@ -246,5 +262,10 @@ def switch_group(request: HttpRequest, upstream: Upstream) -> None:
     report(
         request,
         actions.switch_group(upstream, user_of(request), group, disabled=disabled),
-        f"Group {group} is {'out of' if disabled else 'in'} use.",
+        (
+            gettext("Group %(group)s is out of use.")
+            if disabled
+            else gettext("Group %(group)s is in use.")
+        )
+        % {"group": group},
     )

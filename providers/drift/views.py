@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -70,11 +71,20 @@ def fix_one(request: HttpRequest) -> HttpResponse:
                 report(
                     request,
                     intent,
-                    f"{difference.label}: {'restored' if direction == 'here' else 'taken over'}.",
+                    (
+                        gettext("%(label)s: restored.")
+                        if direction == "here"
+                        else gettext("%(label)s: taken over.")
+                    )
+                    % {"label": difference.label},
                 )
             else:
-                messages.success(request, f"{difference.label}: taken over.")
+                messages.success(
+                    request, gettext("%(label)s: taken over.") % {"label": difference.label}
+                )
         except (ChangeRefused, UpstreamError) as problem:
-            messages.error(request, f"Nothing was changed: {problem}")
+            messages.error(
+                request, gettext("Nothing was changed: %(problem)s") % {"problem": problem}
+            )
     check_drift(upstream)
     return back_to("providers:drift", upstream=upstream.name)

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.models import Upstream
 from monitoring.audit import trail
@@ -22,7 +23,8 @@ def family_of(name: str) -> Family:
     """The family of that name; raises ChangeRefused."""
     if name not in FAMILIES:
         raise ChangeRefused(
-            f"expected one of {', '.join(FAMILIES)}; got {name[:60]!r}",
+            gettext("expected one of %(names)s; got %(name)s")
+            % {"names": ", ".join(FAMILIES), "name": f"{name[:60]!r}"},
             "provider",
             "PROVIDER_INVALID",
         )
@@ -49,7 +51,9 @@ def add(
     with transaction.atomic():
         if owner and not actor.is_staff:
             owned = ProviderKey.objects.filter(upstream=upstream, owner=owner)
-            check_limit(owner, owned, settings.MAX_PROVIDER_KEYS_PER_USER, "provider keys")
+            check_limit(
+                owner, owned, settings.MAX_PROVIDER_KEYS_PER_USER, gettext_noop("provider keys")
+            )
         _save_requested(
             ProviderKey(
                 upstream=upstream,
@@ -73,7 +77,7 @@ def _save_requested(row: ProviderKey, family: Family) -> None:
             row.save()
     except IntegrityError as error:
         raise ChangeRefused(
-            "this key is managed here already", family.identity[0], "KEY_ALREADY_EXISTS"
+            gettext("this key is managed here already"), family.identity[0], "KEY_ALREADY_EXISTS"
         ) from error
 
 
@@ -123,7 +127,7 @@ def restore(upstream: Upstream, row: ProviderKey, actor: User | None, reason: st
     """Put back what the upstream lost or had changed by others. Raises ChangeRefused if nothing is
     kept of it."""
     if not (entry := row.entry):
-        raise ChangeRefused("nothing is kept of it that could be put back")
+        raise ChangeRefused(gettext("nothing is kept of it that could be put back"))
     identity = identity_of(FAMILIES[row.family], entry)
     change = PutEntry(family_name=row.family, identity=identity, entry=entry)
     return perform(upstream, change, actor, reason)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext
 
 from monitoring.addresses import AddressRefused, check_destination
 from providers.errors import ChangeRefused
@@ -43,7 +44,8 @@ def checked_fields(family: Family, fields: Entry) -> Entry:
     ChangeRefused naming the field."""
     if unknown := [name for name in fields if name not in family.fields]:
         raise ChangeRefused(
-            f"{family.label} entries have no such field; the upstream would ignore it",
+            gettext("%(label)s entries have no such field; the upstream would ignore it")
+            % {"label": family.label},
             str(unknown[0])[:60],
         )
     checked = {
@@ -52,7 +54,9 @@ def checked_fields(family: Family, fields: Entry) -> Entry:
     }
     if len(msgspec.json.encode(checked)) > LONGEST_ENTRY_BYTES:
         raise ChangeRefused(
-            f"an entry may have at most {LONGEST_ENTRY_BYTES // 1024} KiB", next(iter(fields))
+            gettext("an entry may have at most %(size)s KiB")
+            % {"size": LONGEST_ENTRY_BYTES // 1024},
+            next(iter(fields)),
         )
     return checked
 
@@ -63,13 +67,14 @@ def check_whole(family: Family, entry: Entry) -> None:
     selector = family.identity[0]
     if not entry.get(selector):
         raise ChangeRefused(
-            "a name is needed" if family.is_named else "a key is needed",
+            gettext("a name is needed") if family.is_named else gettext("a key is needed"),
             selector,
             "VALIDATION_MISSING_FIELDS",
         )
     if family.needs_base_url and not entry.get("base-url"):
         raise ChangeRefused(
-            f"{family.label} entries without a base URL are dropped by the upstream",
+            gettext("%(label)s entries without a base URL are dropped by the upstream")
+            % {"label": family.label},
             "base-url",
             "VALIDATION_MISSING_FIELDS",
         )
@@ -79,39 +84,44 @@ def checked_key(text: Any, field: str = "api-key") -> str:
     """A key without blanks around it. Raises ChangeRefused."""
     key = _text(field, text)
     if not key:
-        raise ChangeRefused("it is blank", field, "VALIDATION_MISSING_FIELDS")
+        raise ChangeRefused(gettext("it is blank"), field, "VALIDATION_MISSING_FIELDS")
     if len(key) > LONGEST_KEY:
-        raise ChangeRefused(f"it has more than {LONGEST_KEY} characters", field)
+        raise ChangeRefused(
+            gettext("it has more than %(most)s characters") % {"most": LONGEST_KEY},
+            field,
+        )
     if any(not "!" <= character <= "~" for character in key):
         raise ChangeRefused(
-            "it contains blanks, control characters or letters that no key has", field
+            gettext("it contains blanks, control characters or letters that no key has"), field
         )
     return key
 
 
 def _text(name: str, value: Any, longest: int = 2048) -> str:
     if not isinstance(value, str):
-        raise ChangeRefused(f"expected a text, got {_kind(value)}", name)
+        raise ChangeRefused(gettext("expected a text, got %(kind)s") % {"kind": _kind(value)}, name)
     if any(
         ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000
         for character in value
     ):
-        raise ChangeRefused("it contains control characters", name)
+        raise ChangeRefused(gettext("it contains control characters"), name)
     if len(value) > max(longest, LONGEST_KEY if name.endswith("key") else 0) * 4:
-        raise ChangeRefused(f"it has more than {longest} characters", name)
+        raise ChangeRefused(
+            gettext("it has more than %(most)s characters") % {"most": longest}, name
+        )
     return value.strip()
 
 
 def _kind(value: Any) -> str:
     names = {
-        bool: "true or false",
+        bool: gettext("true or false"),
         int: "a number",
         float: "a number",
         str: "a text",
         list: "a list",
-        dict: "an object",
+        dict: gettext("an object"),
     }
-    return "nothing" if value is None else names.get(type(value), "something else")
+    return "nothing" if value is None else names.get(type(value), gettext("something else"))
 
 
 def _key(_family: Family, name: str, value: Any) -> str:
@@ -122,7 +132,7 @@ def _named(_family: Family, name: str, value: Any) -> str:
     text = _text(name, value, 100)
     if not text or len(text) > 100:
         raise ChangeRefused(
-            "a name of 1 to 100 characters is needed",
+            gettext("a name of 1 to 100 characters is needed"),
             name,
             "VALIDATION_MISSING_FIELDS" if not text else "VALIDATION_ERROR",
         )
@@ -143,7 +153,7 @@ def _proxy_url(_family: Family, name: str, value: Any) -> str:
     url = _text(name, value)
     if url and url.lower() not in ("direct", "none") and not _PROXY.fullmatch(url):
         raise ChangeRefused(
-            "expected an address like socks5://host:1080, `direct`, or nothing", name
+            gettext("expected an address like socks5://host:1080, `direct`, or nothing"), name
         )
     return url
 
@@ -151,7 +161,9 @@ def _proxy_url(_family: Family, name: str, value: Any) -> str:
 def _prefix(_family: Family, name: str, value: Any) -> str:
     prefix = _text(name, value, 100).strip("/")
     if "/" in prefix:
-        raise ChangeRefused("a prefix with a slash in it would be discarded by the upstream", name)
+        raise ChangeRefused(
+            gettext("a prefix with a slash in it would be discarded by the upstream"), name
+        )
     return prefix
 
 
@@ -159,16 +171,22 @@ def _headers(_family: Family, name: str, value: Any) -> dict[str, str]:
     pairs = [(_text(name, key), _text(name, item)) for key, item in _dict(name, value).items()]
     for key, item in pairs:
         if not _HEADER_NAME.fullmatch(key):
-            raise ChangeRefused(f"{key[:60]!r} is no name of a header", name)
+            raise ChangeRefused(
+                gettext("%(key)s is no name of a header") % {"key": f"{key[:60]!r}"}, name
+            )
         if not item:
-            raise ChangeRefused(f"the header {key[:60]} has no value and would be discarded", name)
+            raise ChangeRefused(
+                gettext("the header %(key)s has no value and would be discarded")
+                % {"key": key[:60]},
+                name,
+            )
     return dict(pairs)
 
 
 def _patterns(_family: Family, name: str, value: Any) -> list[str]:
     texts = [_text(name, item, 200).lower() for item in _list(name, value)]
     if not all(texts):
-        raise ChangeRefused("it contains a blank name", name)
+        raise ChangeRefused(gettext("it contains a blank name"), name)
     return list(dict.fromkeys(texts))
 
 
@@ -185,7 +203,8 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
         model = _dict(name, item)
         if unknown := [field for field in model if field not in allowed]:
             raise ChangeRefused(
-                f"model {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores",
+                gettext("model %(number)s has a field %(name)s that the upstream ignores")
+                % {"number": number, "name": f"{str(unknown[0])[:60]!r}"},
                 name,
             )
         texts = {
@@ -194,8 +213,12 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
             if model.get(field) is not None
         }
         if not texts.get("name") or (family.name == "vertex" and not texts.get("alias")):
-            needed = "a name and an alias" if family.name == "vertex" else "a name"
-            raise ChangeRefused(f"model {number} needs {needed}; the upstream would drop it", name)
+            needed = gettext("a name and an alias") if family.name == "vertex" else "a name"
+            raise ChangeRefused(
+                gettext("model %(number)s needs %(needed)s; the upstream would drop it")
+                % {"number": number, "needed": needed},
+                name,
+            )
         models.append({**model, **texts})
     return models
 
@@ -203,21 +226,25 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
 def _weight(_family: Family, name: str, value: Any) -> int:
     weight = _whole(_family, name, value)
     if weight > HEAVIEST:
-        raise ChangeRefused(f"a weight is at most {HEAVIEST}", name)
+        raise ChangeRefused(gettext("a weight is at most %(most)s") % {"most": HEAVIEST}, name)
     return weight
 
 
 def _whole(_family: Family, name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ChangeRefused(f"expected a whole number, got {_kind(value)}", name)
+        raise ChangeRefused(
+            gettext("expected a whole number, got %(kind)s") % {"kind": _kind(value)}, name
+        )
     if not -(2**31) <= value < 2**31:
-        raise ChangeRefused("the number is too large", name)
+        raise ChangeRefused(gettext("the number is too large"), name)
     return value
 
 
 def _flag(_family: Family, name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ChangeRefused(f"expected true or false, got {_kind(value)}", name)
+        raise ChangeRefused(
+            gettext("expected true or false, got %(kind)s") % {"kind": _kind(value)}, name
+        )
     return value
 
 
@@ -231,7 +258,9 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
             if field not in ("api-key", "weight", "proxy-url", "auth-index")
         ]:
             raise ChangeRefused(
-                f"key {number} has a field {str(unknown[0])[:60]!r} that the upstream ignores", name
+                gettext("key %(number)s has a field %(name)s that the upstream ignores")
+                % {"number": number, "name": f"{str(unknown[0])[:60]!r}"},
+                name,
             )
         entry: Entry = {"api-key": checked_key(source.get("api-key"), name)}
         if source.get("weight") is not None:
@@ -241,7 +270,7 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
         items.append(entry)
     keys = [item["api-key"] for item in items]
     if len(set(keys)) < len(keys):
-        raise ChangeRefused("the same key occurs twice", name)
+        raise ChangeRefused(gettext("the same key occurs twice"), name)
     return items
 
 
@@ -249,7 +278,7 @@ def _fingerprint(_family: Family, name: str, value: Any) -> str:
     profile = _text(name, value, 100)
     if not _FINGERPRINT.fullmatch(profile):
         raise ChangeRefused(
-            "a profile has small letters, digits, dots, hyphens and underscores", name
+            gettext("a profile has small letters, digits, dots, hyphens and underscores"), name
         )
     return profile
 
@@ -264,15 +293,17 @@ def _object(_family: Family, name: str, value: Any) -> dict[str, Any]:
 
 def _dict(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ChangeRefused(f"expected an object, got {_kind(value)}", name)
+        raise ChangeRefused(
+            gettext("expected an object, got %(kind)s") % {"kind": _kind(value)}, name
+        )
     return value
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise ChangeRefused(f"expected a list, got {_kind(value)}", name)
+        raise ChangeRefused(gettext("expected a list, got %(kind)s") % {"kind": _kind(value)}, name)
     if len(value) > MOST_ITEMS:
-        raise ChangeRefused(f"at most {MOST_ITEMS} are taken", name)
+        raise ChangeRefused(gettext("at most %(most)s are taken") % {"most": MOST_ITEMS}, name)
     return value
 
 

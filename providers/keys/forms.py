@@ -6,6 +6,9 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core import signing
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.masking import last4
 from providers.digests import value_digest
@@ -24,39 +27,46 @@ class EntryForm(forms.Form):
     with."""
 
     name = forms.CharField(
-        label="Name",
+        label=_("Name"),
         max_length=100,
         required=False,
-        help_text="For people; the upstream never sees it.",
+        help_text=_("For people; the upstream never sees it."),
     )
-    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="none")
+    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_("none"))
     key = forms.CharField(
-        label="Key", required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+        label=_("Key"), required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
     )
     base_url = forms.CharField(
-        label="Base URL", required=False, help_text="Empty for the provider's own."
+        label=_("Base URL"), required=False, help_text=_("Empty for the provider's own.")
     )
     model_prefix = forms.CharField(
-        label="Prefix", required=False, max_length=100, help_text="Clients request prefix/model."
+        label=_("Prefix"),
+        required=False,
+        max_length=100,
+        help_text=_("Clients request prefix/model."),
     )
-    priority = forms.IntegerField(required=False, help_text="Higher is used first.")
-    weight = forms.IntegerField(required=False, help_text="Share among equals; 0 or less excludes.")
+    priority = forms.IntegerField(required=False, help_text=_("Higher is used first."))
+    weight = forms.IntegerField(
+        required=False, help_text=_("Share among equals; 0 or less excludes.")
+    )
     proxy_url = forms.CharField(
-        label="Proxy", required=False, help_text="socks5://host:1080, or direct."
+        label=_("Proxy"), required=False, help_text=_("socks5://host:1080, or direct.")
     )
     models = forms.CharField(
-        required=False, widget=forms.Textarea(_AREA), help_text="One a line: name, or name = alias."
-    )
-    excluded_models = forms.CharField(
-        label="Excluded models",
         required=False,
         widget=forms.Textarea(_AREA),
-        help_text="One a line; * matches anything.",
+        help_text=_("One a line: name, or name = alias."),
+    )
+    excluded_models = forms.CharField(
+        label=_("Excluded models"),
+        required=False,
+        widget=forms.Textarea(_AREA),
+        help_text=_("One a line; * matches anything."),
     )
     headers = forms.CharField(
         required=False,
         widget=forms.Textarea(_AREA),
-        help_text=f"One a line: Name: value. {KEPT} keeps a value.",
+        help_text=format_lazy(_("One a line: Name: value. {kept} keeps a value."), kept=KEPT),
     )
     opened = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -75,12 +85,14 @@ class EntryForm(forms.Form):
         )
         self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
         self.fields["key"].help_text = (
-            f"Now {last4(entry['api-key'])}; empty keeps it." if entry.get("api-key") else ""
+            gettext("Now %(end)s; empty keeps it.") % {"end": last4(entry["api-key"])}
+            if entry.get("api-key")
+            else ""
         )
         self.fields["key"].required = not entry.get("api-key")
         if family.needs_base_url:
             self.fields["base_url"].required = True
-            self.fields["base_url"].help_text = "The upstream drops entries without one."
+            self.fields["base_url"].help_text = gettext("The upstream drops entries without one.")
         for name in () if is_staff else ("owner", "proxy_url"):
             del self.fields[name]
 
@@ -115,11 +127,11 @@ class EntryForm(forms.Form):
         try:
             opened = signing.loads(self.cleaned_data["opened"], salt=_SALT)
         except signing.BadSignature as error:
-            raise ChangeRefused("open the page again", "", "CONFLICT") from error
+            raise ChangeRefused(gettext("open the page again"), "", "CONFLICT") from error
         for name in changed:
             if opened.get(name) != _fingerprint(name, self.entry.get(name)):
                 raise ChangeRefused(
-                    "it was changed after you opened the page; reload the page",
+                    gettext("it was changed after you opened the page; reload the page"),
                     name,
                     "CONFLICT",
                 )

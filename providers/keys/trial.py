@@ -4,6 +4,8 @@ nothing."""
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.api_call import TOKEN, call_provider
 from management_proxy.client.errors import Refused
@@ -53,10 +55,10 @@ _LISTS = {
     "openai-compatibility": ("", "/models", _BEARER),
 }
 _MEANINGS = {
-    401: "the provider rejects the key",
-    403: "the provider accepts the key, but not for this request",
-    404: "the provider has no list of models at this address; the key may still be valid",
-    429: "the provider limits this key right now",
+    401: _("the provider rejects the key"),
+    403: _("the provider accepts the key, but not for this request"),
+    404: _("the provider has no list of models at this address; the key may still be valid"),
+    429: _("the provider limits this key right now"),
 }
 
 
@@ -66,7 +68,7 @@ def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
     check_may_manage(user, listed.owner_id)
     if not listed.auth_indexes:
         raise ChangeRefused(
-            "the upstream has not loaded it: it is disabled, or was changed a moment ago",
+            gettext("the upstream has not loaded it: it is disabled, or was changed a moment ago"),
             "",
             "CONFLICT",
         )
@@ -76,12 +78,16 @@ def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
         result = KeyTrial(
             status == 200,
             status,
-            "the provider accepts the key"
+            gettext("the provider accepts the key")
             if status == 200
-            else _MEANINGS.get(status, f"the provider responded {status}"),
+            else gettext(_MEANINGS[status])
+            if status in _MEANINGS
+            else gettext("the provider responded %(status)s") % {"status": status},
         )
     except Refused as error:
-        result = KeyTrial(False, 0, f"the provider could not be reached: {error}")
+        result = KeyTrial(
+            False, 0, gettext("the provider could not be reached: %(error)s") % {"error": error}
+        )
     outcome = trail.Outcome.SUCCEEDED if result.ok else trail.Outcome.FAILED
     trail.record(
         user,

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -76,7 +77,7 @@ def new_key(request: HttpRequest, family: Family) -> HttpResponse:
             report(
                 request,
                 keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]),
-                f"The {family.label} key was added.",
+                gettext("The %(label)s key was added.") % {"label": family.label},
             )
             return back_to("providers:keys", upstream=upstream.name)
         except ChangeRefused as refusal:
@@ -132,9 +133,9 @@ def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: Ent
             upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff
         )
     if changes:
-        report(request, keys.edit(upstream, listed, changes, user), "Saved.")
+        report(request, keys.edit(upstream, listed, changes, user), gettext("Saved."))
     else:
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
 
 
 @require_POST
@@ -146,7 +147,8 @@ def switch(request: HttpRequest, key_id: str, family: Family | None = None) -> H
     report(
         request,
         keys.switch(upstream, listed, disabled, user_of(request)),
-        f"{listed.label} is {'out of' if disabled else 'in'} use.",
+        (gettext("%(name)s is out of use.") if disabled else gettext("%(name)s is in use."))
+        % {"name": listed.label},
     )
     return back_to("providers:keys", upstream=upstream.name)
 
@@ -156,7 +158,11 @@ def switch(request: HttpRequest, key_id: str, family: Family | None = None) -> H
 def remove(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
     """Remove it upstream."""
     upstream, listed = _found(request, key_id, family)
-    report(request, keys.remove(upstream, listed, user_of(request)), f"{listed.label} was removed.")
+    report(
+        request,
+        keys.remove(upstream, listed, user_of(request)),
+        gettext("%(label)s was removed.") % {"label": listed.label},
+    )
     return back_to("providers:keys", upstream=upstream.name)
 
 
@@ -171,7 +177,11 @@ def trial(request: HttpRequest, key_id: str, family: Family | None = None) -> Ht
             request, f"{listed.label}: {result.message}."
         )
     except (ChangeRefused, UpstreamError) as problem:
-        messages.error(request, f"{listed.label} could not be tried: {problem}")
+        messages.error(
+            request,
+            gettext("%(label)s could not be tried: %(problem)s")
+            % {"label": listed.label, "problem": problem},
+        )
     return back_to("providers:keys", upstream=upstream.name)
 
 
@@ -189,7 +199,10 @@ def _found(request: HttpRequest, key_id: str, family: Family | None) -> tuple[Up
     try:
         everything = listed_keys(upstream, client_for(upstream), [family] if family else SHOWN)
     except UpstreamError as error:
-        messages.error(request, f"The keys cannot be read from the upstream: {error}")
+        messages.error(
+            request,
+            gettext("The keys cannot be read from the upstream: %(error)s") % {"error": error},
+        )
         raise Http404 from error
     listed = find_listed(visible_to(user_of(request), everything), key_id)
     if listed is None:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 
@@ -15,9 +16,9 @@ class Account(models.Model):
     owner."""
 
     class Origin(models.TextChoices):
-        LOGIN = "login", "signed in"
-        UPLOAD = "upload", "uploaded"
-        GRANT = "grant", "granted by staff"
+        LOGIN = "login", _("signed in")
+        UPLOAD = "upload", _("uploaded")
+        GRANT = "grant", _("granted by staff")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="accounts")
     name = models.CharField(max_length=300, help_text="File name on the upstream.")
@@ -48,19 +49,19 @@ class AccountLogin(models.Model):
     `providers/accounts/logins/actions.py`."""
 
     class Mode(models.TextChoices):
-        PASTE = "paste", "address pasted back"
-        BROWSER = "browser", "browser on the upstream's host"
-        DEVICE = "device", "code confirmed on the provider's page"
+        PASTE = "paste", _("address pasted back")
+        BROWSER = "browser", _("browser on the upstream's host")
+        DEVICE = "device", _("code confirmed on the provider's page")
 
     class Status(models.TextChoices):
-        WAITING = "waiting", "waiting for you"
-        DELIVERED = "delivered", "exchanging the code"
-        FINISHED = "finished", "looking for the account"
-        CONNECTED = "connected", "connected"
-        UNCLEAR = "unclear", "connected, owner unclear"
-        FAILED = "failed", "failed"
-        CANCELLED = "cancelled", "cancelled"
-        EXPIRED = "expired", "expired"
+        WAITING = "waiting", _("waiting for you")
+        DELIVERED = "delivered", _("exchanging the code")
+        FINISHED = "finished", _("looking for the account")
+        CONNECTED = "connected", _("connected")
+        UNCLEAR = "unclear", _("connected, owner unclear")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+        EXPIRED = "expired", _("expired")
 
     OPEN = (Status.WAITING, Status.DELIVERED, Status.FINISHED)
 

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 
@@ -12,12 +13,12 @@ class Intent(models.Model):
     `providers/funnel/writes.py`."""
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "requested"
-        APPLIED = "applied", "applied"
-        UNKNOWN = "unknown", "unknown"
-        VERIFIED = "verified", "verified"
-        FAILED = "failed", "failed"
-        COMPENSATED = "compensated", "compensated"
+        REQUESTED = "requested", _("requested")
+        APPLIED = "applied", _("applied")
+        UNKNOWN = "unknown", _("unknown")
+        VERIFIED = "verified", _("verified")
+        FAILED = "failed", _("failed")
+        COMPENSATED = "compensated", _("compensated")
 
     UNSETTLED = (State.REQUESTED, State.APPLIED, State.UNKNOWN)
     # What the upstream discarded though it kept the rest; for `confirmed`, not stored.

@@ -5,6 +5,7 @@ import hashlib
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from monitoring.encryption import decrypt, encrypt
@@ -19,9 +20,9 @@ class ConfigurationVersion(models.Model):
     """The upstream's config.yaml as it once was; encrypted, since it holds every key."""
 
     class Origin(models.TextChoices):
-        FOUND = "found", "found upstream"
-        SAVED = "saved", "saved here"
-        ROLLED_BACK = "rolled_back", "rolled back here"
+        FOUND = "found", _("found upstream")
+        SAVED = "saved", _("saved here")
+        ROLLED_BACK = "rolled_back", _("rolled back here")
 
     upstream = models.ForeignKey(
         Upstream, on_delete=models.CASCADE, related_name="configuration_versions"

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 
@@ -11,13 +12,13 @@ class ProviderGroup(models.Model):
     and kept by staff."""
 
     class Colour(models.TextChoices):
-        GRAY = "gray", "gray"
-        BLUE = "blue", "blue"
-        TEAL = "teal", "teal"
-        YELLOW = "yellow", "yellow"
-        ORANGE = "orange", "orange"
-        RED = "red", "red"
-        PURPLE = "purple", "purple"
+        GRAY = "gray", _("gray")
+        BLUE = "blue", _("blue")
+        TEAL = "teal", _("teal")
+        YELLOW = "yellow", _("yellow")
+        ORANGE = "orange", _("orange")
+        RED = "red", _("red")
+        PURPLE = "purple", _("purple")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="provider_groups")
     owner = models.ForeignKey(

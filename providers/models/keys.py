@@ -6,6 +6,7 @@ import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from monitoring.encryption import decrypt, encrypt
@@ -29,11 +30,11 @@ class ClientKey(models.Model):
     characters only."""
 
     class State(models.TextChoices):
-        SEEN = "seen", "seen"
-        REQUESTED = "requested", "requested"
-        ACTIVE = "active", "active"
-        WITHHELD = "withheld", "withheld"
-        REVOKED = "revoked", "revoked"
+        SEEN = "seen", _("seen")
+        REQUESTED = "requested", _("requested")
+        ACTIVE = "active", _("active")
+        WITHHELD = "withheld", _("withheld")
+        REVOKED = "revoked", _("revoked")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="client_keys")
     digest = models.BinaryField(max_length=32, editable=False)
@@ -122,8 +123,8 @@ class ProviderKey(models.Model):
     verified upstream."""
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "requested"
-        ACTIVE = "active", "active"
+        REQUESTED = "requested", _("requested")
+        ACTIVE = "active", _("active")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="provider_keys")
     family = models.CharField(max_length=30)

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream
@@ -37,9 +38,19 @@ def report(request: HttpRequest, intent: Intent, done: str) -> bool:
         messages.success(request, f"{done} {intent.error}".strip() if intent.error else done)
     elif intent.is_settled:
         messages.error(
-            request, f"Nothing was changed: {intent.error or intent.get_state_display()}"
+            request,
+            gettext("Nothing was changed: %(state)s")
+            % {"state": intent.error or intent.get_state_display()},
         )
     else:
-        waiting = "It waits for its turn" if intent.is_waiting else "It was sent, but not confirmed"
-        messages.warning(request, f"{waiting}; change #{intent.pk} shows how it ends.")
+        waiting = (
+            gettext("It waits for its turn")
+            if intent.is_waiting
+            else gettext("It was sent, but not confirmed")
+        )
+        messages.warning(
+            request,
+            gettext("%(waiting)s; change #%(number)s shows how it ends.")
+            % {"waiting": waiting, "number": intent.pk},
+        )
     return intent.state == Intent.State.VERIFIED

@@ -1,5 +1,7 @@
 """The rules that watch usage and collection from the start, quiet on a healthy system."""
 
+from django.utils.translation import gettext_noop as _
+
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.models import AlertRule, Severity
 
@@ -8,11 +10,11 @@ CRITICAL, NOTICE = Severity.CRITICAL, Severity.NOTICE
 
 DEFAULTS = (
     # A minute of retention is the upstream's default: there is no time to lose.
-    DefaultRule("collector_stalled", "Collector stalled", "collector.silence", 45, CRITICAL),
-    DefaultRule("collection_fails", "Collection fails", "collector.failing", 60, CRITICAL),
+    DefaultRule("collector_stalled", _("Collector stalled"), "collector.silence", 45, CRITICAL),
+    DefaultRule("collection_fails", _("Collection fails"), "collector.failing", 60, CRITICAL),
     DefaultRule(
         "key_rejected",
-        "Management key rejected",
+        _("Management key rejected"),
         "upstream.access",
         1,
         CRITICAL,
@@ -20,39 +22,46 @@ DEFAULTS = (
     ),
     DefaultRule(
         "address_banned",
-        "Address banned by the upstream",
+        _("Address banned by the upstream"),
         "upstream.access",
         1,
         CRITICAL,
         filters={"reason": "banned"},
     ),
-    DefaultRule("statistics_off", "Usage statistics off", "upstream.statistics_off", 1, CRITICAL),
+    DefaultRule(
+        "statistics_off", _("Usage statistics off"), "upstream.statistics_off", 1, CRITICAL
+    ),
     DefaultRule(
         "another_consumer",
-        "Another consumer takes events",
+        _("Another consumer takes events"),
         "collector.lost_events",
         1,
         CRITICAL,
         filters={"cause": "another_consumer"},
     ),
-    DefaultRule("events_lost", "Events lost", "collector.lost_events", 1),
+    DefaultRule("events_lost", _("Events lost"), "collector.lost_events", 1),
     DefaultRule(
         "incomplete",
-        "Collection incomplete",
+        _("Collection incomplete"),
         "collector.completeness",
         99,
         comparison=AT_MOST,
         window_seconds=86_400,
     ),
-    DefaultRule("dead_letters", "Dead letters", "usage.dead_letters", 1),
-    DefaultRule("spool_refused", "Spool not writable", "spool.refused", 1, CRITICAL),
-    DefaultRule("spool_waiting", "Pages wait in the spool", "spool.pages", 1, hold_seconds=120),
+    DefaultRule("dead_letters", _("Dead letters"), "usage.dead_letters", 1),
+    DefaultRule("spool_refused", _("Spool not writable"), "spool.refused", 1, CRITICAL),
+    DefaultRule("spool_waiting", _("Pages wait in the spool"), "spool.pages", 1, hold_seconds=120),
     DefaultRule(
-        "disk_full", "Disk almost full", "spool.disk_free", 5, comparison=AT_MOST, hold_seconds=60
+        "disk_full",
+        _("Disk almost full"),
+        "spool.disk_free",
+        5,
+        comparison=AT_MOST,
+        hold_seconds=60,
     ),
     DefaultRule(
         "failures",
-        "Many attempts fail",
+        _("Many attempts fail"),
         "usage.failure_rate",
         50,
         window_seconds=900,
@@ -62,7 +71,7 @@ DEFAULTS = (
     ),
     DefaultRule(
         "cooldowns",
-        "Credentials cool down",
+        _("Credentials cool down"),
         "usage.failure_rate",
         25,
         filters={"failure_class": "cooldown"},
@@ -72,7 +81,7 @@ DEFAULTS = (
     ),
     DefaultRule(
         "slow_first_token",
-        "Slow first token",
+        _("Slow first token"),
         "usage.ttft_p95",
         60,
         window_seconds=900,
@@ -82,7 +91,7 @@ DEFAULTS = (
     ),
     DefaultRule(
         "unusual_traffic",
-        "Traffic far above usual",
+        _("Traffic far above usual"),
         "usage.attempts_against_usual",
         1000,
         NOTICE,

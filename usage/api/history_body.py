@@ -108,7 +108,7 @@ def _failures(classes: list[Row]) -> list[Row]:
         {
             "failureClass": name,
             "failureGroup": group_of(name).value,
-            "label": FailureClass(name).label,
+            "label": str(FailureClass(name).label),
             "count": count,
         }
         for name, count in ranked

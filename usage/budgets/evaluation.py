@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from monitoring.alerts.engine import database_now
 from monitoring.failpoints import around
@@ -147,12 +148,14 @@ def is_wanted() -> bool:
 
 TASK = Task(
     "budgets",
-    "Evaluate budgets; remove client keys at a limit, and give them back",
+    _("Evaluate budgets; remove client keys at a limit, and give them back"),
     lambda: evaluate().summary,
     # As often as tasks are polled.
     timedelta(seconds=10),
     is_wanted=is_wanted,
-    why="Limits that are reached are not noticed, and client keys are not given back.",
-    fix="See the log of the collector for the reason; manage.py evaluate_budgets does it by hand.",
+    why=_("Limits that are reached are not noticed, and client keys are not given back."),
+    fix=_(
+        "See the log of the collector for the reason; manage.py evaluate_budgets does it by hand."
+    ),
     is_prompt=True,
 )

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
@@ -16,7 +18,7 @@ WARNING, REACHED = "warning", "limit"
 
 
 def _levels() -> Iterable[tuple[str, str]]:
-    return ((WARNING, "a level that it warns at"), (REACHED, "its limit"))
+    return ((WARNING, gettext("a level that it warns at")), (REACHED, gettext("its limit")))
 
 
 def _budgets() -> Iterable[tuple[str, str]]:
@@ -28,7 +30,11 @@ def reached_levels(query: Measurement) -> Iterator[Reading]:
     for row in BudgetLevel.objects.select_related("budget").filter(**_wanted(query)):
         budget, at = row.budget, timezone.localtime(row.reached_at)
         spent, limit = (shown(budget.unit, amount) for amount in (row.spent, row.limit))
-        detail = f"{spent} of {limit} used at {at:%Y-%m-%d %H:%M %Z}."
+        detail = gettext("%(spent)s of %(limit)s used at %(at)s.") % {
+            "spent": spent,
+            "limit": limit,
+            "at": f"{at:%Y-%m-%d %H:%M %Z}",
+        }
         yield Reading(float(row.level), row.subject, detail, reverse("budgets:list"))
 
 
@@ -44,12 +50,14 @@ def _wanted(query: Measurement) -> dict[str, object]:
 SIGNALS = (
     Signal(
         "budgets.level",
-        "Reached share of a budget",
+        _("Reached share of a budget"),
         Unit.PERCENT,
         reached_levels,
-        "See on the page Budgets what is forecast; speak with the owner, make an exception for a"
-        " day, or raise the limit.",
-        (Filter("level", "Level", _levels), Filter("budget", "Budget", _budgets)),
+        _(
+            "See on the page Budgets what is forecast; speak with the owner, make an exception for"
+            " a day, or raise the limit."
+        ),
+        (Filter("level", _("Level"), _levels), Filter("budget", _("Budget"), _budgets)),
         url_name="budgets:list",
     ),
 )
@@ -57,7 +65,7 @@ SIGNALS = (
 DEFAULTS = (
     DefaultRule(
         "budget_warning",
-        "Budget warning",
+        _("Budget warning"),
         "budgets.level",
         1,
         Severity.NOTICE,
@@ -66,7 +74,7 @@ DEFAULTS = (
     ),
     DefaultRule(
         "budget_reached",
-        "Budget used up",
+        _("Budget used up"),
         "budgets.level",
         LIMIT,
         filters={"level": REACHED},

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import ngettext
 
 from management_proxy.models import Upstream
 from usage.collector.spool import pages_in
@@ -40,11 +41,13 @@ def unstored(upstream: Upstream) -> str:
     count = waiting(upstream.pk)
     if not count:
         return ""
-    pages = "pages wait" if count != 1 else "page waits"
-    return (
-        f"{count} popped {pages} in the spool of this host: start a collector here, which stores"
-        f" {'them' if count != 1 else 'it'} within seconds."
-    )
+    return ngettext(
+        "%(count)s popped page waits in the spool of this host: start a collector here, which"
+        " stores it within seconds.",
+        "%(count)s popped pages wait in the spool of this host: start a collector here, which"
+        " stores them within seconds.",
+        count,
+    ) % {"count": count}
 
 
 def refusal() -> str:

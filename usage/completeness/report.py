@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from management_proxy.models import Upstream
+from monitoring.web.formats import day_and_time, localized
 from providers.models import Credential
 from usage.completeness.matching import added, from_json
 from usage.completeness.stored_attempts import account_of
@@ -128,11 +130,15 @@ class Unrecorded:
     ended_at: datetime
 
     def __str__(self) -> str:
-        attempts = "attempt was" if self.attempts == 1 else "attempts were"
-        return (
-            f"{self.attempts:,} {attempts} made while usage statistics were switched off, between"
-            f" {clock_times(self.started_at, self.ended_at)}"
+        text = ngettext(
+            "%(count)s attempt was made while usage statistics were switched off, between"
+            " %(times)s",
+            "%(count)s attempts were made while usage statistics were switched off, between"
+            " %(times)s",
+            self.attempts,
         )
+        times = clock_times(self.started_at, self.ended_at)
+        return text % {"count": localized(f"{self.attempts:,}"), "times": times}
 
 
 def unrecorded_recently(upstream: Upstream) -> Unrecorded | None:
@@ -181,16 +187,21 @@ def by_account(upstream: Upstream, window: timedelta = ACCOUNTS_SHOWN_FOR) -> li
 
 def sentence(interval: CompletenessInterval) -> str:
     """`3 events lost between 10:02 and 10:05: collector stopped (no poll for 190 s, ...)`."""
-    events = "event" if interval.missing == 1 else "events"
-    said = (
-        f"{interval.missing:,} {events} lost between"
-        f" {clock_times(interval.started_at, interval.ended_at)}: {interval.get_cause_display()}"
-    )
-    return f"{said} ({interval.detail})" if interval.detail else said
+    text = ngettext(
+        "%(count)s event lost between %(times)s: %(cause)s",
+        "%(count)s events lost between %(times)s: %(cause)s",
+        interval.missing,
+    ) % {
+        "count": localized(f"{interval.missing:,}"),
+        "times": clock_times(interval.started_at, interval.ended_at),
+        "cause": interval.get_cause_display(),
+    }
+    return f"{text} ({interval.detail})" if interval.detail else text
 
 
 def clock_times(started_at: datetime, ended_at: datetime) -> str:
     """`10:02 and 10:05`, with the day unless it is today."""
     start, end = timezone.localtime(started_at), timezone.localtime(ended_at)
-    day = f"{start:%Y-%m-%d} " if start.date() != timezone.localdate() else ""
-    return f"{day}{start:%H:%M} and {end:%H:%M}"
+    is_today = start.date() == timezone.localdate()
+    first = f"{start:%H:%M}" if is_today else day_and_time(start)
+    return gettext("%(start)s and %(end)s") % {"start": first, "end": f"{end:%H:%M}"}

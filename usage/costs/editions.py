@@ -18,9 +18,11 @@ from statistics import median
 from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 from genai_prices.update_prices import DEFAULT_UPDATE_URL
 
 from management_proxy.client.public_files import FileUnavailable, fetch
+from monitoring.web.formats import localized
 from usage import log_kinds as kinds
 from usage.costs import catalogue as catalogues
 from usage.costs.catalogue import Catalogue
@@ -75,38 +77,56 @@ def update(url: str = DEFAULT_UPDATE_URL) -> str:
     try:
         content = fetch(url, MOST_BYTES)
         json.loads(content)
-        source = f"genai-prices of {timezone.now():%Y-%m-%d}"
+        source = gettext("genai-prices of %(now)s") % {"now": f"{timezone.now():%Y-%m-%d}"}
         data, digest = zlib.compress(content), half_digest(content)
         fetched = catalogues.stored(source, digest, data)
     except FileUnavailable as error:
-        raise UpdateRefused(f"the catalogue could not be fetched: {error}") from error
+        raise UpdateRefused(
+            gettext("the catalogue could not be fetched: %(error)s") % {"error": error}
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UpdateRefused(f"what was fetched is no catalogue: {type(error).__name__}") from error
+        raise UpdateRefused(
+            gettext("what was fetched is no catalogue: %(name)s") % {"name": type(error).__name__}
+        ) from error
     if doubt := _doubt(present, fetched):
-        raise UpdateRefused(f"the fetched catalogue cannot be true: {doubt}")
+        raise UpdateRefused(
+            gettext("the fetched catalogue cannot be true: %(doubt)s") % {"doubt": doubt}
+        )
     row, is_new = PriceCatalogue.objects.get_or_create(
         digest=digest, defaults={"source": source, "data": data}
     )
     PriceCatalogue.objects.filter(pk=row.pk).update(confirmed_at=Now())
-    return f"The prices are those of {source}." if is_new else "The prices are the newest already."
+    return (
+        gettext("The prices are those of %(source)s.") % {"source": source}
+        if is_new
+        else gettext("The prices are the newest already.")
+    )
 
 
 def _doubt(present: Catalogue, fetched: Catalogue) -> str:
     """Why an edition cannot be true, as a sentence; empty if nothing speaks against it."""
     for model in fetched.models():
         if not model.is_possible:
-            return f"a price of {model.reference} is below zero or beyond all others"
+            return gettext("a price of %(reference)s is below zero or beyond all others") % {
+                "reference": model.reference
+            }
     before, after = (_prices(edition) for edition in (present, fetched))
     kept = before.keys() & after.keys()
     if len(kept) < LEAST_KEPT * len(before):
-        return f"it lacks {len(before) - len(kept):,} of {len(before):,} models"
+        return gettext("it lacks %(missing)s of %(all)s models") % {
+            "missing": localized(f"{len(before) - len(kept):,}"),
+            "all": localized(f"{len(before):,}"),
+        }
     for reference in sorted(kept):
         old, new = before[reference], after[reference]
         for one, other in ((old.input, new.input), (old.output, new.output)):
             if one and other and not 1 / ABSURD < other / one < ABSURD:
-                return f"{reference} would cost {other / one:,.4g} times as much"
+                return gettext("%(reference)s would cost %(times)s times as much") % {
+                    "reference": reference,
+                    "times": localized(f"{other / one:,.4g}"),
+                }
     if kept and not median(after[reference].output for reference in kept):
-        return "most models would be free"
+        return gettext("most models would be free")
     return ""
 
 

@@ -8,6 +8,8 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from usage.events.export import Format
 from usage.events.pages import LARGEST_PAGE
@@ -28,14 +30,15 @@ class PagedFields(forms.Form):
     request_id = forms.CharField(
         required=False,
         max_length=64,
-        error_messages={"max_length": "expected at most 64 characters, got %(show_value)d"},
+        error_messages={"max_length": _("expected at most 64 characters, got %(show_value)d")},
     )
 
     def clean_limit(self) -> int:
         text = self.cleaned_data["limit"] or str(DEFAULT_PAGE)
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
             raise ValidationError(
-                f"expected a whole number from 1 to {LARGEST_PAGE}, got {text[:40]!r}"
+                gettext("expected a whole number from 1 to %(most)s, got %(text)s")
+                % {"most": LARGEST_PAGE, "text": f"{text[:40]!r}"}
             )
         return int(text)
 
@@ -93,5 +96,6 @@ class ExportForm(EventForm):
             return Format(text)
         except ValueError:
             raise ValidationError(
-                f"expected one of {', '.join(f.value for f in Format)}, got {text[:40]!r}"
+                gettext("expected one of %(names)s, got %(text)s")
+                % {"names": ", ".join(f.value for f in Format), "text": f"{text[:40]!r}"}
             ) from None

@@ -11,7 +11,9 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from monitoring.web.formats import localized
 from usage.forms.windows import EARLIEST_DAY, LATEST_DAY, DayField, FilteredForm
 from usage.history.dimensions import Dimension
 from usage.history.measures import DURATIONS
@@ -42,12 +44,16 @@ class MomentField(DayField):
             instant = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that was not encoded
         except ValueError:
             raise ValidationError(
-                "expected a day as YYYY-MM-DD or an instant as YYYY-MM-DDTHH:MM:SSZ, got"
-                f" {value[:40]!r}"
+                gettext(
+                    "expected a day as YYYY-MM-DD or an instant as YYYY-MM-DDTHH:MM:SSZ, got "
+                    "%(value)s"
+                )
+                % {"value": f"{value[:40]!r}"}
             ) from None
         if not EARLIEST_DAY <= instant.date() <= LATEST_DAY:
             raise ValidationError(
-                f"expected an instant between {EARLIEST_DAY} and {LATEST_DAY}, got {value[:40]!r}"
+                gettext("expected an instant between %(first)s and %(last)s, got %(value)s")
+                % {"first": EARLIEST_DAY, "last": LATEST_DAY, "value": f"{value[:40]!r}"}
             )
         return instant
 
@@ -91,13 +97,17 @@ class QueryForm(FilteredForm):
         self.cleaned_data["period"] = period = self._period(first, last, self.cleaned_data["tz"])
         if period.start >= period.end:
             self.add_error(
-                "from", f"expected a time before `to`, got {self.data.get('from', '')[:40]!r}"
+                "from",
+                gettext("expected a time before `to`, got %(value)s")
+                % {"value": f"{self.data.get('from', '')[:40]!r}"},
             )
         elif (
             days := (period.end - period.start) / timedelta(days=1)
         ) > settings.HISTORY_MAX_DAYS + 1 / 24:  # a day may have 25 hours
             self.add_error(
-                "from", f"expected at most {settings.HISTORY_MAX_DAYS} days, got {days:.1f}"
+                "from",
+                gettext("expected at most %(most)s days, got %(days)s")
+                % {"most": settings.HISTORY_MAX_DAYS, "days": localized(f"{days:.1f}")},
             )
 
     def _period(self, first: Any, last: Any, zone: ZoneInfo) -> Period:
@@ -124,8 +134,11 @@ class QueryForm(FilteredForm):
         if len(list(islice(bucket.cut(period), MOST_BUCKETS + 1))) > MOST_BUCKETS:
             self.add_error(
                 "bucket",
-                f"expected a bucket that cuts the period into at most {MOST_BUCKETS} parts, got"
-                f" {bucket.value!r}",
+                gettext(
+                    "expected a bucket that cuts the period into at most %(most)s parts, "
+                    "got %(value)s"
+                )
+                % {"most": MOST_BUCKETS, "value": f"{bucket.value!r}"},
             )
 
     def clean_bucket(self) -> Bucket | None:
@@ -140,13 +153,15 @@ class QueryForm(FilteredForm):
         )
         if len(groups) > self._max_groups:
             raise ValidationError(
-                f"expected at most {self._max_groups} dimensions, got {len(groups)}"
+                gettext("expected at most %(most)s dimensions, got %(number)s")
+                % {"most": self._max_groups, "number": len(groups)}
             )
         if hidden := [
             group.value for group in groups if group.is_for_staff and not self.scope.sees_everything
         ]:
             raise ValidationError(
-                f"expected no dimension that only staff may use, got {hidden[0]!r}"
+                gettext("expected no dimension that only staff may use, got %(name)s")
+                % {"name": f"{hidden[0]!r}"}
             )
         return groups
 
@@ -165,7 +180,8 @@ class QueryForm(FilteredForm):
         text = self.cleaned_data["top"] or str(self._default_top)
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self._largest_top):
             raise ValidationError(
-                f"expected a whole number from 1 to {self._largest_top}, got {text[:40]!r}"
+                gettext("expected a whole number from 1 to %(most)s, got %(text)s")
+                % {"most": self._largest_top, "text": f"{text[:40]!r}"}
             )
         return int(text)
 
@@ -195,5 +211,8 @@ def _instant(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _one_of(text: str, accepted: Iterable[str]) -> str:
     if text not in accepted:
-        raise ValidationError(f"expected one of {', '.join(accepted)}, got {text[:40]!r}")
+        raise ValidationError(
+            gettext("expected one of %(names)s, got %(text)s")
+            % {"names": ", ".join(accepted), "text": f"{text[:40]!r}"}
+        )
     return text

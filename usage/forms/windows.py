@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
 from usage.history.scope import Scope
@@ -28,10 +29,14 @@ class DayField(forms.Field):
         except ValueError:
             day = None
         if day is None:
-            raise ValidationError(f"expected a day as YYYY-MM-DD, got {value[:40]!r}")
+            raise ValidationError(
+                gettext("expected a day as YYYY-MM-DD, got %(value)s")
+                % {"value": f"{value[:40]!r}"}
+            )
         if not EARLIEST_DAY <= day <= LATEST_DAY:
             raise ValidationError(
-                f"expected a day between {EARLIEST_DAY} and {LATEST_DAY}, got {value!r}"
+                gettext("expected a day between %(least)s and %(most)s, got %(value)s")
+                % {"least": EARLIEST_DAY, "most": LATEST_DAY, "value": f"{value!r}"}
             )
         return day
 
@@ -49,7 +54,8 @@ class ZoneField(forms.Field):
         name = value or settings.TIME_ZONE
         if name not in _zone_names():
             raise ValidationError(
-                f"expected an IANA time zone like Europe/Berlin, got {name[:60]!r}"
+                gettext("expected an IANA time zone like Europe/Berlin, got %(name)s")
+                % {"name": f"{name[:60]!r}"}
             )
         return ZoneInfo(name)
 
@@ -63,10 +69,10 @@ class WindowForm(forms.Form):
         super().__init__(data, **kwargs)
         # `from` is a word of Python, so these two cannot be class attributes.
         self.fields["from"] = DayField(
-            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
+            error_messages={"required": gettext("expected a day as YYYY-MM-DD, got nothing")}
         )
         self.fields["to"] = DayField(
-            error_messages={"required": "expected a day as YYYY-MM-DD, got nothing"}
+            error_messages={"required": gettext("expected a day as YYYY-MM-DD, got nothing")}
         )
 
     def clean(self) -> dict[str, Any]:
@@ -77,12 +83,16 @@ class WindowForm(forms.Form):
     def _check_range(self, first: Any, last: Any) -> None:
         if first and last:
             if first > last:
-                self.add_error("from", f"expected a day not after `to` ({last}), got {first}")
+                self.add_error(
+                    "from",
+                    gettext("expected a day not after `to` (%(last)s), got %(first)s")
+                    % {"last": last, "first": first},
+                )
             elif (last - first).days >= settings.HISTORY_MAX_DAYS:
                 self.add_error(
                     "from",
-                    f"expected at most {settings.HISTORY_MAX_DAYS} days, got"
-                    f" {(last - first).days + 1}",
+                    gettext("expected at most %(most)s days, got %(days)s")
+                    % {"most": settings.HISTORY_MAX_DAYS, "days": (last - first).days + 1},
                 )
 
     def window(self) -> Window:
@@ -114,8 +124,8 @@ class FilteredForm(WindowForm):
             if dimension.is_for_staff and not self.scope.sees_everything:
                 self.add_error(
                     dimension.value,
-                    "expected nothing, as only staff may filter by it, got"
-                    f" {self.data[dimension.value][:40]!r}",
+                    gettext("expected nothing, as only staff may filter by it, got %(value)s")
+                    % {"value": f"{self.data[dimension.value][:40]!r}"},
                 )
         return cleaned
 

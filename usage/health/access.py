@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.models import Access, Upstream, UsageInterface
 from monitoring.encryption import UndecryptableError
@@ -24,9 +25,9 @@ def judge_pause(state: UpstreamState) -> Finding | None:
         return None
     return Finding(
         Level.NOTICE,
-        "Collection is paused.",
-        "The upstream forgets events after its retention.",
-        "Resume it in the administration.",
+        gettext("Collection is paused."),
+        gettext("The upstream forgets events after its retention."),
+        gettext("Resume it in the administration."),
         subject=state.upstream.name,
         action=settings_of(state.upstream),
     )
@@ -51,33 +52,38 @@ def judge_access(state: UpstreamState) -> Finding | None:
         return _without_key(upstream)
     if upstream.observed_at is None:
         return None
-    return Finding(Level.OK, "The upstream accepts the management key.", subject=upstream.name)
+    return Finding(
+        Level.OK, gettext("The upstream accepts the management key."), subject=upstream.name
+    )
 
 
 def _key_rejected(upstream: Upstream) -> Finding:
-    where = (
-        "Correct MANAGEMENT_API_KEY and restart"
-        if upstream.from_environment
-        else "Enter the right key in its settings"
-    )
     return Finding(
         Level.ERROR,
-        f"The upstream refused the management key ({upstream.access_detail}).",
-        "Everything has stopped: five wrong keys would ban this address for 30 minutes.",
-        f"{where}, then restore access.",
+        gettext("The upstream refused the management key (%(reason)s).")
+        % {"reason": upstream.access_detail},
+        gettext("Everything has stopped: five wrong keys would ban this address for 30 minutes."),
+        gettext("Correct MANAGEMENT_API_KEY and restart, then restore access.")
+        if upstream.from_environment
+        else gettext("Enter the right key in its settings, then restore access."),
         subject=upstream.name,
-        action=Action("Restore access", "upstreams:let-in", (upstream.pk,)),
+        action=Action(gettext("Restore access"), "upstreams:let-in", (upstream.pk,)),
     )
 
 
 def _banned(upstream: Upstream, until: datetime) -> Finding:
     return Finding(
         Level.ERROR,
-        f"The upstream bans this address until {timezone.localtime(until):%H:%M:%S}.",
-        "Five requests with a wrong or no key came from here. What its retention does not cover"
-        " is lost.",
-        "Find what sent them (another dashboard, a probe without a key). Collection resumes by"
-        " itself; restarting the upstream lifts the ban.",
+        gettext("The upstream bans this address until %(time)s.")
+        % {"time": f"{timezone.localtime(until):%H:%M:%S}"},
+        gettext(
+            "Five requests with a wrong or no key came from here. What its retention does not cover"
+            " is lost."
+        ),
+        gettext(
+            "Find what sent them (another dashboard, a probe without a key). Collection resumes by"
+            " itself; restarting the upstream lifts the ban."
+        ),
         subject=upstream.name,
     )
 
@@ -85,10 +91,12 @@ def _banned(upstream: Upstream, until: datetime) -> Finding:
 def _without_key(upstream: Upstream) -> Finding:
     return Finding(
         Level.ERROR,
-        "The management key cannot be used: it is missing, or no encryption key fits it.",
-        "No request is sent without a key.",
-        "Put the secret that wrote it back at the end of ENCRYPTION_KEYS, or enter the key"
-        " again in its settings.",
+        gettext("The management key cannot be used: it is missing, or no encryption key fits it."),
+        gettext("No request is sent without a key."),
+        gettext(
+            "Put the secret that wrote it back at the end of ENCRYPTION_KEYS, or enter the key"
+            " again in its settings."
+        ),
         subject=upstream.name,
         action=settings_of(upstream),
     )
@@ -113,13 +121,16 @@ def judge_reach(state: UpstreamState) -> Finding | None:
     if upstream.access != Access.OPEN or not (error or upstream.observed_at):
         return None
     if not error:
-        return Finding(Level.OK, "The upstream responds.", subject=upstream.name)
+        return Finding(Level.OK, gettext("The upstream responds."), subject=upstream.name)
     return Finding(
         Level.ERROR,
-        f"The last attempt failed: {error}",
-        "What is not collected within the upstream's retention is lost.",
-        f"Check that the upstream runs, that {upstream.management_url} is its address, and the"
-        " network in between.",
+        gettext("The last attempt failed: %(error)s") % {"error": error},
+        gettext("What is not collected within the upstream's retention is lost."),
+        gettext(
+            "Check that the upstream runs, that %(address)s is its address, and the "
+            "network in between."
+        )
+        % {"address": upstream.management_url},
         subject=upstream.name,
         action=settings_of(upstream),
     )
@@ -128,20 +139,24 @@ def judge_reach(state: UpstreamState) -> Finding | None:
 def judge_interface(state: UpstreamState) -> Finding | None:
     """Whether its version offers the usage queue."""
     upstream = state.upstream
-    version = f"CLIProxyAPI {upstream.version}" if upstream.version else "This CLIProxyAPI"
+    version = f"CLIProxyAPI {upstream.version}" if upstream.version else gettext("This CLIProxyAPI")
     if upstream.usage_interface == UsageInterface.QUEUE:
-        return Finding(Level.OK, f"{version} has the usage queue.", subject=upstream.name)
+        return Finding(
+            Level.OK,
+            gettext("%(version)s has the usage queue.") % {"version": version},
+            subject=upstream.name,
+        )
     if upstream.usage_interface == UsageInterface.UNKNOWN:
         return None
-    has = (
-        "only sums of usage"
+    text = (
+        gettext("%(version)s is too old: it has only sums of usage.")
         if upstream.usage_interface == UsageInterface.AGGREGATES
-        else "no HTTP route to its usage queue"
+        else gettext("%(version)s is too old: it has no HTTP route to its usage queue.")
     )
     return Finding(
         Level.ERROR,
-        f"{version} is too old: it has {has}.",
-        "Single events cannot be collected from it.",
-        "Upgrade it to 6.10.8 or newer; 7.2.97 or newer reports tokens in full.",
+        text % {"version": version},
+        gettext("Single events cannot be collected from it."),
+        gettext("Upgrade it to 6.10.8 or newer; 7.2.97 or newer reports tokens in full."),
         subject=upstream.name,
     )

@@ -4,6 +4,8 @@ step that fixes it. The checks read rows and the spool of this host; no upstream
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from django.utils.translation import gettext
+
 from monitoring.health import Action, Finding, Level
 from usage.collector.status import UpstreamState, upstream_states
 from usage.health.access import judge_access, judge_interface, judge_pause, judge_reach
@@ -26,11 +28,15 @@ def check_upstreams() -> Iterator[Finding]:
     if not states:
         yield Finding(
             Level.ERROR,
-            "No upstream is configured.",
-            "There is nothing to collect from.",
-            "Set CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY and start again, or add an"
-            " upstream.",
-            action=Action("Add an upstream", "admin:management_proxy_upstream_add", is_link=True),
+            gettext("No upstream is configured."),
+            gettext("There is nothing to collect from."),
+            gettext(
+                "Set CLIPROXYAPI_MANAGEMENT_URL and MANAGEMENT_API_KEY and start again, or add an"
+                " upstream."
+            ),
+            action=Action(
+                gettext("Add an upstream"), "admin:management_proxy_upstream_add", is_link=True
+            ),
         )
     for state in states:
         judgements = JUDGEMENTS if state.upstream.is_enabled else (judge_pause, judge_spool)

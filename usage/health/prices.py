@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from django.db.models import F, Max, Subquery, Sum
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from monitoring.health import Action, Finding, Level
+from monitoring.web.formats import day
 from usage.models import PriceCatalogue, UsageDailyOverall
 
 # Providers change their prices every few months.
@@ -18,7 +20,7 @@ MOST_UNPRICED = 0.05
 def check_prices() -> Iterator[Finding]:
     """Findings about what the costs of the last week lack; none where nothing was used. One
     statement, since every page of staff runs the checks."""
-    here = Action("Prices", "prices:list", is_link=True)
+    here = Action(gettext("Prices"), "prices:list", is_link=True)
     since = timezone.localdate() - timedelta(days=7)
     sums = UsageDailyOverall.objects.filter(bucket__gte=since).aggregate(
         unpriced=Sum(F("attempts") - F("priced")),
@@ -28,17 +30,19 @@ def check_prices() -> Iterator[Finding]:
     if sums["all"] and sums["unpriced"] > MOST_UNPRICED * sums["all"]:
         yield Finding(
             Level.NOTICE,
-            f"{sums['unpriced'] / sums['all']:.0%} of the last week's attempts have no cost.",
-            "Costs leave them out: the real ones are higher.",
-            "Set a price for the models that the page Prices lists first.",
+            gettext("%(share)s of the last week's attempts have no cost.")
+            % {"share": f"{sums['unpriced'] / sums['all']:.0%}"},
+            gettext("Costs leave them out: the real ones are higher."),
+            gettext("Set a price for the models that the page Prices lists first."),
             action=here,
         )
     confirmed = sums["confirmed"]
     if confirmed and timezone.now() - confirmed > OLD:
         yield Finding(
             Level.NOTICE,
-            f"The catalogue of prices was last confirmed on {confirmed:%Y-%m-%d}.",
-            "Prices that changed since are missed.",
-            "Update it on the page Prices, or upgrade the package genai-prices.",
+            gettext("The catalogue of prices was last confirmed on %(confirmed)s.")
+            % {"confirmed": day(timezone.localtime(confirmed))},
+            gettext("Prices that changed since are missed."),
+            gettext("Update it on the page Prices, or upgrade the package genai-prices."),
             action=here,
         )

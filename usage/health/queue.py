@@ -2,9 +2,11 @@
 2.3), and whether all that it counted was collected."""
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level
+from monitoring.web.formats import localized
 from usage.collector.cadence import longest_wait
 from usage.collector.status import UpstreamState
 from usage.completeness.report import (
@@ -29,15 +31,15 @@ def judge_statistics(state: UpstreamState) -> Finding | None:
         return None
     if upstream.statistics_enabled:
         return Finding(
-            Level.OK, "Usage statistics are switched on upstream.", subject=upstream.name
+            Level.OK, gettext("Usage statistics are switched on upstream."), subject=upstream.name
         )
     return Finding(
         Level.ERROR,
-        "Usage statistics are switched off upstream (usage-statistics-enabled: false).",
-        "No request is recorded: no event reaches the queue.",
-        "Switch them on here, or set usage-statistics-enabled: true in its configuration.",
+        gettext("Usage statistics are switched off upstream (usage-statistics-enabled: false)."),
+        gettext("No request is recorded: no event reaches the queue."),
+        gettext("Switch them on here, or set usage-statistics-enabled: true in its configuration."),
         subject=upstream.name,
-        action=Action("Switch statistics on", "upstreams:statistics-on", (upstream.pk,)),
+        action=Action(gettext("Switch statistics on"), "upstreams:statistics-on", (upstream.pk,)),
     )
 
 
@@ -49,9 +51,11 @@ def judge_unrecorded(state: UpstreamState) -> Finding | None:
     return Finding(
         Level.NOTICE,
         f"{unrecorded}.",
-        "They made no event: no figure contains them, and they cannot be recovered.",
-        "Keep usage-statistics-enabled: true upstream. Under Monitoring, Completeness lists the"
-        " times.",
+        gettext("They made no event: no figure contains them, and they cannot be recovered."),
+        gettext(
+            "Keep usage-statistics-enabled: true upstream. Under Monitoring, Completeness lists the"
+            " times."
+        ),
         subject=state.upstream.name,
     )
 
@@ -61,26 +65,41 @@ def judge_retention(state: UpstreamState) -> Finding | None:
     upstream, retention = state.upstream, state.upstream.retention_seconds
     if not retention:
         return None
-    advice = "Set redis-usage-queue-retention-seconds: 3600 in the upstream's configuration."
+    advice = gettext(
+        "Set redis-usage-queue-retention-seconds: 3600 in the upstream's configuration."
+    )
     if longest_wait(retention) < settings.COLLECTOR_INTERVAL_SECONDS:
         return Finding(
             Level.WARNING,
-            f"The interval of {settings.COLLECTOR_INTERVAL_SECONDS:g} s is more than a third of the"
-            f" upstream's retention of {retention} s.",
-            "The loop polls more often than configured; a collection started from outside would"
-            " lose events.",
-            f"Lower COLLECTOR_INTERVAL_SECONDS. {advice}",
+            gettext(
+                "The interval of %(interval)s s is more than a third of the "
+                "upstream's retention of %(retention)s s."
+            )
+            % {
+                "interval": f"{settings.COLLECTOR_INTERVAL_SECONDS:g}",
+                "retention": retention,
+            },
+            gettext(
+                "The loop polls more often than configured; a collection started from outside would"
+                " lose events."
+            ),
+            gettext("Lower COLLECTOR_INTERVAL_SECONDS. %(advice)s") % {"advice": advice},
             subject=upstream.name,
         )
     if retention < COMFORTABLE_RETENTION_SECONDS:
         return Finding(
             Level.NOTICE,
-            f"The upstream forgets events after {retention} s.",
-            "A restart or outage of the collector longer than that loses events.",
+            gettext("The upstream forgets events after %(retention)s s.")
+            % {"retention": retention},
+            gettext("A restart or outage of the collector longer than that loses events."),
             advice,
             subject=upstream.name,
         )
-    return Finding(Level.OK, f"The upstream keeps events for {retention} s.", subject=upstream.name)
+    return Finding(
+        Level.OK,
+        gettext("The upstream keeps events for %(retention)s s.") % {"retention": retention},
+        subject=upstream.name,
+    )
 
 
 def judge_clock(state: UpstreamState) -> Finding | None:
@@ -89,12 +108,17 @@ def judge_clock(state: UpstreamState) -> Finding | None:
     if ahead is None:
         return None
     if abs(ahead) <= CLOCK_TOLERANCE_SECONDS:
-        return Finding(Level.OK, "Its clock and ours agree.", subject=upstream.name)
+        return Finding(Level.OK, gettext("Its clock and ours agree."), subject=upstream.name)
     return Finding(
         Level.WARNING,
-        f"Its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours.",
-        "Events carry the upstream's time, so charts and alerts are shifted by that.",
-        "Run a time service (chrony, systemd-timesyncd) on both hosts.",
+        (
+            gettext("Its clock is %(seconds)s s ahead of ours.")
+            if ahead > 0
+            else gettext("Its clock is %(seconds)s s behind ours.")
+        )
+        % {"seconds": f"{abs(ahead):.0f}"},
+        gettext("Events carry the upstream's time, so charts and alerts are shifted by that."),
+        gettext("Run a time service (chrony, systemd-timesyncd) on both hosts."),
         subject=upstream.name,
     )
 
@@ -107,19 +131,24 @@ def judge_completeness(state: UpstreamState) -> Finding | None:
     if any(interval.cause == CompletenessInterval.Cause.ANOTHER_CONSUMER for interval in lost):
         return Finding(
             Level.ERROR,
-            f"Another consumer takes events of this upstream: {sentence(lost[0])}.",
-            "Each event is delivered once: to the first reader, or only to subscribers. A"
-            " subscriber that does not read loses them.",
-            "Stop the other dashboard or script that reads /usage-queue or subscribes over RESP, or"
-            " let both subscribe: set this upstream to push.",
+            gettext("Another consumer takes events of this upstream: %(sentence)s.")
+            % {"sentence": sentence(lost[0])},
+            gettext(
+                "Each event is delivered once: to the first reader, or only to subscribers. A"
+                " subscriber that does not read loses them."
+            ),
+            gettext(
+                "Stop the other dashboard or script that reads /usage-queue or subscribes over"
+                " RESP, or let both subscribe: set this upstream to push."
+            ),
             subject=state.upstream.name,
             action=settings_of(state.upstream),
         )
     return Finding(
         Level.WARNING,
         f"{sentence(lost[0])}.",
-        "They appear in no figure and cannot be recovered.",
-        "Remove the cause; a retention of 3600 s upstream bridges an hour.",
+        gettext("They appear in no figure and cannot be recovered."),
+        gettext("Remove the cause; a retention of 3600 s upstream bridges an hour."),
         subject=state.upstream.name,
     )
 
@@ -128,15 +157,33 @@ def _how_complete(upstream: Upstream) -> Finding | None:
     measured = completeness(upstream)
     if measured.share is None:
         return None
-    lost = f", {measured.lost:,} lost" if measured.lost else ""
-    off = (
-        f"; {measured.unrecorded:,} were made while usage statistics were off and are in no figure"
-        if measured.unrecorded
-        else ""
-    )
+    texts = {
+        (False, False): gettext(
+            "Collected %(share)s of the events there were, of %(counted)s counted attempts, last 7"
+            " days."
+        ),
+        (True, False): gettext(
+            "Collected %(share)s of the events there were, of %(counted)s counted attempts,"
+            " %(lost)s lost, last 7 days."
+        ),
+        (False, True): gettext(
+            "Collected %(share)s of the events there were, of %(counted)s counted attempts;"
+            " %(off)s were made while usage statistics were off and are in no figure, last 7 days."
+        ),
+        (True, True): gettext(
+            "Collected %(share)s of the events there were, of %(counted)s counted attempts,"
+            " %(lost)s lost; %(off)s were made while usage statistics were off and are in no"
+            " figure, last 7 days."
+        ),
+    }
     return Finding(
         Level.OK,
-        f"Collected {measured.share_text} of the events there were, of {measured.counted:,}"
-        f" counted attempts{lost}{off}, last 7 days.",
+        texts[bool(measured.lost), bool(measured.unrecorded)]
+        % {
+            "share": localized(measured.share_text),
+            "counted": localized(f"{measured.counted:,}"),
+            "lost": localized(f"{measured.lost:,}"),
+            "off": localized(f"{measured.unrecorded:,}"),
+        },
         subject=upstream.name,
     )

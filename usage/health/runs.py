@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.models import CollectionMode
 from monitoring.health import Finding, Level
+from monitoring.web.formats import day_and_time
 from usage.collector.status import UpstreamState
 from usage.health.access import settings_of
 from usage.models import CollectorRun
@@ -23,22 +25,31 @@ def judge_collector(state: UpstreamState) -> Finding | None:
     last = run and (run.ended_at or run.started_at)
     if state.is_held and state.lease:
         return Finding(
-            Level.OK, f"The collect lease is held by {state.lease.holder}.", subject=upstream.name
+            Level.OK,
+            gettext("The collect lease is held by %(holder)s.") % {"holder": state.lease.holder},
+            subject=upstream.name,
         )
     if last and timezone.now() - last < timedelta(seconds=limit):
         ago = max((timezone.now() - last).total_seconds(), 0)
         return Finding(
             Level.OK,
-            f"The queue was last polled {ago:.0f} s ago; between two polls that are far apart, no"
-            " collector holds the lease.",
+            gettext(
+                "The queue was last polled %(seconds)s s ago; between two polls that are far "
+                "apart, no collector holds the lease."
+            )
+            % {"seconds": f"{ago:.0f}"},
             subject=upstream.name,
         )
-    since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M}" if last else "yet"
     return Finding(
         Level.ERROR,
-        f"No collector has polled the queue {since}.",
-        "The upstream forgets events after its retention.",
-        "Start `manage.py collect_usage --loop` (`make run` does), and see that it stays up.",
+        gettext("No collector has polled the queue since %(instant)s.")
+        % {"instant": day_and_time(last)}
+        if last
+        else gettext("No collector has polled the queue yet."),
+        gettext("The upstream forgets events after its retention."),
+        gettext(
+            "Start `manage.py collect_usage --loop` (`make run` does), and see that it stays up."
+        ),
         subject=upstream.name,
     )
 
@@ -54,9 +65,9 @@ def judge_first_run(state: UpstreamState) -> Finding | None:
         return None
     return Finding(
         Level.NOTICE,
-        "The first run is in progress.",
-        "Events show as soon as its first page is stored.",
-        "Nothing: reload the page in a few seconds.",
+        gettext("The first run is in progress."),
+        gettext("Events show as soon as its first page is stored."),
+        gettext("Nothing: reload the page in a few seconds."),
         subject=state.upstream.name,
     )
 
@@ -68,9 +79,10 @@ def judge_success(state: UpstreamState) -> Finding | None:
         return None
     return Finding(
         Level.NOTICE,
-        f"The last run ended as “{run.get_status_display()}”: {run.error}.",
-        "What it had popped is in the spool and is stored by the next run.",
-        "Nothing, unless it happens often: then see why the process ends or stalls.",
+        gettext("The last run ended as “%(status)s”: %(error)s.")
+        % {"status": run.get_status_display(), "error": run.error},
+        gettext("What it had popped is in the spool and is stored by the next run."),
+        gettext("Nothing, unless it happens often: then see why the process ends or stalls."),
         subject=state.upstream.name,
     )
 
@@ -81,16 +93,20 @@ def judge_push(state: UpstreamState) -> Finding | None:
     if upstream.collection_mode != CollectionMode.PUSH or run is None:
         return None
     if run.trigger == CollectorRun.Trigger.PUSH and run.status != Status.FAILED:
-        return Finding(Level.OK, "Events are pushed.", subject=upstream.name)
+        return Finding(Level.OK, gettext("Events are pushed."), subject=upstream.name)
     failed = CollectorRun.objects.filter(
         upstream=upstream, trigger=CollectorRun.Trigger.PUSH, status=Status.FAILED
     ).first()
     return Finding(
         Level.NOTICE,
-        f"Events are pulled for now{f': {failed.error}' if failed else ''}.",
-        "Nothing is lost by that; they show some seconds later.",
-        "Nothing if the upstream was restarted: it is subscribed to again by itself. If it happens"
-        " often, set it to pull.",
+        gettext("Events are pulled for now: %(error)s.") % {"error": failed.error}
+        if failed
+        else gettext("Events are pulled for now."),
+        gettext("Nothing is lost by that; they show some seconds later."),
+        gettext(
+            "Nothing if the upstream was restarted: it is subscribed to again by itself. If it"
+            " happens often, set it to pull."
+        ),
         subject=upstream.name,
         action=settings_of(upstream),
     )

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 
 from django.contrib.auth import get_user_model
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from providers.models import ClientKey, Credential
 from providers.models.keys import key_name
@@ -10,8 +13,9 @@ from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.snapshot import Row
 from usage.models.failures import FailureClass
 
-NO_KEY, NO_CREDENTIAL = "No key", "No credential"
-_NOBODY = {Dimension.USER: "Nobody", Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
+NO_KEY, NO_CREDENTIAL = _("No key"), _("No credential")
+_NOBODY = {Dimension.USER: _("Nobody"), Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
+_CLOSED = (Dimension.OUTCOME, Dimension.FAILURE_CLASS)
 
 
 def key_names(ids: Iterable[int]) -> dict[int, Row]:
@@ -32,8 +36,16 @@ def group_value(dimension: Dimension, value: str) -> str:
     return UNATTRIBUTED if dimension.is_identity else EMPTY
 
 
+def label_for_people(dimension: Dimension, value: str, label: str) -> str:
+    """The label of a group's value in the active language: results are in English, and names stay
+    as they are."""
+    is_word = dimension in _CLOSED or value in (UNATTRIBUTED, EMPTY)
+    return capfirst(gettext(label)) if is_word else label
+
+
 def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
-    """The label of each value of groups of a dimension; ids whose row is gone keep their number."""
+    """The English label of each value of groups of a dimension; ids whose row is gone keep their"
+    " number."""
     wanted = set(values)
     found = {value: value for value in wanted} | _named(
         dimension, [int(value) for value in wanted if value.isdigit()]
@@ -41,9 +53,9 @@ def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
     if "" in wanted:
         found[""] = _NOBODY.get(
             dimension,
-            FailureClass.NONE.label.capitalize()
+            str(FailureClass.NONE.label)
             if dimension is Dimension.FAILURE_CLASS
-            else "Not reported",
+            else _("Not reported"),
         )
     return found
 
@@ -65,4 +77,6 @@ def _named(dimension: Dimension, ids: list[int]) -> dict[str, str]:
         }
     if dimension is Dimension.FAILURE_CLASS:
         return {name: str(label) for name, label in FailureClass.choices if name}
-    return {"failed": "Failed", "succeeded": "Succeeded"} if dimension is Dimension.OUTCOME else {}
+    if dimension is Dimension.OUTCOME:
+        return {"failed": _("Failed"), "succeeded": _("Succeeded")}
+    return {}

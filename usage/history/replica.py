@@ -26,6 +26,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.translation import gettext
 
 from monitoring.health import Finding, Level
 from usage import log_kinds as kinds
@@ -71,14 +72,18 @@ def check() -> Iterator[Finding]:
     if REPLICA not in connections.databases:
         return
     if _watch.complete_at():
-        yield Finding(Level.OK, "The replica is fresh, and history is read from it.")
+        yield Finding(Level.OK, gettext("The replica is fresh, and history is read from it."))
         return
     yield Finding(
         Level.WARNING,
-        "The replica cannot be reached, is no standby, or is more than"
-        f" {settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g} s behind.",
-        why="History is read from the primary meanwhile, which then has that load as well.",
-        fix=(
+        gettext(
+            "The replica cannot be reached, is no standby, or is more than %(seconds)s s behind."
+        )
+        % {"seconds": f"{settings.HISTORY_REPLICA_MAX_LAG_SECONDS:g}"},
+        why=gettext(
+            "History is read from the primary meanwhile, which then has that load as well."
+        ),
+        fix=gettext(
             "See pg_stat_replication on the primary and the log of the standby; check"
             " DATABASE_REPLICA_URL."
         ),

@@ -11,6 +11,7 @@ Invariants
   the newest event. Data that are committed after the read began belong to another version, unless
   their event number was already drawn; then, and for what has no event (a key gets an owner, a
   rollup is rebuilt), the result is cached for HISTORY_CACHE_SECONDS at most.
+* A result is in English, whatever the language of the page that wanted it first.
 * A request for a fresh result gets neither a cached one nor that of a read in flight; its own is
   cached.
 * A cache that cannot be reached is no cache: the database is read. Several processes read the same
@@ -28,6 +29,7 @@ from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import translation
 
 from monitoring.logs.account import waiting
 from monitoring.planned_statements import rows
@@ -58,7 +60,8 @@ def cached(
     from the replica, unless it is cached. With `fresh` it is always read."""
 
     def read_and_keep() -> Result[T]:
-        value, where = read(compute)
+        with translation.override(settings.LANGUAGE_CODE):
+            value, where = read(compute)
         result = Result(value, where.as_of)
         _keep(key, result)
         return result

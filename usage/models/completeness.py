@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 
@@ -56,16 +57,16 @@ class CompletenessInterval(models.Model):
     """
 
     class Cause(models.TextChoices):
-        NONE = "", "nothing is missing"
-        WITHOUT_EVENT = "without_event", "answered without an event"
-        STATISTICS_OFF = "statistics_off", "statistics switched off"
-        RESTARTED = "restarted", "upstream restarted"
-        STOPPED = "stopped", "collector stopped"
-        UNREACHABLE = "unreachable", "upstream out of reach"
-        REFUSED = "refused", "access refused"
-        BROKEN_POP = "broken_pop", "connection broke"
-        PUSH_DROPPED = "push_dropped", "subscription dropped"
-        ANOTHER_CONSUMER = "another_consumer", "another consumer"
+        NONE = "", _("nothing is missing")
+        WITHOUT_EVENT = "without_event", _("answered without an event")
+        STATISTICS_OFF = "statistics_off", _("statistics switched off")
+        RESTARTED = "restarted", _("upstream restarted")
+        STOPPED = "stopped", _("collector stopped")
+        UNREACHABLE = "unreachable", _("upstream out of reach")
+        REFUSED = "refused", _("access refused")
+        BROKEN_POP = "broken_pop", _("connection broke")
+        PUSH_DROPPED = "push_dropped", _("subscription dropped")
+        ANOTHER_CONSUMER = "another_consumer", _("another consumer")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="+")
     started_at = models.DateTimeField()

@@ -3,6 +3,7 @@ were dropped."""
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from providers.models import ClientKey, Credential
@@ -29,11 +30,11 @@ class UsageSeries(models.Model):
     """
 
     class Level(models.TextChoices):
-        FULL = "full", "all dimensions"
-        MODEL = "model", "upstream and model"
-        ACCOUNT = "account", "upstream, provider and auth type"
-        OVERALL = "overall", "upstream and failure class"
-        UPSTREAM = "upstream", "upstream"
+        FULL = "full", _("all dimensions")
+        MODEL = "model", _("upstream and model")
+        ACCOUNT = "account", _("upstream, provider and auth type")
+        OVERALL = "overall", _("upstream and failure class")
+        UPSTREAM = "upstream", _("upstream")
 
     level = models.CharField(max_length=14, choices=Level, default=Level.FULL)
     by_model = models.ForeignKey(

@@ -8,41 +8,42 @@ finer ones. A filter by a group accepts all of its classes.
 from collections.abc import Iterable
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class FailureClass(models.TextChoices):
     """The same words in column, metric label, log field and page."""
 
-    NONE = "", "succeeded"
-    COOLDOWN = "cooldown", "cooldown"
-    RATE_LIMITED = "rate_limited", "rate limited"
-    QUOTA = "quota", "quota exhausted"
-    PLAN_LIMIT = "plan_limit", "plan limit reached"
-    NO_CREDIT = "no_credit", "no credit left"
-    UNSUPPORTED_MODEL = "unsupported_model", "unsupported model"
-    BAD_REQUEST = "bad_request", "bad request"
-    CONTEXT_TOO_LONG = "context_too_long", "context too long"
-    CONTENT_POLICY = "content_policy", "content policy"
-    INVALID_REQUEST = "invalid_request", "invalid request"
-    AUTH = "auth", "authentication"
-    EXPIRED_TOKEN = "expired_token", "expired token"
-    WRONG_KEY = "wrong_key", "wrong key"
-    MISSING_SCOPE = "missing_scope", "missing scope"
-    REGION = "region", "region not supported"
-    BANNED = "banned", "account blocked"
-    FORBIDDEN = "forbidden", "forbidden"
-    CANCELLED = "cancelled", "cancelled by client"
-    TIMEOUT = "timeout", "timeout"
-    TIMEOUT_FIRST_BYTE = "timeout_first_byte", "timeout before the first byte"
-    TIMEOUT_MIDWAY = "timeout_midway", "timeout after the first byte"
-    CONNECTION = "connection", "connection"
-    UPSTREAM_ERROR = "upstream_error", "provider error"
-    OVERLOADED = "overloaded", "provider overloaded"
-    PROVIDER_FAULT = "provider_fault", "provider fault"
-    INVALID_RESPONSE = "invalid_response", "invalid response"
-    INTERNAL = "internal", "internal"
-    UPSTREAM_FAULT = "upstream_fault", "upstream fault"
-    UNCLEAR = "unclear", "unclear"
+    NONE = "", _("succeeded")
+    COOLDOWN = "cooldown", _("cooldown")
+    RATE_LIMITED = "rate_limited", _("rate limited")
+    QUOTA = "quota", _("quota exhausted")
+    PLAN_LIMIT = "plan_limit", _("plan limit reached")
+    NO_CREDIT = "no_credit", _("no credit left")
+    UNSUPPORTED_MODEL = "unsupported_model", _("unsupported model")
+    BAD_REQUEST = "bad_request", _("bad request")
+    CONTEXT_TOO_LONG = "context_too_long", _("context too long")
+    CONTENT_POLICY = "content_policy", _("content policy")
+    INVALID_REQUEST = "invalid_request", _("invalid request")
+    AUTH = "auth", _("authentication")
+    EXPIRED_TOKEN = "expired_token", _("expired token")
+    WRONG_KEY = "wrong_key", _("wrong key")
+    MISSING_SCOPE = "missing_scope", _("missing scope")
+    REGION = "region", _("region not supported")
+    BANNED = "banned", _("account blocked")
+    FORBIDDEN = "forbidden", _("forbidden")
+    CANCELLED = "cancelled", _("cancelled by client")
+    TIMEOUT = "timeout", _("timeout")
+    TIMEOUT_FIRST_BYTE = "timeout_first_byte", _("timeout before the first byte")
+    TIMEOUT_MIDWAY = "timeout_midway", _("timeout after the first byte")
+    CONNECTION = "connection", _("connection")
+    UPSTREAM_ERROR = "upstream_error", _("provider error")
+    OVERLOADED = "overloaded", _("provider overloaded")
+    PROVIDER_FAULT = "provider_fault", _("provider fault")
+    INVALID_RESPONSE = "invalid_response", _("invalid response")
+    INTERNAL = "internal", _("internal")
+    UPSTREAM_FAULT = "upstream_fault", _("upstream fault")
+    UNCLEAR = "unclear", _("unclear")
 
 
 DIVIDED = {

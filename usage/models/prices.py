@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from providers.models import ClientKey, Credential
 
@@ -50,11 +51,11 @@ class OwnPrice(models.Model):
     """
 
     class Kind(models.TextChoices):
-        MATCH = "match", "priced like another model"
-        HOUR_CACHE = "hour_cache", "cache writes live for an hour"
-        PRICE = "price", "own price"
-        DISCOUNT = "discount", "discount"
-        FLAT = "flat", "flat rate"
+        MATCH = "match", _("priced like another model")
+        HOUR_CACHE = "hour_cache", _("cache writes live for an hour")
+        PRICE = "price", _("own price")
+        DISCOUNT = "discount", _("discount")
+        FLAT = "flat", _("flat rate")
 
     kind = models.CharField(max_length=12, choices=Kind)
     provider = models.CharField(max_length=100, blank=True)
@@ -201,11 +202,11 @@ class Recomputation(models.Model):
     """
 
     class Status(models.TextChoices):
-        PREVIEWING = "previewing", "previewing"
-        PREVIEWED = "previewed", "waiting for approval"
-        APPLYING = "applying", "applying"
-        DONE = "done", "done"
-        CANCELLED = "cancelled", "cancelled"
+        PREVIEWING = "previewing", _("previewing")
+        PREVIEWED = "previewed", _("waiting for approval")
+        APPLYING = "applying", _("applying")
+        DONE = "done", _("done")
+        CANCELLED = "cancelled", _("cancelled")
 
     status = models.CharField(max_length=12, choices=Status)
     start = models.DateTimeField()

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
 from usage.models.failures import FailureClass
@@ -14,17 +15,17 @@ class CollectorRun(models.Model):
     empty (`usage/collector/poller.py`)."""
 
     class Trigger(models.TextChoices):
-        LOOP = "loop", "loop"
-        COMMAND = "command", "command"
-        HTTP = "http", "HTTP"
-        PUSH = "push", "push"
+        LOOP = "loop", _("loop")
+        COMMAND = "command", _("command")
+        HTTP = "http", _("HTTP")
+        PUSH = "push", _("push")
 
     class Status(models.TextChoices):
-        RUNNING = "running", "running"
-        SUCCEEDED = "succeeded", "succeeded"
-        FAILED = "failed", "failed"
-        LEASE_LOST = "lease_lost", "lease lost"
-        ABANDONED = "abandoned", "abandoned"
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        LEASE_LOST = "lease_lost", _("lease lost")
+        ABANDONED = "abandoned", _("abandoned")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="runs")
@@ -79,17 +80,17 @@ class DeadLetter(models.Model):
     replayed after a fix."""
 
     class Reason(models.TextChoices):
-        INVALID_PAGE = "invalid_page", "page is no JSON array"
-        NOT_AN_OBJECT = "not_an_object", "element is no object"
-        INVALID_FIELD = "invalid_field", "field of a wrong type"
-        MISSING_FIELD = "missing_field", "required field missing"
-        IMPOSSIBLE_DATE = "impossible_date", "impossible timestamp"
-        NOT_STORABLE = "not_storable", "refused by the database"
+        INVALID_PAGE = "invalid_page", _("page is no JSON array")
+        NOT_AN_OBJECT = "not_an_object", _("element is no object")
+        INVALID_FIELD = "invalid_field", _("field of a wrong type")
+        MISSING_FIELD = "missing_field", _("required field missing")
+        IMPOSSIBLE_DATE = "impossible_date", _("impossible timestamp")
+        NOT_STORABLE = "not_storable", _("refused by the database")
 
     class State(models.TextChoices):
-        PENDING = "pending", "pending"
-        REPLAYED = "replayed", "replayed"
-        DISCARDED = "discarded", "discarded"
+        PENDING = "pending", _("pending")
+        REPLAYED = "replayed", _("replayed")
+        DISCARDED = "discarded", _("discarded")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="dead_letters")
     batch = models.CharField(max_length=80, help_text="Name of the spool file it came in.")

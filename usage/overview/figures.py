@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from monitoring.templatetags.figures import exact
 from usage.events.query import Cursor
 from usage.history.dimensions import Dimension
+from usage.history.labels import label_for_people
 from usage.history.measures import Measures
 from usage.history.summaries import Breakdown, Group
 from usage.history.windows import Bucket, Interval
@@ -209,7 +210,7 @@ def _top_row(
 ) -> TopRow:
     name, tokens = group.name[dimension], group.measures.total_tokens
     return TopRow(
-        name.label,
+        label_for_people(dimension, name.value, name.label),
         group.measures,
         share(tokens, totals.total_tokens),
         share(tokens, largest),

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from monitoring.audit import trail
 from usage.costs.own_prices import scope_digest
@@ -23,11 +24,17 @@ class Overlaps(Exception):
     def __init__(self, other: OwnPrice | None) -> None:
         self.other = other
         super().__init__(
-            f"own price {other} holds from {other.holds_from}"
-            f"{f' until {other.holds_until}' if other.holds_until else ''} for the same traffic"
-            if other
-            else "another own price holds for the same traffic"
+            _overlap(other) if other else gettext("another own price holds for the same traffic")
         )
+
+
+def _overlap(other: OwnPrice) -> str:
+    text = (
+        gettext("own price %(price)s holds from %(first)s until %(end)s for the same traffic")
+        if other.holds_until
+        else gettext("own price %(price)s holds from %(first)s for the same traffic")
+    )
+    return text % {"price": other, "first": other.holds_from, "end": other.holds_until}
 
 
 def set_price(price: OwnPrice, actor: User) -> OwnPrice | None:

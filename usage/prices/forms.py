@@ -2,17 +2,23 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from providers.models import ClientKey, Credential
 from usage.costs.price_book import PriceBook
 from usage.costs.rates import dollars_of, rate_of
 from usage.models import OwnPrice
 from usage.models.prices import LARGEST_RATE, RATE_KINDS
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
 
 Kind = OwnPrice.Kind
 # A price so many times that of its neighbour is most likely a slip of the decimal point.
@@ -24,12 +30,19 @@ _NEEDED = {
     Kind.DISCOUNT: ("percent",),
     Kind.MATCH: ("model", "catalogue_model"),
 }
+_KIND_NAMES = {
+    "input": gettext_noop("input"),
+    "cache_read": gettext_noop("cache reads"),
+    "cache_write": gettext_noop("cache writes"),
+    "output": gettext_noop("output"),
+    "reasoning": gettext_noop("reasoning"),
+}
 _PRICES = tuple(f"{kind}_price" for kind in RATE_KINDS)
 
 
-def _price(label: str, help_text: str = "") -> forms.DecimalField:
+def _price(label: "StrOrPromise", help_text: "StrOrPromise" = "") -> forms.DecimalField:
     return forms.DecimalField(
-        label=f"{label}, $ per million tokens",
+        label=format_lazy(_("{label}, $ per million tokens"), label=label),
         required=False,
         min_value=0,
         max_value=dollars_of(LARGEST_RATE),
@@ -43,60 +56,60 @@ class OwnPriceForm(forms.Form):
     """A new own price: whose traffic, since when, what."""
 
     kind = forms.ChoiceField(
-        label="What",
+        label=_("What"),
         choices=[
-            (Kind.PRICE, "A price per million tokens"),
-            (Kind.DISCOUNT, "A discount in percent"),
-            (Kind.FLAT, "A flat rate: requests cost nothing, the list price is still shown"),
-            (Kind.MATCH, "Priced like another model of the catalogue"),
-            (Kind.HOUR_CACHE, "Cache writes live for an hour instead of five minutes"),
+            (Kind.PRICE, _("A price per million tokens")),
+            (Kind.DISCOUNT, _("A discount in percent")),
+            (Kind.FLAT, _("A flat rate: requests cost nothing, the list price is still shown")),
+            (Kind.MATCH, _("Priced like another model of the catalogue")),
+            (Kind.HOUR_CACHE, _("Cache writes live for an hour instead of five minutes")),
         ],
     )
     model = forms.CharField(
         required=False,
         max_length=200,
-        help_text="As the events have it; * is any text; empty for all.",
+        help_text=_("As the events have it; * is any text; empty for all."),
     )
     provider = forms.CharField(
-        required=False, max_length=100, help_text="As the events have it; empty for all."
+        required=False, max_length=100, help_text=_("As the events have it; empty for all.")
     )
     client_key = forms.ModelChoiceField(
-        ClientKey.objects.none(), required=False, empty_label="all", label="Client key"
+        ClientKey.objects.none(), required=False, empty_label=_("all"), label=_("Client key")
     )
-    user = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="all")
+    user = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_("all"))
     credential = forms.ModelChoiceField(
-        Credential.objects.none(), required=False, empty_label="all"
+        Credential.objects.none(), required=False, empty_label=_("all")
     )
     holds_from = forms.DateField(
-        label="Holds from",
+        label=_("Holds from"),
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The first day, in the installation's time zone.",
+        help_text=_("The first day, in the installation's time zone."),
     )
     last_day = forms.DateField(
-        label="Last day",
+        label=_("Last day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: until another takes over.",
+        help_text=_("Empty: until another takes over."),
     )
-    input_price = _price("Input")
-    cache_read_price = _price("Cache reads", "Empty: like input.")
-    cache_write_price = _price("Cache writes", "Empty: like input.")
-    output_price = _price("Output")
-    reasoning_price = _price("Reasoning", "Empty: like output.")
+    input_price = _price(_("Input"))
+    cache_read_price = _price(_("Cache reads"), _("Empty: like input."))
+    cache_write_price = _price(_("Cache writes"), _("Empty: like input."))
+    output_price = _price(_("Output"))
+    reasoning_price = _price(_("Reasoning"), _("Empty: like output."))
     percent = forms.DecimalField(
-        label="Discount, %",
+        label=_("Discount, %"),
         required=False,
         min_value=-1000,
         max_value=100,
         max_digits=7,
         decimal_places=3,
-        help_text="Negative for a surcharge.",
+        help_text=_("Negative for a surcharge."),
     )
     catalogue_model = forms.CharField(
-        label="Model of the catalogue",
+        label=_("Model of the catalogue"),
         required=False,
         max_length=250,
-        help_text="provider/model, such as openai/gpt-5.4",
+        help_text=_("provider/model, such as openai/gpt-5.4"),
     )
     note = forms.CharField(required=False, max_length=200)
     confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
@@ -114,16 +127,18 @@ class OwnPriceForm(forms.Form):
         kind = data.get("kind")
         for name in _NEEDED.get(Kind(kind), ()) if kind else ():
             if data.get(name) in (None, "") and name not in self.errors:
-                self.add_error(name, "This is needed.")
+                self.add_error(name, gettext("This is needed."))
         first, last = data.get("holds_from"), data.get("last_day")
         if first and last and last < first:
-            self.add_error("last_day", "That is before the first day.")
+            self.add_error("last_day", gettext("That is before the first day."))
         reference = data.get("catalogue_model")
         if kind == Kind.MATCH and reference and self._book.catalogue.get(reference) is None:
-            self.add_error("catalogue_model", "The catalogue has no such model.")
+            self.add_error("catalogue_model", gettext("The catalogue has no such model."))
         if not self.errors and not data.get("confirmed") and (doubt := self._doubt(data)):
             self.needs_confirmation = True
-            self.add_error(None, f"{doubt} Send it again if it is meant.")
+            self.add_error(
+                None, gettext("%(doubt)s Send it again if it is meant.") % {"doubt": doubt}
+            )
         return data
 
     needs_confirmation = False
@@ -131,7 +146,7 @@ class OwnPriceForm(forms.Form):
     def _doubt(self, data: dict[str, Any]) -> str:
         """What looks like a slip, as a sentence; empty if nothing does."""
         if data["kind"] == Kind.DISCOUNT and data["percent"] < ABSURD_SURCHARGE:
-            return f"That is a surcharge of {-data['percent']} %."
+            return gettext("That is a surcharge of %(share)s %%.") % {"share": -data["percent"]}
         if data["kind"] != Kind.PRICE:
             return ""
         return self._far_from_the_list(data) or self._far_apart(data)
@@ -144,17 +159,25 @@ class OwnPriceForm(forms.Form):
         for kind in RATE_KINDS:
             listed, price = getattr(steps[0].rates, kind), data[f"{kind}_price"]
             if listed and price is not None and not _near(price, dollars_of(listed)):
-                return (
-                    f"The list price of {found.model.reference} for {kind.replace('_', ' ')} is"
-                    f" ${dollars_of(listed):f}, and this is ${price:f}."
-                )
+                return gettext(
+                    "The list price of %(model)s for %(kind)s is $%(listed)s, and this is"
+                    " $%(price)s."
+                ) % {
+                    "model": found.model.reference,
+                    "kind": gettext(_KIND_NAMES[kind]),
+                    "listed": f"{dollars_of(listed):f}",
+                    "price": f"{price:f}",
+                }
         return ""
 
     @staticmethod
     def _far_apart(data: dict[str, Any]) -> str:
         known = [price for name in _PRICES if (price := data[name])]
         if known and not _near(max(known), min(known)):
-            return f"One price is ${min(known):f} and another ${max(known):f}."
+            return gettext("One price is $%(least)s and another $%(most)s.") % {
+                "least": f"{min(known):f}",
+                "most": f"{max(known):f}",
+            }
         return ""
 
     def price(self) -> OwnPrice:
@@ -187,19 +210,19 @@ class EndForm(forms.Form):
     """From which day on an own price holds no more."""
 
     day = forms.DateField(
-        label="First day without it", widget=forms.DateInput(attrs={"type": "date"})
+        label=_("First day without it"), widget=forms.DateInput(attrs={"type": "date"})
     )
 
 
 class RecomputationForm(forms.Form):
     """Which days are priced anew, and which models."""
 
-    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(label="To, included", widget=forms.DateInput(attrs={"type": "date"}))
+    first = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label=_("To, included"), widget=forms.DateInput(attrs={"type": "date"}))
     models = forms.CharField(
         required=False,
         max_length=2000,
-        help_text="Names as the events have them, separated by commas; empty for all.",
+        help_text=_("Names as the events have them, separated by commas; empty for all."),
     )
 
     def clean_models(self) -> list[str]:

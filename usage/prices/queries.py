@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from usage.costs.own_prices import Kind, Traffic, in_force
 from usage.costs.price_book import PriceBook
@@ -68,7 +69,11 @@ def _in_use(
     terms = book.terms(Traffic(provider, model), now, "")
     own = book.own_prices.of("match", Traffic(provider, model), timezone.localdate())
     found = None if own else book.match_of(provider, model)
-    how = f"as own price #{own.pk} has it" if own else ", ".join(found.steps if found else ())
+    how = (
+        gettext("as own price #%(pk)s has it") % {"pk": own.pk}
+        if own
+        else ", ".join(found.steps if found else ())
+    )
     return ModelInUse(
         provider,
         model,
@@ -120,11 +125,11 @@ def scope_of(price: OwnPrice) -> str:
     parts = (
         price.model and f"model {price.model}",
         price.provider and f"provider {price.provider}",
-        price.client_key and f"client key {price.client_key}",
+        price.client_key and gettext("client key %(key)s") % {"key": price.client_key},
         price.user and f"user {price.user}",
         price.credential and f"credential {price.credential}",
     )
-    return ", ".join(part for part in parts if part) or "all traffic"
+    return ", ".join(part for part in parts if part) or gettext("all traffic")
 
 
 def what_of(price: OwnPrice) -> str:
@@ -132,18 +137,18 @@ def what_of(price: OwnPrice) -> str:
     if price.kind == Kind.PRICE:
         rates = (
             ("input", price.input_rate),
-            ("cache reads", price.cache_read_rate),
-            ("cache writes", price.cache_write_rate),
+            (gettext("cache reads"), price.cache_read_rate),
+            (gettext("cache writes"), price.cache_write_rate),
             ("output", price.output_rate),
             ("reasoning", price.reasoning_rate),
         )
         shown = (f"{name} {_dollars(rate)}" for name, rate in rates if rate is not None)
-        return f"{', '.join(shown)} per million tokens"
+        return gettext("%(rates)s per million tokens") % {"rates": ", ".join(shown)}
     if price.kind == Kind.DISCOUNT and price.percent is not None:
         percent = f"{abs(price.percent).normalize():f} %"
         return f"{percent} {'off' if price.percent >= 0 else 'more'}"
     if price.kind == Kind.MATCH:
-        return f"priced like {price.catalogue_model}"
+        return gettext("priced like %(model)s") % {"model": price.catalogue_model}
     return price.get_kind_display()
 
 

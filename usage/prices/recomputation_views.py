@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -59,9 +60,9 @@ def recomputation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
         "waits": made.status == Recomputation.Status.PREVIEWED,
         "share": _share(made),
         "tables": [
-            ("Days", _rows(made, "days", {})),
-            ("Models", _rows(made, "models", {})),
-            ("Client keys", _rows(made, "keys", {"0": "no key", **keys})),
+            (gettext("Days"), _rows(made, "days", {})),
+            (gettext("Models"), _rows(made, "models", {})),
+            (gettext("Client keys"), _rows(made, "keys", {"0": gettext("no key"), **keys})),
         ],
     }
     day = timezone.localdate(made.end - timedelta(microseconds=1))
@@ -73,14 +74,16 @@ def recomputation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
 @staff_only
 def approval(http: HttpRequest, recomputation_id: int) -> HttpResponse:
     """Let it be applied."""
-    return _act(http, recomputation_id, approve, "It is being applied.")
+    return _act(http, recomputation_id, approve, gettext("It is being applied."))
 
 
 @require_POST
 @staff_only
 def cancellation(http: HttpRequest, recomputation_id: int) -> HttpResponse:
     """End it."""
-    return _act(http, recomputation_id, cancel, "It is cancelled; days that are done stay done.")
+    return _act(
+        http, recomputation_id, cancel, gettext("It is cancelled; days that are done stay done.")
+    )
 
 
 def _act(
@@ -93,7 +96,11 @@ def _act(
     if action(made, user_of(http)):
         messages.success(http, done)
     else:
-        messages.error(http, f"That came too late: it is {made.get_status_display()}.")
+        messages.error(
+            http,
+            gettext("That came too late: it is %(status)s.")
+            % {"status": made.get_status_display()},
+        )
     return redirect("prices:recomputation", made.pk)
 
 

@@ -4,10 +4,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from monitoring.audit import trail
+from monitoring.web.formats import day
 from monitoring.web.roles import staff_only, user_of
 from usage.costs import editions
 from usage.costs.price_book import PriceBook
@@ -50,7 +52,11 @@ def new_price(request: HttpRequest) -> HttpResponse:
         try:
             return _stored(request, form.price())
         except Overlaps as overlap:
-            form.add_error(None, f"Refused: {overlap}. End that one first, or begin later.")
+            form.add_error(
+                None,
+                gettext("Refused: %(overlap)s. End that one first, or begin later.")
+                % {"overlap": overlap},
+            )
     context = {"form": form, "confirms": form.needs_confirmation}
     status = 400 if form.is_bound else 200
     return render(request, "usage/prices/new.html", context, status=status)
@@ -58,14 +64,18 @@ def new_price(request: HttpRequest) -> HttpResponse:
 
 def _stored(request: HttpRequest, price: OwnPrice) -> HttpResponse:
     before = set_price(price, user_of(request))
-    taken = f" It takes over from {before}." if before else ""
-    past = (
-        " What is stored keeps its cost until it is recomputed."
-        if price.holds_from <= timezone.localdate()
-        else ""
-    )
-    messages.success(request, f"{price} holds from {price.holds_from}.{taken}{past}")
+    texts = [gettext("%(price)s holds from %(first)s.") % _named(price)]
+    if before:
+        texts.append(gettext("It takes over from %(price)s.") % {"price": before})
+    if price.holds_from <= timezone.localdate():
+        texts.append(gettext("What is stored keeps its cost until it is recomputed."))
+    messages.success(request, " ".join(texts))
     return redirect("prices:list")
+
+
+def _named(price: OwnPrice) -> dict[str, object]:
+    end = price.holds_until
+    return {"price": price, "first": day(price.holds_from), "end": day(end) if end else ""}
 
 
 @require_POST
@@ -74,9 +84,11 @@ def end(request: HttpRequest, price_id: int) -> HttpResponse:
     """Let an own price hold no more from a day on."""
     price, form = get_object_or_404(OwnPrice, pk=price_id), EndForm(request.POST)
     if form.is_valid() and end_price(price, form.cleaned_data["day"], user_of(request)):
-        messages.success(request, f"{price} ends before {price.holds_until}.")
+        messages.success(request, gettext("%(price)s ends before %(end)s.") % _named(price))
     else:
-        messages.error(request, f"{price} holds from {price.holds_from}: name a later day.")
+        messages.error(
+            request, gettext("%(price)s holds from %(first)s: name a later day.") % _named(price)
+        )
     return redirect("prices:list")
 
 
@@ -87,9 +99,9 @@ def withdraw(request: HttpRequest, price_id: int) -> HttpResponse:
     price = get_object_or_404(OwnPrice, pk=price_id)
     name = str(price)
     if withdraw_price(price, user_of(request)):
-        messages.success(request, f"{name} is withdrawn.")
+        messages.success(request, gettext("%(name)s is withdrawn.") % {"name": name})
     else:
-        messages.error(request, f"{name} holds already: end it instead.")
+        messages.error(request, gettext("%(name)s holds already: end it instead.") % {"name": name})
     return redirect("prices:list")
 
 
@@ -102,7 +114,9 @@ def update(request: HttpRequest) -> HttpResponse:
         messages.success(request, editions.update())
     except editions.UpdateRefused as refused:
         outcome, detail = trail.Outcome.FAILED, {"reason": str(refused)}
-        messages.error(request, f"The prices stay as they are: {refused}.")
+        messages.error(
+            request, gettext("The prices stay as they are: %(reason)s.") % {"reason": refused}
+        )
     trail.record(
         user_of(request), "catalogue.updated", "catalogue of prices", outcome=outcome, detail=detail
     )

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from usage.forms.windows import EARLIEST_DAY
 
@@ -21,7 +22,7 @@ class MonthForm(forms.Form):
         try:
             month = date.fromisoformat(f"{text}-01")
         except ValueError:
-            raise ValidationError("Expected a month as YYYY-MM.") from None
+            raise ValidationError(gettext("Expected a month as YYYY-MM.")) from None
         if not EARLIEST_DAY <= month <= timezone.localdate():
-            raise ValidationError("Expected a month that has begun.")
+            raise ValidationError(gettext("Expected a month that has begun."))
         return month

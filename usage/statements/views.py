@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -31,7 +32,10 @@ def statements(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = make(form.cleaned_data["month"], user_of(request))
-            messages.success(request, f"Made the statement of {made.month:%Y-%m}.")
+            messages.success(
+                request,
+                gettext("Made the statement of %(month)s.") % {"month": f"{made.month:%Y-%m}"},
+            )
             return redirect("statements:statement", made.pk)
         except InvalidQuery as error:
             form.add_error("month", str(error))
@@ -79,7 +83,7 @@ def table(request: HttpRequest, statement_id: int) -> HttpResponse:
 def _grouping(request: HttpRequest) -> str:
     grouping = request.GET.get("by", "user")
     if grouping not in GROUPINGS:
-        raise Http404(f"Statements are by {' or '.join(GROUPINGS)}.")
+        raise Http404(gettext("Statements are by %(names)s.") % {"names": " or ".join(GROUPINGS)})
     return grouping
 
 

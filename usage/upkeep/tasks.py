@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from monitoring.periodic import Task, TroubleFound
 from usage.costs import editions
@@ -78,62 +79,66 @@ def update_prices() -> str:
 
 PRUNE = Task(
     "retention",
-    "Drop events older than EVENT_RETENTION_MONTHS",
+    _("Drop events older than EVENT_RETENTION_MONTHS"),
     prune,
     timedelta(days=1),
     hour=3,
     lease=retention.LEASE,
-    why="Events that should be gone still fill the disk.",
-    fix="Follow the message, or check whether a long query locks the event table.",
+    why=_("Events that should be gone still fill the disk."),
+    fix=_("Follow the message, or check whether a long query locks the event table."),
 )
 TASKS = (
     Task(
         "partitions",
-        "Make the event table's next partitions",
+        _("Make the event table's next partitions"),
         make_partitions,
         timedelta(hours=6),
-        why="Events of a new month find no partition waiting; the ingest then makes it itself.",
-        fix="See the log of the collector.",
+        why=_("Events of a new month find no partition waiting; the ingest then makes it itself."),
+        fix=_("See the log of the collector."),
     ),
     PRUNE,
     Task(
         "compare rollups",
-        "Compare rollups with events",
+        _("Compare rollups with events"),
         compare_rollups,
         timedelta(days=1),
         hour=4,
-        why="Sums that pages show may be wrong.",
+        why=_("Sums that pages show may be wrong."),
         fix=(
-            "Rebuild the range that the message names, and report how it came about: this must not"
-            " happen."
+            _(
+                "Rebuild the range that the message names, and report how it came about: this must"
+                " not happen."
+            )
         ),
     ),
     Task(
         recompute.LEASE,
-        "Give stored events new costs where that was requested, or after an upgrade",
+        _("Give stored events new costs where that was requested, or after an upgrade"),
         recompute.take_turn,
         timedelta(minutes=1),
         is_wanted=recompute.is_waiting,
-        why="Costs of the past stay as they are, or are missing.",
-        fix="Look into the log of the collector; it continues where it stopped.",
+        why=_("Costs of the past stay as they are, or are missing."),
+        fix=_("Look into the log of the collector; it continues where it stopped."),
     ),
     Task(
         "update prices",
-        "Fetch the newest catalogue of prices",
+        _("Fetch the newest catalogue of prices"),
         update_prices,
         timedelta(days=1),
         hour=2,
         is_wanted=lambda: bool(settings.UPDATE_PRICES_NIGHTLY),
-        why="Prices that changed since the last good catalogue are missed.",
-        fix="See whether this host may reach the address, or set UPDATE_PRICES_NIGHTLY to false.",
+        why=_("Prices that changed since the last good catalogue are missed."),
+        fix=_(
+            "See whether this host may reach the address, or set UPDATE_PRICES_NIGHTLY to false."
+        ),
     ),
     Task(
         "forget runs",
-        "Delete old records of runs",
+        _("Delete old records of runs"),
         forget_runs,
         timedelta(days=1),
         hour=5,
-        why="The list of runs grows without end.",
-        fix="See the log of the collector.",
+        why=_("The list of runs grows without end."),
+        fix=_("See the log of the collector."),
     ),
 )

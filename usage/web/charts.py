@@ -8,6 +8,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 _WIDEST_BAR = 9.0
 _LABELS = 7
 _SPARKLINE_POINTS = 30
@@ -25,20 +28,23 @@ class Series:
     css: str
 
 
-ATTEMPTS = (Series("succeeded", "Succeeded", "succeeded"), Series("failed", "Failed", "failed"))
+ATTEMPTS = (
+    Series("succeeded", _("Succeeded"), "succeeded"),
+    Series("failed", _("Failed"), "failed"),
+)
 TOKENS = (
-    Series("uncached_input_tokens", "Input", "kind-input"),
-    Series("cache_read_tokens", "Cache read", "kind-cache-read"),
-    Series("cache_write_tokens", "Cache write", "kind-cache-write"),
-    Series("non_reasoning_output_tokens", "Output", "kind-output"),
-    Series("reasoning_tokens", "Reasoning", "kind-reasoning"),
-    Series("unclassified_tokens", "Unclassified", "kind-unclassified"),
+    Series("uncached_input_tokens", _("Input"), "kind-input"),
+    Series("cache_read_tokens", _("Cache read"), "kind-cache-read"),
+    Series("cache_write_tokens", _("Cache write"), "kind-cache-write"),
+    Series("non_reasoning_output_tokens", _("Output"), "kind-output"),
+    Series("reasoning_tokens", _("Reasoning"), "kind-reasoning"),
+    Series("unclassified_tokens", _("Unclassified"), "kind-unclassified"),
 )
 COSTS = (
-    Series("input", "Input", "kind-input"),
-    Series("cache_read", "Cache read", "kind-cache-read"),
-    Series("cache_write", "Cache write", "kind-cache-write"),
-    Series("output", "Output", "kind-output"),
+    Series("input", _("Input"), "kind-input"),
+    Series("cache_read", _("Cache read"), "kind-cache-read"),
+    Series("cache_write", _("Cache write"), "kind-cache-write"),
+    Series("output", _("Output"), "kind-output"),
 )
 PERCENTILES = (
     Series("p99_ms", "p99", "line-p99"),
@@ -190,7 +196,7 @@ def _bars(
     segments: list[list[Segment]],
     written: Callable[[int | None], str],
 ) -> list[Bar]:
-    named = [number for number, (slot, _) in enumerate(rows) if slot.short]
+    named = [number for number, (slot, _values) in enumerate(rows) if slot.short]
     # Counted from the newest, so that the last one always has its label.
     labelled = set(named[::-1][:: math.ceil(len(named) / _LABELS) or 1])
     slot_width = 100 / max(len(rows), 1)
@@ -199,9 +205,9 @@ def _bars(
     for number, (slot, values) in enumerate(rows):
         middle = slot_width * (number + 0.5)
         title = (
-            slot.name
-            + (" (so far)" if slot.is_unfinished else "")
-            + "".join(f"\n{s.label}: {written(v)}" for s, v in zip(series, values, strict=True))
+            gettext("%(time)s (so far)") % {"time": slot.name} if slot.is_unfinished else slot.name
+        ) + "".join(
+            f"\n{gettext(s.label)}: {written(v)}" for s, v in zip(series, values, strict=True)
         )
         label = slot.short if number in labelled else ""
         bars.append(

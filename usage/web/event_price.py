@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from usage.costs.rates import dollars_of
 from usage.models import PriceVersion
 
 _KINDS = (
-    ("Input", "input"),
-    ("Cache read", "cache_read"),
-    ("Cache write", "cache_write"),
-    ("Output", "output"),
-    ("Reasoning", "reasoning"),
+    (_("Input"), "input"),
+    (_("Cache read"), "cache_read"),
+    (_("Cache write"), "cache_write"),
+    (_("Output"), "output"),
+    (_("Reasoning"), "reasoning"),
 )
 _OF_EVENT = {"cache_read": "cacheRead", "cache_write": "cacheWrite"}
 
@@ -41,7 +44,12 @@ def price_of(event: dict[str, Any]) -> EventPrice | None:
     if version is None:
         return None
     lines = [
-        Line(label, event["cost"][_OF_EVENT.get(name, name)], _dollars(listed), _dollars(paid))
+        Line(
+            gettext(label),
+            event["cost"][_OF_EVENT.get(name, name)],
+            _dollars(listed),
+            _dollars(paid),
+        )
         for label, name in _KINDS
         if (listed := getattr(version, f"list_{name}")) is not None
         and (paid := getattr(version, f"paid_{name}")) is not None

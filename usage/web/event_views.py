@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -69,7 +70,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     """Everything that is known of one event."""
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
-        raise Http404(f"No event {event_id} that you may see.")
+        raise Http404(gettext("No event %(event_id)s that you may see.") % {"event_id": event_id})
     failure_class = found.fields["failureClass"]
     context = {
         "event": found.fields,

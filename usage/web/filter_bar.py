@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from providers.models import ClientKey, Credential
@@ -112,17 +114,25 @@ def _without(pairs: Iterable[Choice], left_out: Choice) -> str:
 
 def _menus(scope: Scope) -> list[Menu]:
     choices = _everybodys_choices() if scope.sees_everything else _own_choices(scope)
-    choices[Dimension.OUTCOME] = [("succeeded", "Succeeded"), ("failed", "Failed")]
+    choices[Dimension.OUTCOME] = [
+        ("succeeded", gettext("Succeeded")),
+        ("failed", gettext("Failed")),
+    ]
     choices[Dimension.FAILURE_CLASS] = [
-        (name.value, name.label.capitalize() + (" (all)" if name in DIVIDED else ""))
-        for name in FailureClass
-        if name.value
+        (name.value, _failure_class(name)) for name in FailureClass if name.value
     ]
     return [
         Menu(dimension.value, dimension.label, choices[dimension])
         for dimension in Dimension
         if len(choices.get(dimension, ())) > 1
     ]
+
+
+def _failure_class(name: FailureClass) -> str:
+    label = capfirst(str(name.label))
+    if name in DIVIDED:
+        return gettext("%(failure_class)s (all)") % {"failure_class": label}
+    return label
 
 
 def _own_choices(scope: Scope) -> dict[Dimension, list[Choice]]:
@@ -137,7 +147,7 @@ def _own_choices(scope: Scope) -> dict[Dimension, list[Choice]]:
 
 
 def _everybodys_choices() -> dict[Dimension, list[Choice]]:
-    nobody = (UNATTRIBUTED, "Nobody's")
+    nobody = (UNATTRIBUTED, gettext("Nobody's"))
     owners = (
         get_user_model()
         .objects.filter(client_keys__isnull=False)
@@ -151,11 +161,11 @@ def _everybodys_choices() -> dict[Dimension, list[Choice]]:
         Dimension.USER: [*((str(user.pk), user.get_username()) for user in owners), nobody],
         Dimension.KEY: [
             *((str(key.pk), key.display_name) for key in ClientKey.objects.all()[:MOST_CHOICES]),
-            (UNATTRIBUTED, NO_KEY),
+            (UNATTRIBUTED, gettext(NO_KEY)),
         ],
         Dimension.CREDENTIAL: [
             *((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]),
-            (UNATTRIBUTED, NO_CREDENTIAL),
+            (UNATTRIBUTED, gettext(NO_CREDENTIAL)),
         ],
         **_choices_of_series(),
     }
@@ -170,7 +180,7 @@ def _choices_of_series() -> dict[Dimension, list[Choice]]:
         )
         found = cursor.fetchone()
     return {
-        dimension: [(value or EMPTY, value or "Not reported") for value in values or []][
+        dimension: [(value or EMPTY, value or gettext("Not reported")) for value in values or []][
             :MOST_CHOICES
         ]
         for dimension, values in zip(_OF_SERIES, found, strict=True)

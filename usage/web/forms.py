@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from usage.events.query import EventQuery
@@ -19,11 +20,11 @@ from usage.history.windows import Bucket, fitting_bucket
 from usage.web.page_queries import PageQuery
 
 RANGES = (
-    ("today", "Today"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
-    ("90d", "90 days"),
-    ("custom", "Custom"),
+    ("today", _("Today")),
+    ("7d", _("7 days")),
+    ("30d", _("30 days")),
+    ("90d", _("90 days")),
+    ("custom", _("Custom")),
 )
 _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 # What the second chart of the usage page is of.
@@ -56,7 +57,8 @@ class HistoryForm(FilteredForm):
             if cleaned["from"] > cleaned["to"]:
                 self.add_error(
                     "from",
-                    f"expected a day not after `to` ({cleaned['to']}), got {cleaned['from']}",
+                    gettext("expected a day not after `to` (%(last)s), got %(first)s")
+                    % {"last": cleaned["to"], "first": cleaned["from"]},
                 )
         cleaned["range"] = chosen
         return cleaned
@@ -110,8 +112,8 @@ class CutForm(HistoryForm):
         if bucket is Bucket.HOUR and period.end - period.start > MOST_HOURS:
             self.add_error(
                 "bucket",
-                f"expected hours of at most {MOST_HOURS.days} days, got {len(self.window().days)}"
-                " days",
+                gettext("expected hours of at most %(days)s days, got %(number)s days")
+                % {"days": MOST_HOURS.days, "number": len(self.window().days)},
             )
         return cleaned
 
@@ -147,7 +149,9 @@ class UsageForm(CutForm):
                 and not self.scope.sees_everything
             ):
                 self.add_error(
-                    name, f"expected no dimension that only staff may use, got {value!r}"
+                    name,
+                    gettext("expected no dimension that only staff may use, got %(value)s")
+                    % {"value": f"{value!r}"},
                 )
         return cleaned
 

@@ -7,6 +7,9 @@ from urllib.parse import quote_plus, urlencode
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
+from django.utils import dateformat
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from usage.events.query import Cursor
 from usage.history.windows import Bucket, Interval, Window
@@ -14,7 +17,7 @@ from usage.web.charts import Slot
 
 Pairs = list[tuple[str, str]]
 _TIME = ("range", "from", "to", "tz", "bucket")
-_NAMES = {Bucket.HOUR: "%Y-%m-%d %H:%M", Bucket.WEEK: "week of %Y-%m-%d", Bucket.MONTH: "%Y-%m"}
+_NAMES = {Bucket.HOUR: _("Y-m-d H:i"), Bucket.MONTH: _("Y-m")}
 
 
 class Links:
@@ -76,7 +79,7 @@ def _slot(interval: Interval, window: Window, bucket: Bucket, links: Links, now:
     is_unfinished = interval.start <= now < interval.end
     first, last = days_of(interval, window.zone)
     return Slot(
-        start.strftime(_NAMES.get(bucket, "%Y-%m-%d")),
+        _name(start, bucket),
         _label(start, is_unfinished, window, bucket),
         links.of_time(interval, bucket),
         is_unfinished,
@@ -84,11 +87,21 @@ def _slot(interval: Interval, window: Window, bucket: Bucket, links: Links, now:
     )
 
 
+def _name(start: datetime, bucket: Bucket) -> str:
+    name = _written(start, _NAMES.get(bucket, _("Y-m-d")))
+    return gettext("week of %(day)s") % {"day": name} if bucket is Bucket.WEEK else name
+
+
+def _written(instant: datetime, format_: str) -> str:
+    return dateformat.format(instant, gettext(format_))
+
+
 def _label(start: datetime, is_unfinished: bool, window: Window, bucket: Bucket) -> str:
     if bucket is Bucket.MONTH:
-        return start.strftime("%Y-%m")
+        return _written(start, _("Y-m"))
     if bucket is not Bucket.HOUR:
-        return "today" if is_unfinished and bucket is Bucket.DAY else start.strftime("%m-%d")
+        is_today = is_unfinished and bucket is Bucket.DAY
+        return gettext("today") if is_today else _written(start, _("m-d"))
     if len(window.days) == 1:
-        return "now" if is_unfinished else start.strftime("%H:%M")
-    return start.strftime("%m-%d") if start.hour == 0 else ""
+        return gettext("now") if is_unfinished else f"{start:%H:%M}"
+    return _written(start, _("m-d")) if start.hour == 0 else ""

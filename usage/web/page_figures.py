@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from monitoring.templatetags.figures import amount
 from monitoring.web.currency import shown
 from usage.history.dimensions import Dimension
+from usage.history.labels import label_for_people
 from usage.history.measures import Counts, Measures, cost_of_each
 from usage.history.summaries import Group, GroupName
 from usage.web.charts import (
@@ -100,14 +103,14 @@ def page_figures(
 
 def _kind(kind: Series, totals: Counts) -> Kind:
     count: int | None = getattr(totals, kind.column)
-    return Kind(kind.label, kind.css, count, share(count, totals.total_tokens))
+    return Kind(gettext(kind.label), kind.css, count, share(count, totals.total_tokens))
 
 
 def _money(totals: Counts) -> Money:
     return Money(
         cost_of_each(totals.cost_nano_usd, 1_000, totals.requests),
         cost_of_each(totals.cost_nano_usd, 1_000_000, totals.total_tokens),
-        [(kind.label, getattr(totals.cost, kind.column)) for kind in COSTS],
+        [(gettext(kind.label), getattr(totals.cost, kind.column)) for kind in COSTS],
     )
 
 
@@ -139,7 +142,9 @@ def _filters(name: GroupName) -> Pairs:
 def _row(group: Group, totals: Counts, links: Links) -> Row:
     filters = _filters(group.name)
     return Row(
-        names=[value.label for value in group.name.values()],
+        names=[
+            label_for_people(name, value.value, value.label) for name, value in group.name.items()
+        ],
         measures=group.measures,
         share=share(group.measures.attempts, totals.attempts),
         success_rate=success_rate(group.measures),
@@ -151,5 +156,6 @@ def _row(group: Group, totals: Counts, links: Links) -> Row:
 
 def _failure(group: Group, totals: Counts, links: Links) -> Failure:
     failed = group.measures.failed
-    label = group.name[Dimension.FAILURE_CLASS].label
+    value = group.name[Dimension.FAILURE_CLASS]
+    label = label_for_people(Dimension.FAILURE_CLASS, value.value, value.label)
     return Failure(label, failed, share(failed, totals.failed), links.events(_filters(group.name)))

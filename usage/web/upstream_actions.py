@@ -2,6 +2,7 @@
 act is audited."""
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
 
 from management_proxy.client.usage import STATISTICS_SWITCH
 from management_proxy.models import Upstream
@@ -35,12 +36,14 @@ def switch_statistics_on(upstream: Upstream, actor: User) -> str:
     except QueueFull as error:
         return str(error)
     if intent.is_waiting:
-        return (
+        return gettext(
             "other changes of this upstream are still ahead; it is switched on as soon as they are"
             " done"
         )
     if intent.state != Intent.State.VERIFIED:
-        return intent.error or f"the change ended as “{intent.get_state_display()}”"
+        return intent.error or gettext("the change ended as “%(state)s”") % {
+            "state": intent.get_state_display()
+        }
     examine(upstream)
     return ""
 

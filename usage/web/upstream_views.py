@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
@@ -22,7 +23,7 @@ def statistics_on(request: HttpRequest, upstream_id: int) -> HttpResponse:
         request,
         upstream_id,
         switch_statistics_on,
-        "Usage statistics are on; events arrive with the next requests.",
+        gettext("Usage statistics are on; events arrive with the next requests."),
     )
 
 
@@ -31,7 +32,10 @@ def statistics_on(request: HttpRequest, upstream_id: int) -> HttpResponse:
 def let_in(request: HttpRequest, upstream_id: int) -> HttpResponse:
     """Restore access after the key was corrected."""
     return _act(
-        request, upstream_id, let_callers_in, "The upstream accepts the key; collection continues."
+        request,
+        upstream_id,
+        let_callers_in,
+        gettext("The upstream accepts the key; collection continues."),
     )
 
 

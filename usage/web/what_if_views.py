@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -42,7 +43,12 @@ def page(request: HttpRequest) -> HttpResponse:
 def _figures(form: WhatIfForm, book: PriceBook, reference: str) -> dict[str, object]:
     other = other_model(book, reference, timezone.now())
     if other is None:
-        raise InvalidQuery({"as_model": f"the catalogue has no price of {reference[:60]!r}"})
+        raise InvalidQuery(
+            {
+                "as_model": gettext("the catalogue has no price of %(reference)s")
+                % {"reference": f"{reference[:60]!r}"}
+            }
+        )
     models = what_if(form.window().period, form.scope, form.filters, other)
     cost, at_other = total(models)
     return {"other": other, "models": models, "cost": cost, "at_other": at_other}

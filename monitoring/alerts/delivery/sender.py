@@ -153,7 +153,8 @@ def main() -> None:
     from django.conf import settings
 
     parcel = json.load(sys.stdin)
-    settings.configure(PRIVATE_PROVIDER_NETWORKS=parcel["networks"])
+    # No app is set up here, which translations would need.
+    settings.configure(PRIVATE_PROVIDER_NETWORKS=parcel["networks"], USE_I18N=False)
     guard = Guard()
     sys.addaudithook(guard)
     send = send_webhook if parcel["kind"] == "webhook" else send_by_apprise

@@ -31,6 +31,7 @@ from urllib.parse import parse_qs
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client import oauth as oauth_client
 from management_proxy.client.errors import NotFound, NotReached, Refused, UpstreamError
@@ -68,7 +69,11 @@ def begin(
     flow = FLOWS.get(flow_name)
     if flow is None:
         kinds = ", ".join(FLOWS)
-        raise ChangeRefused(f"There is no login of that kind; expected one of {kinds}.", "flow")
+        raise ChangeRefused(
+            gettext("There is no login of that kind; expected one of %(kinds)s.")
+            % {"kinds": kinds},
+            "flow",
+        )
     mode = Mode.DEVICE if flow.is_device else Mode.BROWSER if browser_is_on_upstream else Mode.PASTE
     login = AccountLogin(
         upstream=upstream,
@@ -105,7 +110,8 @@ def _same_open(login: AccountLogin) -> AccountLogin | None:
     ).first()
     if same is None and open_ones.count() >= MOST_OPEN_PER_USER:
         raise ChangeRefused(
-            f"You have {MOST_OPEN_PER_USER} logins open; finish or cancel one first.",
+            gettext("You have %(most)s logins open; finish or cancel one first.")
+            % {"most": MOST_OPEN_PER_USER},
             code="LIMIT_REACHED",
         )
     return same
@@ -122,7 +128,9 @@ def _start(login: AccountLogin, flow: Flow) -> None:
     for older in AccountLogin.objects.filter(
         upstream=login.upstream, state=started.state, settled_at=None
     ):
-        settle(older, Status.FAILED, "The upstream restarted and reused this login's state.")
+        settle(
+            older, Status.FAILED, gettext("The upstream restarted and reused this login's state.")
+        )
     lifetime = min(started.expires_in or flow.minutes * 60, 30 * 60)
     login.state, login.url = started.state, started.url
     login.user_code = started.user_code[:40]
@@ -142,7 +150,9 @@ def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
         if isinstance(refused, NotFound) or refused.status == 409:
             return settle(login, Status.FAILED, str(refused))
         back_to_waiting(login)
-        raise ChangeRefused(f"The upstream does not take it: {refused}", "callback") from refused
+        raise ChangeRefused(
+            gettext("The upstream does not take it: %(reason)s") % {"reason": refused}, "callback"
+        ) from refused
     except NotReached:
         back_to_waiting(login)
         raise
@@ -156,10 +166,12 @@ def deliver(login: AccountLogin, pasted: str) -> AccountLogin:
 def _read_paste(login: AccountLogin, pasted: str) -> tuple[str, str]:
     text = pasted.strip()
     if not login.is_open or login.mode == Mode.DEVICE:
-        raise ChangeRefused("This login does not wait for an address.", "callback", "CONFLICT")
+        raise ChangeRefused(
+            gettext("This login does not wait for an address."), "callback", "CONFLICT"
+        )
     if not text or len(text) > LONGEST_PASTE or not text.isprintable():
         raise ChangeRefused(
-            "Paste the address that the browser shows after you agreed.", "callback"
+            gettext("Paste the address that the browser shows after you agreed."), "callback"
         )
     if "://" in text:
         address, _, behind = text.partition("#")
@@ -171,12 +183,14 @@ def _read_paste(login: AccountLogin, pasted: str) -> tuple[str, str]:
         error = ""
     if not state or not (code or error):
         raise ChangeRefused(
-            "The address must contain code and state; copy it whole, from http:// to the end.",
+            gettext(
+                "The address must contain code and state; copy it whole, from http:// to the end."
+            ),
             "callback",
         )
     if state.strip() != login.state:
         raise ChangeRefused(
-            "That address belongs to another login; use the one that this page opened.",
+            gettext("That address belongs to another login; use the one that this page opened."),
             "callback",
             "STATE_MISMATCH",
         )
@@ -191,7 +205,11 @@ def _claim_exchange(login: AccountLogin, client: ManagementClient) -> None:
         status__in=(Status.DELIVERED, Status.FINISHED),
     ):
         if stuck.is_stuck:
-            settle(stuck, Status.UNCLEAR, "The upstream did not report how the exchange ended.")
+            settle(
+                stuck,
+                Status.UNCLEAR,
+                gettext("The upstream did not report how the exchange ended."),
+            )
     try:
         with transaction.atomic():
             claimed = AccountLogin.objects.filter(pk=login.pk, status=Status.WAITING).update(
@@ -199,12 +217,14 @@ def _claim_exchange(login: AccountLogin, client: ManagementClient) -> None:
             )
     except IntegrityError as busy:
         raise ChangeRefused(
-            "Another login of this kind is being completed; send it again in a few seconds.",
+            gettext(
+                "Another login of this kind is being completed; send it again in a few seconds."
+            ),
             "callback",
             "BUSY",
         ) from busy
     if not claimed:
-        raise ChangeRefused("This login has moved on already.", "callback", "CONFLICT")
+        raise ChangeRefused(gettext("This login has moved on already."), "callback", "CONFLICT")
     try:
         before = modification_times(files_of(client, FLOWS[login.flow]))
     except UpstreamError:

@@ -3,6 +3,7 @@ nothing."""
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client.oauth import FLOWS
 from monitoring.audit import trail
@@ -44,7 +45,10 @@ def connect(login: AccountLogin, file: AuthFile) -> None:
             settled = settle(
                 login,
                 Status.UNCLEAR,
-                "Another user connected this account before and remains its owner; contact staff.",
+                gettext(
+                    "Another user connected this account before and remains its owner; contact"
+                    " staff."
+                ),
                 file.name,
             )
         else:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client import oauth as oauth_client
 from management_proxy.client.errors import UpstreamError
@@ -45,7 +46,7 @@ def poll(login: AccountLogin) -> AccountLogin:
             AccountLogin.objects.filter(pk=login.pk).exclude(trouble="").update(trouble="")
         except UpstreamError as error:
             AccountLogin.objects.filter(pk=login.pk).update(
-                trouble=str(error)[:300] or "the upstream is unreachable"
+                trouble=str(error)[:300] or gettext("the upstream is unreachable")
             )
             if login.seconds_left == 0 and login.status == Status.WAITING:
                 settle(login, Status.EXPIRED)
@@ -73,12 +74,19 @@ def _poll_upstream(login: AccountLogin, client: ManagementClient) -> None:
         if login.seconds_left == 0 and not login.delivered_at:
             settle(login, Status.EXPIRED)
         elif login.delivered_at or _changed(login, files_of(client, FLOWS[login.flow])):
-            settle(login, Status.UNCLEAR, "The upstream no longer has the outcome of this login.")
+            settle(
+                login,
+                Status.UNCLEAR,
+                gettext("The upstream no longer has the outcome of this login."),
+            )
         else:
             settle(
                 login,
                 Status.FAILED,
-                "The upstream no longer knows this login; it may have been restarted. Start again.",
+                gettext(
+                    "The upstream no longer knows this login; it may have been restarted. Start"
+                    " again."
+                ),
             )
     elif login.seconds_left == 0:
         settle(login, Status.EXPIRED)
@@ -92,12 +100,20 @@ def _find_file(login: AccountLogin, client: ManagementClient) -> None:
     changed = _changed(login, files_of(client, FLOWS[login.flow]))
     if not changed:
         if login.finished_at and timezone.now() - login.finished_at > FILE_PATIENCE:
-            settle(login, Status.UNCLEAR, "The upstream reports success, but no file has appeared.")
+            settle(
+                login,
+                Status.UNCLEAR,
+                gettext("The upstream reports success, but no file has appeared."),
+            )
         return
     appeared = [file for file in changed if file.name not in login.files_before] or changed
     if len(appeared) > 1 or _rival_is_done(login, client):
         names = ", ".join(sorted(file.name for file in appeared))
-        settle(login, Status.UNCLEAR, f"Several accounts appeared at once: {names}")
+        settle(
+            login,
+            Status.UNCLEAR,
+            gettext("Several accounts appeared at once: %(names)s") % {"names": names},
+        )
         return
     connect(login, appeared[0])
 

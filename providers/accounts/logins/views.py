@@ -6,6 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_POST
@@ -13,6 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from monitoring.web.regions import polled_page
+from monitoring.web.formats import localized
+from monitoring.web.regions import page_or_region
 from monitoring.web.roles import user_of
 from providers.accounts.logins import actions
 from providers.accounts.logins.background import watch
@@ -36,7 +40,7 @@ def own_login(request: HttpRequest, login_id: int) -> AccountLogin:
         .first()
     )
     if login is None:
-        raise Http404("There is no such login, or another session began it.")
+        raise Http404(gettext("There is no such login, or another session began it."))
     return login
 
 
@@ -47,7 +51,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     """Start a login and lead to its page."""
     upstream = chosen_upstream(request)
     if upstream is None:
-        raise Http404("There is no such upstream.")
+        raise Http404(gettext("There is no such upstream."))
     is_local = request.POST.get("browser") == "upstream"
     try:
         login = actions.begin(
@@ -58,7 +62,9 @@ def begin(request: HttpRequest) -> HttpResponse:
             browser_is_on_upstream=is_local,
         )
     except (ChangeRefused, UpstreamError) as error:
-        messages.error(request, f"The login could not be started: {error}")
+        messages.error(
+            request, gettext("The login could not be started: %(error)s") % {"error": error}
+        )
         return back_to("accounts:list", upstream=upstream.name)
     transaction.on_commit(lambda: watch(login))
     return redirect("accounts:login", login.pk)
@@ -92,7 +98,9 @@ def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
         messages.error(request, refused.message)
     except UpstreamError as error:
         messages.error(
-            request, f"Upstream unreachable: {error}. The login continues; send it again."
+            request,
+            gettext("Upstream unreachable: %(error)s. The login continues; send it again.")
+            % {"error": error},
         )
     return redirect("accounts:login", login_id)
 
@@ -108,8 +116,8 @@ def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
     except UpstreamError as error:
         messages.error(
             request,
-            f"Upstream unreachable: {error}. The login ends by itself in"
-            f" {login.seconds_left / 60:.0f} min.",
+            gettext("Upstream unreachable: %(error)s. The login ends by itself in %(minutes)s min.")
+            % {"error": error, "minutes": localized(f"{login.seconds_left / 60:.0f}")},
         )
         return redirect("accounts:login", login_id)
     return (
