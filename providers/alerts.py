@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from management_proxy.models import Upstream
 from monitoring.alerts.default_rules import DefaultRule
@@ -24,7 +25,7 @@ def _upstreams() -> Iterable[tuple[str, str]]:
 
 
 def _health() -> Iterable[tuple[str, str]]:
-    return Health.choices
+    return ((value, str(label)) for value, label in Health.choices)
 
 
 _UPSTREAM = Filter("upstream", _("Upstream"), _upstreams)
@@ -150,22 +151,26 @@ SIGNALS = (
     ),
 )
 DEFAULTS = (
-    DefaultRule("account_failing", "Account failing", "accounts.unwell", 60),
+    DefaultRule("account_failing", gettext_noop("Account failing"), "accounts.unwell", 60),
     DefaultRule(
         "account_cooling",
-        "Account cooling down",
+        gettext_noop("Account cooling down"),
         "accounts.unwell",
         300,
         filters={"health": Health.COOLING.value},
     ),
     DefaultRule(
         "plan_ends",
-        "Plan of an account ends",
+        gettext_noop("Plan of an account ends"),
         "accounts.plan_ends",
         3 * 86_400,
         comparison="at_most",
     ),
-    DefaultRule("key_at_limit", "Client key at its limit", "client_keys.limit_used", 100),
-    DefaultRule("drift", "Upstream differs", "providers.differences", 1, hold_seconds=60),
-    DefaultRule("changes_stuck", "Changes do not settle", "providers.unsettled", 300),
+    DefaultRule(
+        "key_at_limit", gettext_noop("Client key at its limit"), "client_keys.limit_used", 100
+    ),
+    DefaultRule(
+        "drift", gettext_noop("Upstream differs"), "providers.differences", 1, hold_seconds=60
+    ),
+    DefaultRule("changes_stuck", gettext_noop("Changes do not settle"), "providers.unsettled", 300),
 )

@@ -26,7 +26,20 @@ WORDS_OF_FILTERS = re.compile(r"\|(?:default|default_if_none|yesno):([\"'])([^\"
 # Names, units and signs that are the same everywhere.
 NAMES = frozenset(
     (
-        *("Tollgate", "CLIProxyAPI", "CSV", "JSON", "API", "p50", "p95", "p99", "s", "ms", "USD"),
+        *(
+            "Tollgate",
+            "CLIProxyAPI",
+            "CSV",
+            "PNG",
+            "JSON",
+            "API",
+            "p50",
+            "p95",
+            "p99",
+            "s",
+            "ms",
+            "USD",
+        ),
         *("config.yaml", "docs/runbook.md", "code", "state"),
     )
 )

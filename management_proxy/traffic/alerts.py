@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream, UpstreamBreaker
@@ -43,4 +43,6 @@ SIGNALS = (
         url_name="proxy-pages:traffic",
     ),
 )
-DEFAULTS = (DefaultRule("breaker_open", "Proxy breaker open", "proxy.breaker_open", 1),)
+DEFAULTS = (
+    DefaultRule("breaker_open", gettext_noop("Proxy breaker open"), "proxy.breaker_open", 1),
+)

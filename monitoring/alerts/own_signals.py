@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.alerts.outage import CODE, FIX
@@ -74,10 +75,16 @@ SIGNALS = (
     ),
 )
 DEFAULTS = (
-    DefaultRule(CODE, "Database unreachable", "monitoring.database_outage", 60, Severity.CRITICAL),
+    DefaultRule(
+        CODE,
+        gettext_noop("Database unreachable"),
+        "monitoring.database_outage",
+        60,
+        Severity.CRITICAL,
+    ),
     DefaultRule(
         "messages_undelivered",
-        "Alert messages not delivered",
+        gettext_noop("Alert messages not delivered"),
         "monitoring.undelivered_messages",
         1,
         window_seconds=86_400,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_noop as _
 
 from monitoring.alerts.engine import database_now
 from monitoring.models import Alert, AlertMessage
@@ -34,11 +35,11 @@ def _delete(old: QuerySet[M]) -> int:
 
 PRUNE = Task(
     "alert history",
-    "Delete alerts and messages older than ALERT_HISTORY_DAYS",
+    _("Delete alerts and messages older than ALERT_HISTORY_DAYS"),
     prune,
     timedelta(days=1),
     hour=5,
     is_wanted=lambda: bool(settings.ALERT_HISTORY_DAYS),
-    why="The history of alerts grows without end.",
-    fix="See the log of the collector.",
+    why=_("The history of alerts grows without end."),
+    fix=_("See the log of the collector."),
 )

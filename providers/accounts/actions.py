@@ -31,6 +31,21 @@ HEAVIEST = 1_000_000
 LONGEST_NOTE = 500
 
 
+def _connected_already(email: str, known_as: str) -> str:
+    text = (
+        gettext(
+            "The account %(email)s is connected already as %(name)s. Two copies invalidate each"
+            " other's tokens; confirm if you want it all the same."
+        )
+        if known_as
+        else gettext(
+            "The account %(email)s is connected already. Two copies invalidate each other's"
+            " tokens; confirm if you want it all the same."
+        )
+    )
+    return text % {"email": email, "name": known_as}
+
+
 def upload(
     upstream: Upstream,
     user: User,
@@ -61,18 +76,8 @@ def upload(
             "ALREADY_EXISTS",
         )
     if (twin := twin_of(file, present)) and not twin_accepted:
-        text = (
-            gettext(
-                "The account %(email)s is connected already as %(name)s. Two copies invalidate each"
-                " other's tokens; confirm if you want it all the same."
-            )
-            if may_change(upstream, user, twin.name)
-            else gettext(
-                "The account %(email)s is connected already. Two copies invalidate each other's"
-                " tokens; confirm if you want it all the same."
-            )
-        )
-        message = text % {"email": file.email, "name": twin.name}
+        known_as = twin.name if may_change(upstream, user, twin.name) else ""
+        message = _connected_already(file.email, known_as)
         raise ChangeRefused(message, "twin_accepted", "DUPLICATE_ACCOUNT")
     change = UploadAuthFile(
         name=file.name,

@@ -27,11 +27,11 @@ _FAILURES_READ = timedelta(days=1)
 
 
 def _causes() -> Iterable[tuple[str, str]]:
-    return sorted((cause.value, cause.label) for cause in LOSSES)
+    return sorted((cause.value, str(cause.label)) for cause in LOSSES)
 
 
 def _reasons() -> Iterable[tuple[str, str]]:
-    return ((access.value, access.label) for access in Access if access != Access.OPEN)
+    return ((access.value, str(access.label)) for access in Access if access != Access.OPEN)
 
 
 def _wanted(query: Measurement) -> Iterator[UpstreamState]:

@@ -38,7 +38,7 @@ def _upstreams() -> Iterable[tuple[str, str]]:
 
 
 def _classes() -> Iterable[tuple[str, str]]:
-    return ((value, label) for value, label in FailureClass.choices if value)
+    return ((value, str(label)) for value, label in FailureClass.choices if value)
 
 
 FILTERS = (
