@@ -6,7 +6,6 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -14,9 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
-from monitoring.web.regions import polled_page
 from monitoring.web.formats import localized
-from monitoring.web.regions import page_or_region
+from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
 from providers.accounts.logins import actions
 from providers.accounts.logins.background import watch
