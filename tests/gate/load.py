@@ -67,9 +67,22 @@ class Gate:
 
     stack: Stack
     record: Record
+    _callers: list[Caller] = field(default_factory=list)
+
+    def caller(self, url: str, token: str, *, fresh: bool = False) -> Caller:
+        """A client that is there until `hang_up`."""
+        made = Caller(self.record, url, token, fresh)
+        self._callers.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        """Close the connections of all callers."""
+        for caller in self._callers:
+            caller.wire.close()
+        self._callers.clear()
 
     def staff(self, site: int = 0, *, fresh: bool = False) -> Caller:
-        return Caller(self.record, self.stack.urls[site], self.stack.staff, fresh)
+        return self.caller(self.stack.urls[site], self.stack.staff, fresh=fresh)
 
     def session(self, site: int = 0) -> Caller:
         """A browser's session of staff, as far as its requests go."""
@@ -78,7 +91,7 @@ class Gate:
         return caller
 
     def user(self, number: int, site: int = 0) -> Caller:
-        return Caller(self.record, self.stack.urls[site], self.stack.users[number]["token"])
+        return self.caller(self.stack.urls[site], self.stack.users[number]["token"])
 
 
 def signed_in(url: str) -> str:

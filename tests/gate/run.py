@@ -58,6 +58,7 @@ def walk(plan: Plan, gate: Gate) -> None:
         for name, work in plan.scenarios.items():
             with gate.record.stretch(name):
                 work(gate)
+            gate.hang_up()
     _look_for_leftovers(gate)
     new = errors.new_classes(gate.record.errors)
     for name in new:

@@ -22,6 +22,12 @@ def lease_without_condition() -> None:
     _replace("monitoring.leases", "ACQUIRE_SQL", sql.replace(condition, ""))
 
 
+def no_single_flight() -> None:
+    lease_without_condition()
+    fence_ignored()
+    _replace("monitoring.leases", "renew", lambda _term: True)
+
+
 def lease_kept() -> None:
     sql: str = import_module("monitoring.leases").RELEASE_SQL
     freed = sql[sql.index("holder = '',") : sql.index("WHERE")]

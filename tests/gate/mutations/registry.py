@@ -43,9 +43,17 @@ _OF_LEASES: dict[str, Mutation] = {
     "lease_without_condition": _mutation(
         "the lease is taken also while another process holds it",
         patches.lease_without_condition,
+        # Fencing and the schema still allow no second run: callers get errors instead.
+        "triggers.other_outcomes",
+        may=("triggers.*", "errors.new_classes"),
+        scenarios=("triggers", "writes"),
+    ),
+    "no_single_flight": _mutation(
+        "the lease is taken, renewed and believed whoever holds it",
+        patches.no_single_flight,
         "triggers.pop_overlaps",
-        may=("triggers.*", "frozen_holder.*", "errors.new_classes"),
-        scenarios=("triggers", "frozen_holder"),
+        may=("triggers.*", "errors.new_classes"),
+        scenarios=("triggers", "writes"),
     ),
     "lease_kept": _mutation(
         "a lease is not given up, and blocks until it runs out",

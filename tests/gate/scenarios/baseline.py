@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.arena import percentile
-from tests.gate.load import Caller, Gate, paced
+from tests.gate.load import Gate, paced
 from tests.gate.stack.stack import COLLECTOR_KEY
 from tests.processes import PROJECT
 
@@ -59,7 +59,7 @@ def _round(gate: Gate, number: int) -> tuple[dict[str, Any], float]:
 
 
 def _refer(gate: Gate) -> float:
-    caller = Caller(gate.record, gate.stack.reference_url, "")
+    caller = gate.caller(gate.stack.reference_url, "")
     # Not the first two seconds, in which the capture starts.
     took = [caller.send("reference", "/7").seconds for _ in paced(SECONDS + 2, 0.5)][4:]
     return 1000 * percentile(took, 95)

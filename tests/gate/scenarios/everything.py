@@ -38,7 +38,7 @@ def run(gate: Gate, seconds: float = 40.0, name: str = "everything") -> None:
 
 
 def _refer(gate: Gate, seconds: float) -> None:
-    caller = Caller(gate.record, gate.stack.reference_url, "")
+    caller = gate.caller(gate.stack.reference_url, "")
     for _ in paced(seconds, 1.0):
         caller.send(steadiness.REFERENCE, "/7")
 
@@ -93,6 +93,6 @@ def _proxy(gate: Gate, seconds: float) -> None:
 
 
 def _trigger(gate: Gate, seconds: float) -> None:
-    callers = [Caller(gate.record, url, COLLECTOR_KEY) for url in gate.stack.urls]
+    callers = [gate.caller(url, COLLECTOR_KEY) for url in gate.stack.urls]
     for number in paced(seconds, 1.0):
         callers[number % 2].send("all: collect", "/api/usage/collect", "POST")

@@ -13,7 +13,6 @@ from statistics import median
 import psutil
 
 from tests.bench.arena import percentile
-from tests.bench.wire import Wire
 from tests.gate.load import Caller, Gate, paced, together
 from tests.gate.scenarios.watch import memory_mib
 from tests.gate.stack.processes import Managed
@@ -65,7 +64,7 @@ def _total(caller: Caller, first: date, last: date) -> int:
 
 def _rounds(gate: Gate, days: int, rounds: int) -> None:
     ours = gate.staff(fresh=True)
-    theirs = Wire(gate.stack.reference_url, {}, keeps_body=True)
+    theirs = gate.caller(gate.stack.reference_url, "")
     ratios, cpu, absolute = [], [], []
     for _ in range(rounds):
         before = _cpu_seconds(gate)
@@ -80,14 +79,14 @@ def _rounds(gate: Gate, days: int, rounds: int) -> None:
     gate.record.rounds(f"history.p95_{days}d_ms", absolute)
 
 
-def _round(ours: Caller, theirs: Wire, days: int) -> tuple[float, float]:
+def _round(ours: Caller, theirs: Caller, days: int) -> tuple[float, float]:
     mine: list[float] = []
     reference: list[float] = []
     for turn in range(REFERENCE_PER_ROUND):
         for number in range(PER_ROUND // REFERENCE_PER_ROUND):
             query = _query(days, (turn + number) % 3)
             mine.append(ours.send(f"history {days}d", f"/api/usage/history?{query}").seconds)
-        reference.append(theirs.send(f"/{days}").seconds)
+        reference.append(theirs.send("reference", f"/{days}").seconds)
     return percentile(mine, 95) / percentile(reference, 95), percentile(mine, 95)
 
 

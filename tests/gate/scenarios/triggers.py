@@ -8,7 +8,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from tests.gate.load import Caller, Gate, together
+from tests.gate.load import Gate, together
 from tests.gate.scenarios import exactness
 from tests.gate.stack.stack import COLLECTOR_KEY
 
@@ -43,7 +43,7 @@ def _trigger(gate: Gate, triggers: int) -> list[tuple[int, dict[str, Any]]]:
 
     def source(number: int) -> None:
         url = gate.stack.urls[number % len(gate.stack.urls)]
-        caller = Caller(gate.record, url, COLLECTOR_KEY)
+        caller = gate.caller(url, COLLECTOR_KEY)
         for _ in range(triggers // SOURCES + (number < triggers % SOURCES)):
             reply = caller.send("collect", "/api/usage/collect", "POST")
             body = json.loads(reply.body) if reply.status in (200, 202) else {}
