@@ -124,9 +124,11 @@ gate: $(VENV)/dev.stamp ## Put this version under the load of a bad day and say 
 
 gate-full: $(VENV)/dev.stamp ## The same on the reference dataset, and longer (an hour)
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate --plan full --output var/gate-full
+	@$(BIN)/python -m tests.gate.report.section var/gate-full/gate.json "Rollout gate: the reference dataset" "make gate-full"
 
 gate-soak: $(VENV)/dev.stamp ## Everything at once for an hour
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate --plan soak --output var/gate-soak
+	@$(BIN)/python -m tests.gate.report.section var/gate-soak/gate.json "Rollout gate: an hour" "make gate-soak"
 
 gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (20 minutes)
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.selftest

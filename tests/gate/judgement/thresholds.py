@@ -63,7 +63,7 @@ def judge(threshold: Threshold, record: Record) -> Verdict:
         return Verdict(threshold, False, f"not measured: {_why_missing(threshold.figure, record)}")
     if not figure.rounds:
         passed = threshold._holds(figure.value)
-        return Verdict(threshold, passed, f"{figure.value:g}, {threshold.bound}", figure)
+        return Verdict(threshold, passed, f"{_shown(figure.value)}, {threshold.bound}", figure)
     return _judge_rounds(threshold, figure)
 
 
@@ -79,6 +79,10 @@ def _judge_rounds(threshold: Threshold, figure: Figure) -> Verdict:
             threshold, True, f"{shown}; uncertain: {sum(within)} of {count} rounds hold", figure
         )
     return Verdict(threshold, False, f"{shown}; {confidence:.1f} % certain", figure)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
 
 
 def _why_missing(figure: str, record: Record) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.gate.judgement import acceptance, references, thresholds
 from tests.gate.record import Record
-from tests.gate.report import machine
+from tests.gate.report import machine, section
 from tests.gate.report.charts import line_chart
 from tests.gate.report.page import page
 from tests.gate.report.result import Result
@@ -71,6 +71,13 @@ def test_pipelines_get_junit_and_json(result: Result):
     document = json.loads(machine.document(result))
     assert document["verdict"] == "no-go"
     assert document["figures"]["triggers.run_overlaps"] == {"value": 3, "rounds": []}
+
+
+def test_benchmarks_show_bounds_and_what_is_compared(result: Result):
+    shown = section.body(json.loads(machine.document(result)))
+    assert "| `triggers.run_overlaps` | 3 | at most 0 | **no** |" in shown
+    assert "| `triggers.sent` | 1000 | at least 100 | yes |" in shown
+    assert "not measured in this run" not in shown
 
 
 def test_charts_thin_long_series_and_leave_out_empty_ones():

@@ -15,6 +15,8 @@ STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+.wide { overflow-x: auto; } li, td { overflow-wrap: anywhere; }
+td:first-child { white-space: nowrap; }
 td, th { border-bottom: 1px solid #8886; padding: .3rem .6rem; text-align: left;
   vertical-align: top; }
 .pass { color: #00795b; } .fail { color: #c03a00; font-weight: 600; } .open { color: #806000; }
@@ -60,7 +62,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table whose cells are HTML."""
     heads = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
 
 
 def _word(passed: bool | None) -> str:
@@ -117,11 +120,11 @@ def _charts(record: Record) -> str:
     latency: dict[str, list[Point]] = {}
     rate: dict[str, list[Point]] = {}
     failed: dict[str, list[Point]] = {}
-    for kind, buckets in _buckets(record.calls).items():
-        latency[kind] = [(at, 1000 * _p95(calls)) for at, calls in buckets]
-        rate[kind] = [(at, len(calls) / BUCKET_SECONDS) for at, calls in buckets]
-        failed[kind] = [(at, sum(c.has_failed for c in calls)) for at, calls in buckets]
-    failing = {kind: points for kind, points in failed.items() if any(v for _, v in points)}
+    for scenario, buckets in _buckets(record).items():
+        latency[scenario] = [(at, 1000 * _p95(calls)) for at, calls in buckets]
+        rate[scenario] = [(at, len(calls) / BUCKET_SECONDS) for at, calls in buckets]
+        failed[scenario] = [(at, sum(c.has_failed for c in calls)) for at, calls in buckets]
+    failing = {name: points for name, points in failed.items() if any(v for _, v in points)}
     by_start = {
         start: {n.removeprefix(start): s for n, s in record.samples.items() if n.startswith(start)}
         for start in ("memory ", "CPU ")
@@ -129,8 +132,8 @@ def _charts(record: Record) -> str:
     marks = record.incidents
     return "".join(
         (
-            line_chart("Latency, p95 by kind of call", "ms", latency, marks),
-            line_chart("Throughput by kind of call", "/s", rate, marks),
+            line_chart("Latency, p95 (peaks are cut)", "ms", latency, marks, cuts_peaks=True),
+            line_chart("Throughput", "calls/s", rate, marks),
             line_chart("Resident memory", "MiB", by_start["memory "], marks),
             line_chart("CPU", "% of a core", by_start["CPU "], marks),
             line_chart("Calls that failed, in five seconds", "", failing, marks),
@@ -138,13 +141,15 @@ def _charts(record: Record) -> str:
     )
 
 
-def _buckets(calls: list[Call]) -> dict[str, list[tuple[float, list[Call]]]]:
-    """Calls by the scenario's kind and by bucket of time."""
+def _buckets(record: Record) -> dict[str, list[tuple[float, list[Call]]]]:
+    """Calls by the scenario that they belong to and by bucket of time."""
     found: dict[str, dict[float, list[Call]]] = defaultdict(lambda: defaultdict(list))
-    for call in calls:
-        kind = call.kind.partition(":")[0]
-        found[kind][call.at // BUCKET_SECONDS * BUCKET_SECONDS].append(call)
-    return {kind: sorted(buckets.items()) for kind, buckets in found.items()}
+    for call in record.calls:
+        bucket = call.at // BUCKET_SECONDS * BUCKET_SECONDS
+        for stretch in record.stretches:
+            if stretch.began <= call.at <= stretch.ended:
+                found[stretch.scenario][bucket].append(call)
+    return {scenario: sorted(buckets.items()) for scenario, buckets in found.items()}
 
 
 def _p95(calls: list[Call]) -> float:
