@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -109,6 +109,9 @@ bench-failures: $(VENV)/dev.stamp ## The Failures page on the reference dataset 
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
+
+bench-accounts: $(VENV)/dev.stamp ## Lists of a thousand accounts and client keys (two minutes)
+	@$(BIN)/python -m tests.bench.accounts
 
 bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset's density, and 200 killed evaluations (8 minutes)
 	@$(BIN)/python -m tests.bench.alerts

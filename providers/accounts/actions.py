@@ -13,7 +13,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from monitoring.web.formats import localized
-from providers.accounts.auth_files import auth_file_of, checked_upload, twin_of
+from providers.accounts.auth_files import auth_file_of
 from providers.accounts.changes import (
     FIELDS,
     DeleteAccount,
@@ -22,6 +22,7 @@ from providers.accounts.changes import (
     UploadAuthFile,
 )
 from providers.accounts.queries import may_change
+from providers.accounts.uploads import checked_upload, twin_of
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
 from providers.funnel.writes import perform

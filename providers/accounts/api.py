@@ -13,6 +13,7 @@ from providers.accounts import actions
 from providers.accounts.auth_files import PROVIDERS
 from providers.accounts.forms import AccountFilterForm
 from providers.accounts.queries import (
+    COLUMNS,
     AccountRow,
     account_rows,
     extra_fields,
@@ -22,6 +23,7 @@ from providers.accounts.queries import (
 from providers.errors import ChangeRefused
 from providers.models import Account
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
+from providers.web.api_pages import page_of
 
 _FIELDS = {
     "note": "note",
@@ -34,15 +36,15 @@ _FIELDS = {
 
 @json_api("GET")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET `?provider=&health=&owner=&q=`: the accounts that the caller may see."""
+    """GET `?provider=&health=&owner=&q=&sort=&page=&pageSize=`: the accounts that the caller may
+    see; all of them without a page."""
     rows = account_rows(upstream_of(request), caller(request))
     chosen = AccountFilterForm(request.GET)
     if not chosen.is_valid():
         field, messages = next(iter(chosen.errors.items()))
         raise ChangeRefused(str(messages[0]), field)
-    return JsonResponse(
-        {"data": {"accounts": [_summary(row) for row in matching(rows, **chosen.chosen())]}}
-    )
+    page, total = page_of(request, matching(rows, **chosen.chosen()), COLUMNS)
+    return JsonResponse({"data": {"accounts": [_summary(row) for row in page], "total": total}})
 
 
 @json_api("GET", "PATCH", "DELETE")

@@ -1,26 +1,17 @@
-"""Auth files as values: what the upstream's list holds of an account, and checks of a file before
-it is uploaded. Pure."""
+"""Auth files as values: what the upstream's list holds of an account. Pure."""
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from management_proxy.uploaded_text import UnreadableText, decoded_text, without_mark
 from monitoring.masking import masked_text
 from providers.accounts.other_fields import other_fields
-from providers.errors import ChangeRefused
 
-LARGEST_UPLOAD = 1024 * 1024
-LONGEST_NAME = 200
 PROVIDERS = {
     "claude": "Claude",
     "codex": "Codex",
@@ -31,19 +22,11 @@ PROVIDERS = {
     "aistudio": "AI Studio",
     "gemini": "Gemini",
 }
-# What an uploaded file must hold to be of any use; any of a group suffices.
-_NEEDED = {
-    "vertex": (("service_account",), ("project_id",)),
-    "aistudio": (),
-    "kimi": (("access_token", "refresh_token"),),
-}
-_TOKENS = (("refresh_token", "access_token", "api_key", "token", "cookie"),)
 _REFUSED_LOGIN = re.compile(
     r"unauthori[sz]ed|authentication|invalid_grant|invalid.{0,8}(?:token|credential|api.?key)"
     r"|(?:token|session|login|credential).{0,20}(?:expired|revoked)|permission_denied",
     re.IGNORECASE,
 )
-_FILE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+\.json\Z", re.IGNORECASE)
 
 
 class Health(models.TextChoices):
@@ -135,16 +118,16 @@ def auth_file_of(entry: dict[str, Any]) -> AuthFile:
     claims = entry.get("id_token")
     plan: dict[str, Any] = claims if isinstance(claims, dict) else {}
     return AuthFile(
-        name=_text(entry, "name") or _text(entry, "id"),
-        auth_index=_text(entry, "auth_index"),
-        provider=_text(entry, "provider") or _text(entry, "type") or "unknown",
-        label=_text(entry, "email") or _text(entry, "label") or _text(entry, "name"),
-        email=_text(entry, "email"),
-        account=_text(plan, "chatgpt_account_id") or _text(entry, "project_id"),
-        plan=_text(plan, "plan_type"),
+        name=text_in(entry, "name") or text_in(entry, "id"),
+        auth_index=text_in(entry, "auth_index"),
+        provider=text_in(entry, "provider") or text_in(entry, "type") or "unknown",
+        label=text_in(entry, "email") or text_in(entry, "label") or text_in(entry, "name"),
+        email=text_in(entry, "email"),
+        account=text_in(plan, "chatgpt_account_id") or text_in(entry, "project_id"),
+        plan=text_in(plan, "plan_type"),
         plan_until=_instant(plan.get("chatgpt_subscription_active_until")),
-        status=_text(entry, "status"),
-        status_message=_text(entry, "status_message", 20_000),
+        status=text_in(entry, "status"),
+        status_message=text_in(entry, "status_message", 20_000),
         is_disabled=entry.get("disabled") is True,
         is_unavailable=entry.get("unavailable") is True,
         is_runtime_only=entry.get("runtime_only") is True,
@@ -153,8 +136,8 @@ def auth_file_of(entry: dict[str, Any]) -> AuthFile:
         recent=_slots(entry.get("recent_requests")),
         next_retry_at=_instant(entry.get("next_retry_after")),
         last_refresh_at=_instant(entry.get("last_refresh")),
-        modified_at=_text(entry, "modtime") or _text(entry, "updated_at"),
-        note=_text(entry, "note"),
+        modified_at=text_in(entry, "modtime") or text_in(entry, "updated_at"),
+        note=text_in(entry, "note"),
         priority=_number(entry, "priority"),
         weight=_number(entry, "weight"),
         size=_number(entry, "size") or 0,
@@ -162,7 +145,8 @@ def auth_file_of(entry: dict[str, Any]) -> AuthFile:
     )
 
 
-def _text(entry: dict[str, Any], key: str, longest: int = 300) -> str:
+def text_in(entry: dict[str, Any], key: str, longest: int = 300) -> str:
+    """A field of a file or its entry, cut; empty if it is no text."""
     value = entry.get(key)
     return value[:longest] if isinstance(value, str) else ""
 
@@ -183,7 +167,7 @@ def _instant(value: Any) -> datetime | None:
 def _slots(value: Any) -> tuple[Slot, ...]:
     entries = value if isinstance(value, list) else []
     return tuple(
-        Slot(_text(e, "time"), _number(e, "success") or 0, _number(e, "failed") or 0)
+        Slot(text_in(e, "time"), _number(e, "success") or 0, _number(e, "failed") or 0)
         for e in entries[:48]
         if isinstance(e, dict)
     )
@@ -200,120 +184,3 @@ def _message_in(text: str) -> str:
         if isinstance(body, dict):
             body = body.get("error", body.get("message", body.get("detail", body)))
     return " ".join((body if isinstance(body, str) else text).split())
-
-
-# Uploads -----------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Upload:
-    """A file that passed the checks: its name, its bytes, and whose account it is as far as it
-    says."""
-
-    name: str
-    content: bytes
-    provider: str
-    email: str
-    account: str
-
-
-def checked_upload(name: str, content: bytes) -> Upload:
-    """The file if it may be uploaded. Raises ChangeRefused naming the field and what is wrong with
-    it."""
-    if len(content) > LARGEST_UPLOAD:
-        raise ChangeRefused(
-            gettext("The file is larger than %(size)s KiB; an account's file has a few.")
-            % {"size": LARGEST_UPLOAD // 1024},
-            "file",
-        )
-    if not _FILE_NAME.match(name) or name.startswith(".") or len(name) > LONGEST_NAME:
-        raise ChangeRefused(
-            gettext(
-                "The name must end in .json, contain no path and have at most %(most)s characters."
-            )
-            % {"most": LONGEST_NAME},
-            "file",
-        )
-    account = _json_object(content)
-    provider = account.get("type")
-    if not isinstance(provider, str) or provider.lower() not in PROVIDERS:
-        known = ", ".join(PROVIDERS)
-        raise ChangeRefused(
-            gettext('The file\'s "type" must be one of %(known)s.') % {"known": known}, "file"
-        )
-    for names in _NEEDED.get(provider.lower(), _TOKENS):
-        if not any(account.get(key) for key in names):
-            raise ChangeRefused(
-                gettext("The file holds none of %(names)s: no login is possible with it.")
-                % {"names": ", ".join(names)},
-                "file",
-            )
-    content = without_mark(content)
-    return Upload(name, content, provider.lower(), _email_of(account), _account_of(account))
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    try:
-        account = json.loads(decoded_text(content), parse_constant=_refused_constant)
-    except UnreadableText as error:
-        raise ChangeRefused(
-            gettext("The file cannot be read: %(error)s.") % {"error": error}, "file"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 0)
-        raise ChangeRefused(
-            gettext("The file is not JSON (line %(line)s).") % {"line": line}
-            if line
-            else gettext("The file is not JSON."),
-            "file",
-        ) from error
-    if not isinstance(account, dict):
-        raise ChangeRefused(gettext("The file's JSON must be an object."), "file")
-    return account
-
-
-def _refused_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")  # Python takes NaN and Infinity, the upstream does not
-
-
-def _email_of(account: dict[str, Any]) -> str:
-    return _text(account, "email") or _text(_claims(account), "email")
-
-
-def _account_of(account: dict[str, Any]) -> str:
-    # A person may have several accounts or projects under one address.
-    nested = _claims(account).get("https://api.openai.com/auth")
-    claims: dict[str, Any] = nested if isinstance(nested, dict) else {}
-    return (
-        _text(account, "account_id")
-        or _text(claims, "chatgpt_account_id")
-        or _text(account, "project_id")
-    )
-
-
-def _claims(account: dict[str, Any]) -> dict[str, Any]:
-    token = account.get("id_token")
-    if not isinstance(token, str) or token.count(".") != 2:
-        return {}
-    payload = token.split(".")[1]
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def twin_of(upload: Upload, present: Iterable[AuthFile]) -> AuthFile | None:
-    """Another file of the same account, if there is one: two copies of it would invalidate each
-    other's tokens."""
-    for file in present:
-        is_same_person = (
-            file.provider == upload.provider
-            and bool(upload.email)
-            and file.email.lower() == upload.email.lower()
-        )
-        if (
-            is_same_person
-            and file.name != upload.name
-            and (not file.account or not upload.account or file.account == upload.account)
-        ):
-            return file
-    return None

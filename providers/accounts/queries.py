@@ -1,6 +1,7 @@
 """Reading accounts: the upstream's list joined with owners, filtered for the user."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from providers.accounts.auth_files import AuthFile, Health, Slot, auth_file_of
 from providers.models import Account
+from providers.web.listing import Columns
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Bar:
 def _height(count: int, most: int) -> float:
     # A single request among thousands is still seen.
     return max(round(22 * count / most, 1), 1.5) if count else 0
+
+
+def _path(bars: Iterable[tuple[int, float, float]]) -> str:
+    return "".join(f"M{x} {y:g}h3v{height:g}h-3z" for x, y, height in bars if height)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,21 @@ class AccountRow:
         ]
 
     @property
+    def idle_path(self) -> str:
+        """The ground of the picture, dashed into slots."""
+        return f"M0 12H{4 * len(self.file.recent) - 1}"
+
+    @property
+    def good_path(self) -> str:
+        """All succeeded requests of the picture as one path."""
+        return _path((bar.x, bar.good_y, bar.good_height) for bar in self.bars)
+
+    @property
+    def bad_path(self) -> str:
+        """All failed requests of the picture as one path."""
+        return _path((bar.x, bar.bad_y, bar.bad_height) for bar in self.bars)
+
+    @property
     def recent_total(self) -> tuple[int, int]:
         """Succeeded and failed over all slots."""
         return sum(slot.success for slot in self.file.recent), sum(
@@ -68,6 +89,20 @@ class AccountRow:
         """Percent since the upstream's start; None of nothing."""
         total = self.file.success + self.file.failed
         return 100 * self.file.success / total if total else None
+
+
+# What the list can be sorted by; health from fine to switched off.
+COLUMNS: Columns[AccountRow] = {
+    "account": lambda row: (row.file.label.lower(), row.file.name),
+    "state": lambda row: list(Health).index(row.health),
+    "provider": lambda row: row.file.provider_label.lower(),
+    "owner": lambda row: row.owner.get_username().lower() if row.owner else None,
+    "recent": lambda row: sum(row.recent_total),
+    "succeeded": lambda row: row.file.success,
+    "failed": lambda row: row.file.failed,
+    "success": lambda row: row.success_rate,
+    "priority": lambda row: row.file.priority,
+}
 
 
 def account_rows(upstream: Upstream, user: User) -> list[AccountRow]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,9 +22,9 @@ from management_proxy.upstreams.clients import client_for
 from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
-from providers.accounts.auth_files import LARGEST_UPLOAD
 from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
 from providers.accounts.queries import (
+    COLUMNS,
     AccountRow,
     account_rows,
     counted,
@@ -33,11 +32,12 @@ from providers.accounts.queries import (
     find_account,
     matching,
 )
+from providers.accounts.uploads import LARGEST_UPLOAD
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin
+from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
-ROWS_A_PAGE = 100
 Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
 
 
@@ -62,11 +62,28 @@ def accounts(request: HttpRequest) -> HttpResponse:
     }
     try:
         rows = account_rows(upstream, user) if upstream else []
-        page = Paginator(matching(rows, **chosen), ROWS_A_PAGE).get_page(request.GET.get("page"))
-        context |= {"page": page, "all_count": len(rows), "counts": counted(rows), "trouble": ""}
+        order, page = listing(request, matching(rows, **chosen), COLUMNS)
+        context |= {"page": page, "order": order, "all_count": len(rows), "trouble": ""}
+        context["counts"] = counted(rows)
     except UpstreamError as error:
         context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
-    return polled_page(request, "providers/accounts.html", context)
+    return polled_page(
+        request, "providers/accounts.html", context, version=_shown(request, context)
+    )
+
+
+def _shown(request: HttpRequest, context: dict[str, Any]) -> object:
+    """All that the region shows: rows, counts, the minute where one counts down, and the secret of
+    its forms."""
+    page, minute = context["page"], timezone.now().replace(second=0, microsecond=0)
+    rows = list(page) if page else []
+    return (
+        rows,
+        page and (page.number, page.paginator.count),
+        (context["all_count"], context["trouble"]),
+        minute if any(row.retry_at for row in rows) else None,
+        request.META.get("CSRF_COOKIE"),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

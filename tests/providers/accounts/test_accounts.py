@@ -11,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from management_proxy.client import auth_files as auth_file_client
 from monitoring.models import AuditEntry
-from providers.accounts.auth_files import Health, auth_file_of, checked_upload
+from providers.accounts.auth_files import Health, auth_file_of
 from providers.accounts.logins.actions import begin
+from providers.accounts.uploads import checked_upload
 from providers.errors import ChangeRefused
 from providers.models import Account, AccountLogin, Intent
 from tests.factories import make_user, recordings_in
@@ -327,13 +328,45 @@ def test_bad_paste_is_reported_on_the_login_page(upstream, as_user, bob):
 
 
 def test_long_list_comes_in_pages(upstream, as_user, ada, monkeypatch):
-    from providers.accounts import views as account_views
+    from providers.web import listing
 
-    monkeypatch.setattr(account_views, "ROWS_A_PAGE", 4)
+    monkeypatch.setattr(listing, "ROWS_A_PAGE", 4)
     pages = [as_user(ada).get(f"{LIST}?page={number}").content.decode() for number in (1, 2, 3)]
     names = [name for page in pages for name in ("ivan@", "alice@", "dana@") if f">{name}" in page]
     assert names == ["ivan@", "alice@", "dana@"]
     assert as_user(ada).get(f"{LIST}?page=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("account", ["alice@", "carol@", "ivan@"]),
+        ("-account", ["ivan@", "carol@", "alice@"]),
+        ("priority", ["ivan@", "carol@", "alice@"]),
+        ("-priority", ["carol@", "ivan@", "alice@"]),
+    ],
+)
+def test_list_is_sorted_by_the_server_and_unknown_comes_last(
+    upstream, client, as_user, ada, sort, names
+):
+    priorities = {FILE: 9, "antigravity-ivan@example.com.json": 2}
+    for entry in auth_file_client.list_auth_files(client):
+        if (priority := priorities.get(entry["name"])) is not None:
+            auth_file_client.set_auth_file_fields(client, entry["name"], {"priority": priority})
+    page = as_user(ada).get(f"{LIST}?sort={sort}").content.decode()
+    assert sorted(names, key=lambda name: page.index(f">{name}")) == names
+    assert f'aria-sort="{"descending" if sort[0] == "-" else "ascending"}"' in page
+
+
+def test_list_that_did_not_change_is_304_and_a_changed_one_is_sent(upstream, client, as_user, ada):
+    browser = as_user(ada)
+    browser.get(LIST)
+    polled = {"HX-Request": "true"}
+    tag = browser.get(LIST, headers=polled).headers["ETag"]
+    assert browser.get(LIST, headers={**polled, "If-None-Match": tag}).status_code == 304
+    auth_file_client.set_auth_file_fields(client, FILE, {"note": "spare"})
+    changed = browser.get(LIST, headers={**polled, "If-None-Match": tag})
+    assert (changed.status_code, b"spare" in changed.content) == (200, True)
 
 
 def test_list_queries_the_database_little(upstream, as_user, ada, django_assert_max_num_queries):

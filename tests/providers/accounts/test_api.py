@@ -103,6 +103,25 @@ def test_account_is_read_changed_and_deleted(upstream, client, bob):
     assert api("GET", ACCOUNT)[0] == 404
 
 
+def test_accounts_come_in_pages_that_join_to_the_whole(upstream, ada):
+    api = Api(ada)
+    every = api("GET", "/api/providers/oauth?sort=-account")[1]["data"]
+    names = [account["accountName"] for account in every["accounts"]]
+    assert every["total"] == len(names)
+    paged = []
+    for number in range(1, len(names) // 3 + 2):
+        part = api("GET", f"/api/providers/oauth?sort=-account&page={number}&pageSize=3")[1]["data"]
+        assert part["total"] == len(names)
+        paged += [account["accountName"] for account in part["accounts"]]
+    assert paged == names
+
+
+@pytest.mark.parametrize("query", ["sort=nothing", "page=0", "page=x", "pageSize=1001"])
+def test_impossible_page_of_accounts_names_its_parameter(upstream, ada, query):
+    status, body = Api(ada)("GET", f"/api/providers/oauth?{query}")
+    assert (status, list(body["error"]["details"]["fields"])) == (400, [query.split("=")[0]])
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

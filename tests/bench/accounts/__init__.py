@@ -1,0 +1,1 @@
+"""Lists of a thousand accounts and client keys, and uploads of hundreds of files."""
