@@ -13,6 +13,7 @@ from management_proxy.upstreams.clients import client_for
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey, Terms
 from providers.client_keys.queries import (
+    COLUMNS,
     ShownKey,
     listed_digests,
     note_listed,
@@ -22,6 +23,7 @@ from providers.client_keys.queries import (
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
+from providers.web.api_pages import page_of
 
 _TERMS = {
     "expiresAt": "expires_at",
@@ -33,12 +35,13 @@ _TERMS = {
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET; POST `{name, key?, owner?, expiresAt?, monthlyRequests?, monthlyTokens?,
-    removesAtLimit?, reason?}`; the key is shown once."""
+    """GET `?sort=&page=&pageSize=`; POST `{name, key?, owner?, expiresAt?, monthlyRequests?,
+    monthlyTokens?, removesAtLimit?, reason?}`; the key is shown once."""
     upstream = upstream_of(request)
     if request.method == "GET":
+        keys_shown, total = _shown(request, upstream)
         return JsonResponse(
-            {"data": {"keys": [_summary(key) for key in _shown(request, upstream)]}}
+            {"data": {"keys": [_summary(key) for key in keys_shown], "total": total}}
         )
     user, body = caller(request), body_of(request, ("name", "key", "owner", "reason", *_TERMS))
     made = keys.create(
@@ -59,13 +62,14 @@ def _made(made: MadeKey) -> HttpResponse:
     )
 
 
-def _shown(request: HttpRequest, upstream: Upstream) -> list[ShownKey]:
+def _shown(request: HttpRequest, upstream: Upstream) -> tuple[list[ShownKey], int]:
     try:
         listed = listed_digests(client_for(upstream))
         note_listed(upstream, listed)
     except UpstreamError:
         listed = None
-    return shown_keys(visible_rows(caller(request), upstream), listed)
+    rows, total = page_of(request, visible_rows(caller(request), upstream), COLUMNS)
+    return shown_keys(rows, listed), total
 
 
 @json_api("GET", "PATCH", "DELETE")

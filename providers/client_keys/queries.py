@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
@@ -12,6 +13,26 @@ from providers.client_keys.consumption import Consumption, consumption_of
 from providers.client_keys.limits import Standing, standing_of
 from providers.digests import client_key_digest, last_four
 from providers.models import ClientKey
+from providers.web.forms import fits
+from providers.web.listing import Columns
+
+# The states by which the list is filtered: a key that is of no use any more is past.
+PAST = "past"
+STATES = (
+    ("", _("current")),
+    (ClientKey.State.ACTIVE, _("in use")),
+    (ClientKey.State.SEEN, _("not managed")),
+    (ClientKey.State.REQUESTED, _("pending")),
+    (ClientKey.State.WITHHELD, _("withheld")),
+    (PAST, _("revoked or expired")),
+)
+# Not by what they used: that is read for the keys of one page only.
+COLUMNS: Columns[ClientKey] = {
+    "key": lambda row: row.display_name.lower(),
+    "state": lambda row: ClientKey.State.values.index(row.state),
+    "owner": lambda row: row.owner.get_username().lower() if row.owner else None,
+    "expires": lambda row: row.expires_at,
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +78,27 @@ def visible_rows(user: User, upstream: Upstream) -> Iterable[ClientKey]:
         "owner", "upstream", "replaces"
     )
     return rows if user.is_staff else rows.filter(owner=user)
+
+
+def is_past(row: ClientKey, listed: dict[bytes, str] | None) -> bool:
+    """Whether it is revoked, or was never managed and is not listed any more."""
+    return row.state == ClientKey.State.REVOKED or (
+        row.state == ClientKey.State.SEEN and listed is not None and bytes(row.digest) not in listed
+    )
+
+
+def matching(
+    rows: Iterable[ClientKey], listed: dict[bytes, str] | None, chosen: dict[str, str]
+) -> list[ClientKey]:
+    """The rows of this state (by default those that are not past), owner and text."""
+    state = chosen["state"]
+    return [
+        row
+        for row in rows
+        if is_past(row, listed) == (state == PAST)
+        and state in ("", PAST, row.state)
+        and fits(chosen, row.owner, row.display_name, row.last_four)
+    ]
 
 
 def shown_keys(rows: Iterable[ClientKey], listed: dict[bytes, str] | None) -> list[ShownKey]:

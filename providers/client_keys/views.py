@@ -18,9 +18,19 @@ from monitoring.web.roles import user_of
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey
 from providers.client_keys.forms import ClientKeyForm, RotateForm, shown_terms
-from providers.client_keys.queries import listed_digests, note_listed, shown_keys, visible_rows
+from providers.client_keys.queries import (
+    COLUMNS,
+    STATES,
+    listed_digests,
+    matching,
+    note_listed,
+    shown_keys,
+    visible_rows,
+)
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
+from providers.web.forms import ListFilterForm, owner_names
+from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 
@@ -57,31 +67,38 @@ def _page(
         "upstreams": upstreams(),
         "form": form,
         "made": made,
-        "trouble": "",
-        "rows": [],
         "as_of": timezone.now(),
+        **(_listed(request, upstream) if upstream else {}),
     }
-    if upstream:
-        listed = None
-        try:
-            listed = listed_digests(client_for(upstream))
-            note_listed(upstream, listed)
-        except UpstreamError as error:
-            context["trouble"] = str(error)
-        rows = shown_keys(visible_rows(user_of(request), upstream), listed)
-        context["rows"] = [
-            row
-            for row in rows
-            if row.row.state != ClientKey.State.REVOKED
-            and not (row.row.state == "seen" and row.is_listed is False)
-        ]
-        context["past"] = [row for row in rows if row not in context["rows"]]
     return render(
         request,
         "providers/client_keys.html",
         context,
         status=400 if form.is_bound else 201 if made else 200,
     )
+
+
+def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
+    """A page of the keys as the filters want them, and the filters."""
+    listed, trouble = None, ""
+    try:
+        listed = listed_digests(client_for(upstream))
+        note_listed(upstream, listed)
+    except UpstreamError as error:
+        trouble = str(error)
+    rows = list(visible_rows(user_of(request), upstream))
+    chosen = ListFilterForm(request.GET, STATES).chosen()
+    order, page = listing(request, matching(rows, listed, chosen), COLUMNS)
+    return {
+        "page": page,
+        "order": order,
+        "rows": shown_keys(page, listed),
+        "all_count": len(rows),
+        "chosen": chosen,
+        "states": STATES,
+        "owners": owner_names(row.owner for row in rows),
+        "trouble": trouble,
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

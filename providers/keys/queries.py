@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.client.errors import NotFound
 from management_proxy.client.http import ManagementClient
@@ -22,6 +23,8 @@ from providers.keys.entries import (
 )
 from providers.keys.families import FAMILIES, Family
 from providers.models import ProviderKey
+from providers.web.forms import fits
+from providers.web.listing import Columns
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,58 @@ class ListedKey:
         return bool(self.auth_indexes)
 
     @property
+    def state(self) -> str:
+        """`disabled`, `used`, or `unloaded` while the upstream made no credential of it."""
+        return "disabled" if self.is_disabled else "used" if self.is_loaded else "unloaded"
+
+    @property
+    def owner(self) -> User | None:
+        """Who owns it here."""
+        return self.row.owner if self.row else None
+
+    @property
     def shown(self) -> Entry:
         """The entry with secrets masked."""
         return masked_entry(self.entry)
+
+
+STATES = (
+    ("", _("any")),
+    ("used", _("in use")),
+    ("unloaded", _("not loaded")),
+    ("disabled", _("disabled")),
+)
+COLUMNS: Columns[ListedKey] = {
+    "key": lambda key: key.label.lower(),
+    "state": lambda key: ("used", "unloaded", "disabled").index(key.state),
+    "family": lambda key: key.family.label.lower(),
+    "owner": lambda key: key.owner.get_username().lower() if key.owner else None,
+    "priority": lambda key: _number(key.entry.get("priority")),
+    "weight": lambda key: _number(key.entry.get("weight")),
+}
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def matching(keys: Iterable[ListedKey], chosen: dict[str, str]) -> list[ListedKey]:
+    """The keys of this state, owner and text; a text is part of name, last characters, family,
+    base URL or prefix."""
+    return [
+        key
+        for key in keys
+        if chosen["state"] in ("", key.state)
+        and fits(
+            chosen,
+            key.owner,
+            key.label,
+            key.masked_key,
+            key.family.label,
+            key.shown.get("base-url") or "",
+            key.entry.get("prefix") or "",
+        )
+    ]
 
 
 def listed_keys(

@@ -22,8 +22,18 @@ from providers.errors import ChangeRefused
 from providers.keys import actions as keys
 from providers.keys.families import FAMILIES, Family
 from providers.keys.forms import EntryForm
-from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
+from providers.keys.queries import (
+    COLUMNS,
+    STATES,
+    ListedKey,
+    find_listed,
+    listed_keys,
+    matching,
+    visible_to,
+)
 from providers.keys.trial import try_key
+from providers.web.forms import ListFilterForm, owner_names
+from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
 # Custom providers have a page of their own.
@@ -41,17 +51,31 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
         "upstreams": upstreams(),
         "families": SHOWN,
         "as_of": timezone.now(),
-        "rows": [],
         "trouble": "",
     }
     if upstream:
         try:
-            everything = listed_keys(upstream, client_for(upstream), SHOWN)
-            context["rows"] = visible_to(user_of(request), everything)
-            context["others"] = len(everything) - len(context["rows"])
+            context |= _listed(request, upstream)
         except UpstreamError as error:
             context["trouble"] = str(error)
     return polled_page(request, "providers/keys.html", context)
+
+
+def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
+    """A page of the keys as the filters want them, and the filters. Raises UpstreamError."""
+    everything = listed_keys(upstream, client_for(upstream), SHOWN)
+    rows = visible_to(user_of(request), everything)
+    chosen = ListFilterForm(request.GET, STATES).chosen()
+    order, page = listing(request, matching(rows, chosen), COLUMNS)
+    return {
+        "page": page,
+        "order": order,
+        "all_count": len(rows),
+        "others": len(everything) - len(rows),
+        "chosen": chosen,
+        "states": STATES,
+        "owners": owner_names(row.owner for row in rows),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -199,6 +199,55 @@ def test_rotate_shows_the_new_key_and_revoke_ends_it(page, upstream, ada, client
     assert made.key not in keys_of(client)
 
 
+def test_client_keys_are_searched_sorted_and_paged_by_the_server(
+    page,
+    upstream,  # noqa: F811
+    ada,
+    monkeypatch,
+):
+    from providers.web import listing
+
+    monkeypatch.setattr(listing, "ROWS_A_PAGE", 2)
+    ClientKey.objects.bulk_create(
+        ClientKey(
+            upstream=upstream,
+            digest=bytes([number]) * 32,
+            last_four=f"000{number}",
+            name=f"Team {number}",
+            owner=ada if number % 2 else None,
+            state="active",
+        )
+        for number in range(5)
+    )
+    ClientKey.objects.filter(name="Team 4").update(state="revoked", revoked_at=timezone.now())
+
+    def shown(query):
+        text = page.get(f"/providers/client-keys/?{query}").content.decode()
+        return re.findall(r">(Team \d)</a>", text)
+
+    assert shown("q=team&sort=-key") == ["Team 3", "Team 2"]
+    assert shown("q=team&sort=-key&page=2") == ["Team 1", "Team 0"]
+    assert shown("q=0001") == ["Team 1"]
+    assert shown("q=team&owner=-") == ["Team 0", "Team 2"]
+    assert shown("q=team&state=past") == ["Team 4"]
+    assert shown("q=nothing") == []
+
+
+def test_provider_keys_are_searched_and_sorted_by_the_server(page, key, ada, upstream):  # noqa: F811
+    more = {"api-key": "sk-ant-zzzz9999zzzz", "priority": 5}
+    add(upstream, FAMILIES["claude"], more, ada, owner=None, name="Spare")
+
+    def shown(query):
+        text = page.get(f"/providers/keys/?{query}").content.decode()
+        return re.findall(r'class="name"[^>]*>([^<]+)</a>', text)
+
+    assert shown("sort=-key") == ["Spare", "Claude …cdef"]
+    assert shown("sort=priority") == ["Spare", "Claude …cdef"]
+    assert shown("q=spar") == shown("owner=-") == ["Spare"]
+    assert shown("owner=ada") == ["Claude …cdef"]
+    assert shown("state=disabled") == []
+
+
 def test_changes_show_who_waits_and_what_became_of_it(page, upstream, ada):  # noqa: F811
     create(upstream, ada, owner=ada, name="Done")
     Intent.objects.bulk_create(
