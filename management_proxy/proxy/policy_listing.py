@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from management_proxy.client.limits import KIB, MIB, Limits
 from management_proxy.proxy.access import scope_needed
 from management_proxy.proxy.limits.retry import MOST_ATTEMPTS
@@ -48,35 +50,52 @@ def row_of(policy: Policy) -> Row:
 
 def _who(policy: Policy) -> str:
     permission = policy.permission.removeprefix("management_proxy.")
-    needed = f" with {permission}" if permission else ""
-    return f"{policy.role}{needed}; token: {scope_needed(policy).value}"
+    text = (
+        gettext("%(role)s with %(permission)s; token: %(scope)s")
+        if permission
+        else gettext("%(role)s; token: %(scope)s")
+    )
+    known = {"permission": permission, "scope": scope_needed(policy).value}
+    return text % {"role": gettext(policy.role), **known}
 
 
 def _bodies(policy: Policy) -> str:
-    going_in = "nothing"
+    going_in = gettext("nothing")
     if policy.body is not BodyRule.NONE:
-        going_in = f"{policy.body}, {_size(policy.request_bytes)}"
-    going_out = _size(policy.limits.response_bytes) + (", streamed" if policy.streams else "")
-    return f"in: {going_in}; out: {going_out}"
+        going_in = f"{gettext(policy.body)}, {_size(policy.request_bytes)}"
+    text = gettext("in: %(in)s; out: %(out)s")
+    if policy.streams:
+        text = gettext("in: %(in)s; out: %(out)s, streamed")
+    return text % {"in": going_in, "out": _size(policy.limits.response_bytes)}
 
 
 def _limits(limits: Limits) -> str:
-    if limits.first_byte == limits.idle == limits.total:
-        return f"{limits.connect:g} s to connect, {limits.total:g} s in all"
-    return (
-        f"{limits.connect:g} s to connect, {limits.first_byte:g} s to the first byte,"
-        f" {limits.idle:g} s between bytes, {limits.total:g} s in all"
+    text = (
+        gettext("%(connect)s s to connect, %(total)s s in all")
+        if limits.first_byte == limits.idle == limits.total
+        else gettext(
+            "%(connect)s s to connect, %(first)s s to the first byte, %(idle)s s between bytes,"
+            " %(total)s s in all"
+        )
     )
+    return text % {
+        "connect": f"{limits.connect:g}",
+        "first": f"{limits.first_byte:g}",
+        "idle": f"{limits.idle:g}",
+        "total": f"{limits.total:g}",
+    }
 
 
 def _remarks(policy: Policy) -> list[str]:
+    repeated = gettext("repeated up to %(times)s times") % {"times": MOST_ATTEMPTS - 1}
+    masks = gettext("masks %(what)s") % {"what": gettext(policy.masks)}
     remarks = [
-        (policy.retries, f"repeated up to {MOST_ATTEMPTS - 1} times"),
-        (policy.masks is not Mask.NOTHING, f"masks {policy.masks}"),
-        (policy.writes_through_funnel, "through the funnel"),
-        (policy.audited, "audited"),
-        (policy.effect is Effect.START, "bound to its session"),
-        (policy.reaches_beyond, "calls other hosts"),
+        (policy.retries, repeated),
+        (policy.masks is not Mask.NOTHING, masks),
+        (policy.writes_through_funnel, gettext("through the funnel")),
+        (policy.audited, gettext("audited")),
+        (policy.effect is Effect.START, gettext("bound to its session")),
+        (policy.reaches_beyond, gettext("calls other hosts")),
     ]
     return [text for applies, text in remarks if applies]
 

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -19,9 +20,9 @@ def policies(request: HttpRequest) -> HttpResponse:
     wanted = query.casefold().split()
     rows = [row for row in map(row_of, POLICIES) if all(word in row.text for word in wanted)]
     never = [
-        (route, why)
+        (route, gettext(why))
         for route, why in NEVER.items()
-        if all(word in f"{route} {why} never passes".casefold() for word in wanted)
+        if all(word in f"{route} {gettext(why)} never passes".casefold() for word in wanted)
     ]
     context = {"rows": rows, "never": never, "query": query, "row_count": len(POLICIES)}
     return render(request, "management_proxy/policies.html", context)

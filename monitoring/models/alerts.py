@@ -36,7 +36,7 @@ class AlertChannel(models.Model):
     secret_encrypted = models.BinaryField(blank=True, default=b"")
     address_hint = models.CharField(max_length=100, help_text="What may be seen of the address.")
     least_severity = models.CharField(
-        max_length=10, choices=Severity, default=Severity.NOTICE, help_text="Nothing milder."
+        max_length=10, choices=Severity, default=Severity.NOTICE, help_text=_("Nothing milder.")
     )
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -90,21 +90,21 @@ class AlertRule(models.Model):
     threshold = models.FloatField()
     window_seconds = models.PositiveIntegerField(default=600)
     least_volume = models.PositiveIntegerField(
-        default=0, help_text="With fewer events in the window nothing is judged."
+        default=0, help_text=_("With fewer events in the window nothing is judged.")
     )
     hold_seconds = models.PositiveIntegerField(
-        default=0, help_text="The condition must hold so long before the alert fires."
+        default=0, help_text=_("The condition must hold so long before the alert fires.")
     )
     calm_seconds = models.PositiveIntegerField(
-        default=300, help_text="It must have ended so long before the alert is resolved."
+        default=300, help_text=_("It must have ended so long before the alert is resolved.")
     )
     repeat_seconds = models.PositiveIntegerField(
-        default=14_400, help_text="While it fires, again after so long; 0 for never."
+        default=14_400, help_text=_("While it fires, again after so long; 0 for never.")
     )
     severity = models.CharField(max_length=10, choices=Severity, default=Severity.WARNING)
     is_enabled = models.BooleanField(default=True)
     channels = models.ManyToManyField(
-        AlertChannel, blank=True, related_name="rules", help_text="None chosen: all of them."
+        AlertChannel, blank=True, related_name="rules", help_text=_("None chosen: all of them.")
     )
     silenced_until = models.DateTimeField(null=True, blank=True)
     silenced_by = models.CharField(max_length=150, blank=True)

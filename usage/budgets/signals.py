@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
@@ -65,7 +65,7 @@ SIGNALS = (
 DEFAULTS = (
     DefaultRule(
         "budget_warning",
-        _("Budget warning"),
+        gettext_noop("Budget warning"),
         "budgets.level",
         1,
         Severity.NOTICE,
@@ -74,7 +74,7 @@ DEFAULTS = (
     ),
     DefaultRule(
         "budget_reached",
-        _("Budget used up"),
+        gettext_noop("Budget used up"),
         "budgets.level",
         LIMIT,
         filters={"level": REACHED},

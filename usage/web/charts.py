@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from monitoring.web.formats import localized
+
 _WIDEST_BAR = 9.0
 _LABELS = 7
 _SPARKLINE_POINTS = 30
@@ -117,11 +119,11 @@ class Chart:
 
 
 def _counted(value: int | None) -> str:
-    return "not reported" if value is None else f"{value:,}"
+    return gettext("not reported") if value is None else localized(f"{value:,}")
 
 
 def _timed(value: int | None) -> str:
-    return "not reported" if value is None else f"{value:,} ms"
+    return gettext("not reported") if value is None else localized(f"{value:,} ms")
 
 
 def bar_chart(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.limits import SMALL, Limits
 
 PARAMETERS = {
@@ -29,50 +31,50 @@ CHANGE_PLUGINS = "management_proxy.change_plugins"
 class Role(StrEnum):
     """Who may call."""
 
-    STAFF = "staff"
-    SIGNED_IN = "any signed-in user"
-    OAUTH_OWNER = "who began the login"
+    STAFF = _("staff")
+    SIGNED_IN = _("any signed-in user")
+    OAUTH_OWNER = _("who began the login")
 
 
 class Effect(StrEnum):
     """What a call does to the upstream, whatever its method is."""
 
-    READ = "reads"
-    START = "starts a login"
-    WRITE = "writes"
+    READ = _("reads")
+    START = _("starts a login")
+    WRITE = _("writes")
 
 
 class Mask(StrEnum):
     """How secrets are taken out of a response (management_proxy/proxy/rules/response_masks.py)."""
 
     NOTHING = ""
-    NAMED = "secrets by name"
-    CLIENT_KEYS = "client keys"
-    KEYS_IN_NAMES = "keys in names"
-    LOG_LINES = "keys in log lines"
-    YAML = "secrets in YAML"
+    NAMED = _("secrets by name")
+    CLIENT_KEYS = _("client keys")
+    KEYS_IN_NAMES = _("keys in names")
+    LOG_LINES = _("keys in log lines")
+    YAML = _("secrets in YAML")
 
 
 class BodyRule(StrEnum):
     """What a request's body must be before anything is sent
     (management_proxy/proxy/rules/request_bodies.py)."""
 
-    NONE = "no body"
+    NONE = _("no body")
     JSON = "JSON"
-    KEY_LIST = "a key list"
-    KEY_PATCH = "a change of an entry"
-    PROVIDER_MAP = "a map of providers"
+    KEY_LIST = _("a key list")
+    KEY_PATCH = _("a change of an entry")
+    PROVIDER_MAP = _("a map of providers")
     YAML = "YAML"
-    ANY = "anything"
+    ANY = _("anything")
 
 
 class Form(StrEnum):
     """A form of a request that has a row of its own."""
 
     PLAIN = ""
-    ALL = "all"
-    INDEX = "index"
-    EMPTY = "an empty list"
+    ALL = _("all")
+    INDEX = _("index")
+    EMPTY = _("an empty list")
 
 
 @dataclass(frozen=True, kw_only=True)

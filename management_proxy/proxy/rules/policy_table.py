@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.limits import KIB, MIB, Limits
 from management_proxy.proxy.rules.policy import (
     CHANGE_PLUGINS,
@@ -248,11 +250,11 @@ POLICIES: tuple[Policy, ...] = (
 
 # Routes of the contract that never pass, and why; shown beside the table.
 NEVER: dict[str, str] = {
-    "GET usage-queue": "Reading it destroys what it returns; only the collector may.",
-    "POST api-call": "Sends anything anywhere with any account's token.",
-    "GET oauth-callback": "Would carry an authorization code in an address; POST it instead.",
-    "DELETE plugins/{plugin}": "Removes native code of the upstream's host.",
-    "POST plugin-store/{plugin}/install": "Downloads native code to the upstream's host.",
+    "GET usage-queue": _("Reading it destroys what it returns; only the collector may."),
+    "POST api-call": _("Sends anything anywhere with any account's token."),
+    "GET oauth-callback": _("Would carry an authorization code in an address; POST it instead."),
+    "DELETE plugins/{plugin}": _("Removes native code of the upstream's host."),
+    "POST plugin-store/{plugin}/install": _("Downloads native code to the upstream's host."),
 }
 
 
