@@ -8,7 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import JSONObject
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level, once
@@ -17,6 +17,11 @@ from providers.models.keys import key_name
 
 _LONG = timedelta(minutes=5)
 _MOST_SHOWN = 20
+_KINDS = {
+    "only here": gettext_noop("only here"),
+    "only there": gettext_noop("only there"),
+    "different": gettext_noop("different"),
+}
 
 
 def _upstreams() -> list[Upstream]:
@@ -52,7 +57,8 @@ def check_differences() -> Iterator[Finding]:
         differences = check.differences if check and upstream.is_enabled else []
         ours = [d for d in differences if d["kind"] != "only there" or "revoked" in d["detail"]]
         if ours:
-            first = f"{ours[0]['thing']} {ours[0]['label']} ({ours[0]['kind']})"
+            thing, kind = gettext(ours[0]["thing"]), gettext(_KINDS[ours[0]["kind"]])
+            first = f"{thing} {ours[0]['label']} ({kind})"
             yield Finding(
                 Level.WARNING,
                 (

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
@@ -77,30 +78,34 @@ def _client_keys(
             why = (
                 ""
                 if row.pk in kept
-                else "the key itself is not kept, so it cannot be put back; make another"
+                else _("the key itself is not kept, so it cannot be put back; make another")
             )
             yield Difference(
                 f"client-key.{digest.hex()}",
                 "only here",
-                "client key",
+                _("client key"),
                 row.display_name,
                 owner,
                 why,
                 row.pk in kept,
             )
         elif digest in listed and row.state in (ClientKey.State.SEEN, ClientKey.State.REVOKED):
-            why = "revoked here, and listed again" if row.state == ClientKey.State.REVOKED else ""
+            why = (
+                _("revoked here, and listed again") if row.state == ClientKey.State.REVOKED else ""
+            )
             yield Difference(
                 f"client-key.{digest.hex()}",
                 "only there",
-                "client key",
+                _("client key"),
                 row.display_name,
                 owner,
                 why,
             )
     for digest, four in listed.items():
         if digest not in rows:
-            yield Difference(f"client-key.{digest.hex()}", "only there", "client key", f"…{four}")
+            yield Difference(
+                f"client-key.{digest.hex()}", "only there", _("client key"), f"…{four}"
+            )
 
 
 def kept_client_keys(upstream: Upstream) -> dict[int, Intent]:
@@ -129,7 +134,7 @@ def _provider_keys(
             yield _of_row(
                 row,
                 "only here",
-                "" if row.entry else "nothing is kept of it that could be put back",
+                "" if row.entry else _("nothing is kept of it that could be put back"),
             )
         elif (entry := row.entry) and not is_same(entry, key.entry):
             yield _of_row(row, "different", ", ".join(_differing(entry, key.entry)))
@@ -137,7 +142,10 @@ def _provider_keys(
         # Entries with a name are custom providers, which have a page and owners of their own.
         if identity not in rows and key.id not in busy and not key.family.is_named:
             yield Difference(
-                f"provider-key.{key.family.name}.{key.id}", "only there", "provider key", key.label
+                f"provider-key.{key.family.name}.{key.id}",
+                "only there",
+                _("provider key"),
+                key.label,
             )
 
 
@@ -147,7 +155,7 @@ def _of_row(row: ProviderKey, kind: Kind, detail: str) -> Difference:
     return Difference(
         f"provider-key.{row.family}.{bytes(row.digest).hex()}",
         kind,
-        "provider key",
+        _("provider key"),
         label,
         owner,
         detail,

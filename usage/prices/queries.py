@@ -7,7 +7,9 @@ from decimal import Decimal
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
+from monitoring.web.formats import localized
 from usage.costs.own_prices import Kind, Traffic, in_force
 from usage.costs.price_book import PriceBook
 from usage.costs.rates import dollars_of
@@ -116,18 +118,18 @@ def own_price_rows() -> list[OwnPriceRow]:
 
 def _state(price: OwnPrice, today: date) -> str:
     if price.holds_from > today:
-        return "waits"
-    return "holds" if in_force(price, today) else "ended"
+        return _("waits")
+    return _("holds") if in_force(price, today) else _("ended")
 
 
 def scope_of(price: OwnPrice) -> str:
     """Whose traffic an own price is about, in words."""
     parts = (
-        price.model and f"model {price.model}",
-        price.provider and f"provider {price.provider}",
+        price.model and gettext("model %(model)s") % {"model": price.model},
+        price.provider and gettext("provider %(provider)s") % {"provider": price.provider},
         price.client_key and gettext("client key %(key)s") % {"key": price.client_key},
-        price.user and f"user {price.user}",
-        price.credential and f"credential {price.credential}",
+        price.user and gettext("user %(user)s") % {"user": price.user},
+        price.credential and gettext("credential %(name)s") % {"name": price.credential},
     )
     return ", ".join(part for part in parts if part) or gettext("all traffic")
 
@@ -136,17 +138,18 @@ def what_of(price: OwnPrice) -> str:
     """What an own price does, in words."""
     if price.kind == Kind.PRICE:
         rates = (
-            ("input", price.input_rate),
+            (gettext("input"), price.input_rate),
             (gettext("cache reads"), price.cache_read_rate),
             (gettext("cache writes"), price.cache_write_rate),
-            ("output", price.output_rate),
-            ("reasoning", price.reasoning_rate),
+            (gettext("output"), price.output_rate),
+            (gettext("reasoning"), price.reasoning_rate),
         )
         shown = (f"{name} {_dollars(rate)}" for name, rate in rates if rate is not None)
         return gettext("%(rates)s per million tokens") % {"rates": ", ".join(shown)}
     if price.kind == Kind.DISCOUNT and price.percent is not None:
-        percent = f"{abs(price.percent).normalize():f} %"
-        return f"{percent} {'off' if price.percent >= 0 else 'more'}"
+        percent = localized(f"{abs(price.percent).normalize():f} %")
+        text = gettext("%(share)s off") if price.percent >= 0 else gettext("%(share)s more")
+        return text % {"share": percent}
     if price.kind == Kind.MATCH:
         return gettext("priced like %(model)s") % {"model": price.catalogue_model}
     return price.get_kind_display()
