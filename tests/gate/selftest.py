@@ -37,7 +37,9 @@ def main() -> int:
         prepared(Path(folder), BRIEF.events, BRIEF.days) as base,
     ):
         for name in chosen:
-            reddened[name] = {v.threshold.figure for v in _verdicts(base, name) if not v.passed}
+            red = {v.threshold.figure for v in _verdicts(base, name) if not v.passed}
+            reddened[name] = red
+            print(f"{name}: {', '.join(sorted(red)) or 'nothing'} is red", flush=True)
     wrong = [complaint for name, red in reddened.items() for complaint in complaints(name, red)]
     report = "\n".join(["# Self-test of the gate", "", _table(reddened), "", *wrong, ""])
     FILE.parent.mkdir(parents=True, exist_ok=True)

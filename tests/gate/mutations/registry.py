@@ -45,14 +45,15 @@ _OF_LEASES: dict[str, Mutation] = {
         patches.lease_without_condition,
         # Fencing and the schema still allow no second run: callers get errors instead.
         "triggers.other_outcomes",
-        may=("triggers.*", "errors.new_classes"),
+        may=("triggers.*", "writes.*", "errors.new_classes"),
         scenarios=("triggers", "writes"),
     ),
     "no_single_flight": _mutation(
         "the lease is taken, renewed and believed whoever holds it",
         patches.no_single_flight,
         "triggers.pop_overlaps",
-        may=("triggers.*", "errors.new_classes"),
+        "triggers.run_overlaps",
+        may=("triggers.*", "writes.*", "errors.new_classes"),
         scenarios=("triggers", "writes"),
     ),
     "lease_kept": _mutation(
