@@ -31,12 +31,6 @@ def inside(label: str) -> str:
 
 
 @register.filter
-def one_line(text: str) -> str:
-    """A text of several lines of its template on one line, for a tooltip."""
-    return " ".join(text.split())
-
-
-@register.filter
 def exact(value: int | None) -> str:
     """1,234,567; words for what was not reported."""
     return gettext("not reported") if value is None else localized(f"{value:,}")

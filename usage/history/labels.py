@@ -39,13 +39,15 @@ def group_value(dimension: Dimension, value: str) -> str:
 def label_for_people(dimension: Dimension, value: str, label: str) -> str:
     """The label of a group's value in the active language: results are in English, and names stay
     as they are."""
+    if dimension is Dimension.FAILURE_CLASS and value == EMPTY:
+        return capfirst(str(FailureClass.NONE.label))
     is_word = dimension in _CLOSED or value in (UNATTRIBUTED, EMPTY)
-    return capfirst(gettext(label)) if is_word else label
+    return gettext(label) if is_word else label
 
 
 def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
-    """The English label of each value of groups of a dimension; ids whose row is gone keep their"
-    " number."""
+    """The English label of each value of groups of a dimension; ids whose row is gone keep their
+    number."""
     wanted = set(values)
     found = {value: value for value in wanted} | _named(
         dimension, [int(value) for value in wanted if value.isdigit()]
@@ -53,7 +55,7 @@ def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
     if "" in wanted:
         found[""] = _NOBODY.get(
             dimension,
-            str(FailureClass.NONE.label)
+            str(FailureClass.NONE.label).capitalize()
             if dimension is Dimension.FAILURE_CLASS
             else _("Not reported"),
         )
