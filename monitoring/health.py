@@ -1,10 +1,11 @@
 """Health: what is wrong, why it matters and the exact step that fixes it, from checks that every
 app registers.
 
-A check reads what is already known and is quick: pages run all of them at each poll. What has to
-call an upstream is registered as an examination; it runs only on demand (the doctor),
-before the checks, which then read what it learnt. A check that fails is a finding itself, so that
-one broken part never hides the others.
+A check reads what is already known and is quick: pages and scrapes run all of them every few
+seconds (`monitoring/api/recent.py`). What is read of every upstream is read of all at once
+(`once`). What has to call an upstream is registered as an examination; it runs only on demand (the
+doctor), before the checks, which then read what it learnt. A check that fails is a finding itself,
+so that one broken part never hides the others.
 """
 
 import logging

@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from management_proxy.client.http import _shared_http
 from monitoring.api import probes
+from monitoring.api.recent import shared_findings
 from monitoring.refusal_counts import forget_refusals
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
@@ -59,6 +60,7 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     forget_refusals()
     probes.readiness.forget()
     probes.health.forget()
+    shared_findings.forget()
     cache.clear()
     yield
     # Connections to upstreams of this test must not outlive it.

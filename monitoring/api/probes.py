@@ -10,10 +10,8 @@ Anonymous, and read once a second at most whatever the number of callers. Only s
 is ill.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from threading import Lock
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -22,6 +20,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from monitoring.api.recent import Recent
 
 KEPT_SECONDS = 1.0
 
@@ -39,26 +39,6 @@ def register(name: str, check: Check) -> None:
 def register_upstreams(check: Check) -> None:
     """Set what `/api/health` shows as `proxy`: whether the upstreams are well, by what is known."""
     _upstreams[:] = [check]
-
-
-class Cached:
-    """The result of a function, read again after `KEPT_SECONDS`, by one thread at a time."""
-
-    def __init__(self, read: Callable[[], State]) -> None:
-        self._read, self._lock = read, Lock()
-        self._state, self._until = State(), 0.0
-
-    def __call__(self) -> State:
-        if time.monotonic() >= self._until:
-            with self._lock:
-                if time.monotonic() >= self._until:
-                    self._state = self._read()
-                    self._until = time.monotonic() + KEPT_SECONDS
-        return self._state
-
-    def forget(self) -> None:
-        """Read anew at the next call."""
-        self._until = 0.0
 
 
 def _read_readiness() -> State:
@@ -99,7 +79,8 @@ def _migrations() -> bool:
     return not _known_migrations() - applied.keys()
 
 
-readiness, health = Cached(_read_readiness), Cached(_read_health)
+readiness = Recent(_read_readiness, KEPT_SECONDS)
+health = Recent(_read_health, KEPT_SECONDS)
 
 
 @require_safe

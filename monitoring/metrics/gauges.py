@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from monitoring import health
+from monitoring.api.recent import age_of_findings, recent_findings
 from monitoring.models import Lease, PeriodicTask
 from monitoring.planned_statements import rows
 
@@ -32,13 +33,18 @@ def lease_gauges() -> Iterator[Metric]:
 
 def finding_gauges() -> Iterator[Metric]:
     """How many findings of each level the health checks have; alert on `error`."""
-    found = Counter(finding.level for finding in health.findings())
+    found = Counter(finding.level for finding in recent_findings())
     gauge = GaugeMetricFamily(
         "monitoring_findings", "Findings of the health checks.", labels=["level"]
     )
     for level in health.Level:
         gauge.add_metric([level.value], found[level])
     yield gauge
+    yield GaugeMetricFamily(
+        "monitoring_findings_age_seconds",
+        "How long ago the health checks were run.",
+        value=age_of_findings(),
+    )
 
 
 def task_gauges() -> Iterator[Metric]:

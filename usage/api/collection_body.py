@@ -3,7 +3,7 @@
 from management_proxy.models import Upstream
 from monitoring.api.instants import iso_with_offset
 from usage.collector.status import CollectorStatus, collection_status
-from usage.completeness.report import Completeness, completeness, incomplete
+from usage.completeness.report import Completeness, completeness_of, incomplete
 from usage.models.completeness import CompletenessInterval
 
 
@@ -33,10 +33,10 @@ def collector_body(status: CollectorStatus) -> dict[str, str]:
 
 def completeness_body() -> list[dict[str, object]]:
     """Of each upstream: sums, share, and the intervals that lack something."""
-    intervals = incomplete()
+    intervals, upstreams = incomplete(), list(Upstream.objects.all())
     return [
-        _upstream(completeness(u), [i for i in intervals if i.upstream == u])
-        for u in Upstream.objects.all()
+        _upstream(measured, [i for i in intervals if i.upstream == upstream])
+        for upstream, measured in zip(upstreams, completeness_of(upstreams), strict=True)
     ]
 
 

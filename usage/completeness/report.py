@@ -1,12 +1,13 @@
 """How complete collection is: sums over the reconciled intervals, for pages, JSON, gauges and the
 doctor."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Min, Q, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
@@ -59,12 +60,6 @@ def percentage(share: float | None) -> str:
     return "100 %" if share == 1 else f"{min(share * 100, 99.99):.2f} %"
 
 
-def completeness(upstream: Upstream, window: timedelta = SHOWN_FOR) -> Completeness:
-    """The sums over the window."""
-    (measured,) = completeness_of([upstream], window)
-    return measured
-
-
 def completeness_of(
     upstreams: Sequence[Upstream], window: timedelta = SHOWN_FOR
 ) -> list[Completeness]:
@@ -109,16 +104,22 @@ def incomplete(window: timedelta = SHOWN_FOR) -> list[CompletenessInterval]:
     return list(found.order_by("-started_at")[:INTERVALS_SHOWN])
 
 
-def lost_recently(upstream: Upstream) -> list[CompletenessInterval]:
-    """Losses of the last hour, the newest first."""
-    return list(
+def lost_recently() -> dict[int, list[CompletenessInterval]]:
+    """Losses of the last hour by upstream, the newest first."""
+    return _by_upstream(
         CompletenessInterval.objects.filter(
-            upstream=upstream,
-            cause__in=LOSSES,
-            missing__gt=0,
-            ended_at__gt=timezone.now() - NEWS_FOR,
+            cause__in=LOSSES, missing__gt=0, ended_at__gt=timezone.now() - NEWS_FOR
         )
     )
+
+
+def _by_upstream(
+    intervals: QuerySet[CompletenessInterval],
+) -> dict[int, list[CompletenessInterval]]:
+    found: dict[int, list[CompletenessInterval]] = defaultdict(list)
+    for interval in intervals.defer("accounts"):
+        found[interval.upstream_id].append(interval)
+    return found
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,27 @@ class Unrecorded:
         return text % {"count": localized(f"{self.attempts:,}"), "times": times}
 
 
-def unrecorded_recently(upstream: Upstream) -> Unrecorded | None:
-    """The last time that statistics were off, for as long as it is news; None without attempts."""
-    found: Unrecorded | None = None
-    intervals = CompletenessInterval.objects.filter(upstream=upstream, cause=Cause.STATISTICS_OFF)
-    for interval in intervals.filter(ended_at__gt=timezone.now() - SHOWN_FOR):
-        if found and interval.ended_at != found.started_at:
+def unrecorded_recently() -> dict[int, Unrecorded]:
+    """By upstream the last time that its statistics were off, for as long as it is news; without
+    those that made no attempts."""
+    intervals = CompletenessInterval.objects.filter(
+        cause=Cause.STATISTICS_OFF, ended_at__gt=timezone.now() - SHOWN_FOR
+    )
+    last = {pk: _last_stretch(found) for pk, found in _by_upstream(intervals).items()}
+    since = timezone.now() - NEWS_FOR
+    return {pk: off for pk, off in last.items() if off.attempts and off.ended_at > since}
+
+
+def _last_stretch(intervals: Sequence[CompletenessInterval]) -> Unrecorded:
+    """The newest interval with those that lead up to it without a gap."""
+    newest, *older = intervals
+    found = Unrecorded(newest.missing, newest.started_at, newest.ended_at)
+    for interval in older:
+        if interval.ended_at != found.started_at:
             break
-        ended_at = found.ended_at if found else interval.ended_at
-        attempts = interval.missing + (found.attempts if found else 0)
-        found = Unrecorded(attempts, interval.started_at, ended_at)
-    is_news = found and found.attempts and found.ended_at > timezone.now() - NEWS_FOR
-    return found if is_news else None
+        attempts = found.attempts + interval.missing
+        found = Unrecorded(attempts, interval.started_at, found.ended_at)
+    return found
 
 
 @dataclass(frozen=True)

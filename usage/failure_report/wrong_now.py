@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.alerts.queries import AlertRow, firing
+from monitoring.api.recent import recent_findings
 from monitoring.health import Finding, Level
-from monitoring.health import findings as all_findings
 from usage.failures.guidance import Guidance, guidance_of
 from usage.history.dimensions import Dimension
 from usage.history.queries import Query
@@ -64,7 +64,7 @@ def wrong_now(
     now = present(timezone.now())
     if not scope.sees_everything:
         return WrongNow([], [], causes(scope, now), now.start)
-    found = all_findings() if findings is None else findings
+    found = recent_findings() if findings is None else findings
     urgent = [f for f in found if f.level in (Level.WARNING, Level.ERROR)]
     return WrongNow(firing(), urgent, causes(scope, now), now.start)
 

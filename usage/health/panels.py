@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from management_proxy.models import Upstream
 from monitoring.health import findings, troubles
 from usage.collector.status import recent_runs, upstream_states
-from usage.completeness.report import by_account, completeness, incomplete
+from usage.completeness.report import by_account, completeness_of, incomplete
 
 RUNS_SHOWN = 25
 
@@ -25,6 +25,9 @@ def completeness_context(request: HttpRequest) -> dict[str, object]:
     """How complete collection is, by upstream, and each stretch that lacks something."""
     upstreams = list(Upstream.objects.all())
     return {
-        "measured": [(completeness(upstream), by_account(upstream)) for upstream in upstreams],
+        "measured": [
+            (measured, by_account(upstream))
+            for upstream, measured in zip(upstreams, completeness_of(upstreams), strict=True)
+        ],
         "intervals": incomplete(),
     }

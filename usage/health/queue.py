@@ -5,12 +5,13 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
-from monitoring.health import Action, Finding, Level
+from monitoring.health import Action, Finding, Level, once
 from monitoring.web.formats import localized
 from usage.collector.cadence import longest_wait
 from usage.collector.status import UpstreamState
 from usage.completeness.report import (
-    completeness,
+    Completeness,
+    completeness_of,
     lost_recently,
     sentence,
     unrecorded_recently,
@@ -45,7 +46,7 @@ def judge_statistics(state: UpstreamState) -> Finding | None:
 
 def judge_unrecorded(state: UpstreamState) -> Finding | None:
     """Attempts of the time in which statistics were off, also once they are on again."""
-    unrecorded = unrecorded_recently(state.upstream)
+    unrecorded = once("unrecorded", unrecorded_recently).get(state.upstream.pk)
     if unrecorded is None:
         return None
     return Finding(
@@ -125,7 +126,7 @@ def judge_clock(state: UpstreamState) -> Finding | None:
 
 def judge_completeness(state: UpstreamState) -> Finding | None:
     """Events that the upstream counted and that never came, and who takes them."""
-    lost = lost_recently(state.upstream)
+    lost = once("lost", lost_recently).get(state.upstream.pk)
     if not lost:
         return _how_complete(state.upstream)
     if any(interval.cause == CompletenessInterval.Cause.ANOTHER_CONSUMER for interval in lost):
@@ -154,8 +155,8 @@ def judge_completeness(state: UpstreamState) -> Finding | None:
 
 
 def _how_complete(upstream: Upstream) -> Finding | None:
-    measured = completeness(upstream)
-    if measured.share is None:
+    measured = once("completeness", _of_each_upstream).get(upstream.pk)
+    if measured is None or measured.share is None:
         return None
     texts = {
         (False, False): gettext(
@@ -187,3 +188,9 @@ def _how_complete(upstream: Upstream) -> Finding | None:
         },
         subject=upstream.name,
     )
+
+
+def _of_each_upstream() -> dict[int, Completeness]:
+    upstreams = list(Upstream.objects.all())
+    measured = completeness_of(upstreams)
+    return {upstream.pk: one for upstream, one in zip(upstreams, measured, strict=True)}

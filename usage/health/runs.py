@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from management_proxy.models import CollectionMode
-from monitoring.health import Finding, Level
+from management_proxy.models import CollectionMode, Upstream
+from monitoring.health import Finding, Level, once
 from monitoring.web.formats import day_and_time
 from usage.collector.status import UpstreamState
 from usage.health.access import settings_of
@@ -94,13 +95,11 @@ def judge_push(state: UpstreamState) -> Finding | None:
         return None
     if run.trigger == CollectorRun.Trigger.PUSH and run.status != Status.FAILED:
         return Finding(Level.OK, gettext("Events are pushed."), subject=upstream.name)
-    failed = CollectorRun.objects.filter(
-        upstream=upstream, trigger=CollectorRun.Trigger.PUSH, status=Status.FAILED
-    ).first()
+    error = once("failed pushes", _errors_of_pushes).get(upstream.pk)
     return Finding(
         Level.NOTICE,
-        gettext("Events are pulled for now: %(error)s.") % {"error": failed.error}
-        if failed
+        gettext("Events are pulled for now: %(error)s.") % {"error": error}
+        if error
         else gettext("Events are pulled for now."),
         gettext("Nothing is lost by that; they show some seconds later."),
         gettext(
@@ -110,3 +109,13 @@ def judge_push(state: UpstreamState) -> Finding | None:
         subject=upstream.name,
         action=settings_of(upstream),
     )
+
+
+def _errors_of_pushes() -> dict[int, str | None]:
+    """Why the last push that failed did so, of each upstream that should push."""
+    failed = CollectorRun.objects.filter(
+        upstream=OuterRef("pk"), trigger=CollectorRun.Trigger.PUSH, status=Status.FAILED
+    )
+    newest = failed.order_by("-started_at").values("error")[:1]
+    pushing = Upstream.objects.filter(collection_mode=CollectionMode.PUSH)
+    return dict(pushing.values_list("pk", Subquery(newest)))

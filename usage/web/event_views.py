@@ -10,7 +10,8 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from monitoring.health import findings, troubles
+from monitoring.api.recent import recent_findings
+from monitoring.health import troubles
 from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
@@ -57,7 +58,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "poll_seconds": None if cursor else 15,
     }
     if not page.rows and request.user.is_staff and not form.filters:
-        context["findings"] = troubles(findings())
+        context["findings"] = troubles(recent_findings())
     context |= {} if is_region else filter_bar(request, form)
     with timezone.override(window.zone), showing_of(request.user, window.last):
         return polled_page(request, "usage/events_page.html", context)

@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from monitoring.health import findings, troubles
+from monitoring.api.recent import recent_findings
+from monitoring.health import troubles
 from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
@@ -35,7 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "data": None,
         "as_of": None,
-        "findings": troubles(findings()) if request.user.is_staff else [],
+        "findings": troubles(recent_findings()) if request.user.is_staff else [],
     }
     if not form.is_valid():
         return _refused(request, form, context)

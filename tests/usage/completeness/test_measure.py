@@ -13,8 +13,7 @@ from tests.factories import give_key, make_upstream, make_user
 from usage.collector import spool
 from usage.collector.collect import collect
 from usage.completeness import measure as completeness
-from usage.completeness.report import completeness as completeness_of
-from usage.completeness.report import percentage, unrecorded_recently
+from usage.completeness.report import completeness_of, percentage, unrecorded_recently
 from usage.health.gauges import completeness_gauges
 from usage.models import CollectorRun, UsageEvent
 from usage.models.completeness import CompletenessInterval, CounterSample
@@ -295,8 +294,9 @@ def test_time_without_statistics_is_news_for_an_hour(world, monkeypatch):
     off_for_a_while(world)
     world.ahead += 3700
     monkeypatch.setattr("usage.completeness.report.timezone.now", world.clock_now)
-    assert unrecorded_recently(world.upstream) is None
-    assert completeness_of(world.upstream).unrecorded >= 40
+    assert unrecorded_recently() == {}
+    [measured] = completeness_of([world.upstream])
+    assert measured.unrecorded >= 40
 
 
 def test_page_that_was_stored_late_heals_its_interval(world):
