@@ -8,6 +8,8 @@ midnight alone, together with the counts, so that none of them ever seems to fal
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import accumulate, count
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,8 +24,10 @@ from usage.rollups.tables import readers_calendar_zone
 
 OTHER = "other"
 _RANKED_DAYS = timedelta(days=30)
-_ENDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, float("inf"))
-_ENDS_TEXT = [bucket_name(end) for end in _ENDS]
+_ENDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+_ENDS_TEXT = [bucket_name(end) for end in (*_ENDS, inf)]
+# The first bin beyond each of these: a bin's place among them is that of its bucket.
+_BEYOND = [next(bin for bin in count() if duration_of(bin) > 1000 * end) for end in _ENDS]
 _MODELS = """
 SELECT s.model FROM usage_usagedailybymodel AS u JOIN usage_usageseries AS s ON s.id = u.series_id
 WHERE u.bucket BETWEEN %(first)s AND %(today)s GROUP BY 1
@@ -60,7 +64,9 @@ _BINS = f"""
     UNION ALL
     SELECT provider, model, 'ttft', unnest(ttft_bins), unnest(ttft_counts) FROM today
 )
-SELECT provider, model, measure, bin, sum(n)::bigint AS n FROM bins GROUP BY 1, 2, 3, 4
+SELECT provider, model, measure, width_bucket(bin, %(beyond)s::smallint[]) AS place,
+    sum(n)::bigint AS n
+FROM bins GROUP BY 1, 2, 3, 4
 """
 _LABELS = ["provider", "model"]
 _DURATIONS = {
@@ -72,7 +78,7 @@ _DURATIONS = {
 def traffic_metrics() -> Iterator[Metric]:
     """Attempts, requests, tokens and durations of today, by provider and model."""
     today = timezone.now().astimezone(ZoneInfo(readers_calendar_zone())).date()
-    about: dict[str, Any] = {"today": today, "models": _top_models(today)}
+    about: dict[str, Any] = {"today": today, "models": _top_models(today), "beyond": _BEYOND}
     counts = rows("metrics.traffic", _COUNTS, about)
     yield from _counters(counts)
     yield from _by_upstream(rows("metrics.upstreams", _UPSTREAMS, about))
@@ -126,17 +132,16 @@ def _by_upstream(sums: list[Row]) -> Iterator[Metric]:
 def _histograms(bins: list[Row], counts: list[Row]) -> Iterator[Metric]:
     for measure, (name, text) in _DURATIONS.items():
         family = HistogramMetricFamily(name, text, labels=_LABELS)
-        held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(_ENDS))
+        held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(_ENDS_TEXT))
         for row in bins:
             if row["measure"] == measure:
-                seconds = duration_of(row["bin"]) / 1000
-                for place, end in enumerate(_ENDS):
-                    held[row["provider"], row["model"]][place] += row["n"] if seconds <= end else 0
-        for labels, buckets in held.items():
+                held[row["provider"], row["model"]][row["place"]] = row["n"]
+        for labels, single in held.items():
             total = sum(
                 row[f"{measure}_sum_ms"] or 0
                 for row in counts
                 if (row["provider"], row["model"]) == labels
             )
-            family.add_metric(labels, list(zip(_ENDS_TEXT, buckets, strict=True)), total / 1000)
+            buckets = list(zip(_ENDS_TEXT, accumulate(single), strict=True))
+            family.add_metric(labels, buckets, total / 1000)
         yield family
