@@ -18,7 +18,7 @@ from tests.gate.scenarios import (
 )
 
 # The field's reference dataset, and one that a fresh clone has in seconds.
-REFERENCE_EVENTS, FEW_EVENTS, FEWEST_EVENTS = 3_205_740, 80_000, 40_000
+REFERENCE_EVENTS, FEW_EVENTS = 3_205_740, 80_000
 Work = Callable[[Gate], None]
 
 
@@ -70,7 +70,7 @@ SOAK = Plan("soak", FEW_EVENTS, 30, {"soak": partial(everything.run, seconds=360
 # Of the self-test, which runs it once for every mutation.
 BRIEF = Plan(
     "brief",
-    FEWEST_EVENTS,
+    FEW_EVENTS,
     30,
     {
         "history": partial(history.run, seconds=9, rounds=4),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.gate.mutations import patches
 
 # What a mutation runs beside the scenarios of its own, to see that it turns nothing else red.
-USUAL = ("history", "triggers", "writes", "proxy", "ingest")
+USUAL = ("triggers", "writes", "proxy", "ingest")
 
 
 @dataclass(frozen=True)
@@ -98,27 +98,32 @@ _OF_EVENTS: dict[str, Mutation] = {
         "ingest.lag_p95_s",
     ),
 }
+_HISTORY = ("history", "triggers")
 _OF_HISTORY: dict[str, Mutation] = {
     "cached_for_anyone": _mutation(
         "a cached result is served to any user",
         patches.cached_for_anyone,
         "history.of_others",
+        scenarios=_HISTORY,
     ),
     "growing_cache": _mutation(
         "every result about usage is kept for ever",
         patches.growing_cache,
         "history.memory_mib_per_1000_calls",
+        scenarios=_HISTORY,
     ),
     "no_cache": _mutation(
         "no result is ever found in the cache",
         patches.no_cache,
         "history.cached_of_uncached",
+        scenarios=_HISTORY,
     ),
     "busy_history": _mutation(
         "every query about usage computes for half a second",
         patches.busy_history,
         "history.p95_*_of_reference",
         "history.cpu_*_of_reference",
+        scenarios=_HISTORY,
     ),
 }
 _OF_UPSTREAMS: dict[str, Mutation] = {
