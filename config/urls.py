@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from config.sign_in.forms import ThrottledAdminForm
 from config.sign_in.language import choose_language
-from config.sign_in.views import LoginView
+from config.sign_in.views import LoginView, set_password
 from management_proxy.proxy.views import management
 from monitoring.api import probes
 from monitoring.metrics.views import metrics
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", probes.readyz, name="readyz"),
     path("api/health", probes.api_health, name="health"),
     path("login/", LoginView.as_view(), name="login"),
+    path("join/<str:secret>/", set_password, name="join"),
     path("language/", choose_language, name="language"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("usage/currencies/", include("usage.currencies.urls")),

@@ -53,3 +53,16 @@ class Preferences(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.language or 'any language'}"
+
+
+class PasswordLink(models.Model):
+    """The link by which a user may set a password once (`config/sign_in/links.py`)."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="password_link"
+    )
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    expires_at = models.DateTimeField(help_text="On the database's clock.")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.expires_at:%Y-%m-%d %H:%M}"

@@ -1,10 +1,11 @@
-"""What is done by itself: sessions that have ended, and failed attempts that count no more, are
-forgotten."""
+"""What is done by itself: sessions that have ended, failed attempts that count no more, and expired
+links are forgotten."""
 
 from datetime import timedelta
 
 from django.utils.translation import gettext_noop as _
 
+from config.sign_in.links import forget_expired
 from config.sign_in.sessions import SessionStore
 from config.sign_in.throttle import forget_old
 from monitoring.periodic import Task
@@ -14,7 +15,8 @@ def forget() -> str:
     """Delete what is over."""
     SessionStore.clear_expired()
     forget_old()
-    return "Sessions that had ended and old attempts are gone."
+    forget_expired()
+    return "Sessions that had ended, old attempts and expired links are gone."
 
 
 FORGET = Task(
