@@ -44,5 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("monitoring/upstreams/", include("usage.web.upstream_urls")),
     path("metrics", metrics, name="metrics"),
     path("", include("management_proxy.urls")),
+    path("users/", include("usage.users.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -76,6 +76,15 @@ def register_navigation() -> None:
             namespaces=("statements",),
         ),
         navigation.Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
+        navigation.Entry(
+            "Operations",
+            4,
+            _("Users"),
+            "users:list",
+            "users",
+            staff_only=True,
+            namespaces=("users",),
+        ),
     )
 
 

@@ -93,6 +93,12 @@ def revoke_token(token: PersonalToken, by: User) -> bool:
     return revoked
 
 
+def revoke_all(user: User, by: User) -> int:
+    """Refuse all tokens of a user from now on; how many there were."""
+    live = PersonalToken.objects.filter(user=user, revoked_at=None).select_related("user")
+    return sum(revoke_token(token, by) for token in live)
+
+
 def _target(token: PersonalToken) -> str:
     return f"{token.name} of {token.user.get_username()}"
 

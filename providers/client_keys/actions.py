@@ -176,12 +176,16 @@ def rotate(row: ClientKey, actor: User, overlap: timedelta, reason: str = "") ->
 
 def revoke(row: ClientKey, actor: User | None, reason: str = "") -> Intent:
     """Remove it upstream at once; its usage stays. Raises ChangeRefused."""
+    return carry_out(request_revocation(row, actor, reason))
+
+
+def request_revocation(row: ClientKey, actor: User | None, reason: str = "") -> Intent:
+    """The same, to be carried out once the caller's transaction is committed. Raises
+    ChangeRefused."""
     if actor:
         check_may_manage(actor, row.owner_id)
     change = RemoveClientKey(client_key_id=row.pk, digest=bytes(row.digest), label=row.display_name)
-    return carry_out(
-        submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate")
-    )
+    return submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate")
 
 
 def adopt(

@@ -31,6 +31,7 @@ def test_staff_see_everything_in_order():
             "Proxy",
             "Alerts",
             "Audit trail",
+            "Users",
             "Doctor",
             "Administration",
         ],
