@@ -59,6 +59,12 @@ VARIABLES: tuple[Variable, ...] = (
         "Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored.",
     ),
     Variable(
+        "CLIPROXYAPI_PUBLIC_URL",
+        "Where clients reach that upstream, e.g. `https://llm.example.com`; shown under “Connect a"
+        " client”. Other upstreams have a field for it.",
+        shown_default="the field of the upstream",
+    ),
+    Variable(
         "COLLECTOR_API_KEY",
         "Bearer key for `POST /api/usage/collect`, at least 16 characters.",
         shown_default="unset: sessions only",

@@ -26,6 +26,7 @@ MUTATION: str = environment["TOLLGATE_MUTATION"]
 
 # Upstream ----------------------------------------------------------------------------------------
 CLIPROXYAPI_MANAGEMENT_URL: str = environment["CLIPROXYAPI_MANAGEMENT_URL"].rstrip("/")
+CLIPROXYAPI_PUBLIC_URL: str = environment["CLIPROXYAPI_PUBLIC_URL"].rstrip("/")
 MANAGEMENT_API_KEY: str = environment["MANAGEMENT_API_KEY"]
 UPSTREAM_IS_SIMULATED: bool = environment["TOLLGATE_SIMULATED"]
 COLLECTOR_API_KEY: str = environment["COLLECTOR_API_KEY"]

@@ -36,7 +36,7 @@ class UpstreamForm(forms.ModelForm):
 
     class Meta:
         model = Upstream
-        fields = ("name", "management_url", "is_enabled", "collection_mode")
+        fields = ("name", "management_url", "public_url", "is_enabled", "collection_mode")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,7 +99,7 @@ class UpstreamAdmin(admin.ModelAdmin):
     actions = ("pause", "resume", "let_callers_in", "remove")
 
     def get_fields(self, request: HttpRequest, obj: Upstream | None = None) -> Any:
-        shown = ["name", "management_url", "is_enabled", "collection_mode"]
+        shown = ["name", "management_url", "public_url", "is_enabled", "collection_mode"]
         return shown if obj and obj.from_environment else [*shown, "management_key"]
 
     def get_readonly_fields(

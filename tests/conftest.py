@@ -52,6 +52,7 @@ def _lines_are_declared(checking: Checking) -> Iterator[None]:
 def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
+    settings.CLIPROXYAPI_PUBLIC_URL = ""
     settings.MANAGEMENT_API_KEY = ""
     settings.UPSTREAM_IS_SIMULATED = False
     settings.METRICS_TOKEN = ""

@@ -34,6 +34,7 @@ class Identity:
         """What the other children find their upstream by."""
         return {
             "CLIPROXYAPI_MANAGEMENT_URL": f"http://{HOST}:{self.port}/v0/management",
+            "CLIPROXYAPI_PUBLIC_URL": f"http://{HOST}:{self.port}",
             "MANAGEMENT_API_KEY": self.key,
             "TOLLGATE_SIMULATED": "true",
         }

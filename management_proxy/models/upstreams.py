@@ -1,5 +1,6 @@
 """The upstreams that Tollgate serves, and what was last learnt of each."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -28,6 +29,23 @@ def validate_management_url(url: str) -> None:
             "Expected an address like http://cliproxyapi:8317/v0/management, without user, query or"
             " fragment."
         )
+
+
+def validate_public_url(url: str) -> None:
+    """An http or https address of plain characters with a host, and nothing but a path behind it:
+    it is copied into shells and files."""
+    plain = re.fullmatch(r"https?://[A-Za-z0-9._~:/\[\]-]+", url)
+    try:
+        parts = urlsplit(url)
+        fits = plain and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValidationError(
+            "Expected an address like https://llm.example.com, without user, query or fragment."
+        )
+    if parts.path.rstrip("/").endswith(("/v1", "/v1beta", "/v0/management")):
+        raise ValidationError("Leave out /v1 and what follows: each client gets its own path.")
 
 
 class Access(models.TextChoices):
@@ -80,6 +98,16 @@ class Upstream(models.Model):
         max_length=500,
         validators=[validate_management_url],
         help_text="For instance http://cliproxyapi:8317/v0/management",
+    )
+    public_url = models.CharField(
+        "public address",
+        max_length=500,
+        blank=True,
+        validators=[validate_public_url],
+        help_text=(
+            "Where clients reach it, for instance https://llm.example.com; shown under “Connect a"
+            " client”."
+        ),
     )
     key_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
     from_environment = models.BooleanField(default=False, editable=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from management_proxy.simulator import public
+from management_proxy.simulator import chats, public
 from management_proxy.simulator.control.routes import PREFIX as CONTROL_PREFIX
 from management_proxy.simulator.control.routes import Control
 from management_proxy.simulator.http.access import client_address, supplied_key
@@ -90,7 +90,7 @@ class SimulatedUpstream(Upstream):
         if request.path.startswith(PREFIX):
             return self._manage(request, request.path.removeprefix(PREFIX))
         found = public.serve(request, self.state.store.memory, self.state.world)
-        return found or self._not_found()
+        return found or chats.serve(request, self) or self._not_found()
 
     def _not_found(self) -> Response:
         if self.state.profile.since(PLUGINS_SINCE):

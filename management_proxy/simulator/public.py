@@ -28,7 +28,8 @@ def serve(request: Request, config: dict[str, Any], world: Callable[[], World]) 
     return _models(request, config, world()) if request.path == "/v1/models" else None
 
 
-def _client_key(request: Request) -> str:
+def client_key(request: Request) -> str:
+    """Return the client key that a request presents; empty without one."""
     bearer = re.sub(
         r"^bearer\s+", "", request.headers.get("authorization", ""), flags=re.IGNORECASE
     )
@@ -41,13 +42,18 @@ def _client_key(request: Request) -> str:
     )
 
 
-def _models(request: Request, config: dict[str, Any], world: World) -> Response:
+def refusal(request: Request, config: dict[str, Any]) -> Response | None:
+    """Return the response to a client key that is not listed; None lets the request pass."""
     allowed = {key.strip() for key in config.get("api-keys") or []} - {""}
-    key = _client_key(request)
+    key = client_key(request)
     if allowed and not key:
         return error(401, "Missing API key")
-    if allowed and key not in allowed:
-        return error(401, "Invalid API key")
+    return error(401, "Invalid API key") if allowed and key not in allowed else None
+
+
+def _models(request: Request, config: dict[str, Any], world: World) -> Response:
+    if refused := refusal(request, config):
+        return refused
     names = {
         alias: pool[0].provider
         for pool in world.by_provider.values()

@@ -9,7 +9,12 @@ from monitoring.checks import (
     check_mutation,
     check_secrets,
 )
-from usage.health.system_checks import check_cadence, check_currency, check_upstream
+from usage.health.system_checks import (
+    check_cadence,
+    check_currency,
+    check_public_url,
+    check_upstream,
+)
 
 GOOD = "http://cliproxyapi:8317/v0/management"
 MISTAKES = [
@@ -47,6 +52,7 @@ MISTAKES = [
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 0.0}, "tollgate.E013"),
     (check_cadence, {"COLLECTOR_INTERVAL_SECONDS": 300.0}, "tollgate.W011"),
     (check_cadence, {"COLLECTOR_PAGE_SIZE": 0}, "tollgate.E014"),
+    (check_public_url, {"CLIPROXYAPI_PUBLIC_URL": "https://host/v1"}, "tollgate.E016"),
     (check_currency, {"CURRENCY": "euro"}, "tollgate.E015"),
     (check_cadence, {"COLLECTOR_LEASE_TTL_SECONDS": 1.0}, "tollgate.E014"),
 ]

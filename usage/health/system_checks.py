@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ValidationError
 
 from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS, LONGEST_RETENTION_SECONDS
+from management_proxy.models.upstreams import validate_public_url
 from usage.models.currencies import CODE
 
 
@@ -55,6 +57,19 @@ def _check_key(key: str) -> list[CheckMessage]:
         " without a key counts towards a ban."
     )
     return [Error("MANAGEMENT_API_KEY is not set.", hint=hint, id="tollgate.E011")]
+
+
+@register()
+def check_public_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E016: the address for clients is none."""
+    try:
+        if settings.CLIPROXYAPI_PUBLIC_URL:
+            validate_public_url(settings.CLIPROXYAPI_PUBLIC_URL)
+    except ValidationError as error:
+        shown = _without_user(settings.CLIPROXYAPI_PUBLIC_URL)
+        message = f"CLIPROXYAPI_PUBLIC_URL={shown!r} is no address for clients."
+        return [Error(message, hint=error.messages[0], id="tollgate.E016")]
+    return []
 
 
 def _without_user(url: str) -> str:

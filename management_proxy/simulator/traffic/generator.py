@@ -154,7 +154,7 @@ class Traffic:
         headers = (
             None if failure and not failure.has_headers else self._headers(family, start, failure)
         )
-        return self._event(
+        return self.event(
             shared, credential, family, start, (latency, ttft), used, failure, headers
         )
 
@@ -176,7 +176,7 @@ class Traffic:
             **({"Retry-After": ["30"]} if failure and failure.status == 429 else {}),
         }
 
-    def _event(
+    def event(
         self,
         shared: Event,
         credential: Credential,
@@ -187,6 +187,7 @@ class Traffic:
         failure: Failure | None,
         headers: dict[str, list[str]] | None,
     ) -> Event:
+        """Return one attempt's event; `times` are its latency and time to the first token."""
         tier = shared["service_tier"]
         status = failure.status if failure else 200
         body = failure.text(shared["model"], family.url) if failure else ""
@@ -208,9 +209,7 @@ class Traffic:
             "accounting_version": 2,
             "token_breakdown": tokens.breakdown(used),
             "provider": credential.provider,
-            "executor_type": family.executor.replace("Executor", "WebsocketsExecutor")
-            if _is_websocket(shared)
-            else family.executor,
+            "executor_type": _executor(family, shared),
             "model": shared["model"],
             "alias": shared["alias"],
             "endpoint": shared["endpoint"],
@@ -285,6 +284,11 @@ def shares(total: int, weights: list[float]) -> list[int]:
     for at in by_rest[: total - sum(counts)]:
         counts[at] += 1
     return counts
+
+
+def _executor(family: Family, shared: Event) -> str:
+    kind = "WebsocketsExecutor" if _is_websocket(shared) else "Executor"
+    return family.executor.replace("Executor", kind)
 
 
 def _is_websocket(shared: Event) -> bool:
