@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("join/<str:secret>/", set_password, name="join"),
     path("language/", choose_language, name="language"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("connect/", include("usage.connect.urls")),
     path("usage/currencies/", include("usage.currencies.urls")),
     path("usage/prices/", include("usage.prices.urls")),
     path("usage/statements/", include("usage.statements.urls")),

@@ -85,6 +85,14 @@ def register_navigation() -> None:
             staff_only=True,
             namespaces=("users",),
         ),
+        navigation.Entry(
+            "Upstream",
+            2,
+            _("Connect a client"),
+            "connect:page",
+            "connect",
+            namespaces=("connect",),
+        ),
     )
 
 

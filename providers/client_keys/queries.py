@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.client.http import ManagementClient
@@ -72,7 +73,7 @@ def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
         ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def visible_rows(user: User, upstream: Upstream) -> Iterable[ClientKey]:
+def visible_rows(user: User, upstream: Upstream) -> QuerySet[ClientKey]:
     """All of the upstream for staff; for others those they own."""
     rows = ClientKey.objects.filter(upstream=upstream).select_related(
         "owner", "upstream", "replaces"

@@ -24,7 +24,7 @@ def test_staff_see_everything_in_order():
             "Prices",
             "Statements",
         ],
-        "Upstream": ["Providers"],
+        "Upstream": ["Providers", "Connect a client"],
         "Account": ["Personal tokens", "Currencies"],
         "Operations": [
             "Monitoring",
@@ -41,7 +41,7 @@ def test_staff_see_everything_in_order():
 def test_others_see_no_empty_heading():
     assert shown(is_staff=False) == {
         "Insight": ["Overview", "Usage", "Events", "Failures", "Budgets"],
-        "Upstream": ["Providers"],
+        "Upstream": ["Providers", "Connect a client"],
         "Account": ["Personal tokens", "Currencies"],
     }
 
@@ -54,6 +54,7 @@ def test_others_see_no_empty_heading():
         ("/providers/accounts/", "accounts:list"),
         ("/providers/configuration/", "accounts:list"),
         ("/providers/keys/", "accounts:list"),
+        ("/connect/", "connect:page"),
         ("/monitoring/audit/", "monitoring:audit"),
     ],
 )

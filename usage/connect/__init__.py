@@ -1,0 +1,1 @@
+"""Connecting a client: snippets with the models that an upstream serves, and trying them."""
