@@ -1,4 +1,5 @@
-"""Whether code or templates changed since the last time, for a developed stack (`make dev`).
+"""Whether code, templates or translations changed since the last time, for a developed stack
+(`make dev`).
 
 Styles and scripts are no matter of it: in debug mode they are read anew at every request.
 """
@@ -6,8 +7,16 @@ Styles and scripts are no matter of it: in debug mode they are read anew at ever
 import time
 from pathlib import Path
 
-FOLDERS = ("config", "management_proxy", "monitoring", "providers", "templates", "usage")
-SUFFIXES = (".py", ".html")
+FOLDERS = (
+    "config",
+    "locale",
+    "management_proxy",
+    "monitoring",
+    "providers",
+    "templates",
+    "usage",
+)
+SUFFIXES = (".py", ".html", ".po")
 INTERVAL_SECONDS = 1.0
 
 

@@ -29,6 +29,14 @@ def test_an_added_file_is_reported_once(project: Path, name: str):
     assert watched.changed() == ""
 
 
+def test_a_translated_catalogue_is_reported(project: Path):
+    folder = project / "locale" / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    watched = Sources(project)
+    (folder / "django.po").write_text("")
+    assert watched.changed() == "locale/de/LC_MESSAGES/django.po"
+
+
 def test_a_written_and_a_removed_file_are_reported(project: Path):
     watched = Sources(project)
     file = project / "usage" / "kept.py"
