@@ -11,6 +11,7 @@ from tests.gate.scenarios import (
     everything,
     history,
     ingest,
+    observability,
     pages,
     proxy,
     triggers,
@@ -61,6 +62,7 @@ def _scaled(factor: float) -> dict[str, Work]:
         "proxy": partial(proxy.run, seconds=12 * factor),
         "ingest": partial(ingest.run, seconds=15 * factor),
         "everything": partial(everything.run, seconds=40 * factor),
+        "observability": observability.run,
     }
 
 

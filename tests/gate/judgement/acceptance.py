@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.gate.judgement.thresholds import Verdict
 
@@ -26,13 +27,15 @@ def lines(verdicts: Iterable[Verdict], path: Path = FILE) -> list[Line]:
     """Every line of the plan with its outcome."""
     by_figure = {verdict.threshold.figure: verdict for verdict in verdicts}
     return [
-        _line(row["day"], row["text"], {name: by_figure.get(name) for name in row["figures"]})
+        _line(row, {name: by_figure.get(name) for name in row["figures"]})
         for row in tomllib.loads(path.read_text())["line"]
     ]
 
 
-def _line(day: int, text: str, verdicts: dict[str, Verdict | None]) -> Line:
+def _line(row: dict[str, Any], verdicts: dict[str, Verdict | None]) -> Line:
+    day, text = row["day"], row["text"]
     measured = [f"{name}: {v.reason if v else 'not measured'}" for name, v in verdicts.items()]
+    measured += [row["note"]] if "note" in row else []
     judged = [verdict for verdict in verdicts.values() if verdict and verdict.figure]
     if len(judged) < len(verdicts):
         return Line(day, text, None, measured)

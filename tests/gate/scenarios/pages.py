@@ -7,7 +7,6 @@ Requests are counted as they leave the browser, and once more at the server
 
 import re
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.gate.load import Gate, signed_in
 from tests.gate.scenarios import exactness
-from tests.gate.stack.stack import METRICS_TOKEN
+from tests.gate.scenarios.observability import metrics
 from tests.gate.stack.upstream import RETENTION_SECONDS
 
 PAGES = {
@@ -133,8 +132,4 @@ def _unchanged_bytes(requests: list[Any]) -> float:
 
 def _polls(gate: Gate) -> float:
     """Requests that pages sent by themselves, as the first instance counted them."""
-    request = urllib.request.Request(  # noqa: S310
-        f"{gate.stack.urls[0]}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        return sum(float(value) for value in _POLLS.findall(response.read().decode()))
+    return sum(float(value) for value in _POLLS.findall(metrics(gate)))
