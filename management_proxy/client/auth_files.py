@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from management_proxy.client.errors import NotFound, Unintelligible
+from management_proxy.client.errors import NotFound, Refused, Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
 from management_proxy.client.responses import json_object
 from management_proxy.uploaded_text import without_mark
 
 LISTING = Limits.of(30, response_bytes=64 * MIB)
+UPLOAD = Limits.of(60, response_bytes=MIB)
 CONTENT = Limits.of(30, response_bytes=8 * MIB)
 
 
@@ -60,6 +61,17 @@ def auth_file_content(client: ManagementClient, name: str) -> dict[str, Any] | N
 def upload_auth_file(client: ManagementClient, name: str, content: bytes) -> None:
     """Write a file; the upstream overwrites in silence, so the caller has looked first."""
     client.call("POST", "auth-files", WRITE, params={"name": name}, content=content)
+
+
+def upload_auth_files(client: ManagementClient, files: dict[str, bytes]) -> None:
+    """Write several files at once, by name; some may have been written if this raises (Refused
+    with 207 naming the first that was not)."""
+    parts = [("file", (name, content, "application/json")) for name, content in files.items()]
+    response = client.call("POST", "auth-files", UPLOAD, accept=(200, 207), files=parts)
+    if response.status == 207:
+        failed = json_object(response.body).get("failed")
+        first = failed[0] if isinstance(failed, list) and failed else None
+        raise Refused(str(first.get("error") if isinstance(first, dict) else "partly"), 207)
 
 
 def delete_auth_file(client: ManagementClient, name: str) -> None:

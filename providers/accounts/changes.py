@@ -1,19 +1,19 @@
 """Changes of one auth file: upload, switch, fields, delete. Pure but for our half of them, the
 `Account` row.
 
-A file's state is `{"listed": entry or None, "content": object or None}`. The content carries tokens
-and is never shown. Nothing here rewrites the configuration, so no reload has to pass.
+Changes of different files share a write (providers/accounts/file_resource.py).
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client.errors import NotFound
-from management_proxy.client.http import ManagementClient
+from providers.accounts.file_resource import ABSENT, AuthFiles
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
 from providers.models import Intent
@@ -23,90 +23,93 @@ from providers.models.accounts import Account
 FIELDS = ("note", "priority", "weight", "prefix", "proxy_url")
 
 
-@dataclass(frozen=True)
-class AuthFileResource:
-    """One auth file, by name."""
-
-    file_name: str
-    reloads: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"auth-file:{self.file_name}"[:200]
-
-    def read(self, client: ManagementClient) -> State:
-        listed = auth_file_client.list_auth_files(client, self.file_name)
-        return {
-            "listed": listed[0] if listed else None,
-            "content": auth_file_client.auth_file_content(client, self.file_name),
-        }
-
-    def write(self, client: ManagementClient, before: State, after: State) -> None:
-        raise NotImplementedError("each change of an auth file has a request of its own")
-
-
 class _OneFile(Change, frozen=True, kw_only=True):
-    joins = False
+    # Whether the file's content tells something that its entry in the list does not.
+    needs_content: ClassVar[bool] = True
     name: str
 
     @property
-    def resource(self) -> AuthFileResource:
-        return AuthFileResource(self.name)
+    def resource(self) -> AuthFiles:
+        return _files_of([self])
+
+    def resource_with(self, others: Iterable[Change]) -> AuthFiles:
+        return _files_of(other for other in others if isinstance(other, _OneFile))
 
     @property
     def subject(self) -> str:
-        return "file"
+        return f"file:{hashlib.sha256(self.name.encode()).hexdigest()[:32]}"
+
+    def next(self, state: State) -> State:
+        return {**state, self.name: self.next_file(state[self.name])}
+
+    def holds(self, state: State) -> bool:
+        return self.is_in(state[self.name])
+
+    @abstractmethod
+    def next_file(self, file: State) -> State:
+        """The file's state after it. Raises ChangeRefused."""
+
+    @abstractmethod
+    def is_in(self, file: State) -> bool:
+        """Whether the file is as requested."""
 
     def shown(self, state: State) -> Any:
-        if state["listed"] is None and state["content"] is None:
+        file = state[self.name]
+        if file == ABSENT:
             return None
-        content, listed = state["content"] or {}, state["listed"] or {}
+        content, listed = file["content"] or {}, file["listed"] or {}
         return {
             "disabled": listed.get("disabled"),
             **{field: content[field] for field in FIELDS if content.get(field) not in (None, "")},
         }
 
 
-def _existing(state: State) -> State:
-    if state["content"] is None and state["listed"] is None:
-        raise ChangeRefused("The upstream has no such account any more.", "", "NOT_FOUND")
-    return state
+def _files_of(changes: Iterable[_OneFile]) -> AuthFiles:
+    known = list(changes)
+    return AuthFiles(
+        tuple(change.name for change in known),
+        frozenset(change.name for change in known if change.needs_content),
+    )
+
+
+def _existing(file: State) -> State:
+    if file == ABSENT:
+        raise ChangeRefused(gettext("The upstream has no such account any more."), "", "NOT_FOUND")
+    return file
 
 
 @registered
 class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
-    """Write a file that is not there; never over another."""
+    """Write a file that is not there; over another only if it is to replace it."""
 
     kind = "account.uploaded"
     content: bytes
     provider: str
     label: str
     owner_id: int | None
+    replaces: bool = False
 
     @property
     def title(self) -> str:
         return f"Upload account {self.label or self.name}"
 
-    def next(self, state: State) -> State:
-        if self.holds(state):
-            return state
-        if state["listed"] is not None or state["content"] is not None:
+    def next_file(self, file: State) -> State:
+        if self.is_in(file):
+            return file
+        if not self.replaces and (file["listed"] is not None or file["content"] is not None):
             raise ChangeRefused(
                 "A file of that name exists upstream; rename yours, or delete the other first.",
                 "file",
                 "ALREADY_EXISTS",
             )
-        return {"listed": {}, "content": json.loads(self.content)}
+        return {"listed": {}, "content": json.loads(self.content), "raw": self.content}
 
-    def holds(self, state: State) -> bool:
+    def is_in(self, file: State) -> bool:
         # The upstream may add to what it stores, such as its switch.
         wanted = json.loads(self.content)
-        return state["content"] is not None and all(
-            state["content"].get(name) == value for name, value in wanted.items()
+        return file["content"] is not None and all(
+            file["content"].get(name) == value for name, value in wanted.items()
         )
-
-    def write(self, client: ManagementClient, before: State, after: State) -> None:
-        auth_file_client.upload_auth_file(client, self.name, self.content)
 
     def confirmed(self, intent: Intent) -> None:
         values = {
@@ -126,26 +129,23 @@ class SwitchAccount(_OneFile, frozen=True, kw_only=True):
     """Enable or disable an account."""
 
     kind = "account.switched"
+    needs_content = False
     disabled: bool
 
     @property
     def title(self) -> str:
         return f"{'Disable' if self.disabled else 'Enable'} account {self.name}"
 
-    def next(self, state: State) -> State:
+    def next_file(self, file: State) -> State:
         return {
-            **_existing(state),
-            "listed": {**(state["listed"] or {}), "disabled": self.disabled},
+            **_existing(file),
+            "listed": {**(file["listed"] or {}), "disabled": self.disabled},
         }
 
-    def holds(self, state: State) -> bool:
+    def is_in(self, file: State) -> bool:
         return (
-            state["listed"] is not None
-            and (state["listed"].get("disabled") is True) == self.disabled
+            file["listed"] is not None and (file["listed"].get("disabled") is True) == self.disabled
         )
-
-    def write(self, client: ManagementClient, before: State, after: State) -> None:
-        auth_file_client.set_auth_file_disabled(client, self.name, disabled=self.disabled)
 
 
 @registered
@@ -159,11 +159,11 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
     def title(self) -> str:
         return f"Change {', '.join(self.fields)} of account {self.name}"
 
-    def next(self, state: State) -> State:
+    def next_file(self, file: State) -> State:
         return {
-            **_existing(state),
+            **_existing(file),
             "content": {
-                **(state["content"] or {}),
+                **(file["content"] or {}),
                 **{name: self._sent(name) for name in self.fields},
             },
         }
@@ -186,17 +186,13 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
             )
         ]
 
-    def holds(self, state: State) -> bool:
-        return state["content"] is not None and not self._amiss(state["content"])
+    def is_in(self, file: State) -> bool:
+        return file["content"] is not None and not self._amiss(file["content"])
 
     def partly(self, state: State) -> str:
         # Older upstreams know fewer fields.
-        return ", ".join(self._amiss(state["content"])) if state["content"] is not None else ""
-
-    def write(self, client: ManagementClient, before: State, after: State) -> None:
-        auth_file_client.set_auth_file_fields(
-            client, self.name, {name: self._sent(name) for name in self.fields}
-        )
+        content = state[self.name]["content"]
+        return ", ".join(self._amiss(content)) if content is not None else ""
 
 
 @registered
@@ -209,17 +205,11 @@ class DeleteAccount(_OneFile, frozen=True, kw_only=True):
     def title(self) -> str:
         return f"Delete account {self.name}"
 
-    def next(self, state: State) -> State:
-        return {"listed": None, "content": None}
+    def next_file(self, file: State) -> State:
+        return ABSENT
 
-    def holds(self, state: State) -> bool:
-        return state["listed"] is None and state["content"] is None
-
-    def write(self, client: ManagementClient, before: State, after: State) -> None:
-        try:
-            auth_file_client.delete_auth_file(client, self.name)
-        except NotFound:
-            return
+    def is_in(self, file: State) -> bool:
+        return bool(file == ABSENT)
 
     def confirmed(self, intent: Intent) -> None:
         Account.objects.filter(upstream_id=intent.upstream_id, name=self.name).delete()

@@ -9,6 +9,7 @@ sending twice does no harm.
 """
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
@@ -44,6 +45,9 @@ class Resource(Protocol):
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         """Bring about `after` by one request; equal states mean that the upstream must save again.
 
+        Where each part has requests of its own, some may have been sent although this raises
+        Refused or Uncertain.
+
         Raises UpstreamError, or Moved if it would replace the whole and finds another state than
         `before`.
         """
@@ -60,6 +64,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @abstractmethod
     def resource(self) -> Resource:
         """What it reads and writes."""
+
+    def resource_with(self, others: Iterable["Change"]) -> Resource:
+        """What it and the others of one write read and write; they include itself."""
+        return self.resource
 
     @property
     @abstractmethod

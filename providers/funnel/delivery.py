@@ -6,6 +6,7 @@ back by the next holder of the lease.
 """
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
@@ -50,7 +51,7 @@ class Delivery:
         self.upstream = upstream
         self.term = term
         self.pairs = pairs
-        self.resource = pairs[0][1].resource
+        self.resource = pairs[0][1].resource_with([change for _, change in pairs])
         self.sent = 0
         # Whether the record says that they are about to be sent; what moves the list costs no time
         # for another one.
@@ -165,7 +166,7 @@ class Delivery:
         except Unintelligible as error:
             self._leave_all_unknown(str(error))
         except Refused as error:
-            self._refused(error)
+            self._refused(client, error)
         except UpstreamError as error:
             self._after_silence(client, str(error), time.monotonic() - started)
         else:
@@ -218,9 +219,12 @@ class Delivery:
         intent.attempts -= 1  # this time certainly nothing went out
         intent.save(update_fields=["attempts"])
 
-    def _refused(self, error: Refused) -> None:
-        """A refusal of several at once names none of them: each is tried alone."""
+    def _refused(self, client: ManagementClient, error: Refused) -> None:
+        """A refusal of several at once names none of them: each that is not there is tried
+        alone."""
         if len(self.pairs) > 1:
+            with suppress(UpstreamError):
+                self._verify(self.resource.read(client))
             for pair in self.pairs:
                 Delivery(self.upstream, self.term, [pair]).run()
         else:
