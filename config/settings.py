@@ -96,6 +96,8 @@ if DATABASE_REPLICA_URL:
         environ.Env.db_url_config(DATABASE_REPLICA_URL), connect_timeout=2
     ) | {"TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Account files that are uploaded together (providers/bulk/archives.py).
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 
 # Cache -------------------------------------------------------------------------------------------
 CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}

@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/usage/", include("usage.api.urls")),
     re_path("^api/management/", management, name="management-api"),
     path("api/", include("providers.api_urls")),
+    path("providers/acts/", include("providers.bulk.urls")),
     path("providers/accounts/", include("providers.accounts.urls")),
     path("providers/custom/", include("providers.custom.urls")),
     path("providers/configuration/", include("providers.configuration.urls")),

@@ -32,7 +32,7 @@ class ProvidersConfig(AppConfig):
         from providers.removal import forget, waiting_changes
         from providers.upkeep import ACCOUNTS, TEND
 
-        sections = ("accounts", "custom-providers", "configuration", "providers")
+        sections = ("accounts", "bulk", "custom-providers", "configuration", "providers")
         navigation.register(
             navigation.Entry(
                 "Upstream", 1, _("Providers"), "accounts:list", "providers", namespaces=sections

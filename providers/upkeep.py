@@ -12,6 +12,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.periodic import Task
 from providers.accounts.states import keep_states
+from providers.bulk.carrying_out import resume
 from providers.client_keys.actions import remove_due
 from providers.drift.actions import forget_changes
 from providers.drift.queries import check_drift
@@ -31,6 +32,7 @@ def tend(upstreams: Iterable[Upstream]) -> str:
 def _tend_one(upstream: Upstream) -> str:
     if Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).exists():
         finish_waiting(upstream, wait_seconds=1)
+    resume(upstream)
     removed = remove_due(upstream)
     check = DriftCheck.objects.filter(upstream=upstream).first()
     if check is None or check.error or check.checked_at < timezone.now() - COMPARED_EVERY:

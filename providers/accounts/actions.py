@@ -13,7 +13,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from monitoring.web.formats import localized
-from providers.accounts.auth_files import auth_file_of
+from providers.accounts.auth_files import AuthFile, auth_file_of
 from providers.accounts.changes import (
     FIELDS,
     DeleteAccount,
@@ -115,12 +115,14 @@ def edit(upstream: Upstream, user: User, name: str, fields: dict[str, Any]) -> I
         user,
         name,
         SetAccountFields(
-            name=name, fields={field: _checked(field, value) for field, value in fields.items()}
+            name=name,
+            fields={field: checked_field(field, value) for field, value in fields.items()},
         ),
     )
 
 
-def _checked(field: str, value: Any) -> str | int | None:
+def checked_field(field: str, value: Any) -> str | int | None:
+    """The value as it is sent, None to clear it. Raises ChangeRefused."""
     if value is None or value == "":
         return None
     if field in ("priority", "weight"):
@@ -219,7 +221,11 @@ def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> Non
         raise ChangeRefused(
             gettext("There is no such account upstream."), "name", "RESOURCE_NOT_FOUND"
         )
-    file = auth_file_of(listed[0])
+    grant_file(upstream, staff, auth_file_of(listed[0]), owner)
+
+
+def grant_file(upstream: Upstream, staff: User, file: AuthFile, owner: User | None) -> None:
+    """The same for a file that was read a moment ago."""
     values = {
         "provider": file.provider,
         "label": file.label,
@@ -243,7 +249,7 @@ def grant(upstream: Upstream, staff: User, name: str, owner: User | None) -> Non
         trail.record(
             staff,
             "account.granted",
-            name,
+            file.name,
             upstream=upstream.name,
             outcome=trail.Outcome.SUCCEEDED,
             detail=detail,

@@ -34,7 +34,7 @@ from providers.accounts.queries import (
 )
 from providers.accounts.uploads import LARGEST_UPLOAD
 from providers.errors import ChangeRefused
-from providers.models import AccountLogin
+from providers.models import AccountLogin, BulkAct
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
 
@@ -55,6 +55,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "flows": FLOWS.values(),
         "upload": UploadForm(),
+        "verbs": BulkAct.Verb.choices[1:],
         "as_of": timezone.now(),
         "logins": AccountLogin.objects.filter(
             user=user, settled_at=None, expires_at__gt=timezone.now()

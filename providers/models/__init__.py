@@ -1,6 +1,7 @@
 """Who and what usage belongs to, and the changes of the upstream that users requested."""
 
 from providers.models.accounts import Account, AccountLogin, AccountState
+from providers.models.bulk import BulkAct, BulkItem
 from providers.models.changes import DriftCheck, Intent
 from providers.models.configuration import ConfigurationVersion
 from providers.models.custom import Placement, ProviderGroup
@@ -11,6 +12,8 @@ __all__ = [
     "Account",
     "AccountLogin",
     "AccountState",
+    "BulkAct",
+    "BulkItem",
     "ClientKey",
     "ConfigurationVersion",
     "Credential",

@@ -25,14 +25,15 @@ function isInUse(part) {
   return Boolean(selection && !selection.isCollapsed && part.contains(selection.anchorNode));
 }
 
-// What the reader has opened, scrolled and focused, by id or else by position.
+// What the reader has opened, scrolled, chosen and focused, by id or else by position.
 function capture(element) {
   const kept = [...element.querySelectorAll(KEPT)].map((e, n) => [
     e.id || n,
     { open: e.open, left: e.scrollLeft, top: e.scrollTop },
   ]);
   const focused = [...element.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
-  return { kept: new Map(kept), focused, tag: document.activeElement?.tagName };
+  const checked = [...element.querySelectorAll("input[data-kept]:checked")].map((e) => e.value);
+  return { kept: new Map(kept), checked: new Set(checked), focused, tag: document.activeElement?.tagName };
 }
 
 function restore(element, captured) {
@@ -42,6 +43,7 @@ function restore(element, captured) {
     if (e.matches("details")) e.open = was.open;
     [e.scrollLeft, e.scrollTop] = [was.left, was.top];
   });
+  for (const box of element.querySelectorAll("input[data-kept]")) box.checked = captured.checked.has(box.value);
   const target = captured.focused < 0 ? null : element.querySelectorAll(FOCUSABLE)[captured.focused];
   if (target?.tagName === captured.tag) target.focus({ preventScroll: true });
 }

@@ -1,0 +1,1 @@
+"""Many accounts in one act: files or a choice, shown first, confirmed, carried out, reported."""

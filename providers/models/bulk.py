@@ -1,0 +1,103 @@
+"""Acts that concern many accounts at once: what was planned for each, and what became of it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from management_proxy.models import Upstream
+from providers.models.changes import Intent
+
+
+class BulkAct(models.Model):
+    """One thing to do with many accounts; see `providers/bulk/carrying_out.py`."""
+
+    class Verb(models.TextChoices):
+        UPLOAD = "upload", _("Upload files")
+        ENABLE = "enable", _("Enable")
+        DISABLE = "disable", _("Disable")
+        PRIORITY = "priority", _("Set priority")
+        NOTE = "note", _("Set note")
+        OWNER = "owner", _("Change owner")
+        DELETE = "delete", _("Delete")
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_acts"
+    )
+    verb = models.CharField(max_length=10, choices=Verb)
+    value = models.CharField(
+        max_length=500, blank=True, help_text="Priority, note, or the owner's user name."
+    )
+    made_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(finished_at=None) | Q(confirmed_at__isnull=False),
+                name="bulk_act_finished_after_confirmed",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("upstream", "id"),
+                name="bulk_act_open",
+                condition=Q(confirmed_at__isnull=False, finished_at=None),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.verb}"
+
+
+class BulkItem(models.Model):
+    """One account of an act: what is planned for it, and its change or outcome."""
+
+    class Verdict(models.TextChoices):
+        NEW = "new", _("new")
+        REPLACES = "replaces", _("replaces the present file")
+        CHANGES = "changes", _("will be changed")
+        UNCHANGED = "unchanged", _("is so already")
+        DUPLICATE = "duplicate", _("duplicate")
+        REFUSED = "refused", _("refused")
+
+    class Outcome(models.TextChoices):
+        OPEN = "open", _("waiting")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    TO_DO = (Verdict.NEW, Verdict.REPLACES, Verdict.CHANGES)
+
+    act = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="items")
+    name = models.CharField(max_length=300, help_text="File name on the upstream.")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    reason = models.CharField(max_length=500, blank=True)
+    # A file that is to be uploaded, until its intent holds it.
+    content_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
+    intent = models.ForeignKey(
+        Intent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Of what has no intent; an intent knows its own outcome.
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OPEN)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("act", "name"),
+                condition=Q(verdict__in=("new", "replaces", "changes")),
+                name="bulk_item_once_per_act",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.verdict}"
+
+    @property
+    def is_to_do(self) -> bool:
+        """Whether the confirmation has it done."""
+        return self.verdict in self.TO_DO
