@@ -10,8 +10,9 @@ from management_proxy.simulator.http.wire import go_json
 from management_proxy.simulator.profiles import Profile
 from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic, is_counted
 from management_proxy.simulator.traffic.request_ids import RequestIds
+from management_proxy.simulator.traffic.story import ILL_PROVIDER, Story
 
-MOST_TEMPLATES = 3000
+MOST_TEMPLATES, OUTAGE_TEMPLATES = 3000, 50
 INSTANT, IDENTITY = "@instant@", "@identity@"
 
 
@@ -23,6 +24,8 @@ class Template:
     middle: bytes
     tail: bytes
     delay: int
+    provider: str
+    model: str
     index: str
     failed: bool
     is_counted: bool
@@ -44,7 +47,15 @@ def _cut(event: Event, profile: Profile, delay: int) -> Template:
     head, rest = go_json(marked).split(INSTANT.encode(), 1)
     middle, tail = rest.split(IDENTITY.encode(), 1)
     return Template(
-        head, middle, tail, delay, event["auth_index"], event["failed"], is_counted(event)
+        head,
+        middle,
+        tail,
+        delay,
+        event["provider"],
+        event["model"],
+        event["auth_index"],
+        event["failed"],
+        is_counted(event),
     )
 
 
@@ -66,6 +77,7 @@ class Bulk:
             traffic.request(int(now) * NANOSECONDS) for _ in range(min(requests, MOST_TEMPLATES))
         )
         self._requests = [_cut_all(attempts, profile) for attempts in generated if attempts]
+        self._traffic, self._profile, self._now = traffic, profile, int(now)
         self._ids = traffic.ids
         self._offset = traffic.offset_minutes
         self._random = random.Random(seed)
@@ -89,19 +101,32 @@ class Bulk:
 
     def past(self, ends: list[int]) -> Batch:
         """Return the events of requests that ended at those instants, in nanoseconds, in the order
-        of time."""
+        of time; what happens in them is in `story.py`."""
+        story, failing = Story(self._now), self._failing()
         # Before those of the present, however many there are.
         ids = RequestIds(ends[0] / NANOSECONDS if ends else 0.0)
         events: list[tuple[int, bytes]] = []
         outcomes: Counter[tuple[str, bool]] = Counter()
         for end in ends if self._requests else ():
             identity = ids.new().encode()
-            for template in self._random.choice(self._requests):
+            for template in self._chosen(story, failing, end):
                 instant = end + template.delay
                 text = go_timestamp(instant, self._offset).encode()
                 events.append((instant, template.fill(text, identity)))
                 outcomes[template.index, template.failed] += 1
         return Batch([payload for _, payload in sorted(events)], outcomes)
+
+    def _failing(self) -> list[list[Template]]:
+        start = self._now * NANOSECONDS
+        made = (self._traffic.failing_request(ILL_PROVIDER, start) for _ in range(OUTAGE_TEMPLATES))
+        return [_cut_all(attempts, self._profile) for attempts in made if attempts]
+
+    def _chosen(self, story: Story, failing: list[list[Template]], end: int) -> list[Template]:
+        request = self._random.choice(self._requests)
+        while not story.has_model(request[0].model, end):
+            request = self._random.choice(self._requests)
+        is_ill = failing and story.is_ill(request[0].provider, end)
+        return self._random.choice(failing) if is_ill else request
 
 
 def generate(

@@ -10,7 +10,7 @@ streams that count as successes without tokens.
 import heapq
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -70,17 +70,29 @@ class Traffic:
 
     def request(self, start: int) -> list[tuple[int, Event]]:
         """Return one client request's events, each with its instant in nanoseconds."""
-        rng, world = self._random, self.world
-        if not world.by_provider:
+        if not self.world.by_provider:
             return []
-        provider = rng.choices(world.providers, world.provider_weights())[0]
-        pool = world.by_provider[provider]
+        provider = self._random.choices(self.world.providers, self.world.provider_weights())[0]
+        return self._request_to(provider, start, self._failure)
+
+    def failing_request(self, provider: str, start: int) -> list[tuple[int, Event]]:
+        """Return the events of one request during an outage of a provider, whose attempts all
+        fail; none if there is no such provider."""
+        if provider not in self.world.by_provider:
+            return []
+        return self._request_to(provider, start, self._outage)
+
+    def _request_to(
+        self, provider: str, start: int, failure_of: Callable[[Family], Failure | None]
+    ) -> list[tuple[int, Event]]:
+        rng = self._random
+        pool = self.world.by_provider[provider]
         family = FAMILIES[pool[0].family]
         model, alias = _zipf(rng, pool[0].models)
         shared = self._shared(family, model, alias)
         events: list[tuple[int, Event]] = []
         for credential in self._credentials(pool):
-            failure = self._failure(family)
+            failure = failure_of(family)
             event = self._attempt(shared, credential, family, start, failure)
             events.append((start, event))
             if failure is None and provider == "codex" and rng.random() < IMAGE_RATE:
@@ -134,8 +146,12 @@ class Traffic:
         rng = self._random
         if rng.random() >= self.failure_rate:
             return None
-        kinds = self._failures[family.name]
-        return rng.choices(kinds, [kind.weight for kind in kinds])[0]
+        return _one_of(rng, self._failures[family.name])
+
+    def _outage(self, family: Family) -> Failure:
+        """Return a failure of the provider itself."""
+        kinds = [kind for kind in self._failures[family.name] if kind.status >= 500]
+        return _one_of(self._random, kinds)
 
     def _attempt(
         self,
@@ -289,6 +305,10 @@ def shares(total: int, weights: list[float]) -> list[int]:
 def _executor(family: Family, shared: Event) -> str:
     kind = "WebsocketsExecutor" if _is_websocket(shared) else "Executor"
     return family.executor.replace("Executor", kind)
+
+
+def _one_of(rng: random.Random, kinds: list[Failure]) -> Failure:
+    return rng.choices(kinds, [kind.weight for kind in kinds])[0]
 
 
 def _is_websocket(shared: Event) -> bool:
