@@ -1,12 +1,17 @@
 """The providers' pages in a real browser: nothing overflows, nothing is blocked, forms do what they
 show."""
 
+import io
+import json
 import os
+import threading
+import zipfile
 from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
 
+from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import configuration as config_client
 from management_proxy.client import lists as list_client
 from providers.models import AccountLogin
@@ -124,6 +129,47 @@ def test_row_is_added_and_sent(open_page, client):
     assert [model["name"] for model in entry["models"]] == ["glm-4.7", "added-model"]
 
 
+def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):
+    page = open_page("/providers/accounts/", viewport=WIDE)
+    page.get_by_label("Choose carol@example.com").press("Space")
+    page.get_by_label("With the chosen accounts").select_option("disable")
+    page.get_by_role("button", name="Show what it does").press("Enter")
+    assert "1 account is changed once you confirm" in page.locator("#confirm").inner_text()
+    assert not auth_file_client.list_auth_files(client, FILE)[0]["disabled"]
+    page.get_by_role("button", name="Confirm: Disable").press("Enter")
+    page.get_by_text("1 done, 0 failed, 0 open").wait_for(timeout=20_000)
+    assert auth_file_client.list_auth_files(client, FILE)[0]["disabled"]
+    assert page.complaints == []
+    end_threads("bulk act")
+
+
+def test_zip_is_checked_and_uploaded(open_page, client):
+    page = open_page("/providers/accounts/", viewport=NARROW)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for name in ("new-a.json", "new-b.json", "folder/c.json"):
+            person = {"type": "claude", "email": f"{name}@example.com", "refresh_token": "r"}
+            zipped.writestr(name, json.dumps(person))
+    page.click("#connect-menu summary")
+    sent = {"name": "all.zip", "mimeType": "application/zip", "buffer": archive.getvalue()}
+    page.set_input_files("input[multiple]", sent)
+    page.get_by_role("button", name="Check the files").click()
+    assert "2 accounts are changed once you confirm" in page.locator("#confirm").inner_text()
+    assert "It is in a folder" in page.locator("#region").inner_text()
+    page.get_by_role("button", name="Confirm: Upload files").click()
+    page.get_by_text("2 done, 0 failed, 0 open").wait_for(timeout=20_000)
+    assert auth_file_client.list_auth_files(client, "new-a.json")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    end_threads("bulk act")
+
+
+def end_threads(name):
+    """Wait for those of this name, so that nothing outlives the test."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(f"{name} "):
+            thread.join(10)
+
+
 def test_login_page_follows_the_login_to_its_end(open_page, simulator):
     page = open_page("/providers/accounts/")
     page.click("#connect-menu summary")
@@ -139,8 +185,4 @@ def test_login_page_follows_the_login_to_its_end(open_page, simulator):
     assert page.locator(".paste").count() == 0
     assert page.get_by_text("Cancel this login").count() == 0
     assert page.locator("#poll-notice").is_hidden()
-    # The thread that looks after it ends with it, so that nothing outlives the test.
-    import threading
-
-    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("login ")]:
-        thread.join(10)
+    end_threads("login")
