@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -135,6 +135,9 @@ gate-soak: $(VENV)/dev.stamp ## Everything at once for an hour
 
 gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (20 minutes)
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.selftest
+
+bench-polling: $(VENV)/dev.stamp ## How often open pages poll, counted before the server (5 minutes; T=60: seconds; needs Chromium)
+	@$(BIN)/python -m tests.bench.polling --seconds $(or $(T),300)
 
 fuzz-proxy: $(VENV)/dev.stamp ## Send the management proxy 100,000 hostile requests
 	@FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/management_proxy/proxy/test_fuzz.py -q
