@@ -10,18 +10,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.csrf import csrf_failure as csrf_page
 
 from monitoring.api.access import is_below_api
 from monitoring.api.errors import CSRF_TOKEN_MISSING, error, method_not_allowed
+from monitoring.request_context import current_request
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
     if is_below_api(request):
         return error(400, "VALIDATION_ERROR", "The request is malformed.")
-    return defaults.bad_request(request, exception)
+    return _bare_page("400.html", 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -43,7 +45,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; the log has the reason."""
     if is_below_api(request):
         return error(500, "INTERNAL_SERVER_ERROR", "Something broke; the error was logged.")
-    return defaults.server_error(request)
+    return _bare_page("500.html", 500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -65,6 +67,12 @@ class MethodNotAllowedMiddleware:
         if is_below_api(request):
             return method_not_allowed(allowed)
         return _page(request, allowed)
+
+
+def _bare_page(template: str, status: int) -> HttpResponse:
+    """A page without the frame, whose needs may be what broke."""
+    context = {"request_id": current_request().request_id}
+    return HttpResponse(render_to_string(template, context), status=status)
 
 
 def _page(request: HttpRequest, allowed: list[str]) -> HttpResponse:

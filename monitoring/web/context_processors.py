@@ -7,16 +7,19 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from monitoring.models import Alert
+from monitoring.request_context import current_request
 from monitoring.web import navigation
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The navigation that the user may follow, and whether the upstream is a simulated one."""
+    """The navigation that the user may follow, whether the upstream is a simulated one, and the
+    request's id, which error pages show."""
     is_staff = bool(getattr(getattr(request, "user", None), "is_staff", False))
     return {
         "navigation": navigation.groups(is_staff=is_staff),
         "current_view": navigation.current(getattr(request, "resolver_match", None)),
         "upstream_is_simulated": settings.UPSTREAM_IS_SIMULATED,
+        "request_id": current_request().request_id,
         # Counted only where the bell is drawn.
         "firing_alerts": SimpleLazyObject(_firing_alerts),
     }

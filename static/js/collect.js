@@ -19,7 +19,9 @@
     if (status === 202 && age <= FRESH_SECONDS) return fill(texts.upToDate, { age });
     if (status === 202) return fill(texts.running, { age: Math.round(body.ageSeconds || 0) });
     const reason = body.error?.message || body.error || status || texts.noResponse;
-    return fill(texts.failed, { reason });
+    const id = xhr.getResponseHeader("X-Request-Id");
+    const outcome = fill(texts.failed, { reason });
+    return status >= 500 && id ? `${outcome} (${id})` : outcome;
   }
 
   for (const button of document.querySelectorAll("[data-collect]")) button.hidden = false;

@@ -23,7 +23,8 @@ HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
 PAGE = """<!doctype html><html lang="en"><title>page</title><body data-user="1">
 <script src="/htmx.js"></script><script src="/main.js" type="module"></script>
 <form method="post"><input type="text" name="typed"></form>
-<p id="poll-notice" data-failing="No response." data-retry="{{age}} old, retrying in {{wait}}."
+<p id="poll-notice" data-failing="No response." data-broken="Error, request {{id}}."
+ data-retry="{{age}} old, retrying in {{wait}}."
  data-retry-now="retrying now" data-stopped="Updates have stopped." data-signed-out="Signed out."
  data-sign-in="Sign in" hidden><span></span><span></span></p>
 {region}<time data-live="as-of">never</time>"""
@@ -254,6 +255,13 @@ def test_retry_after_is_honoured_and_counted_down(context, site):
     wait_for_polls(page, site, 2)
     assert site.polls[1] - site.polls[0] > 2.5
     page.get_by_text("No response.").wait_for(state="hidden")
+
+
+def test_reported_error_is_shown_with_the_id_of_its_request(context, site):
+    site.answers = [(500, {"X-Request-Id": "5eed"}), (0, {})]
+    page = open_page(context, site)
+    page.get_by_text("Error, request 5eed.").wait_for()
+    page.get_by_text("Error, request 5eed.").wait_for(state="hidden")
 
 
 @pytest.mark.parametrize("response", [(403, {}), (404, {}), (286, {}), (200, {"HX-Poll": "stop"})])

@@ -61,11 +61,11 @@ function needsMore({ etag, wait }) {
   return Boolean(etag) && isBehind(etag) && Date.now() - poll.sentAt > wait;
 }
 
-function show({ signIn, stopped, failed }) {
+function show({ signIn, stopped, failed, requestId }) {
   document.getElementById("region")?.classList.toggle("stale", Boolean(failed));
   if (signIn) notice.signIn(signIn);
   else if (stopped) notice.stopped();
-  else if (failed) notice.failing(poll);
+  else if (failed) notice.failing(poll, requestId);
   else notice.hide();
 }
 

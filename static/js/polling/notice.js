@@ -31,10 +31,12 @@ export function stopped() {
   write(element()?.dataset.stopped);
 }
 
-// Counts down to the next attempt; `state` gives `due`, `shownAt` (milliseconds) and `inFlight`.
-export function failing(state) {
+// Counts down to the next attempt; `state` gives `due`, `shownAt` (milliseconds) and `inFlight`. A server
+// that reported an error named the request, by which its log is searched.
+export function failing(state, requestId) {
   const tick = () => {
-    const { failing: reason, retry, retryNow } = element()?.dataset || {};
+    const { failing: noResponse, broken, retry, retryNow } = element()?.dataset || {};
+    const reason = requestId ? broken.replace("{id}", requestId) : noResponse;
     const text = state.inFlight ? retryNow : retry;
     const age = span(Date.now() - state.shownAt);
     write(reason, text?.replace("{age}", age).replace("{wait}", span(state.due - Date.now())));

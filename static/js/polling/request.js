@@ -1,5 +1,6 @@
 // One request for what changed, sent by htmx. Its outcome is an object that other tabs can be sent:
-// {html, etag, live} of what the server returned, {failed, retryAfter}, or {stopped, signIn}.
+// {html, etag, live} of what the server returned, {failed, retryAfter, requestId} (the id if it reported
+// an error), or {stopped, signIn}.
 
 import { heldTags } from "./parts.js";
 import { retryAfter } from "./schedule.js";
@@ -21,8 +22,10 @@ function outcome(xhr) {
   if (isOver || isRefused) return { stopped: true };
   const etag = header("ETag");
   // Without our tags it is not from us: a captive portal, an error page of a proxy.
-  if (status >= 400 || !etag.includes(":"))
-    return { failed: true, retryAfter: retryAfter(header("Retry-After")) };
+  if (status >= 400 || !etag.includes(":")) {
+    const requestId = status >= 400 ? header("X-Request-Id") : "";
+    return { failed: true, retryAfter: retryAfter(header("Retry-After")), requestId };
+  }
   return { html: status === 200 ? xhr.responseText : "", etag, live: header("Tollgate-Live") };
 }
 

@@ -50,8 +50,13 @@ def test_program_gets_the_one_form_of_errors(client, method, address, status, co
 
 
 @pytest.mark.parametrize(("method", "address", "status", "code"), REFUSALS)
-def test_person_gets_a_page(client, method, address, status, code):
+def test_person_gets_a_page_with_the_requests_id_and_a_way_on(
+    client, method, address, status, code
+):
     response = client.generic(method, f"/{address}")
+    page = response.content.decode()
+    assert f"<code>{response['X-Request-Id']}</code>" in page
+    assert 'href="/"' in page
     assert (response.status_code, response["Content-Type"]) == (
         status,
         "text/html; charset=utf-8",
