@@ -19,7 +19,6 @@
       group
         .querySelectorAll("button")
         .forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.theme === chosen())));
-    group.hidden = false;
     mark();
     group.addEventListener("click", (event) => {
       const theme = event.target.dataset.theme;
