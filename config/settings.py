@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.sign_in.middleware.SignInAgainMiddleware",
     "monitoring.api.refusals.MethodNotAllowedMiddleware",
+    "management_proxy.upstreams.unreachable.UnreachableUpstreamMiddleware",
 ]
 CSRF_FAILURE_VIEW = "monitoring.api.refusals.csrf_failure"
 TEMPLATES = [

@@ -14,7 +14,7 @@ from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
 from management_proxy.client.responses import json_object
 from management_proxy.uploaded_text import without_mark
 
-LISTING = Limits.of(30, response_bytes=64 * MIB)
+LISTING = Limits.of(10, total=30, response_bytes=64 * MIB)
 UPLOAD = Limits.of(60, response_bytes=MIB)
 CONTENT = Limits.of(30, response_bytes=8 * MIB)
 

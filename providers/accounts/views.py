@@ -133,10 +133,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def _found(request: HttpRequest) -> tuple[Upstream, AccountRow]:
     upstream = chosen_upstream(request)
     name = request.GET.get("name", "")
-    try:
-        row = find_account(upstream, user_of(request), name) if upstream and name else None
-    except UpstreamError as error:
-        raise Http404(gettext("Upstream unreachable: %(error)s") % {"error": error}) from error
+    row = find_account(upstream, user_of(request), name) if upstream and name else None
     if upstream is None or row is None:
         raise Http404(gettext("There is no such account, or it is not yours."))
     return upstream, row

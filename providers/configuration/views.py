@@ -170,7 +170,7 @@ def compare(request: HttpRequest, version_id: int) -> HttpResponse:
     try:
         context["present"] = actions.opened_version(upstream)
         context["diff"] = actions.compared(context["present"].text, version.text)
-    except (UpstreamError, ChangeRefused) as error:
+    except ChangeRefused as error:
         context["trouble"] = str(error)
     return render(request, "providers/configuration/compare.html", context)
 

@@ -102,7 +102,7 @@ def _row(request: HttpRequest, upstream: Upstream) -> CustomRow | None:
         return None
     try:
         row = find_custom(upstream, user_of(request), name)
-    except (ChangeRefused, UpstreamError) as error:
+    except ChangeRefused as error:
         raise Http404(str(error)) from error
     if not row.may_manage:
         raise Http404(gettext("You do not own it."))

@@ -220,14 +220,7 @@ def _found(request: HttpRequest, key_id: str, family: Family | None) -> tuple[Up
     upstream = chosen_upstream(request)
     if upstream is None or (family and family not in SHOWN):
         raise Http404
-    try:
-        everything = listed_keys(upstream, client_for(upstream), [family] if family else SHOWN)
-    except UpstreamError as error:
-        messages.error(
-            request,
-            gettext("The keys cannot be read from the upstream: %(error)s") % {"error": error},
-        )
-        raise Http404 from error
+    everything = listed_keys(upstream, client_for(upstream), [family] if family else SHOWN)
     listed = find_listed(visible_to(user_of(request), everything), key_id)
     if listed is None:
         raise Http404

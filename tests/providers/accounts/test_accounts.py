@@ -116,7 +116,7 @@ def test_unreachable_upstream_is_reported_on_the_page(upstream, as_user, ada, si
         f"{simulator.url}/__control/faults",
         json={"kind": "status", "status": 503, "path": "*auth-files"},
     ).raise_for_status()
-    assert "Upstream unreachable" in as_user(ada).get(LIST).content.decode()
+    assert "cannot be read now" in as_user(ada).get(LIST).content.decode()
 
 
 def test_cooling_account_says_why_and_until_when(upstream, client, as_user, ada, simulator):

@@ -173,7 +173,7 @@ def test_a_wrong_query_is_refused(client, upstream, parameters, status):
 def test_a_user_sees_no_credential_and_no_unknown_bodies(client, upstream):
     client.force_login(make_user())
     page = client.get("/usage/failures/", RANGE).content.decode()
-    assert "No attempt failed" in page
+    assert "No usage in this range" in page
     assert client.get("/usage/failures/unknown/").status_code == 403
     assert "credential" not in client.get("/api/usage/failures", RANGE).json()["data"]["by"]
     assert client.get("/usage/failures/", {"credential": "1"}).status_code == 400

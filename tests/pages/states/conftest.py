@@ -1,0 +1,45 @@
+"""A signed-in browser."""
+
+import os
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page
+
+from tests.browser import ARGUMENTS, CHROMIUM
+from tests.factories import make_user
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def staff_page(browser: Browser, db: None) -> Iterator[Callable[..., Page]]:
+    """A function that opens an empty cache's page of a server, signed in as staff."""
+    client = Client()
+    client.force_login(make_user("ada", staff=True))
+    contexts = []
+
+    def opened(url: str, **options: object) -> Page:
+        context = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        value, host = client.cookies["sessionid"].value, urlsplit(url).hostname
+        context.add_cookies([{"name": "sessionid", "value": value, "domain": host, "path": "/"}])
+        return context.new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
