@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +44,13 @@ def demo_stack(folder: str) -> Iterator[str]:
     )
     try:
         _wait_for(stack, "Collector run ended")
+        # A full pipe would stop every process that logs into it.
+        reading = threading.Thread(target=deque, args=(stack.stdout, 0), daemon=True)
+        reading.start()
         yield f"http://127.0.0.1:{port}"
     finally:
         stack.send_signal(signal.SIGINT)
-        stack.communicate(timeout=60)
+        stack.wait(timeout=60)
 
 
 def _wait_for(stack: "subprocess.Popen[str]", wanted: str) -> None:

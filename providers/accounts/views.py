@@ -74,15 +74,15 @@ def accounts(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, context: dict[str, Any]) -> object:
-    """All that the region shows: rows, counts, the minute where one counts down, and the secret of
-    its forms."""
+    """All that the region shows: rows, counts, the minute where an age or a countdown moves, and
+    the secret of its forms."""
     page, minute = context["page"], timezone.now().replace(second=0, microsecond=0)
     rows = list(page) if page else []
     return (
         rows,
         page and (page.number, page.paginator.count),
         (context["all_count"], context["trouble"]),
-        minute if any(row.retry_at for row in rows) else None,
+        minute if context["trouble"] or any(row.retry_at for row in rows) else None,
         request.META.get("CSRF_COOKIE"),
     )
 

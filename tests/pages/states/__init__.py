@@ -1,1 +1,1 @@
-"""What pages weigh, and what they show while something is broken or missing."""
+"""What pages show while something is broken or missing."""

@@ -33,8 +33,9 @@ OF_THE_UPSTREAM = (
 )
 OTHERS = ("/", "/usage/", "/usage/events/", "/monitoring/", "/providers/changes/")
 TROUBLE = "main :is(.banner-warning, .banner-error, .warning, .error-page)"
-HUNG = {"kind": "hang_before_headers", "path": "/v0/management/*", "seconds": 5, "when": "before"}
-DOWN = {"kind": "reset", "path": "/v0/management/*"}
+EVERY_CALL = {"path": "/v0/management/*", "count": None, "when": "before"}
+HUNG = {"kind": "hang_before_headers", "seconds": 5, **EVERY_CALL}
+DOWN = {"kind": "reset", **EVERY_CALL}
 
 
 @pytest.fixture
