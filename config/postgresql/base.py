@@ -7,6 +7,9 @@ So the statement is sent only then. A server that vanished silently would not re
 `planned_cursor` is for the few statements that every request executes: where
 `DATABASE_PREPARED_STATEMENTS` allows it the server keeps their plans for as long as the connection
 lasts, which is three quarters of what they cost.
+
+Values of the type `json`, of which a page of events has one each, are decoded by msgspec. Fields of
+models are `jsonb`, which Django decodes.
 """
 
 import re
@@ -14,10 +17,13 @@ import select
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django_prometheus.db.backends.postgresql import base
 from django_prometheus.db.common import ExportingCursorWrapper
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 
 from monitoring.logs.account import current_account, waiting
 from monitoring.tracing.spans import Kind, is_active, span
@@ -32,6 +38,13 @@ class PlannedCursor(ServerBindingCursor):
 
     def execute(self, query: Any, params: Any = None) -> Any:
         return super().execute(query, params, prepare=True)  # type: ignore[misc]
+
+
+class JsonLoader(Loader):
+    """The Python value of a `json`."""
+
+    def load(self, data: Buffer) -> Any:
+        return msgspec.json.decode(data)
 
 
 @lru_cache
@@ -69,6 +82,11 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         self.execute_wrappers.append(_accounted)
         if is_active():
             self.execute_wrappers.append(_traced)
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        made = super().get_new_connection(conn_params)
+        made.adapters.register_loader("json", JsonLoader)
+        return made
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:

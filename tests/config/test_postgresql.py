@@ -60,3 +60,10 @@ def test_a_planned_cursor_replaces_a_closed_connection(other):
     with other.planned_cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         assert cursor.fetchone() != (pid,)
+
+
+@pytest.mark.django_db
+def test_json_is_decoded_exactly():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT json_build_object('cost', 9007199254740993, 'name', '€', 'n', null)")
+        assert cursor.fetchone()[0] == {"cost": 2**53 + 1, "name": "€", "n": None}
