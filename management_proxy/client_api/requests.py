@@ -1,7 +1,7 @@
 """Requests to an upstream with a client key: its models, and one tiny request for one of them.
 
-A refused client key counts towards no ban, which only the management API has (contract 9); it says
-nothing about our own access and changes nothing there. Nothing is repeated.
+A refused client key counts towards no ban, which only the management API has; our own access stays
+as it is. Nothing is repeated.
 """
 
 import time

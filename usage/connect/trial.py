@@ -71,13 +71,14 @@ def try_model(row: ClientKey, user: User, protocol: Protocol, model: str) -> Tri
     if _tries(entry) > MOST_A_MINUTE:
         trail.finish(entry, trail.Outcome.REFUSED)
         raise TooMany
-    trial = Trial(protocol, model, reason=NO_SLOT)
     try:
         trial = _attempt(row, protocol, model)
-    finally:
-        outcome = trail.Outcome.FAILED if trial.reason else trail.Outcome.SUCCEEDED
-        reason = trial.reason.code if trial.reason else ""
-        trail.finish(entry, outcome, {"status": trial.status, "reason": reason})
+    except Exception:
+        trail.finish(entry, trail.Outcome.UNKNOWN)
+        raise
+    outcome = trail.Outcome.FAILED if trial.reason else trail.Outcome.SUCCEEDED
+    reason = trial.reason.code if trial.reason else ""
+    trail.finish(entry, outcome, {"status": trial.status, "reason": reason})
     return trial
 
 

@@ -89,6 +89,6 @@ def test_the_body_of_curl_is_json():
     assert json.loads(body[1])["model"] == MODEL
 
 
-def test_the_page_names_no_key_of_anybody():
+def test_the_table_holds_no_key():
     source = Path(ROOT / "usage" / "connect" / "clients.py").read_text()
     assert "sk-" not in source

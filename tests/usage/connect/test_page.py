@@ -1,5 +1,5 @@
-"""The page “Connect a client”: whose keys it offers, what it says without an address or models, and
-that no key is in it."""
+"""The page “Connect a client”: whose keys it offers, what it shows without an address or models,
+and that no key is in it."""
 
 import pytest
 from django.core.cache import cache
