@@ -4,6 +4,7 @@ from usage.models.budgets import Budget, BudgetException, BudgetLevel
 from usage.models.completeness import CompletenessInterval, CounterSample
 from usage.models.currencies import CurrencyRate, DisplayCurrency
 from usage.models.events import TOKEN_KINDS, PrunedMonth, UsageEvent, UsageSeries
+from usage.models.first_steps import SkippedStep
 from usage.models.prices import (
     COST_KINDS,
     OwnPrice,
@@ -45,6 +46,7 @@ __all__ = [
     "PrunedMonth",
     "Recomputation",
     "RollupCalendar",
+    "SkippedStep",
     "Statement",
     "UsageDaily",
     "UsageDailyByCredential",

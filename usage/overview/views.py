@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from monitoring.web.regions import asks_for_region, polled_page
+from monitoring.web.roles import staff_only, user_of
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
 from usage.failure_report.wrong_now import wrong_now
@@ -19,6 +20,7 @@ from usage.history.measures import Counts
 from usage.history.result_cache import cached
 from usage.history.scope import Scope
 from usage.overview.figures import figures
+from usage.overview.first_steps import STEPS, open_steps, skip
 from usage.overview.forms import OverviewForm
 from usage.overview.queries import overview, used_since
 from usage.overview.visits import previous_visit
@@ -53,8 +55,20 @@ def page(request: HttpRequest) -> HttpResponse:
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form)
-        context |= {} if is_region else range_bar(form)
+        if not is_region:
+            context |= {**range_bar(form), "first_steps": open_steps(user_of(request))}
         return polled_page(request, "usage/overview/page.html", context)
+
+
+@require_POST
+@staff_only
+def skip_first_steps(request: HttpRequest) -> HttpResponse:
+    """Skip the first step that `step` names, or all of them."""
+    name = request.POST.get("step", "")
+    if name and name not in STEPS:
+        raise Http404
+    skip((name,) if name else STEPS, user_of(request))
+    return redirect("home")
 
 
 def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:
