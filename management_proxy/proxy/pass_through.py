@@ -33,7 +33,6 @@ from management_proxy.proxy.limits.sockets import CallerLeft, LimitPassed
 from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.responses import Ready, Trip, streamed_response, whole_response
 from management_proxy.proxy.rules.headers import header
-from management_proxy.proxy.rules.policy import Mask
 from management_proxy.traffic.calls import Call
 from management_proxy.traffic.metrics import in_flight
 from management_proxy.upstreams.access import record_block
@@ -217,7 +216,7 @@ def _received(trip: Trip, begun: Attempt) -> tuple[Ready | None, Outcome]:
         wait = retry_after_seconds(header(begun.headers, "retry-after"))
         return None, replace(outcome, retry_after=wait)
     try:
-        if trip.policy.streams and trip.mask is Mask.NOTHING:
+        if trip.policy.passes_chunks(trip.mask):
             first = begun.next_chunk()
             return Ready(begun, first or b"", is_whole=first is None), outcome
         body = begun.whole()

@@ -19,6 +19,7 @@ from management_proxy.proxy.refusals import Refusal
 from management_proxy.proxy.rules.headers import headers_to_caller
 from management_proxy.proxy.rules.policy import Mask, Policy
 from management_proxy.proxy.rules.response_masks import Unmaskable, masked_body
+from management_proxy.proxy.rules.text_mask import TextMask
 from management_proxy.traffic.calls import Call
 
 R = TypeVar("R", bound=HttpResponseBase)
@@ -57,8 +58,12 @@ def whole_response(trip: Trip, ready: Ready) -> HttpResponse:
     headers, body = headers_to_caller(ready.attempt.headers), ready.body
     if trip.mask is not Mask.NOTHING:
         body = _masked(trip.mask, body)
-        headers = {name: value for name, value in headers.items() if name not in _OF_EXACT_BYTES}
+        headers = _without_exact_bytes(headers)
     return _with_type(HttpResponse(body, status=ready.attempt.status, headers=headers), headers)
+
+
+def _without_exact_bytes(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in _OF_EXACT_BYTES}
 
 
 def _masked(mask: Mask, body: bytes) -> bytes:
@@ -73,9 +78,12 @@ def streamed_response(trip: Trip, ready: Ready, held: ExitStack) -> StreamingHtt
     """The response piece by piece; `held` is let go when it is over."""
     begun = ready.attempt
     headers = headers_to_caller(begun.headers)
-    if begun.length is not None:
+    raw = ResponseStream(trip, ready, held)
+    stream = MaskedStream(raw) if trip.mask is Mask.TEXT else raw
+    if stream is not raw:
+        headers = _without_exact_bytes(headers)
+    elif begun.length is not None:
         headers["Content-Length"] = str(begun.length)
-    stream = ResponseStream(trip, ready, held)
     return _with_type(StreamingHttpResponse(stream, status=begun.status, headers=headers), headers)
 
 
@@ -126,3 +134,26 @@ class ResponseStream:
         self._trip.call.finish("caller_left", self._attempt.status)
         self._attempt.close()
         self._held.close()
+
+
+class MaskedStream:
+    """A streamed text without its secrets; of the text it holds little more than a chunk."""
+
+    def __init__(self, stream: ResponseStream) -> None:
+        self._stream, self._mask = stream, TextMask()
+        self._is_over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        while not self._is_over:
+            chunk = next(self._stream, None)
+            self._is_over = chunk is None
+            passed = self._mask.finish() if chunk is None else self._mask.feed(chunk)
+            if passed:
+                return passed
+        raise StopIteration
+
+    def close(self) -> None:
+        self._stream.close()

@@ -19,7 +19,7 @@ from management_proxy.proxy.pass_through import carry
 from management_proxy.proxy.refusals import Refusal, envelope
 from management_proxy.proxy.responses import Trip
 from management_proxy.proxy.rules.headers import headers_upstream
-from management_proxy.proxy.rules.policy import Effect
+from management_proxy.proxy.rules.policy import Effect, Mask
 from management_proxy.proxy.upstream_failures import blocked
 from management_proxy.proxy.write_funnel import FunnelRefusal, ProxiedWrite, submit_write
 from management_proxy.tokens.access import honours_token
@@ -74,7 +74,9 @@ def _trip(request: HttpRequest, entry: Entry, call: Call) -> Trip:
     outgoing = Outgoing(
         method=call.method,
         url=f"{base}/{entry.target.encoded}",
-        headers=headers_upstream(request.headers, key, base, call.request_id),
+        headers=headers_upstream(
+            request.headers, key, base, call.request_id, allows_parts=entry.mask is Mask.NOTHING
+        ),
         body=entry.body.chunks() if entry.content is None else (entry.content,),
         length=entry.body.length if entry.content is None else len(entry.content),
     )

@@ -52,6 +52,12 @@ class Stage:
             keeps_body,
         )
 
+    def unmasked(self) -> Wire:
+        """What logs pass byte for byte to."""
+        wire = self.proxied()
+        wire.headers["X-Tollgate-Reveal"] = "secrets"
+        return wire
+
     def direct(self) -> Wire:
         return Wire(self.upstream, {"Authorization": f"Bearer {KEY}"})
 
@@ -216,7 +222,7 @@ def memory(on: Stage) -> list[Row]:
     name = "error-bench-00000000.log"
     on.faults({"kind": "huge", "path": f"*{name}", "bytes": LARGE, "count": 1})
     with on.watched_memory() as down_growth:
-        down = on.proxied().send(f"{PROXY}@bench/request-error-logs/{name}")
+        down = on.unmasked().send(f"{PROXY}@bench/request-error-logs/{name}")
     assert (down.status, down.size >= LARGE) == (200, True), down
     with sink() as url, on.watched_memory() as up_growth:
         _move_upstream(url)
@@ -281,7 +287,7 @@ def first_byte(on: Stage) -> list[Row]:
 
     with scripted_upstream(script) as upstream:
         _move_upstream(upstream.management_url)
-        wire = on.proxied()
+        wire = on.unmasked()
         late = [
             wire.send(f"{PROXY}@bench/request-log-by-id/00000000").first_byte_at - sent[-1]
             for _ in range(20 if SHORT else 100)

@@ -38,7 +38,13 @@ ALWAYS = {
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-def headers_upstream(given: Mapping[str, str], key: str, url: str, request_id: str) -> RawHeaders:
+# A part of a response may begin or end within a secret, which would not be recognised.
+_OF_PARTS = frozenset({"Range", "If-Range"})
+
+
+def headers_upstream(
+    given: Mapping[str, str], key: str, url: str, request_id: str, *, allows_parts: bool = True
+) -> RawHeaders:
     """The headers of the request that goes upstream, but for its length."""
     ours = {
         "Host": urlsplit(url).netloc,
@@ -47,7 +53,11 @@ def headers_upstream(given: Mapping[str, str], key: str, url: str, request_id: s
         "User-Agent": "tollgate",
         "X-Request-Id": request_id,
     }
-    passed = {name: value for name in TO_UPSTREAM if (value := given.get(name))}
+    passed = {
+        name: value
+        for name in TO_UPSTREAM
+        if (value := given.get(name)) and (allows_parts or name not in _OF_PARTS)
+    }
     return [
         (name.encode(), value.encode("latin-1", "replace"))
         for name, value in (ours | passed).items()

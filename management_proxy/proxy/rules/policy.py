@@ -52,6 +52,7 @@ class Mask(StrEnum):
     CLIENT_KEYS = _("client keys")
     KEYS_IN_NAMES = _("keys in names")
     LOG_LINES = _("keys in log lines")
+    TEXT = _("secrets in a text")
     YAML = _("secrets in YAML")
 
 
@@ -111,6 +112,10 @@ class Policy:
     @property
     def audited(self) -> bool:
         return self.effect is not Effect.READ or self.permission == READ_SECRETS
+
+    def passes_chunks(self, mask: Mask) -> bool:
+        """Whether the response passes piece by piece, so masked; all others are held whole."""
+        return self.streams and mask in (Mask.NOTHING, Mask.TEXT)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -206,6 +206,7 @@ def _logs() -> Iterator[Policy]:
         "size": 512 * MIB,
         "limits": _within(30, 30, 300),
         "streams": True,
+        "masks": Mask.TEXT,
     }
     # Without a limit the upstream reads all of its files into one response.
     yield _read(
