@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/statements/", include("usage.statements.urls")),
     path("usage/budgets/", include("usage.budgets.urls")),
     path("usage/", include("usage.web.urls")),
+    path("logs/", include("usage.web.logs.urls")),
     path("api/usage/", include("usage.api.urls")),
     re_path("^api/management/", management, name="management-api"),
     path("api/", include("providers.api_urls")),

@@ -75,6 +75,9 @@ def register_navigation() -> None:
             staff_only=True,
             namespaces=("statements",),
         ),
+        navigation.Entry(
+            "Upstream", 9, _("Logs"), "logs:page", "logs", staff_only=True, namespaces=("logs",)
+        ),
         navigation.Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
         navigation.Entry(
             "Operations",

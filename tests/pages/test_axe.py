@@ -49,6 +49,8 @@ MORE_PAGES = (
     "/usage/what-if/?as_model=none",
     f"/providers/accounts/account/?name={FILE}",
     "/providers/custom/provider/?name=openrouter",
+    "/logs/log/?request_id=7f3a91c2",
+    "/logs/?level=loud",
     "/monitoring/policies/?q=delete",
     "/monitoring/alerts/rules/new/?signal=usage.failure_rate",
     "/no/such/page/",

@@ -1,0 +1,154 @@
+// <log-tail>: the upstream's log as it grows, through the management proxy. One request at a time, so
+// that a tail holds one slot of the proxy at most; none while the tab is hidden or the reader paused;
+// less often while nothing comes, and ever less often while it fails. Its texts are attributes.
+
+import { signIn } from "../polling/notice.js";
+import { jittered, pause } from "../polling/schedule.js";
+import { rankOf } from "./line.js";
+import { Source } from "./source.js";
+import { View } from "./view.js";
+
+const [SOON, LATER, OFF] = [1, 5, 60]; // seconds until the next request
+const LONG_BACK = 50_000; // lines that are searched for those of one request
+
+class LogTail extends HTMLElement {
+  connectedCallback() {
+    const { url, limit, most } = this.dataset;
+    this.form = this.querySelector("form");
+    this.view = new View(this.querySelector(".log"), Number(most));
+    this.open = (first, many = limit) => new Source(url, many, first);
+    Object.assign(this, { failures: 0, wait: SOON, isPaused: false, isBusy: false, timer: 0 });
+    this.#listen();
+    this.#begin(this.dataset.after);
+  }
+
+  // Lines of one request, which may be long ago, are searched far back; all others from the end on.
+  #begin(after) {
+    this.view.clear();
+    this.view.filter = this.#filter();
+    this.isSearch = Boolean(after && this.view.filter.id);
+    this.source = this.isSearch ? this.open({ after }, LONG_BACK) : this.open();
+    this.run();
+  }
+
+  #filter() {
+    const { level, q, request_id: id, management } = this.form.elements;
+    return {
+      rank: rankOf(level.value),
+      text: q.value.trim().toLowerCase(),
+      id: id.value.trim(),
+      management: management.checked,
+    };
+  }
+
+  #listen() {
+    const button = (name) => this.querySelector(`[data-act=${name}]`);
+    this.pauseButton = button("pause");
+    this.followButton = button("follow");
+    this.pauseButton.onclick = () => this.#pause(!this.isPaused);
+    this.followButton.onclick = () => this.#follow(!this.view.follows);
+    button("download").onclick = () => this.#download();
+    this.form.addEventListener("input", () => this.#refilter());
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.view.list.addEventListener("click", ({ target }) => {
+      if (target.tagName === "BUTTON") this.#showRequest(target.textContent);
+    });
+    this.view.box.addEventListener("scroll", () => this.#follow(this.view.isAtEnd, false));
+    document.addEventListener("visibilitychange", () => this.run());
+  }
+
+  #showRequest(id) {
+    const field = this.form.elements.request_id;
+    field.value = field.value === id ? "" : id;
+    this.#refilter();
+  }
+
+  #refilter() {
+    const query = new URLSearchParams(new FormData(this.form));
+    for (const [name, value] of [...query]) if (!value) query.delete(name);
+    history.replaceState(null, "", `?${query}`);
+    if (this.isSearch && this.#filter().id !== this.view.filter.id) return this.#begin();
+    this.view.refilter(this.#filter());
+    this.#count();
+  }
+
+  #pause(isPaused) {
+    this.isPaused = isPaused;
+    this.pauseButton.setAttribute("aria-pressed", isPaused);
+    this.#state(isPaused ? this.dataset.paused : "");
+    this.run();
+  }
+
+  #follow(follows, scrolls = true) {
+    this.view.follows = follows;
+    this.followButton.setAttribute("aria-pressed", follows);
+    if (scrolls) this.view.scroll();
+  }
+
+  #download() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(this.view.text(), { type: "text/plain" }));
+    link.download = this.dataset.file;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  get isIdle() {
+    return this.isPaused || this.isStopped || document.visibilityState !== "visible";
+  }
+
+  async run() {
+    clearTimeout(this.timer);
+    if (this.isBusy || this.isIdle) return;
+    this.isBusy = true;
+    const source = this.source;
+    const outcome = await source.next().catch((failure) => failure);
+    this.isBusy = false;
+    if (source !== this.source) return this.run();
+    if (outcome instanceof Error) this.#failed(outcome);
+    else this.#received(outcome);
+    if (!this.isIdle) this.timer = setTimeout(() => this.run(), jittered(this.wait));
+  }
+
+  #received(page) {
+    this.failures = 0;
+    this.#off(false);
+    if (!this.isPaused) this.#state("");
+    if (page.isGap) this.view.note(this.dataset.gap);
+    const added = this.view.add(page, this.isSearch && !this.view.received);
+    this.wait = added.some((line) => !line.isManagement) ? SOON : Math.min(this.wait * 1.5, LATER);
+    this.#count();
+  }
+
+  #failed(failure) {
+    if (failure.status === 401) {
+      this.isStopped = true;
+      return signIn("/login/");
+    }
+    this.#off(failure.isOff);
+    this.failures += 1;
+    this.wait = failure.isOff ? OFF : Math.max(pause(SOON, this.failures), failure.wait || 0);
+    const seconds = Math.round(this.wait);
+    const text = this.dataset.failing.replace("{seconds}", seconds).replace("{reason}", () => failure.message);
+    this.#state(failure.isOff ? "" : text);
+  }
+
+  #off(isOff) {
+    this.querySelector("[data-off]").hidden = !isOff;
+  }
+
+  #state(text) {
+    const state = this.querySelector("[role=status]");
+    if (state.textContent !== text) state.textContent = text;
+    state.hidden = !text;
+  }
+
+  #count() {
+    const number = new Intl.NumberFormat(document.documentElement.lang);
+    const [shown, held] = [this.view.shown, this.view.held.length].map((value) => number.format(value));
+    const text = this.dataset.counts.replace("{shown}", shown).replace("{held}", held);
+    this.querySelector("[data-counts-of]").textContent = text;
+  }
+}
+
+customElements.define("log-tail", LogTail);

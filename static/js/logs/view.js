@@ -1,0 +1,79 @@
+// The lines that the browser holds, the newest few thousand, and the rows of those that pass the
+// filter.
+
+import { lineOf, passes, rowOf } from "./line.js";
+
+export class View {
+  constructor(box, most) {
+    Object.assign(this, { box, most, list: box.querySelector("ol"), held: [], shown: 0, received: 0 });
+    this.follows = true;
+    this.filter = { rank: 0, text: "", id: "", management: false };
+  }
+
+  clear() {
+    this.held = [];
+    this.shown = this.received = 0;
+    this.list.replaceChildren();
+  }
+
+  // Adds lines at the end; with `onlyPassing`, those that pass the filter alone.
+  add({ lines, offset }, onlyPassing = false) {
+    let before = this.held.at(-1);
+    const added = lines.map((text) => (before = lineOf(text, before, offset)));
+    this.received += added.length;
+    this.#append(onlyPassing ? added.filter((line) => passes(line, this.filter)) : added);
+    return added;
+  }
+
+  // A note between the lines.
+  note(text) {
+    const row = Object.assign(document.createElement("li"), { className: "log-gap", textContent: text });
+    this.list.append(row);
+    this.held.push({ text, isNote: true, at: this.held.at(-1)?.at || 0, node: row });
+  }
+
+  #append(entries) {
+    const rows = document.createDocumentFragment();
+    for (const entry of entries.slice(-this.most)) this.#show(entry, rows);
+    this.held.push(...entries.slice(-this.most));
+    this.list.append(rows);
+    for (const { node, isNote } of this.held.splice(0, this.held.length - this.most)) {
+      if (!isNote && node) this.shown -= 1;
+      node?.remove();
+    }
+    this.scroll();
+  }
+
+  #show(entry, rows) {
+    if (!passes(entry, this.filter)) return;
+    rows.append((entry.node = rowOf(entry)));
+    this.shown += 1;
+  }
+
+  refilter(filter) {
+    this.filter = filter;
+    this.shown = 0;
+    const rows = document.createDocumentFragment();
+    for (const entry of this.held) {
+      if (entry.isNote) rows.append(entry.node);
+      else {
+        entry.node = null;
+        this.#show(entry, rows);
+      }
+    }
+    this.list.replaceChildren(rows);
+    this.scroll();
+  }
+
+  scroll() {
+    if (this.follows) this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  get isAtEnd() {
+    return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30;
+  }
+
+  text() {
+    return this.held.filter(({ node }) => node).map(({ text }) => `${text}\n`);
+  }
+}

@@ -1,0 +1,155 @@
+"""The Logs page in a real browser: followed, filtered, paused, saved; an upstream that fails."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from management_proxy.simulator.logs import ErrorLog
+from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.factories import make_user
+from tests.management_proxy.proxied import fault, forget_everything, request_count, wait_until
+from tests.providers.conftest import simulator, upstream  # noqa: F401
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
+    ),
+]
+SECRET = "sk-ant-0123456789abcdef"
+NAME = "error-v1-messages-2026-11-23T172843-949ae9ce.log"
+READS = "GET /v0/management/logs "
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Synchronous Playwright runs a loop in this thread, which Django would take for an
+        # asynchronous view.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def logged(simulator, upstream):  # noqa: F811
+    """An upstream that writes a log file, with some lines and one error log."""
+    forget_everything()
+    simulator.app.state.store.force({"logging-to-file": True})
+    write(simulator, "info ", "server started")
+    write(simulator, "warn ", f"saw the key {SECRET} in a query")
+    write(simulator, "error", "the provider is overloaded", "7f3a91c2")
+    body = f'{{"prompt": "hello"}}\nAuthorization: Bearer {SECRET}\n'
+    simulator.app.state.logs.errors = [ErrorLog(NAME, body.encode(), 1795426123)]
+    yield simulator
+    forget_everything()
+
+
+@pytest.fixture
+def page(browser, live_server, db):
+    """A page of a signed-in member of staff."""
+    client = Client()
+    client.force_login(make_user("ada", staff=True))
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"}
+    context = browser.new_context(base_url=live_server.url, accept_downloads=True)
+    context.add_cookies([cookie | {"domain": urlsplit(live_server.url).hostname}])
+    yield context.new_page()
+    context.close()
+
+
+def write(on, level: str, message: str, request_id: str = "--------") -> None:
+    on.app.state.log.write(level, "main.go:1", message, request_id)
+
+
+def rows(page) -> list[str]:
+    return [text.rpartition("] ")[2] for text in page.locator(".log li").all_text_contents()]
+
+
+def test_log_is_followed_filtered_paused_and_saved(page, logged):
+    page.goto("/logs/")
+    page.get_by_text("the provider is overloaded").wait_for()
+    assert rows(page)[:2] == ["server started", "saw the key …cdef in a query"]
+    assert not any("/v0/management/" in row for row in rows(page))
+    write(logged, "info ", "a line while it is followed")
+    page.get_by_text("a line while it is followed").wait_for()
+
+    page.get_by_label("Level").select_option("warn")
+    assert rows(page) == ["saw the key …cdef in a query", "the provider is overloaded"]
+    page.get_by_role("button", name="7f3a91c2").click()
+    assert rows(page) == ["the provider is overloaded"]
+    assert "level=warn&request_id=7f3a91c2" in page.url
+
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused.").wait_for()
+    before = request_count(logged, READS)
+    write(logged, "error", "a line while it is paused", "7f3a91c2")
+    page.wait_for_timeout(1500)
+    assert request_count(logged, READS) <= before + 1  # one may have been on its way
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("a line while it is paused").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").first.click()
+    text = Path(download.value.path()).read_text()
+    assert [line.rpartition("] ")[2] for line in text.splitlines()] == rows(page)
+
+
+def test_error_log_is_listed_and_read_without_its_secrets(page, logged):
+    page.goto("/logs/")
+    page.get_by_role("link", name=NAME).click()
+    page.get_by_text('{"prompt": "hello"}').wait_for()
+    assert SECRET not in page.content()
+    assert "Bearer …cdef" in page.locator("pre").text_content()
+    page.goto("/logs/log/?request_id=00000000")
+    page.get_by_text("The upstream has no such log").wait_for()
+
+
+def test_without_a_log_file_the_step_is_shown(page, logged):
+    logged.app.state.store.force({"logging-to-file": False})
+    page.goto("/logs/")
+    page.get_by_text("Switch on Log to files").wait_for()
+    assert page.get_by_role("link", name="Configuration").last.is_visible()
+
+
+def test_upstream_that_fails_is_stated_and_read_again_later(page, logged):
+    fault(logged, "status", "/logs", status=502, count=20)
+    page.goto("/logs/")
+    page.get_by_text("The log cannot be read:").wait_for()
+    before = request_count(logged, READS)
+    page.wait_for_timeout(1000)
+    assert request_count(logged, READS) <= before + 3  # retries of the proxy itself included
+
+
+def test_older_upstream_is_read_by_seconds_without_losing_or_doubling(page, logged):
+    def without_cursor(route):
+        response = route.fetch()
+        body = response.json()
+        body["next-cursor"] = ""
+        route.fulfill(response=response, json=body)
+
+    page.route("**/logs?**", without_cursor)
+    page.goto("/logs/")
+    page.get_by_text("the provider is overloaded").wait_for()
+    for number in range(3):
+        write(logged, "info ", f"news {number}")
+        page.get_by_text(f"news {number}").wait_for()
+    assert [row for row in rows(page) if row.startswith("news")] == ["news 0", "news 1", "news 2"]
+    assert rows(page).count("the provider is overloaded") == 1
+
+
+def test_hidden_tab_requests_nothing(page, logged):
+    page.add_init_script(
+        "Object.defineProperty(document, 'visibilityState', {get: () => window.seen || 'hidden'})"
+    )
+    page.goto("/logs/")
+    page.get_by_role("link", name=NAME).wait_for()
+    assert request_count(logged, READS) == 0
+    page.evaluate("window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))")
+    wait_until(lambda: request_count(logged, READS) >= 1)
