@@ -23,6 +23,7 @@ from usage.history.scope import Scope
 from usage.web.event_price import price_of
 from usage.web.filter_bar import filter_bar
 from usage.web.forms import EventListForm
+from usage.web.logs.links import log_links
 
 PAGE_SIZES = (50, 100, 200, 500)
 
@@ -78,6 +79,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         "price": price_of(found.fields),
         "attempts": found.attempts,
         "guidance": guidance_of(failure_class) if failure_class else None,
+        "logs": log_links(found.fields) if request.user.is_staff else None,
     }
     day = timezone.localdate(datetime.fromisoformat(found.fields["timestamp"]))
     with showing_of(request.user, day):
