@@ -75,13 +75,14 @@ class LogFile:
         with self._lock:
             return self._lines[bisect_right(self._lines, offset, key=lambda line: line.end) :]
 
-    def cursor(self) -> str:
+    def cursor(self, offset: int | None = None) -> str:
+        """The place behind the line that ends at `offset`, else behind the last."""
         with self._lock:
             last = self._lines[-1].second if self._lines else 0
             place = {
                 "v": 1,
                 "file": "main.log",
-                "offset": self._size,
+                "offset": self._size if offset is None else offset,
                 "size": self._size,
                 "modTime": last,
                 "modTimeUnixNano": last * NANOSECONDS,
@@ -157,7 +158,10 @@ class LogRoutes:
         if cursor:
             offset = self.log.offset_of(cursor)
             reset = offset is None
-            lines = self.log.tail(limit) if offset is None else self.log.after_offset(offset)
+            if offset is None:
+                lines = self.log.tail(limit)
+            elif lines := self.log.after_offset(offset)[:limit]:  # the oldest: nothing is skipped
+                next_cursor = self.log.cursor(lines[-1].end)
             scanned = len(lines)
         else:
             lines, scanned = self._scan(after, limit)
