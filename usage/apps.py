@@ -47,48 +47,16 @@ class UsageConfig(AppConfig):
 
 def register_navigation() -> None:
     """The pages of usage in the sidebar."""
-    from monitoring.web import navigation
+    from monitoring.web.navigation import Entry, register
 
-    navigation.register(
-        navigation.Entry("Insight", 0, _("Overview"), "home", "overview"),
-        navigation.Entry("Insight", 1, _("Usage"), "usage:page", "usage"),
-        navigation.Entry("Insight", 2, _("Events"), "usage:events", "events"),
-        navigation.Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
-        navigation.Entry(
-            "Insight",
-            6,
-            _("Prices"),
-            "prices:list",
-            "prices",
-            staff_only=True,
-            namespaces=("prices",),
-        ),
-        navigation.Entry(
-            "Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)
-        ),
-        navigation.Entry(
-            "Insight",
-            7,
-            _("Statements"),
-            "statements:list",
-            "prices",
-            staff_only=True,
-            namespaces=("statements",),
-        ),
-        navigation.Entry(
-            "Upstream", 9, _("Logs"), "logs:page", "logs", staff_only=True, namespaces=("logs",)
-        ),
-        navigation.Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
-        navigation.Entry(
-            "Operations",
-            4,
-            _("Users"),
-            "users:list",
-            "users",
-            staff_only=True,
-            namespaces=("users",),
-        ),
-        navigation.Entry(
+    register(
+        Entry("Insight", 0, _("Overview"), "home", "overview"),
+        Entry("Insight", 1, _("Usage"), "usage:page", "usage"),
+        Entry("Insight", 2, _("Events"), "usage:events", "events"),
+        Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
+        Entry("Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)),
+        Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
+        Entry(
             "Upstream",
             2,
             _("Connect a client"),
@@ -97,6 +65,14 @@ def register_navigation() -> None:
             namespaces=("connect",),
         ),
     )
+    for heading, place, label, url_name, icon in (
+        ("Insight", 6, _("Prices"), "prices:list", "prices"),
+        ("Insight", 7, _("Statements"), "statements:list", "prices"),
+        ("Upstream", 9, _("Logs"), "logs:page", "logs"),
+        ("Operations", 4, _("Users"), "users:list", "users"),
+    ):
+        sections = (url_name.partition(":")[0],)
+        register(Entry(heading, place, label, url_name, icon, staff_only=True, namespaces=sections))
 
 
 def register_health() -> None:

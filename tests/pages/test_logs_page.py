@@ -1,6 +1,7 @@
 """The Logs page in a real browser: followed, filtered, paused, saved; an upstream that fails."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 from django.test import Client
 
 from management_proxy.simulator.logs import ErrorLog
+from monitoring.models import Alert
 from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.factories import make_user
 from tests.management_proxy.proxied import fault, forget_everything, request_count, wait_until
@@ -99,6 +101,28 @@ def test_log_is_followed_filtered_paused_and_saved(page, logged):
         page.get_by_role("button", name="Download").first.click()
     text = Path(download.value.path()).read_text()
     assert [line.rpartition("] ")[2] for line in text.splitlines()] == rows(page)
+
+
+def test_alerts_and_changes_stand_between_the_lines(page, logged):
+    now = datetime.now(UTC)
+    instants = {"fired_at": now, "pending_since": now, "breached_at": now}
+    Alert.objects.create(
+        rule_name="Failures", severity="warning", value=1, worst=1, state="firing", **instants
+    )
+    wait_until(lambda: datetime.now(UTC) - now > timedelta(seconds=1.1))
+    write(logged, "info ", "a later line")
+    page.goto("/logs/")
+    mark = page.locator(".log li", has_text="Alert fires: Failures")
+    mark.wait_for()
+    shown = page.locator(".log li").all_text_contents()
+    at = next(n for n, text in enumerate(shown) if "Alert fires" in text)
+    assert "the provider is overloaded" in shown[at - 1]
+    assert "a later line" in shown[at + 1]
+    page.get_by_label("Lines only").check()
+    assert mark.count() == 0
+    page.get_by_label("Lines only").uncheck()
+    mark.get_by_role("link").click()
+    page.wait_for_url("**/monitoring/alerts/")
 
 
 def test_error_log_is_listed_and_read_without_its_secrets(page, logged):

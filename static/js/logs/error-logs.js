@@ -7,7 +7,7 @@ const UNITS = ["byte", "kilobyte", "megabyte"];
 
 function sizeText(bytes, lang) {
   const power = Math.min(bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3), 2);
-  const style = { style: "unit", unit: UNITS[power], maximumFractionDigits: 1 };
+  const style = { style: "unit", unit: UNITS[power], unitDisplay: "narrow", maximumFractionDigits: 1 };
   return new Intl.NumberFormat(lang, style).format(bytes / 1000 ** power);
 }
 

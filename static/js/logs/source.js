@@ -32,26 +32,26 @@ export async function get(url, signal = AbortSignal.timeout(PATIENCE_MS)) {
 }
 
 export class Source {
-  // `first` is the query of the first request.
-  constructor(url, limit, first = {}) {
-    Object.assign(this, { url, limit, first, cursor: "", latest: 0, held: 0, offset: 0 });
+  // `first` is the query of the first request, which may have a higher limit of lines than the others.
+  constructor(url, usual, { limit = usual, ...first } = {}) {
+    Object.assign(this, { url, usual, limit, first, cursor: "", latest: 0, held: 0, offset: 0 });
   }
 
-  // {lines, offset, isGap}: the new lines; the upstream's local time minus UTC, in milliseconds; and
-  // whether lines before them may be missing. Throws Failure.
+  // {lines, offset, isGap, isFull}: the new lines; the upstream's local time minus UTC, in milliseconds;
+  // whether lines before them may be missing; whether more are waiting. Throws Failure.
   async next() {
     const query = new URLSearchParams({ limit: this.limit, ...this.#place() });
     let page;
     try {
       page = await (await get(`${this.url}?${query}`)).json();
     } catch (error) {
-      if (error.code !== "ANSWER_TOO_LARGE" || !this.cursor) throw error;
-      this.cursor = "";
-      this.first = {};
-      this.skipped = true;
+      if (error.code !== "ANSWER_TOO_LARGE" || this.skipped) throw error;
+      Object.assign(this, { cursor: "", first: {}, limit: this.usual, skipped: true });
       return this.next();
     }
-    return this.#read(page);
+    const read = this.#read(page);
+    this.limit = this.usual;
+    return read;
   }
 
   #place() {
@@ -64,11 +64,12 @@ export class Source {
     const bySecond = this.latest && !this.cursor && !this.skipped;
     const isCut = bySecond && all.length >= this.limit;
     const lines = bySecond && !isCut ? all.slice(this.held) : all;
+    const isFull = Boolean(this.cursor) && all.length >= this.limit;
     const isGap = Boolean(page["cursor-reset"] || this.skipped || isCut);
     this.skipped = false;
     this.cursor = page["next-cursor"] || "";
     this.#note(all, page["latest-timestamp"]);
-    return { lines, offset: this.offset, isGap };
+    return { lines, offset: this.offset, isGap, isFull };
   }
 
   #note(lines, latest) {

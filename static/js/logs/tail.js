@@ -5,10 +5,12 @@
 import { signIn } from "../polling/notice.js";
 import { jittered, pause } from "../polling/schedule.js";
 import { rankOf } from "./line.js";
+import { Marks } from "./marks.js";
 import { Source } from "./source.js";
 import { View } from "./view.js";
 
 const [SOON, LATER, OFF] = [1, 5, 60]; // seconds until the next request
+const A_WHILE_MS = 900_000;
 const LONG_BACK = 50_000; // lines that are searched for those of one request
 
 class LogTail extends HTMLElement {
@@ -16,8 +18,10 @@ class LogTail extends HTMLElement {
     const { url, limit, most } = this.dataset;
     this.form = this.querySelector("form");
     this.view = new View(this.querySelector(".log"), Number(most));
-    this.open = (first, many = limit) => new Source(url, many, first);
+    this.marks = new Marks(this.dataset.marks);
+    this.open = (first) => new Source(url, Number(limit), first);
     Object.assign(this, { failures: 0, wait: SOON, isPaused: false, isBusy: false, timer: 0 });
+    Object.assign(this, { touchedAt: 0, due: 0 });
     this.#listen();
     this.#begin(this.dataset.after);
   }
@@ -25,9 +29,10 @@ class LogTail extends HTMLElement {
   // Lines of one request, which may be long ago, are searched far back; all others from the end on.
   #begin(after) {
     this.view.clear();
+    this.marks.loadedAt = 0;
     this.view.filter = this.#filter();
     this.isSearch = Boolean(after && this.view.filter.id);
-    this.source = this.isSearch ? this.open({ after }, LONG_BACK) : this.open();
+    this.source = this.open(this.isSearch ? { after, limit: LONG_BACK } : {});
     this.run();
   }
 
@@ -53,8 +58,19 @@ class LogTail extends HTMLElement {
     this.view.list.addEventListener("click", ({ target }) => {
       if (target.tagName === "BUTTON") this.#showRequest(target.textContent);
     });
-    this.view.box.addEventListener("scroll", () => this.#follow(this.view.isAtEnd, false));
+    this.#listenToScrolling(this.view.box);
     document.addEventListener("visibilitychange", () => this.run());
+  }
+
+  // A reader who scrolls up wants to stay there; rows that grow while they are drawn also scroll.
+  #listenToScrolling(box) {
+    const touched = () => (this.touchedAt = Date.now());
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"])
+      box.addEventListener(kind, touched, { passive: true });
+    box.addEventListener("scroll", () => {
+      if (this.view.isAtEnd) this.#follow(true, false);
+      else if (Date.now() - this.touchedAt < 1000) this.#follow(false, false);
+    });
   }
 
   #showRequest(id) {
@@ -69,7 +85,16 @@ class LogTail extends HTMLElement {
     history.replaceState(null, "", `?${query}`);
     if (this.isSearch && this.#filter().id !== this.view.filter.id) return this.#begin();
     this.view.refilter(this.#filter());
+    this.#mark(this.marks.rows);
     this.#count();
+  }
+
+  // Alerts and the like in their place between the lines; a failure to load them is no reason to stop.
+  #mark(rows) {
+    if (!rows) return;
+    if (this.form.elements.only_lines.checked) this.marks.hide();
+    else this.marks.place(this.view.list, this.view.lines);
+    this.view.scroll();
   }
 
   #pause(isPaused) {
@@ -100,6 +125,8 @@ class LogTail extends HTMLElement {
   async run() {
     clearTimeout(this.timer);
     if (this.isBusy || this.isIdle) return;
+    const early = this.failures ? this.due - Date.now() : 0;
+    if (early > 0) return void (this.timer = setTimeout(() => this.run(), early));
     this.isBusy = true;
     const source = this.source;
     const outcome = await source.next().catch((failure) => failure);
@@ -107,6 +134,8 @@ class LogTail extends HTMLElement {
     if (source !== this.source) return this.run();
     if (outcome instanceof Error) this.#failed(outcome);
     else this.#received(outcome);
+    const since = this.view.lines[0]?.at ?? Date.now() - A_WHILE_MS;
+    this.marks.load(since).then((rows) => this.#mark(rows), () => {});
     if (!this.isIdle) this.timer = setTimeout(() => this.run(), jittered(this.wait));
   }
 
@@ -116,7 +145,9 @@ class LogTail extends HTMLElement {
     if (!this.isPaused) this.#state("");
     if (page.isGap) this.view.note(this.dataset.gap);
     const added = this.view.add(page, this.isSearch && !this.view.received);
-    this.wait = added.some((line) => !line.isManagement) ? SOON : Math.min(this.wait * 1.5, LATER);
+    const isQuiet = !added.some((line) => !line.isManagement);
+    this.wait = isQuiet ? Math.min(Math.max(this.wait, SOON) * 1.5, LATER) : SOON;
+    if (page.isFull) this.wait = 0;
     this.#count();
   }
 
@@ -128,6 +159,7 @@ class LogTail extends HTMLElement {
     this.#off(failure.isOff);
     this.failures += 1;
     this.wait = failure.isOff ? OFF : Math.max(pause(SOON, this.failures), failure.wait || 0);
+    this.due = Date.now() + this.wait * 1000;
     const seconds = Math.round(this.wait);
     const text = this.dataset.failing.replace("{seconds}", seconds).replace("{reason}", () => failure.message);
     this.#state(failure.isOff ? "" : text);

@@ -12,14 +12,14 @@ export class View {
 
   clear() {
     this.held = [];
+    this.last = null;
     this.shown = this.received = 0;
     this.list.replaceChildren();
   }
 
   // Adds lines at the end; with `onlyPassing`, those that pass the filter alone.
   add({ lines, offset }, onlyPassing = false) {
-    let before = this.held.at(-1);
-    const added = lines.map((text) => (before = lineOf(text, before, offset)));
+    const added = lines.map((text) => (this.last = lineOf(text, this.last, offset)));
     this.received += added.length;
     this.#append(onlyPassing ? added.filter((line) => passes(line, this.filter)) : added);
     return added;
@@ -66,14 +66,21 @@ export class View {
   }
 
   scroll() {
-    if (this.follows) this.box.scrollTop = this.box.scrollHeight;
+    const toEnd = () => this.follows && (this.box.scrollTop = this.box.scrollHeight);
+    toEnd();
+    requestAnimationFrame(toEnd); // rows have their height once they are drawn
   }
 
   get isAtEnd() {
     return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30;
   }
 
+  // The lines that have a row.
+  get lines() {
+    return this.held.filter(({ node }) => node);
+  }
+
   text() {
-    return this.held.filter(({ node }) => node).map(({ text }) => `${text}\n`);
+    return this.lines.map(({ text }) => `${text}\n`);
   }
 }

@@ -1,9 +1,11 @@
 """What may be requested of the Logs page: its filters, and one log to read."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,9 +27,23 @@ class LogsForm(forms.Form):
     q = forms.CharField(label=_("Text"), max_length=200, required=False)
     request_id = forms.RegexField(REQUEST_ID, label=_("Request ID"), max_length=32, required=False)
     management = forms.BooleanField(label=_("Management calls"), required=False)
+    only_lines = forms.BooleanField(label=_("Lines only"), required=False)
     after = forms.IntegerField(
         min_value=0, max_value=2**40, required=False, widget=forms.HiddenInput
     )
+
+
+class MarksForm(forms.Form):
+    """Since when, in seconds since 1970; cleaned to an instant of the last month."""
+
+    since = forms.IntegerField(min_value=0, max_value=2**40)
+
+    def clean_since(self) -> datetime:
+        """Raises nothing: what is long ago is cut off."""
+        now = timezone.now()
+        earliest = now - timedelta(days=30)
+        seconds = min(self.cleaned_data["since"], int(now.timestamp()))
+        return max(datetime.fromtimestamp(seconds, UTC), earliest)
 
 
 class LogForm(forms.Form):

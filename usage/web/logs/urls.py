@@ -8,4 +8,5 @@ app_name = "logs"
 urlpatterns = [
     path("", views.page, name="page"),
     path("log/", views.log, name="log"),
+    path("marks/", views.marks, name="marks"),
 ]

@@ -3,15 +3,17 @@ requests anything of an upstream."""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from monitoring.web.roles import staff_only
 from providers.web.pages import chosen_upstream, upstreams
-from usage.web.logs.forms import LogForm, LogsForm
+from usage.web.logs import time_line
+from usage.web.logs.forms import LogForm, LogsForm, MarksForm
 
 # The proxy holds a page of the log while it masks it: as many lines as the browser holds.
 LINES_HELD = 5000
@@ -36,6 +38,20 @@ def log(request: HttpRequest) -> HttpResponse:
     form = LogForm(request.GET)
     context = _context(request) | {"form": form, "characters_read": CHARACTERS_READ}
     return _rendered(request, "usage/logs/log.html", context, form.is_valid())
+
+
+@require_GET
+@never_cache
+@staff_only
+def marks(request: HttpRequest) -> HttpResponse:
+    """Rows of what Tollgate did and found since an instant, for between the lines."""
+    form, upstream = MarksForm(request.GET), chosen_upstream(request)
+    if upstream is None:
+        raise Http404(gettext("There is no such upstream."))
+    if not form.is_valid():
+        return HttpResponse(form.errors.as_text(), status=400, content_type="text/plain")
+    found = time_line.marks(upstream, form.cleaned_data["since"])
+    return render(request, "usage/logs/marks.html", {"marks": found})
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
