@@ -82,7 +82,7 @@ def test_users_see_their_own_keys(client, bob, traffic):
 
 
 def test_a_stranger_sees_nothing_of_it(client, traffic):
-    assert client.get("/", headers={"HX-Request": "true"}).status_code == 302
+    assert client.get("/", headers={"HX-Request": "true"}).status_code == 401
 
 
 @pytest.mark.parametrize("range_", ["today", "7d", "30d", "90d"])
