@@ -1,0 +1,37 @@
+"""In a browser: inviting a user, who joins; disabling, which ends the session; the first steps."""
+
+import re
+
+from tests.factories import make_user
+from tests.pages.test_axe import (
+    browser,  # noqa: F401
+    findings,
+    pytestmark,  # noqa: F401
+    visit,  # noqa: F401
+)
+
+
+def test_invite_join_disable_and_the_first_steps(visit):  # noqa: F811
+    ada = make_user("ada", staff=True)
+    staff, _ = visit(ada, viewport={"width": 1440, "height": 900})
+    staff.goto("/")
+    staff.get_by_role("link", name="Invite people").click()
+    staff.get_by_label("Name").fill("bob")
+    staff.get_by_role("button", name="Make the link").click()
+    link = staff.locator("#new-link").inner_text()
+    user_page = re.sub(r"invite/$", "", staff.url)
+    guest, _ = visit(None, viewport={"width": 360, "height": 800})
+    assert findings(guest, [link]) == []
+    guest.get_by_label("New password", exact=True).fill("battery staple 9")
+    guest.get_by_label("New password confirmation").fill("battery staple 9")
+    guest.get_by_role("button", name="Set password and sign in").click()
+    guest.get_by_role("heading", name="Overview").wait_for()
+    staff.goto(user_page)
+    staff.get_by_role("link", name="bob").click()
+    assert findings(staff, [staff.url, f"{staff.url}hand-over/", "/users/"]) == []
+    staff.get_by_role("link", name="bob").click()
+    staff.get_by_text("Disable…").click()
+    staff.get_by_role("button", name="Yes, disable this user").click()
+    staff.get_by_text("sessions and personal tokens have ended").wait_for()
+    guest.goto("/usage/")
+    guest.get_by_role("button", name="Sign in").wait_for()
