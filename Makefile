@@ -110,7 +110,7 @@ bench-failures: $(VENV)/dev.stamp ## The Failures page on the reference dataset 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))
 
-bench-accounts: $(VENV)/dev.stamp ## Lists of a thousand accounts and client keys (two minutes)
+bench-accounts: $(VENV)/dev.stamp ## Lists of a thousand accounts and client keys, and 500 files uploaded at once (three minutes)
 	@$(BIN)/python -m tests.bench.accounts
 
 bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset's density, and 200 killed evaluations (8 minutes)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 
-ROWS_A_PAGE = 50
+ROWS_A_PAGE = 40
 MOST_ROWS_A_PAGE = 1000
 Row = TypeVar("Row")
 # What rows are sorted by in each column; None is unknown, and comes last in either direction.

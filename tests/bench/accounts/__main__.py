@@ -1,16 +1,19 @@
-"""Lists of 1,000 accounts and 1,000 client keys, page by page and as they are polled:
-`make bench-accounts`.
+"""Lists of 1,000 accounts and 1,000 client keys, page by page and as they are polled, and 500 files
+uploaded at once: `make bench-accounts`.
 
 Real gunicorn, real HTTP, a simulated upstream in a process of its own. The first row is what the
 upstream alone needs to send its list, which every page of accounts waits for.
 """
 
 import argparse
+import io
 import json
 import os
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import httpx
 
@@ -21,12 +24,13 @@ from tests.bench.report import Row, table, write_section
 from tests.bench.watch import served
 
 COUNT = 1_000
+UPLOADED = 500
 HEAD = ["request", "status", "kB", "p50 ms", "p95 ms", "target"]
 TARGET = "100 kB, p95 100 ms"
 POLLED = {"HX-Request": "true"}
 PAGES = (
     ("accounts", "/providers/accounts/"),
-    ("accounts, last page", f"/providers/accounts/?page={COUNT // 50}"),
+    ("accounts, last page", f"/providers/accounts/?page={COUNT // 40}"),
     ("accounts, searched", "/providers/accounts/?q=person-77"),
     ("accounts, sorted by failures", "/providers/accounts/?sort=-failed"),
     ("client keys", "/providers/client-keys/"),
@@ -89,6 +93,32 @@ def rows(http: httpx.Client, management_url: str, requests: int) -> Iterator[Row
     )
 
 
+def uploaded(http: httpx.Client) -> Row:
+    """Seconds from sending a zip until every file is verified upstream, checks and confirmation
+    included."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        for number in range(UPLOADED):
+            files.writestr(f"upload-{number}.json", auth_file(COUNT + number))
+    started = time.perf_counter()
+    response = _posted(http, "/providers/acts/upload/", {"file": ("all.zip", archive.getvalue())})
+    checked = time.perf_counter() - started
+    act = response.headers["Location"]
+    _posted(http, f"{act}confirm/")
+    while f"{UPLOADED} done, 0 failed, 0 open" not in http.get(act).text:
+        assert time.perf_counter() - started < 300, "the upload does not end"
+        time.sleep(0.1)
+    took = time.perf_counter() - started
+    name = f"{UPLOADED} files in a zip"
+    return [name, "", f"{checked:.1f} s to check", f"{took:.1f} s to the end", "", "10 s"]
+
+
+def _posted(http: httpx.Client, path: str, files: Any = None) -> httpx.Response:
+    response = http.post(path, data={"csrfmiddlewaretoken": http.cookies["csrftoken"]}, files=files)
+    assert response.status_code == 302, response.text
+    return response
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.accounts", description=__doc__)
     parser.add_argument("--count", type=int, default=COUNT)
@@ -99,7 +129,8 @@ def main() -> None:
         fill(management_url, options.count)
         environment |= {"CLIPROXYAPI_MANAGEMENT_URL": management_url, "MANAGEMENT_API_KEY": KEY}
         with served(environment) as url, closing(signed_in(url)) as http:
-            body = table(HEAD, list(rows(http, management_url, options.requests)))
+            listed = list(rows(http, management_url, options.requests))
+            body = table(HEAD, [*listed, uploaded(http)])
     load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     introduction = f"{options.count:,} accounts, {options.count:,} client keys; {load}."
     write_section("Accounts and keys", "make bench-accounts", f"{introduction}\n\n{body}")
