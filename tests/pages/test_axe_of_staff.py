@@ -1,6 +1,7 @@
 """No page of staff has a finding of axe; apart from the others, so that both walks run at once."""
 
 from tests.pages.test_axe import (
+    BOTH,
     MORE_PAGES,
     WIDE,
     ada,  # noqa: F401
@@ -19,4 +20,4 @@ from tests.pages.test_axe import (
 
 def test_pages_of_staff(visit, everything, ada):  # noqa: F811
     page, client = visit(ada, viewport=WIDE)
-    assert findings(page, [*pages(client), *details(), *MORE_PAGES], thorough=True) == []
+    assert findings(page, [*pages(client), *details(), *MORE_PAGES], themes=BOTH) == []
