@@ -24,7 +24,7 @@ def test_staff_see_everything_in_order():
             "Prices",
             "Statements",
         ],
-        "Upstream": ["Providers", "Connect a client"],
+        "Upstream": ["Providers", "Connect a client", "Logs"],
         "Account": ["Personal tokens", "Currencies"],
         "Operations": [
             "Monitoring",
