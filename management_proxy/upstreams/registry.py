@@ -5,11 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from management_proxy.models import Access, Upstream
 from monitoring.planned_statements import columns, instance, rows
 
 ENVIRONMENT_NAME = "default"
+_FORMER = {True: "demonstration", False: "former"}
 
 
 class NoSuchUpstream(Exception):
@@ -23,6 +25,7 @@ def ensure_environment_upstream() -> Upstream | None:
     if not url:
         return Upstream.objects.filter(from_environment=True).first()
     with transaction.atomic():
+        _change_worlds()
         upstream, created = Upstream.objects.select_for_update().get_or_create(
             from_environment=True, defaults={"name": _free_name(), **_configured()}
         )
@@ -33,6 +36,32 @@ def ensure_environment_upstream() -> Upstream | None:
             )
             upstream.refresh_from_db()
     return upstream
+
+
+def _change_worlds() -> None:
+    """Made-up usage must never lie under the name of a real upstream, nor real usage under that of
+    a simulated one: the old row becomes an ordinary upstream, paused, under a name of its own, and
+    takes its place again when its world returns."""
+    if not _present().exclude(is_simulated=settings.UPSTREAM_IS_SIMULATED).exists():
+        return
+    for other in _present().select_for_update():
+        former = _free_name(_FORMER[other.is_simulated])
+        _present().update(name=former, from_environment=False, is_enabled=False)
+    returning = Upstream.objects.filter(
+        name__startswith=_FORMER[settings.UPSTREAM_IS_SIMULATED],
+        is_simulated=settings.UPSTREAM_IS_SIMULATED,
+        is_enabled=False,
+    )
+    if not settings.UPSTREAM_IS_SIMULATED:
+        returning = returning.filter(management_url=settings.CLIPROXYAPI_MANAGEMENT_URL)
+    if found := returning.order_by("pk").first():
+        Upstream.objects.filter(pk=found.pk).update(
+            name=_free_name(), key_encrypted=b"", from_environment=True, is_enabled=True
+        )
+
+
+def _present() -> QuerySet[Upstream]:
+    return Upstream.objects.filter(from_environment=True)
 
 
 def heeds_environment(upstreams: Iterable[Upstream]) -> bool:
@@ -54,9 +83,9 @@ def _is_as_configured(upstream: Upstream) -> bool:
     return all(getattr(upstream, name) == value for name, value in _configured().items())
 
 
-def _free_name() -> str:
+def _free_name(wanted: str = ENVIRONMENT_NAME) -> str:
     taken = set(Upstream.objects.values_list("name", flat=True))
-    candidates = [ENVIRONMENT_NAME, *(f"{ENVIRONMENT_NAME}-{n}" for n in range(2, len(taken) + 3))]
+    candidates = [wanted, *(f"{wanted}-{n}" for n in range(2, len(taken) + 3))]
     return next(name for name in candidates if name not in taken)
 
 
