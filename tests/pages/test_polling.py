@@ -274,12 +274,13 @@ def test_server_can_request_a_stop(context, site, response):
 
 
 def test_ended_session_leads_to_sign_in_and_back(context, site):
-    site.answers = [(401, {"HX-Redirect": "/login/?next=/"}), (0, {})]
     tabs = [open_page(context, site, "/?range=30d&key=a") for _ in range(2)]
+    site.answers = [(401, {"HX-Redirect": "/login/?next=/"}), (0, {})]
     for tab in tabs:
         tab.get_by_text("signing in").wait_for()
         assert tab.url == f"{site.url}/login/?next=%2F%3Frange%3D30d%26key%3Da"
-    assert len(site.polls) == 1
+    assert site.statuses.count(401) == 1
+    assert site.statuses[-1] == 401
 
 
 def test_ended_session_takes_nothing_away_that_was_typed(context, site):

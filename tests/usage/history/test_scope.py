@@ -25,8 +25,8 @@ OTHERS = (
 )
 # Only triggers, or reports the state of collection: no usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
-# For staff alone, which tests/usage/api/test_amounts.py holds them to.
-OF_STAFF = {"usage-api:statements", "usage-api:statement"}
+# For staff alone, which tests/usage/api/test_amounts.py and tests/usage/failure_report hold them to.
+OF_STAFF = {"usage-api:statements", "usage-api:statement", "usage:unknown-bodies"}
 # Beside `from` and `to`.
 QUERIES = {
     "usage-api:what-if": {"as_model": "openai/gpt-5.4"},

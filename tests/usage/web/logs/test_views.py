@@ -34,7 +34,7 @@ def test_page_leads_to_the_chosen_upstream(staff: Client) -> None:
 
 def test_no_upstream_is_stated(staff: Client, settings) -> None:
     settings.CLIPROXYAPI_MANAGEMENT_URL = ""
-    assert "No such upstream" in staff.get("/logs/").content.decode()
+    assert "No upstream yet" in staff.get("/logs/").content.decode()
     make_upstream(name="one")
     assert staff.get("/logs/?upstream=three").status_code == 404
 
