@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from monitoring.api.recent import shared_findings
 from monitoring.metrics.registry import exposition
 from monitoring.metrics.shared import flush
 from tests.deploy.prometheus import expressions_of, running_prometheus, samples_of
@@ -24,7 +25,8 @@ class Panels:
         self._scraped = threading.Condition()
 
     def take(self) -> None:
-        """Have the present metrics scraped."""
+        """Have the present metrics scraped, not what was found seconds ago."""
+        shared_findings.forget()
         flush()
         self.show(exposition())
 
