@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-providers bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-logs bench-providers bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ bench-events: $(VENV)/dev.stamp ## Pages of events anywhere in the list, and exp
 
 bench-failures: $(VENV)/dev.stamp ## The Failures page on the reference dataset (a minute once it is there)
 	@$(BIN)/python -m tests.bench.failures
+
+bench-logs: $(VENV)/dev.stamp ## A thousand log lines a second, followed in a browser (five minutes; T=30: so many seconds)
+	@$(BIN)/python -m tests.bench.logs $(T)
 
 bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LABEL=URL ..." for running ones, key in MANAGEMENT_API_KEY)
 	@$(BIN)/python -m tests.bench.providers $(foreach upstream,$(REAL),--real $(upstream))

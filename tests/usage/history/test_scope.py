@@ -25,7 +25,7 @@ OTHERS = (
 )
 # Only triggers, or reports the state of collection: no usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
-# For staff alone, which tests/usage/api/test_amounts.py and tests/usage/failure_report hold them to.
+# For staff alone: tests/usage/api/test_amounts.py, tests/usage/failure_report.
 OF_STAFF = {"usage-api:statements", "usage-api:statement", "usage:unknown-bodies"}
 # Beside `from` and `to`.
 QUERIES = {
