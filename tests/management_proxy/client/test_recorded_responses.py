@@ -62,6 +62,7 @@ class Replay:
             f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}",
             *lines,
             f"Content-Length: {len(exchange.body)}",
+            "Connection: close",  # as it does: a connection kept for the next one may close under it
             "",
             "",
         ]
@@ -146,12 +147,19 @@ def test_masked_responses_differ_in_secrets_alone(replay):
         ):
             continue
         replay.exchange = exchange
-        masked = ask(staff, exchange, b"").json()
+        response = ask(staff, exchange, b"")
         compared += 1
-        for where, before, after in differences(json.loads(exchange.body), masked):
+        for where, before, after in differences(*documents(exchange.body, response)):
             assert "…" in str(after), where
             assert len(str(after).replace(" (2)", "")) <= max(5, len(str(before))), where
     assert compared > 20
+
+
+def documents(recorded: bytes, response: Any) -> tuple[Any, Any]:
+    """What was recorded and what came, as JSON, or else as the words of a text."""
+    if response.headers["Content-Type"].startswith("application/json"):
+        return json.loads(recorded), json.loads(body_of(response))
+    return recorded.decode().split(), body_of(response).decode().split()
 
 
 def differences(before: Any, after: Any, where: str = "") -> list[tuple[str, Any, Any]]:
