@@ -62,7 +62,7 @@ class Replay:
             f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}",
             *lines,
             f"Content-Length: {len(exchange.body)}",
-            "Connection: close",  # as it does: a connection kept for the next one may close under it
+            "Connection: close",  # as it does; else the next request may meet the end of this one
             "",
             "",
         ]
