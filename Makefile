@@ -35,12 +35,12 @@ OWN_TMPDIR = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$f
 
 test: $(VENV)/dev.stamp ## Run the whole suite, or a part of it: make test T=tests/config
 	@$(BIN)/python -m tests.browser
-	@$(OWN_TMPDIR) $(BIN)/python -m pytest -q $(or $(T),-n 2 --dist loadfile)
+	@$(OWN_TMPDIR) $(BIN)/python -m pytest -q $(or $(T),-n 2 --dist loadfile --no-loadscope-reorder)
 
 coverage: $(VENV)/dev.stamp ## Run the suite (or T=...) measuring lines and branches, also in child processes
 	@rm -rf var/coverage && mkdir -p var/coverage
 	@# Measuring slows everything down: a test that fails for that does not take the figure away.
-	-@$(OWN_TMPDIR) $(BIN)/coverage run -m pytest -q $(or $(T),-n 2 --dist loadfile)
+	-@$(OWN_TMPDIR) $(BIN)/coverage run -m pytest -q $(or $(T),-n 2 --dist loadfile --no-loadscope-reorder)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage html -q -d var/coverage/html
 	@$(BIN)/coverage report

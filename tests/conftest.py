@@ -17,12 +17,26 @@ from monitoring.refusal_counts import forget_refusals
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
 
+LONGEST = {
+    "test_axe.py",
+    "test_axe_of_staff.py",
+    "test_exercise.py",
+    "test_stack.py",
+    "test_loop.py",
+}
+
 
 def pytest_configure() -> None:
     if django_settings.EMBEDDED_POSTGRES:
         from config import embedded_postgres
 
         embedded_postgres.ensure_running(django_settings.VAR_DIR)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that no worker waits for another at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_unconfigure() -> None:
