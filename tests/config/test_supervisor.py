@@ -170,12 +170,13 @@ child = Child("child", [sys.executable, "-c", "print('ready'); import time; time
 supervisor = Supervisor(threading.Event())
 supervisor.start(child)
 while "ready" not in child.last_lines: pass
-print(child.process.pid, flush=True)
+print("pid", child.process.pid, flush=True)
 supervisor.watch()
 """
     with python("-c", code) as process:
-        assert "ready" in process.stdout.readline()
-        pid = int(process.stdout.readline())
+        # The relayed output of the child may come before or after it.
+        line = next(line for line in process.stdout if line.startswith("pid "))
+        pid = int(line.split()[1])
         assert alive(pid)
         process.kill()
         eventually(lambda: not alive(pid))
