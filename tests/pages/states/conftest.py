@@ -1,6 +1,5 @@
 """A signed-in browser."""
 
-import os
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -8,22 +7,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page
 
-from tests.browser import ARGUMENTS, CHROMIUM
 from tests.factories import make_user
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """static/js/polling in a real browser: a hidden tab sends nothing, failures are polled less often,
 one tab requests for all, and nothing is shown twice."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,13 +11,13 @@ import django_htmx
 import pytest
 from playwright.sync_api import Error
 
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium found"),
 ]
-SCRIPTS = Path(__file__).parent.parent.parent / "static/js/polling"
+SCRIPTS = Path(__file__).parents[3] / "static/js/polling"
 HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
 PAGE = """<!doctype html><html lang="en"><title>page</title><body data-user="1">
 <script src="/htmx.js"></script><script src="/main.js" type="module"></script>
@@ -112,20 +111,6 @@ def site() -> Iterator[Site]:
     site.shutdown()
     site.server_close()
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

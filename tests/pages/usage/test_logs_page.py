@@ -1,6 +1,5 @@
 """The Logs page in a real browser: followed, filtered, paused, saved; an upstream that fails."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from django.test import Client
 
 from management_proxy.simulator.logs import ErrorLog
 from monitoring.models import Alert
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_user
 from tests.management_proxy.proxied import fault, forget_everything, request_count, wait_until
 from tests.providers.conftest import simulator, upstream  # noqa: F401
@@ -25,20 +24,6 @@ pytestmark = [
 SECRET = "sk-ant-0123456789abcdef"
 NAME = "error-v1-messages-2026-11-23T172843-949ae9ce.log"
 READS = "GET /v0/management/logs "
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Every page passes axe-core's rules, best practices included, in both themes and with its menus
 open; for staff, an ordinary user and a stranger."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from providers.drift.queries import check_drift
 from providers.keys.actions import add
 from providers.keys.families import FAMILIES
 from providers.models import ProviderKey
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_event, make_user, store
 from tests.monitoring.alerts.receiver import make_channel
 from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
@@ -59,20 +58,6 @@ MORE_PAGES = (
 FIND = """options => axe.run(options).then(report => report.violations.flatMap(
     rule => rule.nodes.map(node => `${rule.id}: ${node.target}`)))"""
 OPEN_MENUS = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import re
 
 from tests.factories import make_user
-from tests.pages.test_axe import (
-    browser,  # noqa: F401
+from tests.pages.axe.test_axe import (
     findings,
     pytestmark,  # noqa: F401
     visit,  # noqa: F401

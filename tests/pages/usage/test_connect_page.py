@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from management_proxy.simulator.http.faults import read_fault
-from tests.pages.test_in_browser import browser, pytestmark  # noqa: F401
+from tests.pages.frame.test_in_browser import pytestmark  # noqa: F401
 from tests.usage.connect.conftest import (
     model,  # noqa: F401
     row,  # noqa: F401

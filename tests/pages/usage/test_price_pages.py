@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_event, make_upstream, store
-from tests.pages.test_in_browser import browser, open_page  # noqa: F401
+from tests.pages.frame.test_in_browser import open_page  # noqa: F401
 from usage.models import OwnPrice, UsageEvent
 from usage.upkeep import recompute
 

@@ -3,7 +3,6 @@ show."""
 
 import io
 import json
-import os
 import threading
 import zipfile
 from urllib.parse import urlsplit
@@ -15,8 +14,9 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client import configuration as config_client
 from management_proxy.client import lists as list_client
 from providers.models import AccountLogin
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_user
+from tests.providers.conftest import client, simulator, upstream  # noqa: F401
 
 pytestmark = [
     pytest.mark.browser,
@@ -39,25 +39,11 @@ PAGES = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser, live_server, upstream):
+def open_page(browser, live_server, upstream):  # noqa: F811
     """Opens a page as staff; `complaints` collects what the console says."""
-    client = Client()
-    client.force_login(make_user("ada", staff=True))
+    session = Client()
+    session.force_login(make_user("ada", staff=True))
     contexts = []
 
     def opened(path, **options):
@@ -68,7 +54,7 @@ def open_page(browser, live_server, upstream):
             [
                 {
                     "name": "sessionid",
-                    "value": client.cookies["sessionid"].value,
+                    "value": session.cookies["sessionid"].value,
                     "domain": host,
                     "path": "/",
                 }
@@ -102,7 +88,7 @@ def test_no_page_overflows_or_breaks_the_content_policy(open_page, viewport):
         assert page.complaints == [], path
 
 
-def test_file_is_edited_reviewed_and_saved(open_page, client):
+def test_file_is_edited_reviewed_and_saved(open_page, client):  # noqa: F811
     page = open_page("/providers/configuration/file/")
     area = page.locator("textarea[name=text]")
     assert page.locator(".gutter").inner_text().startswith("1\n2\n3")
@@ -114,7 +100,7 @@ def test_file_is_edited_reviewed_and_saved(open_page, client):
     assert config_client.read_switch(client, "debug") is True
 
 
-def test_row_is_added_and_sent(open_page, client):
+def test_row_is_added_and_sent(open_page, client):  # noqa: F811
     page = open_page("/providers/custom/provider/?name=relay")
     page.click("[data-add-row=models]")
     page.locator(".rows-models .entry-row").last.locator("input:not([type=hidden])").first.fill(
@@ -129,7 +115,7 @@ def test_row_is_added_and_sent(open_page, client):
     assert [model["name"] for model in entry["models"]] == ["glm-4.7", "added-model"]
 
 
-def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):
+def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):  # noqa: F811
     page = open_page("/providers/accounts/", viewport=WIDE)
     page.get_by_label("Choose carol@example.com").press("Space")
     page.get_by_label("With the chosen accounts").select_option("disable")
@@ -143,7 +129,7 @@ def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):
     end_threads("bulk act")
 
 
-def test_zip_is_checked_and_uploaded(open_page, client):
+def test_zip_is_checked_and_uploaded(open_page, client):  # noqa: F811
     page = open_page("/providers/accounts/", viewport=NARROW)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
@@ -170,7 +156,7 @@ def end_threads(name):
             thread.join(10)
 
 
-def test_login_page_follows_the_login_to_its_end(open_page, simulator):
+def test_login_page_follows_the_login_to_its_end(open_page, simulator):  # noqa: F811
     page = open_page("/providers/accounts/")
     page.click("#connect-menu summary")
     page.click("button[value=codex]")

@@ -1,11 +1,10 @@
 """No page of staff has a finding of axe; apart from the others, so that both walks run at once."""
 
-from tests.pages.test_axe import (
+from tests.pages.axe.test_axe import (
     BOTH,
     MORE_PAGES,
     WIDE,
     ada,  # noqa: F401
-    browser,  # noqa: F401
     details,
     everything,  # noqa: F401
     findings,

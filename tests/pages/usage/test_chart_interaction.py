@@ -1,6 +1,5 @@
 """Charts in a real browser: pointed at, by keyboard, zoomed, with series left out, and saved."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ import pytest
 from django.test import Client
 
 from management_proxy.models import Upstream
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_event, make_upstream, make_user, store
 
 pytestmark = [
@@ -21,20 +20,6 @@ pytestmark = [
 ]
 WIDE = {"width": 1440, "height": 900}
 TOKENS = "#chart-tokens"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

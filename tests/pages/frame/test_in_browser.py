@@ -1,6 +1,5 @@
 """The pages in a real browser: with and without scripts, wide and narrow, light and dark."""
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from tests.browser import ARGUMENTS, CHROMIUM, REQUIRED
+from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_event, make_upstream, make_user, store
 
 pytestmark = [
@@ -31,24 +30,6 @@ PAGES = (
     "/usage/events/?outcome=failed",
     "/monitoring/",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    with sync_playwright() as playwright:
-        # Synchronous Playwright runs a loop in this thread, which Django would take for an
-        # asynchronous view.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
-    if before is not None:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_user
-from tests.pages.test_axe import (
+from tests.pages.axe.test_axe import (
     MORE_PAGES,
     ada,  # noqa: F401
     details,
