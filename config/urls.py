@@ -44,7 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("providers/configuration/", include("providers.configuration.urls")),
     path("providers/", include("providers.urls")),
     path("monitoring/", include("monitoring.urls")),
-    path("monitoring/upstreams/", include("usage.web.upstream_urls")),
+    path("monitoring/upstreams/", include("usage.web.upstreams.urls")),
     path("metrics", metrics, name="metrics"),
     path("", include("management_proxy.urls")),
     path("users/", include("usage.users.urls")),

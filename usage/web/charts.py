@@ -7,6 +7,7 @@ while the labels, which are HTML, keep their size.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -17,7 +18,7 @@ _WIDEST_BAR = 9.0
 _LABELS = 7
 _SPARKLINE_POINTS = 30
 
-Columns = Mapping[str, Sequence[int | None]]
+Columns = Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ COSTS = (
     Series("cache_write", _("Cache write"), "kind-cache-write"),
     Series("output", _("Output"), "kind-output"),
 )
+# A value as the title of a bucket has it.
+Written = Callable[[Any], str]
 PERCENTILES = (
     Series("p99_ms", "p99", "line-p99"),
     Series("p95_ms", "p95", "line-p95"),
@@ -114,23 +117,20 @@ class Chart:
     bars: list[Bar]
     ticks: list[Tick]
     series: list[Series]
-    rows: list[tuple[Slot, list[int | None]]]
+    rows: list[tuple[Slot, list[float | None]]]
     lines: list[Line]
 
 
-def _counted(value: int | None) -> str:
+def counted(value: float | None) -> str:
+    """1,234,567; words for what was not reported."""
     return gettext("not reported") if value is None else localized(f"{value:,}")
-
-
-def _timed(value: int | None) -> str:
-    return gettext("not reported") if value is None else localized(f"{value:,} ms")
 
 
 def bar_chart(
     slots: Sequence[Slot],
     columns: Columns,
     series: tuple[Series, ...],
-    written: Callable[[int | None], str] = _counted,
+    written: Written = counted,
 ) -> Chart:
     """One bar a bucket with a part for each series; a series without any figure is left out, None
     counts as nothing. `written` is a value as a bar's title has it."""
@@ -138,7 +138,7 @@ def bar_chart(
     rows = [(slot, [columns[s.column][number] for s in drawn]) for number, slot in enumerate(slots)]
     scale = axis(max([sum(value or 0 for value in values) for _, values in rows] or [0]))
 
-    def segments(values: list[int | None]) -> list[Segment]:
+    def segments(values: list[float | None]) -> list[Segment]:
         return _stacked(
             [
                 (s.css, 100 * (value or 0) / scale[-1])
@@ -146,58 +146,18 @@ def bar_chart(
             ]
         )
 
-    bars = _bars(rows, drawn, [segments(values) for _, values in rows], written)
+    bars = bars_of(rows, drawn, [segments(values) for _, values in rows], written)
     ticks = [Tick(round(100 - 100 * value / scale[-1], 2), value) for value in scale]
     return Chart(bars, ticks, drawn, rows, [])
 
 
-def line_chart(slots: Sequence[Slot], columns: Columns, series: tuple[Series, ...]) -> Chart:
-    """One line a series over a logarithmic axis that spans the whole decades it needs; nothing is
-    drawn where a value is 0."""
-    drawn = list(series)
-    rows = [
-        (slot, [columns[s.column][number] or None for s in drawn])
-        for number, slot in enumerate(slots)
-    ]
-    shown = [value for _, values in rows for value in values if value] or [1, 10]
-    low = math.floor(math.log10(min(shown)))
-    high = max(math.ceil(math.log10(max(shown))), low + 1)
-
-    def y(value: float) -> float:
-        return round(100 - 100 * (math.log10(value) - low) / (high - low), 2)
-
-    bars = _bars(rows, drawn, [[] for _ in rows], _timed)
-    lines = [
-        Line(
-            s,
-            _pieces(
-                [(bar.middle, values[n]) for bar, (_, values) in zip(bars, rows, strict=True)], y
-            ),
-        )
-        for n, s in enumerate(drawn)
-    ]
-    return Chart(
-        bars, [Tick(y(10**power), 10**power) for power in range(low, high + 1)], drawn, rows, lines
-    )
-
-
-def _pieces(points: list[tuple[float, int | None]], y: Callable[[float], float]) -> list[str]:
-    pieces: list[list[str]] = [[]]
-    for x, value in points:
-        if value:
-            pieces[-1].append(f"{x} {y(value)}")
-        elif pieces[-1]:
-            pieces.append([])
-    # A line needs two ends, also where it is a point.
-    return [f"M{piece[0]}L{' '.join(piece)}" for piece in pieces if piece]
-
-
-def _bars(
-    rows: list[tuple[Slot, list[int | None]]],
+def bars_of(
+    rows: list[tuple[Slot, list[float | None]]],
     series: list[Series],
     segments: list[list[Segment]],
-    written: Callable[[int | None], str],
+    written: Written,
 ) -> list[Bar]:
+    """The bars of rows with their places and titles; `segments` are their coloured parts."""
     named = [number for number, (slot, _values) in enumerate(rows) if slot.short]
     # Counted from the newest, so that the last one always has its label.
     labelled = set(named[::-1][:: math.ceil(len(named) / _LABELS) or 1])

@@ -3,6 +3,7 @@ out leads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
@@ -20,7 +21,19 @@ from usage.models.failures import DIVIDED, FailureClass
 from usage.web.forms import RANGES, HistoryForm
 
 MOST_CHOICES = 500
-_CUT = ("bucket", "by", "and_by", "measure", "as_model")
+_CUT = (
+    "bucket",
+    "by",
+    "and_by",
+    "measure",
+    "as_model",
+    "percentile",
+    "rows",
+    "columns",
+    "cells",
+    "with",
+    "other",
+)
 # Beside filters and time; the pages of a list belong to the former query.
 _LEFT_BEHIND = ("cursor",)
 _OF_SERIES = (
@@ -72,7 +85,7 @@ def range_bar(form: HistoryForm) -> dict[str, object]:
     }
 
 
-def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, object]:
+def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
     """The context of `usage/filter_bar.html`."""
     menus = _menus(form.scope)
     names = {menu.name: dict(menu.choices) for menu in menus}

@@ -30,7 +30,7 @@ _DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 # What the second chart of the usage page is of.
 MEASURES = (("tokens", _("Tokens")), ("cost", _("Cost")))
 MOST_HOURS = timedelta(days=14)
-_DIMENSIONS = [(dimension.value, dimension.label) for dimension in Dimension]
+DIMENSIONS = [(dimension.value, dimension.label) for dimension in Dimension]
 
 
 class HistoryForm(FilteredForm):
@@ -117,6 +117,17 @@ class CutForm(HistoryForm):
             )
         return cleaned
 
+    def refuse_hidden(self, *names: str) -> None:
+        """Refuse, in the fields of these names, dimensions that only staff may use."""
+        for name in names:
+            value = self.cleaned_data.get(name)
+            if value and Dimension(value).is_for_staff and not self.scope.sees_everything:
+                self.add_error(
+                    name,
+                    gettext("expected no dimension that only staff may use, got %(value)s")
+                    % {"value": f"{value!r}"},
+                )
+
 
 class FailuresForm(CutForm):
     """The Failures page."""
@@ -136,23 +147,13 @@ class FailuresForm(CutForm):
 class UsageForm(CutForm):
     """The usage page: the filter bar, and by which one or two dimensions it is broken down."""
 
-    by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
-    and_by = forms.ChoiceField(choices=_DIMENSIONS, required=False)
+    by = forms.ChoiceField(choices=DIMENSIONS, required=False)
+    and_by = forms.ChoiceField(choices=DIMENSIONS, required=False)
     measure = forms.ChoiceField(choices=MEASURES, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        for name in ("by", "and_by"):
-            if (
-                (value := cleaned.get(name))
-                and Dimension(value).is_for_staff
-                and not self.scope.sees_everything
-            ):
-                self.add_error(
-                    name,
-                    gettext("expected no dimension that only staff may use, got %(value)s")
-                    % {"value": f"{value!r}"},
-                )
+        self.refuse_hidden("by", "and_by")
         return cleaned
 
     def page_query(self) -> PageQuery:

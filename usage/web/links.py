@@ -12,10 +12,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from usage.events.query import Cursor
+from usage.history.dimensions import EMPTY, Dimension, Outcome
+from usage.history.summaries import GroupName
 from usage.history.windows import Bucket, Interval, Window
 from usage.web.charts import Slot
 
 Pairs = list[tuple[str, str]]
+_NO_FAILURE = (Dimension.FAILURE_CLASS.value, EMPTY)
+_SUCCEEDED = (Dimension.OUTCOME.value, Outcome.SUCCEEDED.value)
 _TIME = ("range", "from", "to", "tz", "bucket")
 _NAMES = {Bucket.HOUR: _("Y-m-d H:i"), Bucket.MONTH: _("Y-m")}
 
@@ -61,6 +65,12 @@ class Links:
         # A dimension that is filtered already is narrowed to the one value.
         named = {name for name, _ in filters}
         return [pair for pair in self._parameters if pair[0] not in named]
+
+
+def pairs_of(name: GroupName) -> Pairs:
+    """The filters that accept a group; what has no failure class succeeded."""
+    pairs = [(dimension.value, value.value) for dimension, value in name.items()]
+    return [_SUCCEEDED if pair == _NO_FAILURE else pair for pair in pairs]
 
 
 def days_of(interval: Interval, zone: ZoneInfo) -> Sequence[object]:

@@ -12,7 +12,7 @@ from monitoring.web.currency import shown
 from usage.history.dimensions import Dimension
 from usage.history.labels import label_for_people
 from usage.history.measures import Counts, Measures, cost_of_each
-from usage.history.summaries import Group, GroupName
+from usage.history.summaries import Group
 from usage.web.charts import (
     ATTEMPTS,
     COSTS,
@@ -23,9 +23,9 @@ from usage.web.charts import (
     Series,
     Slot,
     bar_chart,
-    line_chart,
 )
-from usage.web.links import Links, Pairs, slots
+from usage.web.line_charts import line_chart
+from usage.web.links import Links, Pairs, pairs_of, slots
 from usage.web.page_queries import PageData, PageQuery
 from usage.web.tiles import cache_rate, share, success_rate, tiles
 
@@ -122,11 +122,15 @@ def columns(points: Sequence[object], series: tuple[Series, ...]) -> Columns:
 def _costs_chart(slots: Sequence[Slot], points: Sequence[Counts]) -> Chart:
     """In nano-units of the page's currency, so that its axis has round amounts of it."""
     currency = shown().currency
-    converted = {
-        name: [None if cost is None else currency.of(cost) for cost in costs]
-        for name, costs in columns([point.cost for point in points], COSTS).items()
+
+    def converted(cost: int | None) -> int | None:
+        return None if cost is None else currency.of(cost)
+
+    converted_costs = {
+        kind.column: [converted(getattr(point.cost, kind.column)) for point in points]
+        for kind in COSTS
     }
-    return bar_chart(slots, converted, COSTS, amount)
+    return bar_chart(slots, converted_costs, COSTS, amount)
 
 
 def _latencies(data: PageData, count: int) -> Columns:
@@ -135,12 +139,8 @@ def _latencies(data: PageData, count: int) -> Columns:
     return columns([point.latency for point in data.percentiles], PERCENTILES)
 
 
-def _filters(name: GroupName) -> Pairs:
-    return [(dimension.value, value.value) for dimension, value in name.items()]
-
-
 def _row(group: Group, totals: Counts, links: Links) -> Row:
-    filters = _filters(group.name)
+    filters = pairs_of(group.name)
     return Row(
         names=[
             label_for_people(name, value.value, value.label) for name, value in group.name.items()
@@ -158,4 +158,4 @@ def _failure(group: Group, totals: Counts, links: Links) -> Failure:
     failed = group.measures.failed
     value = group.name[Dimension.FAILURE_CLASS]
     label = label_for_people(Dimension.FAILURE_CLASS, value.value, value.label)
-    return Failure(label, failed, share(failed, totals.failed), links.events(_filters(group.name)))
+    return Failure(label, failed, share(failed, totals.failed), links.events(pairs_of(group.name)))

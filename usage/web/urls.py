@@ -4,10 +4,12 @@ from django.urls import path
 
 from usage.web import event_views, views, what_if_views
 from usage.web.failures import views as failure_views
+from usage.web.speed import views as speed_views
 
 app_name = "usage"
 urlpatterns = [
     path("", views.page, name="page"),
+    path("speed/", speed_views.page, name="speed"),
     path("what-if/", what_if_views.page, name="what-if"),
     path("failures/", failure_views.page, name="failures"),
     path("failures/unknown/", failure_views.unknown_bodies, name="unknown-bodies"),

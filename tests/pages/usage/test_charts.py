@@ -12,9 +12,9 @@ from usage.web.charts import (
     Slot,
     axis,
     bar_chart,
-    line_chart,
     sparkline,
 )
+from usage.web.line_charts import even_line_chart, line_chart
 
 
 def slots(count, **fields):
@@ -92,6 +92,25 @@ def test_lines_stay_inside_the_plot_and_break_where_nothing_was_measured(points)
         assert len(line.pieces) == sum(
             bool(p[n]) and not (k and points[k - 1][n]) for k, p in enumerate(points)
         )
+
+
+def points_of(piece):
+    """The points of a piece, whose first one is written twice."""
+    numbers = piece.partition("L")[2].split()
+    return zip(numbers[::2], numbers[1::2], strict=True)
+
+
+@given(st.lists(st.none() | st.integers(0, 10**9), max_size=20))
+def test_even_lines_draw_zero_and_break_where_there_is_no_value(values):
+    chart = even_line_chart(slots(len(values)), {"succeeded": values}, ATTEMPTS[:1])
+    pieces = chart.lines[0].pieces
+    points = [tuple(map(float, point)) for part in pieces for point in points_of(part)]
+    assert len(points) == sum(value is not None for value in values)
+    assert all(0 <= number <= 100 for point in points for number in point)
+    assert len(pieces) == sum(
+        value is not None and not (n and values[n - 1] is not None)
+        for n, value in enumerate(values)
+    )
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=400))

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
 from monitoring.web.roles import staff_only, user_of
-from usage.web.upstream_actions import let_callers_in, switch_statistics_on
+from usage.web.upstreams.actions import let_callers_in, switch_statistics_on
 
 
 @require_POST

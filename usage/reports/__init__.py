@@ -1,0 +1,1 @@
+"""Reports on usage: how fast it was, two dimensions crossed, two selections compared."""

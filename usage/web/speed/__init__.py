@@ -1,0 +1,1 @@
+"""The Speed page: percentiles over time and by any dimension, and tokens per second."""
