@@ -31,6 +31,11 @@ class Case:
     tabs: int = 1
     is_hidden: bool = False
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one tab that is seen."""
+        return self.tabs == 1 and not self.is_hidden
+
 
 CASES = (
     Case("Monitoring", "/monitoring/", 13),
@@ -40,17 +45,21 @@ CASES = (
     Case("Accounts", "/providers/accounts/", 5),
     Case("Management proxy", "/monitoring/proxy/", 7),
     Case("Monitoring, hidden", "/monitoring/", 0, is_hidden=True),
+    Case("Usage, hidden", "/usage/", 0, is_hidden=True),
+    Case("Overview, hidden", "/", 0, is_hidden=True),
     Case(f"Usage, {TABS} tabs", "/usage/?range=7d", 2 * 5, tabs=TABS),
 )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one case polled: a minute, and the responses."""
+    """What one case polled: a minute, and the responses; and how many requests it sent beside
+    its polls."""
 
     case: Case
     a_minute: float
     polls: tuple[Poll, ...]
+    unmarked: int = 0
 
     @property
     def largest_unchanged(self) -> int:
@@ -94,12 +103,12 @@ def measure(
             contexts.append(_open(browser, relay, case, sign_in))
             stack.callback(contexts[-1].close)
         for relay in relays:
-            relay.polls.clear()
+            relay.forget()
         started = time.monotonic()
         contexts[0].pages[0].wait_for_timeout(seconds * 1000)
         minutes = (time.monotonic() - started) / 60
         return [
-            Measured(case, len(relay.polls) / minutes, tuple(relay.polls))
+            Measured(case, len(relay.polls) / minutes, tuple(relay.polls), relay.unmarked)
             for case, relay in zip(cases, relays, strict=True)
         ]
 
@@ -112,5 +121,8 @@ def _open(
     if case.is_hidden:
         context.add_init_script(HIDDEN)
     for _ in range(case.tabs):
-        context.new_page().goto(case.path)
+        response = context.new_page().goto(case.path)
+        # A page that was not served polls nothing, which would look like one that keeps quiet.
+        assert response is not None
+        assert response.ok, f"{case.name}: {response.status}"
     return context

@@ -22,10 +22,16 @@ class Poll:
 
 @dataclass
 class Relay:
-    """Where it listens, and the polls that it has passed on."""
+    """Where it listens, the polls that it has passed on, and how many other requests."""
 
     url: str
     polls: list[Poll] = field(default_factory=list)
+    unmarked: int = 0
+
+    def forget(self) -> None:
+        """Count from now on."""
+        self.polls.clear()
+        self.unmarked = 0
 
 
 @contextmanager
@@ -84,6 +90,8 @@ class _Connection:
             self._poll = Poll(head.split(b" ")[1].decode("latin-1")) if is_poll else None
             if self._poll:
                 self._relay.polls.append(self._poll)
+            else:
+                self._relay.unmarked += 1
 
     def returned(self, chunk: bytes) -> None:
         """Bytes of the server."""
