@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-logs bench-providers bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-logs bench-providers bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -138,6 +138,9 @@ gate-soak: $(VENV)/dev.stamp ## Everything at once for an hour
 
 gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (20 minutes)
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.selftest
+
+gate-repeated: $(VENV)/dev.stamp ## Judge the same version again and again beside a bounded load: are the verdicts equal? (N=10, BESIDE=2)
+	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.repeated $(or $(N),10) --beside $(or $(BESIDE),2)
 
 bench-polling: $(VENV)/dev.stamp ## How often open pages poll, counted before the server (5 minutes; T=60: seconds; needs Chromium)
 	@$(BIN)/python -m tests.bench.polling --seconds $(or $(T),300)

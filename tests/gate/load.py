@@ -65,11 +65,24 @@ def _code_of(reply: Reply) -> str:
 
 
 @dataclass
+class Off:
+    """What was found to be off so far: events missing and expired, and the difference of each sum
+    that is not that of the events."""
+
+    missing: int = 0
+    pruned: int = 0
+    sums: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass
 class Gate:
     """What a scenario works with."""
 
     stack: Stack
     record: Record
+    # How long it may take until everything that was delivered is stored.
+    patience_seconds: float = 60.0
+    off: Off = field(default_factory=Off)
     _callers: list[Caller] = field(default_factory=list)
 
     def caller(self, url: str, token: str, *, fresh: bool = False) -> Caller:
@@ -132,6 +145,14 @@ def paced(seconds: float, pause: float = 0.0) -> Iterator[int]:
         yield number
         number += 1
         time.sleep(max(0.0, began + pause - time.monotonic()))
+
+
+def seconds_until(condition: Callable[[], object], most: float) -> float:
+    """How long it took until the condition held; past `most`, how long was waited in vain."""
+    began = time.monotonic()
+    while not condition() and time.monotonic() - began <= most:
+        time.sleep(0.1)
+    return time.monotonic() - began
 
 
 def eventually(condition: Callable[[], object], seconds: float) -> float:

@@ -32,6 +32,10 @@ class Plan:
     events: int
     days: int
     scenarios: dict[str, Work]
+    # Seconds until everything that was delivered is stored, at most.
+    patience: float = 60.0
+    # Whether it is one of seconds, judged by the bounds of such.
+    is_brief: bool = False
 
     def only(self, names: list[str]) -> "Plan":
         """The same with these scenarios alone, in its own order; raises KeyError."""
@@ -69,20 +73,26 @@ def _scaled(factor: float) -> dict[str, Work]:
 SHORT = Plan("short", FEW_EVENTS, 30, {**_scaled(1), **FAULTS})
 FULL = Plan("full", REFERENCE_EVENTS, 90, {**_scaled(6), **FAULTS})
 SOAK = Plan("soak", FEW_EVENTS, 30, {"soak": partial(everything.run, seconds=3600, name="soak")})
-# Of the self-test, which runs it once for every mutation.
+# Of the self-test, which runs the whole of it once, and parts of it for every mutation.
 BRIEF = Plan(
     "brief",
     FEW_EVENTS,
     30,
     {
         "history": partial(history.run, seconds=9, rounds=4),
-        "triggers": partial(triggers.run, triggers=160),
-        "pages": partial(pages.run, seconds=40),
+        "triggers": partial(triggers.run, triggers=112, most_seconds=30),
+        "baseline": partial(baseline.run, rounds=3, seconds=4),
+        # So long that the bounds of a minute hold for each of its parts.
+        "pages": partial(pages.run, seconds=44),
         "writes": writes.run,
         "proxy": partial(proxy.run, seconds=4),
-        "ingest": partial(ingest.run, seconds=5),
-        "frozen_holder": within.freeze_holder,
-        "ban": beneath.ban,
+        "ingest": partial(ingest.run, seconds=5, retention=10),
+        "everything": partial(everything.run, seconds=24, retention=10),
+        "soak": partial(everything.judged_as, name="soak"),
+        "observability": observability.run,
+        **FAULTS,
     },
+    patience=25,
+    is_brief=True,
 )
 PLANS = {plan.name: plan for plan in (SHORT, FULL, SOAK, BRIEF)}

@@ -44,7 +44,7 @@ def measure(plan: Plan, record: Record, logs: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
         try:
             with prepared(Path(folder), plan.events, plan.days) as base, serving(base) as running:
-                walk(plan, Gate(running, record))
+                walk(plan, Gate(running, record, plan.patience))
         finally:
             logs.mkdir(parents=True, exist_ok=True)
             for log in Path(folder).glob("*.log"):
@@ -88,7 +88,7 @@ def conclude(plan: Plan, record: Record) -> Result:
     always = {"errors", "leftovers"}
     wanted = [
         threshold
-        for threshold in thresholds.load()
+        for threshold in thresholds.load(brief=plan.is_brief)
         if threshold.figure.partition(".")[0] in {*plan.scenarios, *always}
     ]
     verdicts = [thresholds.judge(threshold, record) for threshold in wanted]

@@ -1,96 +1,97 @@
 """`make gate-selftest`: make one mistake after another on purpose, and see what the gate says.
 
-Every mutation gets a copy of one prepared database, and processes that make the mistake; the brief
-plan runs on them. The table shows mutation by threshold. The exit status is 0 if without a mutation
-all is green, and every mutation turns red what it must and nothing else.
+Every mutation gets a copy of one prepared database, and processes that make the mistake; of the
+brief plan, the scenarios of the thresholds that it must turn red run on them, and a control. First
+of all the whole of that plan runs without a mistake. What is known is kept in
+var/gate/selftest.json, so that an interrupted run of the same version continues. The exit status is
+0 if without a mutation all is green, every mutation turns red what it must and nothing else, and
+every threshold was red.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
-from fnmatch import fnmatchcase
+import time
 from pathlib import Path
 
-from tests.bench.report import Row, table
-from tests.gate.judgement.thresholds import Verdict
+from tests.gate import selftest_results as results
 from tests.gate.load import Gate
-from tests.gate.mutations.registry import MUTATIONS, Mutation
-from tests.gate.plan import BRIEF
+from tests.gate.mutations.catalogue import MUTATIONS
+from tests.gate.plan import BRIEF, Plan
 from tests.gate.record import Record
 from tests.gate.run import conclude, end_on_signals, walk
+from tests.gate.selftest_results import NONE, Outcome
+from tests.gate.stack.processes import wait_for_end
 from tests.gate.stack.stack import Prepared, prepared, serving
 from tests.processes import PROJECT
 
 SETTINGS = "tests.gate.mutations.settings"
-NONE = "none"
-FILE = PROJECT / "var" / "gate" / "selftest.md"
+FOLDER = PROJECT / "var" / "gate"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.gate.selftest", description=__doc__)
-    parser.add_argument("mutations", nargs="*", choices=[[], NONE, *MUTATIONS], metavar="MUTATION")
+    options = _options()
     end_on_signals()
-    chosen = parser.parse_args().mutations or [NONE, *MUTATIONS]
-    reddened: dict[str, set[str]] = {}
+    path = FOLDER / "selftest.json"
+    known = results.load(path, any_version=options.keep)
+    chosen = options.mutations or [n for n in (NONE, *MUTATIONS) if n not in known]
     with (
         tempfile.TemporaryDirectory(prefix="gate-") as folder,
         prepared(Path(folder), BRIEF.events, BRIEF.days) as base,
     ):
-        for name in chosen:
-            red = {v.threshold.figure for v in _verdicts(base, name) if not v.passed}
-            reddened[name] = red
-            print(f"{name}: {', '.join(sorted(red)) or 'nothing'} is red", flush=True)
-    wrong = [complaint for name, red in reddened.items() for complaint in complaints(name, red)]
-    report = "\n".join(["# Self-test of the gate", "", _table(reddened), "", *wrong, ""])
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(report)
+        for number, name in enumerate(chosen, 1):
+            print(f"== {number} of {len(chosen)}: {name}", flush=True)
+            known[name] = outcome = _outcome(base, name)
+            results.store(path, known)
+            print(f"{name}: {', '.join(outcome.red) or 'nothing'} is red", flush=True)
+    report, is_well = results.report(known)
+    (FOLDER / "selftest.md").write_text(report)
     print(report)
-    print("NOT AS IT MUST BE" if wrong else "Every mutation turns red what it should.")
-    return 1 if wrong else 0
+    return 0 if is_well else 1
 
 
-def _verdicts(base: Prepared, name: str) -> list[Verdict]:
-    print(f"== {name}", flush=True)
-    extra = {} if name == NONE else mutated(name)
-    plan = BRIEF if name == NONE else BRIEF.only(list(MUTATIONS[name].scenarios))
-    record = Record()
-    with serving(base, f"mutation_{name}", extra) as stack:
-        walk(plan, Gate(stack, record))
-    # Processes are looked for when the gate itself ends.
-    verdicts = conclude(plan, record).verdicts
-    return [v for v in verdicts if v.threshold.figure != "leftovers.processes"]
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.gate.selftest", description=__doc__)
+    parser.add_argument("mutations", nargs="*", choices=[[], NONE, *MUTATIONS], metavar="MUTATION")
+    parser.add_argument("--keep", action="store_true", help="also results of other versions")
+    return parser.parse_args()
+
+
+def _outcome(base: Prepared, name: str) -> Outcome:
+    began, record = time.monotonic(), Record()
+    plan, extra = _plan(name), {} if name == NONE else mutated(name)
+    copy = f"mutation_{name}"
+    try:
+        with serving(base, copy, extra) as stack:
+            walk(plan, Gate(stack, record, plan.patience))
+    finally:
+        left = wait_for_end(f"{base.stack.mark}.{copy}", 5)
+        for process in left:
+            process.kill()
+        _keep_logs(base.stack.home / copy, FOLDER / "selftest" / name)
+    record.figure("leftovers.processes", len(left))
+    red = {v.threshold.figure: v.reason for v in conclude(plan, record).verdicts if not v.passed}
+    return Outcome(red, round(time.monotonic() - began, 1))
+
+
+def _plan(name: str) -> Plan:
+    """What runs for a mutation; `soak` needs the load of `everything`."""
+    if name == NONE:
+        return BRIEF
+    wanted = MUTATIONS[name].scenarios
+    return BRIEF.only([*wanted, *(["everything"] if "soak" in wanted else [])])
+
+
+def _keep_logs(source: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in source.glob("*.log"):
+        shutil.copy(log, folder)
 
 
 def mutated(name: str) -> dict[str, str]:
     """The environment under which a process makes this mistake."""
     return {"DJANGO_SETTINGS_MODULE": SETTINGS, "TOLLGATE_MUTATION": name}
-
-
-def complaints(name: str, red: set[str]) -> list[str]:
-    """What is not as the mutation has it."""
-    if name == NONE:
-        return [f"{figure} is red without a mutation." for figure in sorted(red)]
-    mutation = MUTATIONS[name]
-    missed = [p for p in sorted(mutation.reddens) if not any(fnmatchcase(f, p) for f in red)]
-    more = sorted(figure for figure in red if not _may_redden(mutation, figure))
-    return [f"{name} does not turn {pattern} red." for pattern in missed] + [
-        f"{name} turns {figure} red, which is not its business." for figure in more
-    ]
-
-
-def _may_redden(mutation: Mutation, figure: str) -> bool:
-    patterns = mutation.reddens | mutation.may_redden
-    return any(fnmatchcase(figure, pattern) for pattern in patterns)
-
-
-def _table(reddened: dict[str, set[str]]) -> str:
-    figures = sorted(set().union(*reddened.values()))
-    rows: list[Row] = [
-        [name, MUTATIONS[name].what if name in MUTATIONS else "nothing is wrong"]
-        + ["red" if figure in red else "" for figure in figures]
-        for name, red in reddened.items()
-    ]
-    return table(["mutation", "mistake", *figures], rows)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 
-from tests.gate.load import Gate, eventually
+from tests.gate.load import Gate, eventually, seconds_until
 from tests.gate.scenarios import exactness
 from tests.gate.stack.processes import Managed
 from tests.gate.stack.stack import LEASE_TTL_SECONDS, WORKERS
@@ -30,6 +30,7 @@ def kill_worker(gate: Gate) -> None:
         while not over.wait(0.02):
             caller.send("killed worker: history", "/api/usage/summary")
 
+    gate.stack.upstream.control("settings", {"bulk_rate": 100})
     threads = [threading.Thread(target=call, daemon=True) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
@@ -42,7 +43,7 @@ def kill_worker(gate: Gate) -> None:
         workers = site.tree()[1:]
         return victim not in workers and len(workers) == WORKERS
 
-    back = eventually(is_replaced, 30)
+    back = seconds_until(is_replaced, 25)
     time.sleep(2)
     over.set()
     for thread in threads:
@@ -76,7 +77,7 @@ def kill_holder(gate: Gate) -> None:
     gate.record.incident(f"{victim.name}, which holds the lease, is killed")
     victim.kill()
     before = exactness.stored(gate)
-    taken = eventually(lambda: exactness.stored(gate) > before, 60)
+    taken = seconds_until(lambda: exactness.stored(gate) > before, 25)
     gate.record.figure("killed_holder.taken_over_s", taken)
     victim.start()
     exactness.check(gate, "killed_holder")
@@ -130,7 +131,7 @@ def fill_disk(gate: Gate) -> None:
         return b'"lastStatus": "error"' in reply.body
 
     try:
-        gate.record.figure("full_disk.reported_s", eventually(is_reported, 40))
+        gate.record.figure("full_disk.reported_s", seconds_until(is_reported, 35))
     finally:
         gate.record.figure("full_disk.taken", upstream.delivered() - delivered)
         full.stop()

@@ -4,7 +4,7 @@ import os
 
 from django.apps import AppConfig
 
-from tests.gate.mutations.registry import MUTATIONS
+from tests.gate.mutations.catalogue import MUTATIONS
 
 
 class Mutations(AppConfig):
@@ -14,5 +14,5 @@ class Mutations(AppConfig):
     label = "gate_mutations"
 
     def ready(self) -> None:
-        if name := os.environ.get("TOLLGATE_MUTATION"):
+        if (name := os.environ.get("TOLLGATE_MUTATION")) and not MUTATIONS[name].is_early:
             MUTATIONS[name].apply()

@@ -13,6 +13,7 @@ REPLACED = {
     ),
     "every_tab_polls": ("js/polling/tabs.js", "if (!navigator.locks) lead();", "if (lead) lead();"),
     "always_whole": ("js/polling/request.js", "heldTags() }", '"" }'),
+    "unmarked_polling": ("js/polling/request.js", '[MARK]: "true", ', ""),
     "impatient_polling": (
         "js/polling/main.js",
         "outcome.wait = jittered(Math.max(seconds,",

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.arena import percentile
@@ -20,10 +21,10 @@ ROUNDS, SECONDS = 5, 6.0
 COMPARED = ("history", "management")
 
 
-def run(gate: Gate) -> None:
+def run(gate: Gate, rounds: int = ROUNDS, seconds: float = SECONDS) -> None:
     """Capture round after round; what is compared with what is stored."""
-    rounds = [_round(gate, number) for number in range(ROUNDS)]
-    found = summary(rounds)
+    taken = [_round(gate, number, seconds) for number in range(rounds)]
+    found = summary(taken)
     gate.record.documents["baseline"] = found
     for name in COMPARED:
         gate.record.rounds(f"baseline.{name}_p95_of_reference", found["of_reference"][name])
@@ -31,7 +32,7 @@ def run(gate: Gate) -> None:
         return
     stored = json.loads(STORED.read_text())
     for name in COMPARED:
-        then = sorted(stored["of_reference"][name])[ROUNDS // 2]
+        then = median(stored["of_reference"][name])
         now = [ratio / then for ratio in found["of_reference"][name]]
         gate.record.rounds(f"baseline.{name}_p95_of_stored", now)
     memory = found["memory_mib"] / stored["memory_mib"]
@@ -40,11 +41,11 @@ def run(gate: Gate) -> None:
     gate.record.figure("baseline.new_failures", len(new))
 
 
-def _round(gate: Gate, number: int) -> tuple[dict[str, Any], float]:
+def _round(gate: Gate, number: int, seconds: float) -> tuple[dict[str, Any], float]:
     """A capture's document, and p95 of the reference meanwhile in milliseconds."""
     output = gate.stack.home / f"baseline-{number}.json"
     command = [sys.executable, "manage.py", "capture_baseline", "--url", gate.stack.urls[0]]
-    command += ["--output", str(output), "--duration", f"{SECONDS:g}s", "--interval", "0.2s"]
+    command += ["--output", str(output), "--duration", f"{seconds:g}s", "--interval", "0.2s"]
     command += ["--management-path", "/api/management/@default/config"]
     command += ["--pid", str(gate.stack.sites[0].pid)]
     own = {"BASELINE_TOKEN": gate.stack.staff, "COLLECTOR_API_KEY": COLLECTOR_KEY}
@@ -52,16 +53,16 @@ def _round(gate: Gate, number: int) -> tuple[dict[str, Any], float]:
     with subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        took = _refer(gate)
+        took = _refer(gate, seconds)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()[-2000:]
     return json.loads(output.read_text()), took
 
 
-def _refer(gate: Gate) -> float:
+def _refer(gate: Gate, seconds: float) -> float:
     caller = gate.caller(gate.stack.reference_url, "")
     # Not the first two seconds, in which the capture starts.
-    took = [caller.send("reference", "/7").seconds for _ in paced(SECONDS + 2, 0.5)][4:]
+    took = [caller.send("reference", "/7").seconds for _ in paced(seconds + 2, 0.5)][4:]
     return 1000 * percentile(took, 95)
 
 

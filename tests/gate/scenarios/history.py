@@ -14,6 +14,7 @@ import psutil
 
 from tests.bench.arena import percentile
 from tests.gate.load import Caller, Gate, paced, together
+from tests.gate.scenarios.rounds import repeated
 from tests.gate.scenarios.watch import memory_mib
 from tests.gate.stack.processes import Managed
 
@@ -65,18 +66,19 @@ def _total(caller: Caller, first: date, last: date) -> int:
 def _rounds(gate: Gate, days: int, rounds: int) -> None:
     ours = gate.staff(fresh=True)
     theirs = gate.caller(gate.stack.reference_url, "")
-    ratios, cpu, absolute = [], [], []
-    for _ in range(rounds):
+
+    def measure() -> dict[str, float]:
         before = _cpu_seconds(gate)
         ratio, p95 = _round(ours, theirs, days)
-        after = _cpu_seconds(gate)
-        ratios.append(ratio)
-        absolute.append(p95 * 1000)
-        spent = [(late - soon) for soon, late in zip(before, after, strict=True)]
-        cpu.append(spent[0] / PER_ROUND / max(spent[1] / REFERENCE_PER_ROUND, 1e-3))
-    gate.record.rounds(f"history.p95_{days}d_of_reference", ratios)
-    gate.record.rounds(f"history.cpu_{days}d_of_reference", cpu)
-    gate.record.rounds(f"history.p95_{days}d_ms", absolute)
+        spent = [late - soon for soon, late in zip(before, _cpu_seconds(gate), strict=True)]
+        cpu = spent[0] / PER_ROUND / max(spent[1] / REFERENCE_PER_ROUND, 1e-3)
+        return {
+            f"history.p95_{days}d_of_reference": ratio,
+            f"history.cpu_{days}d_of_reference": cpu,
+            f"history.p95_{days}d_ms": p95 * 1000,
+        }
+
+    repeated(gate.record, rounds, measure)
 
 
 def _round(ours: Caller, theirs: Caller, days: int) -> tuple[float, float]:
@@ -106,14 +108,16 @@ def _spent(managed: Managed) -> float:
 def _cached(gate: Gate, rounds: int) -> None:
     """The same query from the cache and past it, in turn."""
     cached, past, query = gate.staff(), gate.staff(fresh=True), _query(30)
-    ratios: list[float] = []
-    for _ in range(rounds):
+
+    def measure() -> dict[str, float]:
         pairs = [
             (_took(past, "past the cache", query), _took(cached, "cached", query))
             for _ in range(CACHED_PER_ROUND)
         ]
-        ratios.append(median(ours for _, ours in pairs) / median(other for other, _ in pairs))
-    gate.record.rounds("history.cached_of_uncached", ratios)
+        ratio = median(ours for _, ours in pairs) / median(other for other, _ in pairs)
+        return {"history.cached_of_uncached": ratio}
+
+    repeated(gate.record, rounds, measure)
 
 
 def _took(caller: Caller, kind: str, query: str) -> float:

@@ -5,6 +5,7 @@ loops run as well. The upstream is slow, so that pops take long enough to meet.
 """
 
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -22,29 +23,33 @@ SELECT count(*) FROM usage_collectorrun AS a JOIN usage_collectorrun AS b
 """
 
 
-def run(gate: Gate, triggers: int = TRIGGERS) -> None:
-    """Send the triggers; what counts is who ran, by the runs and by the upstream's own log."""
+def run(gate: Gate, triggers: int = TRIGGERS, most_seconds: float = 120.0) -> None:
+    """Send the triggers, as many of them as that time allows; what counts is who ran, by the runs
+    and by the upstream's own log."""
     upstream = gate.stack.upstream
+    ends = time.monotonic() + most_seconds
     upstream.control("pops", method="DELETE")
     upstream.control("settings", {"latency": 0.03, "rate": 40})
     for collector in gate.stack.collectors:
         collector.stop()
-    outcomes = _trigger(gate, triggers // 2)
+    outcomes = _trigger(gate, triggers // 2, ends - most_seconds / 2)
     for collector in gate.stack.collectors:
         collector.start()
-    outcomes += _trigger(gate, triggers - triggers // 2)
+    outcomes += _trigger(gate, triggers - triggers // 2, ends)
     upstream.control("settings", {"latency": 0, "rate": 0})
     exactness.check(gate, "triggers")
     _judge(gate, outcomes)
 
 
-def _trigger(gate: Gate, triggers: int) -> list[tuple[int, dict[str, Any]]]:
+def _trigger(gate: Gate, triggers: int, ends: float) -> list[tuple[int, dict[str, Any]]]:
     outcomes: list[tuple[int, dict[str, Any]]] = []
 
     def source(number: int) -> None:
         url = gate.stack.urls[number % len(gate.stack.urls)]
         caller = gate.caller(url, COLLECTOR_KEY)
         for _ in range(triggers // SOURCES + (number < triggers % SOURCES)):
+            if time.monotonic() > ends:
+                return
             reply = caller.send("collect", "/api/usage/collect", "POST")
             body = json.loads(reply.body) if reply.status in (200, 202) else {}
             outcomes.append((reply.status, body))

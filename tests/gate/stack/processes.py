@@ -88,17 +88,18 @@ class Managed:
         return self.log.read_text(errors="replace")[-2000:]
 
 
-def marked(mark: str) -> list[str]:
-    """The processes, this one apart, that bear the mark of a gate."""
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes, this one apart, that bear the mark of a gate, or of one of its parts."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
+            own = process.environ().get(MARK, "") if process.pid != os.getpid() else ""
+            if own == mark or own.startswith(f"{mark}."):
+                found.append(process)
     return found
 
 
-def wait_for_end(mark: str, seconds: float = 10) -> list[str]:
+def wait_for_end(mark: str, seconds: float = 10) -> list[psutil.Process]:
     """The marked processes that are still there after so long."""
     deadline = time.monotonic() + seconds
     while (left := marked(mark)) and time.monotonic() < deadline:

@@ -179,9 +179,11 @@ def prepared(home: Path, events: int, days: int) -> Iterator[Prepared]:
 @contextmanager
 def serving(base: Prepared, copy: str = "", extra: dict[str, str] | None = None) -> Iterator[Stack]:
     """Everything on the prepared database, or on a copy of that name, with a new upstream; `extra`
-    are environment variables of all processes."""
-    made = replace(base.stack, extra=extra or {})
+    are environment variables of all processes. A copy has folders of its own as well."""
+    made = replace(base.stack, extra=extra or {}, mark=f"{base.stack.mark}.{copy}")
     if copy:
+        made.home = base.stack.home / copy
+        made.home.mkdir()
         made.database.copy_of(base.database, copy)
         made.upstream.renew()
     try:

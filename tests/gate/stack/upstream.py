@@ -32,8 +32,9 @@ class Upstream:
         command = [sys.executable, "-m", "management_proxy.simulator"]
         command += [f"--{name}={value}" for name, value in options.items()]
         self.process = Managed("simulator", command, environment, folder / "simulator.log")
-        # What earlier lives delivered.
+        # What earlier lives delivered, and what expired in them.
         self.delivered_before = 0
+        self.pruned_before = 0
 
     @property
     def url(self) -> str:
@@ -84,6 +85,10 @@ class Upstream:
         """Events that the queue delivered, in all its lives."""
         return self.delivered_before + int(self.state()["handed_out"])
 
+    def pruned(self) -> int:
+        """Events that expired in the queue, in all its lives."""
+        return self.pruned_before + int(self.state()["pruned"])
+
     def attempts(self, text: str) -> int:
         """Requests received whose `METHOD path status` contains the text, refused ones included."""
         requests: dict[str, int] = self.state()["requests"]
@@ -100,12 +105,14 @@ class Upstream:
     def renew(self) -> None:
         """Start it anew, as if it had never run."""
         self.process.stop()
-        self.delivered_before = 0
+        self.delivered_before = self.pruned_before = 0
         self.start()
 
     def crash(self, down_seconds: float) -> None:
         """Kill it, with all that is queued, and start it again."""
-        self.delivered_before += int(self.state()["handed_out"])
+        state = self.state()
+        self.delivered_before += int(state["handed_out"])
+        self.pruned_before += int(state["pruned"])
         self.process.kill()
         time.sleep(down_seconds)
         self.start()
