@@ -14,23 +14,23 @@ models are `jsonb`, which Django decodes.
 
 import re
 import select
-from functools import lru_cache
+import time
 from typing import Any
 
 import msgspec
+from django.db.backends.postgresql import base
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django_prometheus.db.backends.postgresql import base
-from django_prometheus.db.common import ExportingCursorWrapper
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 
-from monitoring.logs.account import current_account, waiting
-from monitoring.tracing.spans import Kind, is_active, span
+from config.postgresql import counting
+from monitoring.logs.account import current_account
+from monitoring.tracing.spans import is_active
+from monitoring.tracing.statements import statement_span
 
 _NAME = re.compile(r"\s*/\* ([\w.]+) \*/")
 _COMMENTS = re.compile(r"/\*.*?\*/")
-MOST_TEXT = 2000
 
 
 class PlannedCursor(ServerBindingCursor):
@@ -47,16 +47,19 @@ class JsonLoader(Loader):
         return msgspec.json.decode(data)
 
 
-@lru_cache
-def _counted(alias: str, vendor: str) -> Any:
-    return ExportingCursorWrapper(PlannedCursor, alias, vendor)
-
-
 def _accounted(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """What the present request waits for the database goes into its account."""
-    current_account().statements += 1
-    with waiting("database"):
+    """Count a statement, and what the present request waits for it."""
+    alias, account, started = context["connection"].alias, current_account(), time.perf_counter()
+    account.statements += 1
+    try:
         return execute(sql, params, many, context)
+    except Exception as error:
+        counting.failed(alias, error)
+        raise
+    finally:
+        seconds = time.perf_counter() - started
+        account.add("database", seconds)
+        counting.executed(alias, seconds, len(params) if many else None)
 
 
 def _traced(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
@@ -64,17 +67,11 @@ def _traced(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> An
     text = sql if isinstance(sql, str) else ""
     named = _NAME.match(text)
     operation = (_COMMENTS.sub("", text).split(None, 1) or ["statement"])[0].upper()
-    about = {
-        "db.system.name": "postgresql",
-        "db.operation.name": operation,
-        "db.query.text": text[:MOST_TEXT],
-    }
-    name = named[1] if named else operation
-    with span(name, about, kind=Kind.CLIENT, only_within=True):
+    with statement_span(named[1] if named else operation, operation, text):
         return execute(sql, params, many, context)
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
+class DatabaseWrapper(base.DatabaseWrapper):
     """A connection that is checked without a round trip, and whose time is accounted for."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,7 +81,12 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
             self.execute_wrappers.append(_traced)
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        made = super().get_new_connection(conn_params)
+        counting.connecting(self.alias)
+        try:
+            made = super().get_new_connection(conn_params)
+        except Exception:
+            counting.not_connected(self.alias)
+            raise
         made.adapters.register_loader("json", JsonLoader)
         return made
 
@@ -102,7 +104,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         self.ensure_connection()
         usual, self.connection.cursor_factory = (
             self.connection.cursor_factory,
-            _counted(self.alias, self.vendor),
+            PlannedCursor,
         )
         try:
             cursor: CursorWrapper = self.cursor()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from management_proxy import log_kinds as kinds
 from monitoring.logs.account import current_account
+from monitoring.logs.afterwards import afterwards
+from monitoring.tracing.spans import bound
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,9 @@ class Call:
         self.outcome, self.status, self.reason = outcome, status, reason
         self.total_seconds = time.monotonic() - self._started
         current_account().add("upstream", self.upstream_seconds)
+        afterwards(bound(self._report))
+
+    def _report(self) -> None:
         self._log()
         for listener in _listeners:
             self._notify(listener)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 PHASES = ("database", "upstream", "cache")
 
 
-@dataclass
+@dataclass(slots=True)
 class Account:
     """One request so far; seconds by phase, and what of usage it queried."""
 

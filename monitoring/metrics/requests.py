@@ -1,24 +1,27 @@
 """Every request: one log line and its figures, with the time split by where it went.
 
-The line is logged when the response is complete: for a streamed one when its last byte was read, or
-the caller left. Probes and scrapes are logged at the level debug, so that they do not drown the
-rest. Labels are closed: the route is a template of ours, the method a word of HTTP.
+Both are measured when the response is complete, for a streamed one when its last byte was read or
+the caller left, and written down once the caller has it (monitoring/logs/afterwards.py). Probes and
+scrapes are logged at the level debug, so that they do not drown the rest. Labels are closed: the
+route is a template of ours, the method a word of HTTP.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from monitoring.logs import afterwards
 from monitoring.logs.account import Account, begin_account
 from monitoring.logs.monitoring_kinds import REQUEST
 from monitoring.metrics import http
 from monitoring.request_context import current_request, is_from_trusted_proxy
-from monitoring.tracing.spans import NO_SPAN, Kind, Span, Value, is_active, span
+from monitoring.tracing.spans import NO_SPAN, Kind, Span, Value, bound, is_active, span
 
 logger = logging.getLogger(__name__)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -32,6 +35,7 @@ class RequestAccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        afterwards.begin()
         account, held = begin_account(), ExitStack()
         span = held.enter_context(_span_of(request))
         with http.IN_FLIGHT.track_inprogress():
@@ -64,14 +68,14 @@ class Ending:
         if self._is_closed:
             return
         self._is_closed = True
+        split = self._account.split(self._account.elapsed)
         with self._held:
-            self._report(size)
+            afterwards.afterwards(bound(partial(self._report, size, split)))
 
-    def _report(self, size: int) -> None:
+    def _report(self, size: int, split: dict[str, float]) -> None:
         account, request = self._account, self._request
-        split = account.split(account.elapsed)
         route, method = route_of(request), method_of(request)
-        is_poll = request.headers.get("HX-Request") == "true"
+        is_poll = request.META.get("HTTP_HX_REQUEST") == "true"
         http.count(route, method, self._status, split, is_poll=is_poll)
         level = logging.DEBUG if route in QUIET_ROUTES and self._status < 400 else logging.INFO
         if logger.isEnabledFor(level):
@@ -103,8 +107,7 @@ class Counted:
 def _span_of(request: HttpRequest) -> AbstractContextManager[Span]:
     """A span over the request, unless it is one of those that come all the time; a trace of which
     it is a part is believed as the address is."""
-    is_quiet = request.path.strip("/") in QUIET_ROUTES or _is_static(request)
-    if is_quiet or not is_active():
+    if not is_active() or request.path.strip("/") in QUIET_ROUTES or _is_static(request):
         return NO_SPAN
     caller = request.headers if is_from_trusted_proxy(request) else {}
     about = {"tollgate.request_id": current_request().request_id}

@@ -1,7 +1,8 @@
 """The health check of a database connection: free while all is well, and right when it is not."""
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection
+from prometheus_client import REGISTRY
 
 
 @pytest.fixture
@@ -67,3 +68,39 @@ def test_json_is_decoded_exactly():
     with connection.cursor() as cursor:
         cursor.execute("SELECT json_build_object('cost', 9007199254740993, 'name', '€', 'n', null)")
         assert cursor.fetchone()[0] == {"cost": 2**53 + 1, "name": "€", "n": None}
+
+
+def counted(name: str, alias: str, **labels: str) -> float:
+    sample = REGISTRY.get_sample_value(
+        f"django_db_{name}", {"alias": alias, "vendor": "postgresql", **labels}
+    )
+    return sample or 0.0
+
+
+def test_statements_and_connections_are_counted(other):
+    names = ("execute_total", "execute_many_total", "query_duration_seconds_count")
+    connections = counted("new_connections_total", "other")
+    before = [counted(name, "other") for name in names]
+    with other.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.executemany("SELECT %s::int", [[1], [2], [3]])
+    with other.planned_cursor() as cursor:
+        cursor.execute("SELECT 1")
+    after = [counted(name, "other") for name in names]
+    assert [new - old for new, old in zip(after, before, strict=True)] == [5, 3, 3]
+    other.close()
+    other.ensure_connection()
+    assert counted("new_connections_total", "other") == connections + 1
+
+
+def test_refused_statements_and_connections_are_counted_by_what_is_wrong(other):
+    before = counted("errors_total", "other", type="UndefinedTable")
+    with other.cursor() as cursor, pytest.raises(DatabaseError):
+        cursor.execute("SELECT 1 FROM no_such_table")
+    assert counted("errors_total", "other", type="UndefinedTable") == before + 1
+    before = counted("new_connection_errors_total", "other")
+    other.close()
+    other.settings_dict["NAME"] = "no_such_database"
+    with pytest.raises(OperationalError):
+        other.ensure_connection()
+    assert counted("new_connection_errors_total", "other") == before + 1
