@@ -21,6 +21,7 @@ from management_proxy.models import Upstream
 from monitoring.encryption import encrypt
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import bounded_transaction
+from monitoring.tracing.statements import statement_span
 from usage import log_kinds as kinds
 from usage.costs.rates import VERSIONS_SQL, cost_columns_sql, priceable_sql
 from usage.ingest.attribution import Attribution, Belongs
@@ -44,6 +45,7 @@ _COSTS = cost_columns_sql("placed", "version")
 # The names carry a version: behind a pooler a table may be one that an older release made in this
 # session.
 _STAGING, _ADDED = "usage_staging_5", "usage_added_5"
+_COPY = f'COPY {_STAGING} ({_NAMES}, price_version_id, "position") FROM STDIN'
 _CREATE_STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS
 SELECT {_NAMES}, price_version_id, 0::integer AS "position" FROM usage_event WITH NO DATA;
@@ -184,10 +186,9 @@ def _store(entries: list[Entry], belongings: list[Belongs], versions: list[int |
         cursor.execute(_CREATE_STAGING, parameters)
         with (
             around("copy"),
+            statement_span("usage.ingest.copy", "COPY", _COPY),
             connection.wrap_database_errors,
-            cursor.copy(
-                f'COPY {_STAGING} ({_NAMES}, price_version_id, "position") FROM STDIN'
-            ) as copy,
+            cursor.copy(_COPY) as copy,
         ):
             for entry, belongs, version in zip(entries, belongings, versions, strict=True):
                 copy.write_row((*belongs, *entry.columns, version, entry.position))

@@ -66,6 +66,7 @@ def test_requests_statements_upstream_calls_and_runs_are_traced(tmp_path: Path):
             staff.get(f"{server.url}/healthz").raise_for_status()
             eventually(lambda: named(arrived, "GET api/management"))
             lines = [json.loads(line) for line in server.log().splitlines() if line[0] == "{"]
+        simulator.control("generate", {"events": 3, "spread": 1})
         collected = subprocess.run(
             [sys.executable, "manage.py", "collect_usage"],
             cwd=PROJECT,
@@ -92,6 +93,8 @@ def test_requests_statements_upstream_calls_and_runs_are_traced(tmp_path: Path):
     assert run.attributes["tollgate.upstream"] == upstream.name
     pops = named(arrived, "GET usage-queue")
     assert {pop.trace for pop in pops} == {run.trace}
+    (copy,) = named(arrived, "usage.ingest.copy")
+    assert (copy.trace, copy.attributes["db.operation.name"]) == (run.trace, "COPY")
 
 
 @pytest.mark.django_db(transaction=True)
