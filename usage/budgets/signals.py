@@ -26,8 +26,11 @@ def _budgets() -> Iterable[tuple[str, str]]:
 
 
 def reached_levels(query: Measurement) -> Iterator[Reading]:
-    """The percentage of each level that is reached, by budget, level and period."""
-    for row in BudgetLevel.objects.select_related("budget").filter(**_wanted(query)):
+    """The percentage of the highest level that is reached, by budget, level and period: those
+    below it end with it."""
+    highest = BudgetLevel.objects.order_by("budget_id", "-level").distinct("budget_id")
+    rows = BudgetLevel.objects.filter(pk__in=highest.values("pk"), **_wanted(query))
+    for row in rows.select_related("budget"):
         budget, at = row.budget, timezone.localtime(row.reached_at)
         spent, limit = (shown(budget.unit, amount) for amount in (row.spent, row.limit))
         detail = gettext("%(spent)s of %(limit)s used at %(at)s.") % {
