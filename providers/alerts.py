@@ -119,7 +119,10 @@ SIGNALS = (
         _("Time until an account's plan ends"),
         Unit.SECONDS,
         plan_ends,
-        _("Renew the plan, or connect another account."),
+        _(
+            "Renew the plan, or connect another account. Tokens are renewed by the upstream, which"
+            " shows no end of them: one that it cannot renew is an account that fails."
+        ),
         (_UPSTREAM, Filter("provider", _("Provider"))),
         url_name="accounts:list",
     ),
