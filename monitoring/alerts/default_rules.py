@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import router
+from django.utils.translation import gettext
 
 from monitoring.models import AlertRule, Severity
 
@@ -38,6 +39,12 @@ def register(*rules: DefaultRule) -> None:
 def default_rules() -> list[DefaultRule]:
     """All registered ones."""
     return list(_rules.values())
+
+
+def shown_name(code: str, name: str) -> str:
+    """A rule's name; one that Tollgate ships, in the active language."""
+    shipped = _rules.get(code)
+    return gettext(name) if shipped and shipped.name == name else name
 
 
 def store_missing(using: str = "default", **kwargs: Any) -> None:

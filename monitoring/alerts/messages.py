@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from monitoring.alerts.default_rules import default_rules
+from monitoring.alerts.default_rules import default_rules, shown_name
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.masking import masked_text
 from monitoring.models import Alert, AlertMessage, AlertRule
@@ -102,8 +102,9 @@ def title(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     count = len(alerts)
     several = ngettext("%(count)s subject", "%(count)s subjects", count) % {"count": count}
     subject = alerts[0].subject if count == 1 else several
-    named = gettext("%(rule)s: %(subject)s") % {"rule": rule.name, "subject": subject}
-    about = {"severity": rule.get_severity_display(), "rule": named if subject else rule.name}
+    name = shown_name(rule.code, rule.name)
+    named = gettext("%(rule)s: %(subject)s") % {"rule": name, "subject": subject}
+    about = {"severity": rule.get_severity_display(), "rule": named if subject else name}
     return masked_text(str(_HEADS[Kind(kind)]) % about, 250)
 
 
@@ -112,7 +113,7 @@ def text(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     signal = signal_named(rule.signal)
     lines = [gettext("Condition: %(condition)s") % {"condition": condition(rule)}]
     for alert in alerts[:LISTED]:
-        lines += _lines(kind, signal, alert)
+        lines += _lines(kind, rule, signal, alert)
     if (more := len(alerts) - LISTED) > 0:
         rest = ngettext("... and %(count)s more.", "... and %(count)s more.", more)
         lines.append(rest % {"count": more})
@@ -124,8 +125,9 @@ def text(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     return "\n".join(masked_text(line, 1500) for line in lines)
 
 
-def _lines(kind: str, signal: Signal, alert: Alert) -> list[str]:
-    subject = {"subject": alert.subject or alert.rule_name, "value": _value(kind, signal, alert)}
+def _lines(kind: str, rule: AlertRule, signal: Signal, alert: Alert) -> list[str]:
+    named = alert.subject or shown_name(rule.code, alert.rule_name)
+    subject = {"subject": named, "value": _value(kind, signal, alert)}
     since = timezone.localtime(alert.pending_since)
     lines = [
         gettext("%(subject)s: %(value)s") % subject,

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from monitoring.alerts.default_rules import shown_name
 from monitoring.alerts.messages import amount, condition, runbook
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.health import Action, Finding, Level
@@ -27,6 +28,16 @@ class AlertRow:
 
     alert: Alert
     signal: Signal | None
+
+    @property
+    def name(self) -> str:
+        """The rule's name when it began, in the reader's language."""
+        return shown_name(self.alert.rule.code if self.alert.rule else "", self.alert.rule_name)
+
+    @property
+    def subject_name(self) -> str:
+        """The same with the subject."""
+        return ": ".join(filter(None, (self.name, self.alert.subject)))
 
     @property
     def value(self) -> str:
@@ -67,6 +78,11 @@ class RuleRow:
     rule: AlertRule
     condition: str
     state: str
+
+    @property
+    def name(self) -> str:
+        """The rule's name, in the reader's language."""
+        return shown_name(self.rule.code, self.rule.name)
 
     @property
     def is_silenced(self) -> bool:

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from monitoring.alerts import actions
+from monitoring.alerts.default_rules import shown_name
 from monitoring.alerts.messages import condition, runbook
 from monitoring.alerts.signals import Signal, UnknownSignal, signal_named, signals
 from monitoring.alerts.trial import try_rule
@@ -45,7 +46,14 @@ def _signal(name: str) -> Signal:
 
 def _edit(request: HttpRequest, shown: AlertRule, signal: Signal) -> HttpResponse:
     form = RuleForm(request.POST or None, instance=shown, signal=signal)
-    context = {"form": form, "rule": shown, "signal": signal, "runbook": runbook(shown)}
+    name = shown_name(shown.code, shown.name)
+    context = {
+        "form": form,
+        "rule": shown,
+        "name": name,
+        "signal": signal,
+        "runbook": runbook(shown),
+    }
     if request.method != "POST":
         return render(request, "monitoring/alerts/rule.html", context)
     if not form.is_valid():
