@@ -13,7 +13,7 @@ from usage.history.dimensions import Dimension, Filters, Outcome
 from usage.history.labels import group_value, labels
 from usage.history.queries import Query
 from usage.history.scope import Scope
-from usage.history.snapshot import one_instant
+from usage.history.snapshot import Row, one_instant
 from usage.history.summaries import GroupValue
 from usage.history.windows import Bucket, Interval, Period
 from usage.models.failures import FailureClass
@@ -133,25 +133,25 @@ def _courses(query: ReportQuery, intervals: Sequence[Interval]) -> dict[str, lis
 def _matrices(query: ReportQuery) -> list[Matrix]:
     """All from one reading of what failed, which is little of what there is."""
     groups = (_CLASS, *query.crossed)
-    rows = Query([query.period], query.scope, query.failures, groups).sums(("attempts",))
-    counts: dict[Dimension, dict[str, Counter[str]]] = {d: {} for d in query.crossed}
-    for row in rows:
-        if name := row["group_1"]:
-            for number, dimension in enumerate(query.crossed, 2):
-                line = counts[dimension].setdefault(row[f"group_{number}"], Counter())
-                line[name] += row["attempts"]
-    return [_matrix(dimension, lines) for dimension, lines in counts.items()]
-
-
-def _matrix(dimension: Dimension, lines: dict[str, Counter[str]]) -> Matrix:
-    ranked = sorted(lines, key=lambda value: (-lines[value].total(), value))
-    first, rest = ranked[:VALUES_SHOWN], ranked[VALUES_SHOWN:]
-    names = labels(dimension, first)
-    shown = [
-        Line(GroupValue(group_value(dimension, value), names[value]), lines[value])
-        for value in first
+    rows = Query([query.period], query.scope, query.failures, groups).crossed_attempts(VALUES_SHOWN)
+    return [
+        _matrix(dimension, [row for row in rows if row["place"] == place])
+        for place, dimension in enumerate(query.crossed, 2)
     ]
-    if rest:
-        together = sum((lines[value] for value in rest), Counter[str]())
-        shown.append(Line(None, together, len(rest)))
-    return Matrix(dimension, shown)
+
+
+def _matrix(dimension: Dimension, rows: list[Row]) -> Matrix:
+    counts: dict[str | None, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row["value"], Counter())[row["group_1"]] += row["attempts"]
+    names = labels(dimension, [value for value in counts if value is not None])
+    others = rows[0]["of_values"] - VALUES_SHOWN if rows else 0
+    return Matrix(
+        dimension,
+        [
+            Line(None, line, others)
+            if value is None
+            else Line(GroupValue(group_value(dimension, value), names[value]), line)
+            for value, line in counts.items()
+        ],
+    )

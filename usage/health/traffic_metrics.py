@@ -136,12 +136,10 @@ def _histograms(bins: list[Row], counts: list[Row]) -> Iterator[Metric]:
         for row in bins:
             if row["measure"] == measure:
                 held[row["provider"], row["model"]][row["place"]] = row["n"]
+        totals: dict[tuple[str, str], int] = defaultdict(int)
+        for row in counts:
+            totals[row["provider"], row["model"]] += row[f"{measure}_sum_ms"] or 0
         for labels, single in held.items():
-            total = sum(
-                row[f"{measure}_sum_ms"] or 0
-                for row in counts
-                if (row["provider"], row["model"]) == labels
-            )
             buckets = list(zip(_ENDS_TEXT, accumulate(single), strict=True))
-            family.add_metric(labels, buckets, total / 1000)
+            family.add_metric(labels, buckets, totals[labels] / 1000)
         yield family

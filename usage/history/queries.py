@@ -95,6 +95,39 @@ class Query:
             {"top": top},
         )
 
+    def crossed_attempts(self, top: int) -> list[Row]:
+        """Attempts of each value of the first group by the values of each other group: columns
+        `place` of that group (from 2), `rank`, `value`, `of_values` (how many values it has),
+        `group_1` and `attempts`, by place and rank.
+
+        Values are ranked by their attempts, then by themselves; those beyond the `top` are together
+        one without a value. What has no first group is left out.
+        """
+        planned = self._planned()
+        places = ", ".join(f"({n}, group_{n})" for n in range(2, len(self.groups) + 1))
+        return planned.rows(
+            "crossed_attempts",
+            [part.sums_sql(("attempts",)) for part in planned.parts],
+            f"""
+            , grouped AS ({self._grouped(("attempts",), planned)}), crossed AS (
+                SELECT place, value, group_1, sum(attempts)::bigint AS attempts
+                FROM grouped, LATERAL (VALUES {places}) AS other (place, value)
+                WHERE group_1 <> '' GROUP BY 1, 2, 3
+            ), ranks AS (
+                SELECT place, value, count(*) OVER (PARTITION BY place)::int AS of_values,
+                    row_number() OVER (
+                        PARTITION BY place ORDER BY sum(attempts) DESC, value COLLATE "C"
+                    ) AS rank
+                FROM crossed GROUP BY 1, 2
+            )
+            SELECT place, least(rank, %(top)s + 1)::int AS rank,
+                CASE WHEN rank <= %(top)s THEN value END AS value, of_values, group_1,
+                sum(attempts)::bigint AS attempts
+            FROM crossed JOIN ranks USING (place, value) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2
+            """,
+            {"top": top},
+        )
+
     def percentiles(
         self, measures: Sequence[str], shown: Sequence[Sequence[str]] = (("",),)
     ) -> dict[tuple[int, int], dict[str, Bins]]:

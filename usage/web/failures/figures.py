@@ -48,11 +48,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """The failures of one value by class; `others` values together where it has no label."""
+    """The failures of one value, of all classes and of each; `others` values together where it has
+    no label."""
 
     label: str
     others: int
-    total: Cell
     cells: Sequence[Cell]
 
 
@@ -135,8 +135,8 @@ class Figures:
         return MatrixRow(
             line.name.label if line.name else "",
             line.others,
-            cell(line.total, [("outcome", "failed")]),
-            [
+            [cell(line.total, [("outcome", "failed")])]
+            + [
                 cell(line.counts[g.failure_class.value], [("failure_class", g.failure_class.value)])
                 for g in classes
             ],
