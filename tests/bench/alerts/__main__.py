@@ -72,13 +72,22 @@ def kills(count: int, environment: dict[str, str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, receiver() as arrived:
         with nursery(environment, Path(folder) / "log") as processes:
             make_channel(arrived.url)
-            orders = kill_many(processes, rule, count, random.Random(1))
+            begun = time.monotonic()
+            orders = kill_many(
+                processes,
+                rule,
+                count,
+                random.Random(1),
+                lambda killed: print(f"{killed} of {count} killed", end="\r", flush=True),
+            )
+            took = time.monotonic() - begun
         found = assert_nothing_lost(arrived)
     return {
         "killed": count,
         "orders": orders,
         "arrived": sum(found.values()),
         "marked": found[True],
+        "seconds": took / count,
     }
 
 
@@ -149,7 +158,8 @@ def main() -> None:
             found = kills(options.kills, environment)
             killed = f"{found['killed']} killed (of {found['orders']} orders)"
             shown = f"{killed}, {found['arrived']} arrived, 0 lost, {found['marked']} marked"
-            rows.append(["evaluations killed while sending", f"{shown} as repeats"])
+            about = f"{shown} as repeats; {found['seconds']:.1f} s a kill"
+            rows.append(["evaluations killed between deciding and sending", about])
         if options.stall:
             seconds = f"{stall(environment):.0f} s"
             rows.append(

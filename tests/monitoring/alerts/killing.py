@@ -3,6 +3,7 @@ and every repeat is marked."""
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -49,7 +50,13 @@ def flip(rule: AlertRule) -> None:
     AlertRule.objects.filter(pk=rule.pk).update(threshold=-1.0 if rule.threshold == 0 else 0.0)
 
 
-def kill_many(nursery: Nursery, rule: AlertRule, kills: int, chance: random.Random) -> int:
+def kill_many(
+    nursery: Nursery,
+    rule: AlertRule,
+    kills: int,
+    chance: random.Random,
+    progress: Callable[[int], object] = lambda killed: None,
+) -> int:
     """Flip and kill until so many evaluations really ended by the signal; how many orders that
     took. A flip after one that was undone brings no decision, and so passes no failpoint."""
     killed = orders = 0
@@ -58,6 +65,7 @@ def kill_many(nursery: Nursery, rule: AlertRule, kills: int, chance: random.Rand
         flip(rule)
         killed += run(nursery, at=FAILPOINTS[orders % 4]) == -9
         orders += 1
+        progress(killed)
         if chance.random() < 0.5:
             run(nursery)
     for _ in range(10):
