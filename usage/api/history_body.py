@@ -2,6 +2,7 @@
 and new ones beside them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -23,14 +24,17 @@ from usage.events.pages import page_of_events
 from usage.events.query import EventQuery
 from usage.history.dimensions import UNATTRIBUTED, Dimension, Filters
 from usage.history.labels import NO_KEY, key_names
-from usage.history.measures import DURATIONS, Counts, added, counts, duration, paid
+from usage.history.measures import DURATIONS, NOTHING, Counts, added, counts, duration
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant, rows
-from usage.history.source_sql import COUNTS
+from usage.history.source_sql import COUNTS, PAID
 from usage.history.windows import Interval, Window, midnight
 from usage.models.failures import FailureClass, group_of
+from usage.rollups.tables import TOKEN_SUMS
 
+# Sums by the value of a group.
+Sums = dict[str, Row]
 EVENTS_SHOWN = 200
 LATENCIES_SHOWN = 120
 _LATENCY_FIELDS = ("timestamp", "keyName", "username", "model", "latencyMs", "failed")
@@ -42,6 +46,8 @@ _RENAMED = {
     "failed": "failureCount",
 }
 _NAMES = [_RENAMED.get(name, name) for name in COUNT_NAMES]
+# What a model under a key is shown by.
+_OF_PAIRS = ("attempts", "failed", *TOKEN_SUMS, "priced", PAID)
 _NOT_OF_DAYS = {*_RENAMED, "totalTokens", "tokensPerSecond"}
 
 
@@ -51,18 +57,17 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
     filters = filters or Filters()
     with one_instant():
         whole = Query([window.period], scope, filters)
-        pairs = Query([window.period], scope, filters, (Dimension.KEY, Dimension.MODEL)).sums(
-            COUNTS
-        )
-        classes = Query(_days(window), scope, filters, (Dimension.FAILURE_CLASS,)).sums()
+        pairs, by_key, by_model = _sums(replace(whole, groups=(Dimension.KEY, Dimension.MODEL)))
+        days = replace(whole, intervals=_days(window)).sums()
+        classes = replace(whole, groups=(Dimension.FAILURE_CLASS,)).sums(("attempts",))
         bins = whole.percentiles(DURATIONS).get((0, 1), {})
         events = _newest(window, scope, filters)
-    total = added(classes)
+    total = added(days)
     data = {
-        "keys": _keys(pairs, scope),
+        "keys": _keys(by_key, pairs, scope),
         "totals": _counts_body(counts(total)),
-        "dailyBreakdown": _daily(classes, window),
-        "modelBreakdown": _models(pairs),
+        "dailyBreakdown": _daily(days, window),
+        "modelBreakdown": _models(by_model),
         "failureBreakdown": _failures(classes),
         "requestEvents": events[:EVENTS_SHOWN],
         "latencySeries": _latencies(events, window, scope, filters),
@@ -76,6 +81,21 @@ def history(window: Window, scope: Scope, filters: Filters | None = None) -> Row
         "asOf": iso(timezone.now()),
     }
     return {"data": data, "isAdmin": scope.sees_everything}
+
+
+def _sums(of_pairs: Query) -> tuple[list[Row], Sums, Sums]:
+    """The sums of pairs of values, and those of each value of either group."""
+    of_one = [replace(of_pairs, groups=(group,)) for group in of_pairs.groups]
+    if sum(query.rows_to_read for query in of_one) < of_pairs.rows_to_read:
+        by_key, by_model = ({row["group_1"]: row for row in query.sums(COUNTS)} for query in of_one)
+        return of_pairs.sums(_OF_PAIRS), by_key, by_model
+    # They would have the same sources, and are the sums of the pairs.
+    pairs = of_pairs.sums((*COUNTS, PAID))
+    by_key, by_model = (
+        {value: added(rows) for value, rows in _grouped(pairs, name).items()}
+        for name in ("group_1", "group_2")
+    )
+    return pairs, by_key, by_model
 
 
 def _days(window: Window) -> list[Interval]:
@@ -98,41 +118,34 @@ def _grouped(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
 
 
 def _failures(classes: list[Row]) -> list[Row]:
-    counts = {
-        name: sum(row["attempts"] for row in rows)
-        for name, rows in _grouped(classes, "group_1").items()
-        if name
-    }
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    failed = [row for row in classes if row["group_1"]]
     return [
         {
-            "failureClass": name,
-            "failureGroup": group_of(name).value,
-            "label": str(FailureClass(name).label),
-            "count": count,
+            "failureClass": row["group_1"],
+            "failureGroup": group_of(row["group_1"]).value,
+            "label": str(FailureClass(row["group_1"]).label),
+            "count": row["attempts"],
         }
-        for name, count in ranked
+        for row in sorted(failed, key=lambda row: (-row["attempts"], row["group_1"]))
     ]
 
 
-def _keys(pairs: list[Row], scope: Scope) -> Row:
-    groups = _grouped(pairs, "group_1")
-    names = key_names(int(key) for key in groups if key)
-    ranked = sorted(groups.items(), key=lambda item: -sum(row["attempts"] for row in item[1]))
+def _keys(by_key: Sums, pairs: list[Row], scope: Scope) -> Row:
+    names, models = key_names(int(key) for key in by_key if key), _grouped(pairs, "group_1")
+    ranked = sorted(by_key.items(), key=lambda item: -item[1]["attempts"])
     return {
-        key or UNATTRIBUTED: _key(key, rows, names.get(int(key or 0)), scope)
-        for key, rows in ranked
+        key or UNATTRIBUTED: _key(key, row, models[key], names.get(int(key or 0)), scope)
+        for key, row in ranked
     }
 
 
-def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
-    counted = counts(added(pairs))
+def _key(key: str, row: Row, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
+    counted = counts(row)
     owner = (
         {"username": known["owner__username"], "userId": str(known["owner_id"])}
         if known and known["owner_id"] and scope.sees_everything
         else {}
     )
-    models = {pair["group_2"]: _model_of_key(pair) for pair in pairs}
     name = known["name"] if known else f"Key {key}" if key else NO_KEY
     return {
         "keyName": name,
@@ -140,7 +153,7 @@ def _key(key: str, pairs: list[Row], known: Row | None, scope: Scope) -> Row:
         **_counts_body(counted),
         "reasoningTokens": counted.reasoning_tokens or 0,
         "cachedTokens": counted.cache_read_tokens or 0,
-        "models": models,
+        "models": {pair["group_2"]: _model_of_key(pair) for pair in pairs},
     }
 
 
@@ -161,14 +174,14 @@ def _model_of_key(pair: Row) -> Row:
         "successCount": pair["attempts"] - pair["failed"],
         "failureCount": pair["failed"],
         "cacheReadTokens": cache_read,
-        "costNanoUsd": paid(pair),
+        "costNanoUsd": pair[PAID] if pair["priced"] else None,
         "unpricedAttempts": pair["attempts"] - pair["priced"],
     }
 
 
-def _daily(classes: list[Row], window: Window) -> list[Row]:
-    by_number = _grouped(classes, "number")
-    return [_day(day, added(by_number.get(number, []))) for number, day in enumerate(window.days)]
+def _daily(days: list[Row], window: Window) -> list[Row]:
+    by_number = {row["number"]: row for row in days}
+    return [_day(day, by_number.get(number, NOTHING)) for number, day in enumerate(window.days)]
 
 
 def _day(day: date, row: Row) -> Row:
@@ -185,10 +198,10 @@ def _day(day: date, row: Row) -> Row:
     }
 
 
-def _models(pairs: list[Row]) -> list[Row]:
+def _models(by_model: Sums) -> list[Row]:
     entries = []
-    for model, of_model in _grouped(pairs, "group_2").items():
-        counted = counts(added(of_model))
+    for model, row in by_model.items():
+        counted = counts(row)
         entries.append(
             {
                 "model": model,

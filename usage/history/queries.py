@@ -11,13 +11,14 @@ happened there is no row.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitoring.api.instants import iso
 from usage.history.dimensions import Dimension, Filters, InvalidQuery
 from usage.history.measurement import note_plan
-from usage.history.planner import EVENTS, Piece, plan
+from usage.history.planner import EVENTS, Piece, Source, plan
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, once, rows
 from usage.history.source_sql import MAXIMA, MEASURES, Part
@@ -54,8 +55,8 @@ class Query:
     groups: tuple[Dimension, ...] = ()
 
     def sums(self, measures: Sequence[str] = MEASURES) -> list[Row]:
-        """Columns `number`, `group_1`... and `measures`, by number and then by attempts, most
-        first.
+        """Columns `number`, `group_1`... and `measures` (of `MEASURES` or `PAID`), by number and
+        then by attempts, most first.
 
         Raises InvalidQuery where events are needed that were pruned, as all queries do.
         """
@@ -180,6 +181,15 @@ class Query:
         )
 
     @property
+    def rows_to_read(self) -> float:
+        """About how many rows its sources have, in the measure of the planner."""
+        return sum(
+            source.rows_an_hour * (piece.end - piece.start) / timedelta(hours=1)
+            for source, pieces in self._plan(_calendar()).items()
+            for piece in pieces
+        )
+
+    @property
     def dimensions(self) -> frozenset[Dimension]:
         """Every dimension that a source must have."""
         own = frozenset() if self.scope.sees_everything else frozenset({Dimension.KEY})
@@ -202,8 +212,8 @@ class Query:
         return ", ".join(str(first + n) for n in range(len(self._names)))
 
     def _planned(self) -> "_Planned":
-        calendar = ZoneInfo(once("calendar", readers_calendar_zone))
-        planned = plan(self.intervals, self.dimensions, calendar)
+        calendar = _calendar()
+        planned = self._plan(calendar)
         note_plan(self.intervals, planned)
         return _Planned(
             [
@@ -211,6 +221,9 @@ class Query:
                 for source, pieces in planned.items()
             ]
         )
+
+    def _plan(self, calendar: ZoneInfo) -> dict[Source, list[Piece]]:
+        return plan(self.intervals, self.dimensions, calendar)
 
 
 @dataclass(frozen=True)
@@ -240,6 +253,10 @@ class _Planned:
         for part in self.parts:
             if part.source is EVENTS:
                 _refuse_pruned(part.pieces, part.calendar)
+
+
+def _calendar() -> ZoneInfo:
+    return ZoneInfo(once("calendar", readers_calendar_zone))
 
 
 def _added(measures: Iterable[str]) -> str:

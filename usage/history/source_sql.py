@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from usage.history.dimensions import Dimension, Filters
 from usage.history.planner import EVENTS, Piece, Source, Unit
 from usage.history.scope import Scope
+from usage.models import COST_KINDS
 from usage.rollups.histograms import BIN_SQL
-from usage.rollups.tables import COST_SUMS, TOKEN_SUMS, costs_of_event
+from usage.rollups.tables import COST_SUMS, TOKEN_SUMS, cost_sql, costs_of_event
 
 COSTS = (*COST_SUMS, "priced", "failed_cost")
 COUNTS = (
@@ -30,14 +31,19 @@ COUNTS = (
 SUMS = (*COUNTS, "latency_count", "latency_sum_ms", "ttft_count", "ttft_sum_ms")
 MAXIMA = ("latency_max_ms", "ttft_max_ms")
 MEASURES = (*SUMS, *MAXIMA)
+# The kinds of cost together, for results that have many rows and no kinds; no part of `MEASURES`.
+PAID = "paid"
 # More stretches of time than this are read as one, and what lies between them thrown away.
 _MOST_STRETCHES = 400
 
 _OF_ROLLUPS = {
+    # The kinds are NULL together.
+    PAID: f"usage_sum({' + '.join(f'u.{name}' for name in COST_KINDS)})",
     **{name: f"usage_sum(u.{name})" for name in SUMS},
     **{name: f"max(u.{name})" for name in MAXIMA},
 }
 _OF_EVENTS = {
+    PAID: f"usage_sum({cost_sql('u')})",
     "attempts": "count(*)",
     "requests": "count(*) FILTER (WHERE u.is_first_attempt)",
     "failed": "count(*) FILTER (WHERE s.failed)",

@@ -85,13 +85,14 @@ def costs_left_out() -> Iterator[None]:
     def kept(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name not in source_sql.COSTS)
 
+    kept_of_pairs = [n for n in history_body._OF_PAIRS if n not in (source_sql.PAID, "priced")]
     nothing = measures._costs(measures.NOTHING)
     shown = {name: sql for name, sql in fields._FIELDS.items() if name not in _COST_FIELDS}
     with (
         patch.object(queries, "MEASURES", kept(source_sql.MEASURES)),
         patch.object(queries.Query.sums, "__defaults__", (kept(source_sql.MEASURES),)),
         patch.object(history_body, "COUNTS", kept(source_sql.COUNTS)),
-        patch.object(history_body, "paid", lambda pair: None),
+        patch.object(history_body, "_OF_PAIRS", tuple(kept_of_pairs)),
         patch.object(history_body, "_model_of_key", _model_of_key),
         patch.object(measures, "_costs", lambda row: nothing),
         patch.object(fields, "_FIELDS", shown),
