@@ -152,3 +152,19 @@ def test_new_events_join_the_series_that_the_migration_made(migrated_back):
             ("overall", 1),
             ("upstream", 1),
         ]
+
+
+@pytest.mark.django_db(transaction=False)
+def test_histograms_are_behind_what_every_sum_reads():
+    """A row is read up to the last column that a statement needs, and lists are most of it."""
+    for granularity in GRANULARITIES:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+                " ORDER BY attnum",
+                [granularity.table],
+            )
+            names = [name for (name,) in cursor.fetchall()]
+        histograms = [name for name in names if name.endswith(("_bins", "_counts"))]
+        assert names[-4:] == histograms, granularity.table
+        assert set(names[: len(granularity.key)]) == set(granularity.key)
