@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from usage.api import budgets, collect, events, history, statements, what_if
+from usage.api import collect, events, history
+from usage.api.money import budgets, currencies, own_prices, statements, what_if
 
 app_name = "usage-api"
 urlpatterns = [
@@ -14,6 +15,9 @@ urlpatterns = [
     path("series", history.series, name="series"),
     path("breakdown", history.breakdown, name="breakdown"),
     path("what-if", what_if.what_if_at, name="what-if"),
+    path("currency-rates", currencies.rates, name="currency-rates"),
+    path("own-prices", own_prices.own_prices, name="own-prices"),
+    path("own-prices/<int:price_id>", own_prices.own_price, name="own-price"),
     path("statements", statements.statements, name="statements"),
     path("statements/<int:statement_id>", statements.statement, name="statement"),
     path("failures", history.failures, name="failures"),

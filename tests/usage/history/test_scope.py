@@ -25,8 +25,15 @@ OTHERS = (
 )
 # Only triggers, or reports the state of collection: no usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
-# For staff alone: tests/usage/api/test_amounts.py, tests/usage/failure_report.
-OF_STAFF = {"usage-api:statements", "usage-api:statement", "usage:unknown-bodies"}
+# For staff alone: tests/usage/api/money, tests/usage/failure_report.
+OF_STAFF = {
+    "usage-api:currency-rates",
+    "usage-api:own-prices",
+    "usage-api:own-price",
+    "usage-api:statements",
+    "usage-api:statement",
+    "usage:unknown-bodies",
+}
 # Beside `from` and `to`.
 QUERIES = {
     "usage-api:what-if": {"as_model": "openai/gpt-5.4"},

@@ -1,22 +1,19 @@
-"""Statements as JSON, for staff."""
+"""`/api/usage/statements`: statements as JSON, for staff."""
 
-from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
-from monitoring.api.access import signed_in
 from monitoring.api.errors import error
 from monitoring.api.instants import iso
+from monitoring.web.roles import user_of
 from usage.api.amounts import Added, currency_of
-from usage.api.filters import View, invalid_fields
+from usage.api.money.staff import for_staff, form_of
 from usage.api.summary_body import camel
 from usage.history.dimensions import InvalidQuery
 from usage.models import COST_KINDS, Statement
-from usage.statements.actions import last_day
+from usage.statements.actions import last_day, make
+from usage.statements.forms import MonthForm
 from usage.statements.lines import SUMS, Line, by_user, ranked, total
 
 _SHOWN = 120
@@ -24,44 +21,35 @@ _GROUPINGS = {"user": by_user, "key": ranked}
 _COUNTS = tuple(name for name in SUMS if not name.endswith("cost"))
 
 
-def _for_staff(view: View) -> View:
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_staff:
-            return error(403, "AUTH_INSUFFICIENT_PERMISSIONS", "Statements are for staff.")
-        return view(request, *args, **kwargs)
-
-    return signed_in(checked)
-
-
-@require_GET
-@never_cache
-@_for_staff
+@for_staff("GET", "POST")
 def statements(request: HttpRequest) -> HttpResponse:
-    """The newest statements with their totals."""
+    """The newest statements with their totals; `{"month"}` makes one."""
+    if request.method == "POST":
+        form = form_of(request, {"month": "month"}, MonthForm)
+        made = make(form.cleaned_data["month"], user_of(request))
+        return JsonResponse(_body(made, "user"), status=201)
     found = Statement.objects.defer("versions")[:_SHOWN]
     return JsonResponse(
         {"statements": [{**_head(made), "totals": _line(total(_lines(made)))} for made in found]}
     )
 
 
-@require_GET
-@never_cache
-@_for_staff
+@for_staff("GET")
 def statement(request: HttpRequest, statement_id: int) -> HttpResponse:
     """`?by=user|key&currency=`: one with its lines and price versions."""
     made = Statement.objects.filter(pk=statement_id).first()
     if made is None:
         return error(404, "RESOURCE_NOT_FOUND", f"No statement {statement_id}.")
     by = request.GET.get("by", "user")
-    try:
-        if by not in _GROUPINGS:
-            raise InvalidQuery({"by": f"expected one of user, key, got {by[:40]!r}"})
-        currency = currency_of(request.GET.get("currency", ""), last_day(made.month))
-    except InvalidQuery as wrong:
-        return invalid_fields(wrong.fields)
+    if by not in _GROUPINGS:
+        raise InvalidQuery({"by": f"expected one of user, key, got {by[:40]!r}"})
+    currency = currency_of(request.GET.get("currency", ""), last_day(made.month))
+    return JsonResponse(Added(currency).to(_body(made, by)))
+
+
+def _body(made: Statement, by: str) -> dict[str, Any]:
     lines = _lines(made)
-    body = {
+    return {
         **_head(made),
         "lines": [
             {"user": line.user} | ({"key": line.key} if by == "key" else {}) | _line(line)
@@ -72,7 +60,6 @@ def statement(request: HttpRequest, statement_id: int) -> HttpResponse:
         if made.versions is not None
         else None,
     }
-    return JsonResponse(Added(currency).to(body))
 
 
 def _head(made: Statement) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""JSON of money: budgets, statements, rates of currencies, own prices, and what if."""
