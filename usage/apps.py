@@ -7,6 +7,9 @@ from django.core.management import call_command
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_noop as _
 
+# Pages that the tabs of the Usage page lead to.
+_REPORTS = ("usage:speed", "usage:matrix", "usage:compare")
+
 
 class UsageConfig(AppConfig):
     """Collecting, storing and reading usage."""
@@ -51,7 +54,7 @@ def register_navigation() -> None:
 
     register(
         Entry("Insight", 0, _("Overview"), "home", "overview"),
-        Entry("Insight", 1, _("Usage"), "usage:page", "usage"),
+        Entry("Insight", 1, _("Usage"), "usage:page", "usage", also=_REPORTS),
         Entry("Insight", 2, _("Events"), "usage:events", "events"),
         Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
         Entry("Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)),

@@ -14,7 +14,7 @@ HEADINGS = (_("Insight"), _("Upstream"), _("Account"), _("Operations"))
 class Entry:
     """One line under a heading, in the order of `place`; `icon` names a symbol of static/icons.svg.
 
-    Pages of `namespaces` have a navigation of their own and show as this entry.
+    Pages of `namespaces`, and those with URL names of `also`, show as this entry.
     """
 
     heading: str
@@ -24,6 +24,7 @@ class Entry:
     icon: str
     staff_only: bool = False
     namespaces: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def current(match: ResolverMatch | None) -> str:
     if match is None:
         return ""
     for entry in _entries.values():
-        if match.namespace in entry.namespaces:
+        if match.namespace in entry.namespaces or match.view_name in entry.also:
             return entry.url_name
     return match.view_name

@@ -105,6 +105,28 @@ def overview(url: str, options: argparse.Namespace) -> list[Row]:
     return [*rows, _row("history, 7 days, beside these", took, None)]
 
 
+def reports(url: str, options: argparse.Namespace) -> list[Row]:
+    """The regions of Speed, Matrix and Compare, read anew each time; and what one query of history
+    takes at the same time."""
+    headers = {"HX-Request": "true", **UNCACHED}
+    rows: list[Row] = []
+    with closing(signed_in(url)) as http:
+        for name, more in (
+            ("speed", {}),
+            ("speed", {"by": "model"}),
+            ("matrix", {}),
+            ("compare", {}),
+            ("compare", {"against": "model", "other": "gpt-5.4"}),
+        ):
+            for count in (7, 30, 90):
+                query = days(count, **more)
+                took = timed(http, f"/usage/{name}/", query, options.requests, headers)
+                what = " ".join([name.capitalize(), *more.values()])
+                rows.append(_row(f"{what}, {count} days", took, 60))
+        took = timed(http, "/api/usage/history", days(7), options.requests)
+    return [*rows, _row("history, 7 days, beside these", took, None)]
+
+
 def clients(url: str, options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     for name, path in (
@@ -258,6 +280,7 @@ PARTS: dict[str, Part] = {
     "cold": cold,
     "responses": responses,
     "overview": overview,
+    "reports": reports,
     "clients": clients,
     "bare": bare,
     "today": today,
@@ -298,7 +321,7 @@ def main() -> None:
     if "growth" in parts:
         options.before = measure_before(options.events // 10, options)
     body = table(HEAD, measure(parts, options.events, options))
-    heading = "Overview" if parts == ["overview"] else "History"
+    heading = parts[0].capitalize() if parts in (["overview"], ["reports"]) else "History"
     command = f"make bench-{heading.lower()}"
     write_section(heading, command, f"{options.events:,} events of 90 days.\n\n{body}")
 

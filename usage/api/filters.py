@@ -50,7 +50,8 @@ def _refuse_upstreams(request: HttpRequest) -> JsonResponse | None:
         return None
     reached = set(token.upstreams.values_list("name", flat=True))
     named = set(filter(None, request.GET.getlist("upstream")))
-    if named and not named - reached:
+    compared = request.GET.getlist("other") if request.GET.get("against") == "upstream" else []
+    if named and not {*named, *compared} - reached:
         return None
     names = ", ".join(sorted(reached)) or "none any more"
     message = f"The token reaches {names}: name these in the filter `upstream`."

@@ -5,6 +5,7 @@ from dataclasses import fields
 from operator import attrgetter
 
 from monitoring.api.instants import iso
+from usage.history.dimensions import Filters
 from usage.history.measures import DURATIONS, Cost, Counts, Duration, Measures
 from usage.history.summaries import Breakdown, GroupName, Series, Summary, SummaryQuery, Totals
 from usage.history.windows import Period
@@ -68,8 +69,8 @@ def summary_body(query: SummaryQuery, summary: Summary) -> Body:
         "totals": measures_body(summary.totals),
         "series": {
             "bucket": query.bucket.value,
-            "starts": _starts(query),
-            "values": _columns(summary.points),
+            "starts": starts_body(query),
+            "values": columns_body(summary.points),
         },
     }
     if summary.previous:
@@ -82,12 +83,13 @@ def series_body(query: SummaryQuery, series: Series) -> Body:
     data = {
         "period": period_body(query.period),
         "bucket": query.bucket.value,
-        "starts": _starts(query),
+        "starts": starts_body(query),
         **_grouping(query),
         "groups": [
-            {**_group_name(group.name), "values": _columns(group.points)} for group in series.groups
+            {**_group_name(group.name), "values": columns_body(group.points)}
+            for group in series.groups
         ],
-        "rest": {"values": _columns(series.rest)} if series.rest else None,
+        "rest": {"values": columns_body(series.rest)} if series.rest else None,
     }
     return _enveloped(query, data)
 
@@ -109,17 +111,24 @@ def breakdown_body(query: SummaryQuery, breakdown: Breakdown) -> Body:
 
 
 def _enveloped(query: SummaryQuery, data: Body) -> Body:
-    filters: dict[str, list[str]] = {}
-    for name, value in query.filters.query:
-        filters.setdefault(name, []).append(value)
+    filters = filters_body(query.filters)
     return {"data": data | {"filters": filters}, "isAdmin": query.scope.sees_everything}
+
+
+def filters_body(filters: Filters) -> dict[str, list[str]]:
+    """The accepted values of each dimension that is restricted."""
+    accepted: dict[str, list[str]] = {}
+    for name, value in filters.query:
+        accepted.setdefault(name, []).append(value)
+    return accepted
 
 
 def _totals(totals: Totals) -> Body:
     return {"period": period_body(totals.period), "totals": measures_body(totals.measures)}
 
 
-def _starts(query: SummaryQuery) -> list[str]:
+def starts_body(query: SummaryQuery) -> list[str]:
+    """When each bucket begins."""
     return [iso(bucket.start, "auto") for bucket in query.buckets]
 
 
@@ -138,7 +147,7 @@ def _group_name(name: GroupName) -> Body:
     }
 
 
-def _columns(points: Sequence[Measures]) -> Body:
+def columns_body(points: Sequence[Measures]) -> Body:
     """The measures of points as one list each."""
     counts = zip(COUNT_NAMES, zip(*map(counts_of, points), strict=True), strict=True)
     costs = zip(*(_cost_of(point.cost) for point in points), strict=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.api import collect, events, history
+from usage.api import collect, events, history, reports
 from usage.api.money import budgets, currencies, own_prices, statements, what_if
 
 app_name = "usage-api"
@@ -14,6 +14,8 @@ urlpatterns = [
     path("summary", history.summary, name="summary"),
     path("series", history.series, name="series"),
     path("breakdown", history.breakdown, name="breakdown"),
+    path("matrix", reports.matrix, name="matrix"),
+    path("comparison", reports.comparison, name="comparison"),
     path("what-if", what_if.what_if_at, name="what-if"),
     path("currency-rates", currencies.rates, name="currency-rates"),
     path("own-prices", own_prices.own_prices, name="own-prices"),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from usage.failures.guidance import Guidance, guidance_of
-from usage.history.dimensions import Dimension, Filters, Outcome
+from usage.history.dimensions import MAX_VALUES, Dimension, Filters, Outcome
 from usage.history.labels import group_value, labels
 from usage.history.queries import Query
 from usage.history.scope import Scope
@@ -63,10 +63,12 @@ class ClassCounts:
 @dataclass(frozen=True, slots=True)
 class Line:
     """The failures of one value of a dimension, by class; of `others` values together where it is
-    the rest, which has no name."""
+    the rest, which has no name. `values` are what filters accept of it, empty where they are too
+    many."""
 
     name: GroupValue | None
     counts: Counter[str]
+    values: Sequence[str]
     others: int = 0
 
     @property
@@ -142,16 +144,18 @@ def _matrices(query: ReportQuery) -> list[Matrix]:
 
 def _matrix(dimension: Dimension, rows: list[Row]) -> Matrix:
     counts: dict[str | None, Counter[str]] = {}
+    members: dict[str | None, dict[str, None]] = {}
     for row in rows:
         counts.setdefault(row["value"], Counter())[row["group_1"]] += row["attempts"]
+        members.setdefault(row["value"], {}).update(dict.fromkeys(row["members"]))
     names = labels(dimension, [value for value in counts if value is not None])
     others = rows[0]["of_values"] - VALUES_SHOWN if rows else 0
-    return Matrix(
-        dimension,
-        [
-            Line(None, line, others)
-            if value is None
-            else Line(GroupValue(group_value(dimension, value), names[value]), line)
-            for value, line in counts.items()
-        ],
-    )
+
+    def line(value: str | None) -> Line:
+        accepted = [group_value(dimension, member) for member in members[value]]
+        named = accepted if len(accepted) <= MAX_VALUES else ()
+        if value is None:
+            return Line(None, counts[None], named, others)
+        return Line(GroupValue(accepted[0], names[value]), counts[value], named)
+
+    return Matrix(dimension, [line(value) for value in counts])

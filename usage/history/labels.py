@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 from providers.models import ClientKey, Credential
 from providers.models.keys import key_name
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
+from usage.history.scope import Scope
 from usage.history.snapshot import Row
 from usage.models.failures import FailureClass
 
@@ -60,6 +61,20 @@ def labels(dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
             else _("Not reported"),
         )
     return found
+
+
+def labels_within(scope: Scope, dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
+    """The same as a user may see them: keys and users of others keep their number."""
+    wanted = set(values)
+    if scope.sees_everything or not dimension.is_identity:
+        return labels(dimension, wanted)
+    own = {str(scope.owner_id)}
+    if dimension is Dimension.KEY:
+        own = {
+            str(pk)
+            for pk in ClientKey.objects.filter(owner_id=scope.owner_id).values_list("pk", flat=True)
+        }
+    return {value: value for value in wanted} | labels(dimension, wanted & {*own, ""})
 
 
 def _named(dimension: Dimension, ids: list[int]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitoring.api.instants import iso
-from usage.history.dimensions import Dimension, Filters, InvalidQuery
+from usage.history.dimensions import MAX_VALUES, Dimension, Filters, InvalidQuery
 from usage.history.measurement import note_plan
 from usage.history.planner import EVENTS, Piece, Source, plan
 from usage.history.scope import Scope
@@ -29,6 +29,10 @@ from usage.rollups.partitions import events_since
 from usage.rollups.tables import readers_calendar_zone
 
 PERCENTILES = (50, 90, 95, 99)
+# The number of all intervals together.
+WHOLE = -1
+_EACH = "measure, number, rank, bin"
+_WITH_WHOLE = f"GROUPING SETS (({_EACH}), (measure, rank, bin))"
 # The bin (usage/rollups/histograms.py) of each percentile.
 Bins = dict[int, int]
 
@@ -89,7 +93,8 @@ class Query:
             SELECT number, rank::int AS rank, {names}, 1 AS groups, {measures}
             FROM ranked WHERE rank <= %(top)s
             UNION ALL
-            SELECT number, %(top)s + 1, {none}, count(*)::int, {_added(MEASURES)}
+            SELECT number, %(top)s + 1, {none},
+                (SELECT count(*)::int FROM ranks WHERE rank > %(top)s), {_added(MEASURES)}
             FROM ranked WHERE rank > %(top)s GROUP BY number
             ORDER BY number, rank
             """,
@@ -99,7 +104,8 @@ class Query:
     def crossed_attempts(self, top: int) -> list[Row]:
         """Attempts of each value of the first group by the values of each other group: columns
         `place` of that group (from 2), `rank`, `value`, `of_values` (how many values it has),
-        `group_1` and `attempts`, by place and rank.
+        `group_1`, `attempts` and `members` (which values these are, at most `MAX_VALUES` + 1), by
+        place and rank.
 
         Values are ranked by their attempts, then by themselves; those beyond the `top` are together
         one without a value. What has no first group is left out.
@@ -123,17 +129,22 @@ class Query:
             )
             SELECT place, least(rank, %(top)s + 1)::int AS rank,
                 CASE WHEN rank <= %(top)s THEN value END AS value, of_values, group_1,
-                sum(attempts)::bigint AS attempts
+                sum(attempts)::bigint AS attempts,
+                (array_agg(value ORDER BY rank))[1:{MAX_VALUES + 1}] AS members
             FROM crossed JOIN ranks USING (place, value) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2
             """,
             {"top": top},
         )
 
     def percentiles(
-        self, measures: Sequence[str], shown: Sequence[Sequence[str]] = (("",),)
+        self,
+        measures: Sequence[str],
+        shown: Sequence[Sequence[str]] = (("",),),
+        *,
+        with_whole: bool = False,
     ) -> dict[tuple[int, int], dict[str, Bins]]:
         """The bins of `PERCENTILES` of `latency`, `ttft` or both, by number and rank, and by
-        measure.
+        measure; those of all intervals together, if they are wanted, have the number `WHOLE`.
 
         `shown` are the values of the groups that have a rank of their own, from 1; all others are
         one together.
@@ -150,12 +161,13 @@ class Query:
             ],
             f"""
             , grouped AS (SELECT measure, number, {self._values}, bin, n FROM parts),
-            bins AS (
-                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin,
-                    sum(n)::bigint AS n
+            ranked AS (
+                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, n
                 FROM grouped
                 LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names})
-                GROUP BY 1, 2, 3, 4
+            ), bins AS (
+                SELECT measure, coalesce(number, {WHOLE}) AS number, rank, bin, sum(n)::bigint AS n
+                FROM ranked GROUP BY {_WITH_WHOLE if with_whole else _EACH}
             )
             SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts
             FROM bins GROUP BY 1, 2, 3

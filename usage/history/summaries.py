@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from usage.history.dimensions import Dimension, Filters
 from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
-from usage.history.queries import Bins, Query
+from usage.history.queries import WHOLE, Bins, Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant
 from usage.history.windows import Bucket, Interval, Period
@@ -113,6 +113,17 @@ class Breakdown:
     totals: Measures
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A group, or `others` groups together, which have no name: what it used in the period, and in
+    each bucket, if that was wanted."""
+
+    name: GroupName
+    others: int
+    totals: Measures
+    points: Sequence[Measures]
+
+
 def summary(query: SummaryQuery) -> Summary:
     """What was used in the period and in each of its buckets."""
     with one_instant():
@@ -142,16 +153,33 @@ def series(query: SummaryQuery) -> Series:
         over_buckets = query.over(buckets, query.groups)
         found = over_buckets.ranked_sums(query.top, query.order)
         bins = _bins(query, over_buckets, found)
-        by_rank: dict[int, list[Row]] = {}
-        for row in found:
-            by_rank.setdefault(row["rank"], []).append(row)
         points = {
             rank: _points(rows, len(buckets), query.percentiles, bins)
-            for rank, rows in sorted(by_rank.items())
+            for rank, rows in _by_rank(found)
         }
         names = _names(query, found)
         groups = [Course(names[rank], points[rank]) for rank in points if rank <= query.top]
         return Series(groups, points.get(query.top + 1))
+
+
+def split(query: SummaryQuery, courses: int) -> list[Split]:
+    """What the largest groups used, largest first, and all others together as the last, if there
+    are any; the first `courses` of them by bucket as well. Totals and buckets are read at once."""
+    with one_instant():
+        buckets = query.buckets
+        over_buckets = query.over(buckets, query.groups)
+        found = over_buckets.ranked_sums(query.top, query.order)
+        bins = _bins(query, over_buckets, found, with_whole=True)
+        names = _names(query, found)
+        return [
+            Split(
+                names.get(rank, {}),
+                rows[0]["groups"] if rank > query.top else 0,
+                measures(added(rows), query.percentiles, bins.get((WHOLE, rank))),
+                _points(rows, len(buckets), query.percentiles, bins) if rank <= courses else (),
+            )
+            for rank, rows in _by_rank(found)
+        ]
 
 
 def breakdown(query: SummaryQuery) -> Breakdown:
@@ -171,7 +199,16 @@ def breakdown(query: SummaryQuery) -> Breakdown:
         return Breakdown(groups, rest, measures(added(found)))
 
 
-def _bins(query: SummaryQuery, grouped: Query, found: list[Row]) -> BinsOf:
+def _by_rank(found: list[Row]) -> list[tuple[int, list[Row]]]:
+    rows: dict[int, list[Row]] = {}
+    for row in found:
+        rows.setdefault(row["rank"], []).append(row)
+    return sorted(rows.items())
+
+
+def _bins(
+    query: SummaryQuery, grouped: Query, found: list[Row], *, with_whole: bool = False
+) -> BinsOf:
     """Bins by interval and rank, of each measure whose percentiles are wanted under its name."""
     names = [f"group_{n + 1}" for n in range(len(query.groups) or 1)]
     shown = {
@@ -179,7 +216,8 @@ def _bins(query: SummaryQuery, grouped: Query, found: list[Row]) -> BinsOf:
     }
     if not shown or not query.percentiles:
         return {}
-    return grouped.percentiles(query.percentiles, [shown[rank] for rank in sorted(shown)])
+    values = [shown[rank] for rank in sorted(shown)]
+    return grouped.percentiles(query.percentiles, values, with_whole=with_whole)
 
 
 def _names(query: SummaryQuery, found: list[Row]) -> dict[int, GroupName]:

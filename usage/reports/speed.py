@@ -8,34 +8,32 @@ rollup has all that a query filters and groups by: of all attempts, within 2 % o
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from usage.history.measures import DURATIONS, NOTHING, Measures, measures
+from usage.history.measures import DURATIONS
 from usage.history.snapshot import one_instant
-from usage.history.summaries import Breakdown, Series, SummaryQuery, breakdown, series
+from usage.history.summaries import Split, SummaryQuery, split
 
-ROWS_SHOWN = 50
+ROWS_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Everything with percentiles: the period as a whole, its buckets, the values of a dimension,
-    and the buckets of the largest of these. `points` are empty where nothing happened."""
+    """Everything with percentiles: the period as a whole and its buckets, None where nothing
+    happened, and the values of a dimension, largest first, those with a course with their
+    buckets."""
 
-    totals: Measures
-    points: Sequence[Measures]
-    groups: Breakdown
-    courses: Series
+    whole: Split | None
+    groups: Sequence[Split]
+
+    @property
+    def courses(self) -> list[Split]:
+        """The values that have a course."""
+        return [group for group in self.groups if group.name and group.points]
 
 
 def speed(query: SummaryQuery) -> Speed:
     """The speed of the period by the dimension that the query groups by, with the courses of its
     `top` values. Raises InvalidQuery where it would need pruned events."""
-    query = replace(query, percentiles=DURATIONS)
-    whole = replace(query, groups=(), top=1)
+    whole = replace(query, groups=(), top=1, percentiles=DURATIONS)
+    grouped = replace(query, top=ROWS_SHOWN, percentiles=DURATIONS)
     with one_instant():
-        totals, points = breakdown(whole).groups, series(whole).groups
-        return Speed(
-            totals[0].measures if totals else measures(NOTHING, DURATIONS),
-            points[0].points if points else (),
-            breakdown(replace(query, top=ROWS_SHOWN)),
-            series(query),
-        )
+        return Speed(next(iter(split(whole, 1)), None), split(grouped, query.top))

@@ -31,7 +31,7 @@ _CUT = (
     "rows",
     "columns",
     "cells",
-    "with",
+    "against",
     "other",
 )
 # Beside filters and time; the pages of a list belong to the former query.

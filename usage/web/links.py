@@ -20,6 +20,8 @@ from usage.web.charts import Slot
 Pairs = list[tuple[str, str]]
 _NO_FAILURE = (Dimension.FAILURE_CLASS.value, EMPTY)
 _SUCCEEDED = (Dimension.OUTCOME.value, Outcome.SUCCEEDED.value)
+# Of the 4 KiB that a request line may have here, and less elsewhere.
+_LONGEST_ADDRESS = 2000
 _TIME = ("range", "from", "to", "tz", "bucket")
 _NAMES = {Bucket.HOUR: _("Y-m-d H:i"), Bucket.MONTH: _("Y-m")}
 
@@ -71,6 +73,17 @@ def pairs_of(name: GroupName) -> Pairs:
     """The filters that accept a group; what has no failure class succeeded."""
     pairs = [(dimension.value, value.value) for dimension, value in name.items()]
     return [_SUCCEEDED if pair == _NO_FAILURE else pair for pair in pairs]
+
+
+def moved(parameters: Pairs, window: Window) -> Pairs:
+    """The same query of other days."""
+    days = {"range": "custom", "from": str(window.first), "to": str(window.last)}
+    return [*(pair for pair in parameters if pair[0] not in days), *days.items()]
+
+
+def short_enough(address: str) -> str:
+    """An address that servers and proxies accept; empty if it is too long."""
+    return address if len(address) <= _LONGEST_ADDRESS else ""
 
 
 def days_of(interval: Interval, zone: ZoneInfo) -> Sequence[object]:

@@ -3,13 +3,17 @@
 from django.urls import path
 
 from usage.web import event_views, views, what_if_views
+from usage.web.comparison import views as comparison_views
 from usage.web.failures import views as failure_views
+from usage.web.matrix import views as matrix_views
 from usage.web.speed import views as speed_views
 
 app_name = "usage"
 urlpatterns = [
     path("", views.page, name="page"),
     path("speed/", speed_views.page, name="speed"),
+    path("matrix/", matrix_views.page, name="matrix"),
+    path("compare/", comparison_views.page, name="compare"),
     path("what-if/", what_if_views.page, name="what-if"),
     path("failures/", failure_views.page, name="failures"),
     path("failures/unknown/", failure_views.unknown_bodies, name="unknown-bodies"),

@@ -93,6 +93,12 @@ def test_values_beyond_the_first_are_one_line(upstream):
     *first, rest = models.lines
     assert len(first) == 10
     assert (rest.name, rest.others) == (None, 4)
+    named = [line.values for line in first]
+    assert [[line.name.value] for line in first] == named
+    everything = {f"model-{n:02}" for n in range(14)}
+    assert {*rest.values} == everything - {value for (value,) in named}
+    counted = stored(query().period, series__model__in=rest.values)
+    assert counted.total() == rest.total
 
 
 def test_a_user_gets_their_own_keys_and_no_credentials(upstream):

@@ -61,47 +61,57 @@ def is_of(milliseconds: int, column: str, percent: int, **fields) -> bool:
 def test_percentiles_are_those_of_the_attempts(traffic, percent):
     found = speed(query())
     name = f"p{percent}_ms"
-    assert is_of(getattr(found.totals.latency, name), "latency_ms", percent)
-    assert is_of(getattr(found.totals.ttft, name), "ttft_ms", percent)
-    second_day = found.points[1]
+    assert is_of(getattr(found.whole.totals.latency, name), "latency_ms", percent)
+    assert is_of(getattr(found.whole.totals.ttft, name), "ttft_ms", percent)
+    second_day = found.whole.points[1]
     later = {"timestamp__gte": DAY + timedelta(days=1)}
     assert is_of(getattr(second_day.latency, name), "latency_ms", percent, **later)
-    for group in found.groups.groups:
+    for group in found.groups:
         provider = {"series__provider": group.name[Dimension.PROVIDER].value}
-        assert is_of(getattr(group.measures.latency, name), "latency_ms", percent, **provider)
-    for course in found.courses.groups:
+        assert is_of(getattr(group.totals.latency, name), "latency_ms", percent, **provider)
+    for course in found.courses:
         of_day = {"series__provider": course.name[Dimension.PROVIDER].value, **later}
         assert is_of(getattr(course.points[1].ttft, name), "ttft_ms", percent, **of_day)
 
 
 def test_tokens_per_second_are_of_the_attempts_that_succeeded(traffic):
-    group = speed(query()).groups.groups[0]
+    group = speed(query()).groups[0]
     events = UsageEvent.objects.filter(
         series__provider=group.name[Dimension.PROVIDER].value, series__failed=False
     )
     rows = events.values_list("latency_ms", "non_reasoning_output_tokens", "reasoning_tokens")
     tokens = sum((output or 0) + (reasoning or 0) for _, output, reasoning in rows)
     expected = 1000 * tokens / sum(row[0] for row in rows)
-    assert group.measures.tokens_per_second == pytest.approx(expected, abs=0.01)
+    assert group.totals.tokens_per_second == pytest.approx(expected, abs=0.01)
 
 
 def test_courses_are_of_the_largest_values_and_the_table_of_all(traffic):
     found = speed(query(Dimension.MODEL, top=2))
-    assert len(found.courses.groups) == 2
-    assert len(found.groups.groups) == 7
-    assert found.groups.totals.attempts == found.totals.attempts == 200
+    assert len(found.courses) == 2
+    assert len(found.groups) == 7
+    assert sum(g.totals.attempts for g in found.groups) == found.whole.totals.attempts == 200
 
 
 def test_filters_hold_for_everything(traffic):
     filters = Filters({Dimension.PROVIDER: ("claude",), Dimension.MODEL: ("model-1", "model-2")})
     found = speed(query(filters=filters))
     fields = {"series__provider": "claude", "series__model__in": ("model-1", "model-2")}
-    assert found.totals.attempts == UsageEvent.objects.filter(**fields).count()
-    assert is_of(found.totals.latency.p95_ms, "latency_ms", 95, **fields)
-    assert [g.name[Dimension.PROVIDER].value for g in found.groups.groups] == ["claude"]
+    assert found.whole.totals.attempts == UsageEvent.objects.filter(**fields).count()
+    assert is_of(found.whole.totals.latency.p95_ms, "latency_ms", 95, **fields)
+    assert [g.name[Dimension.PROVIDER].value for g in found.groups] == ["claude"]
 
 
 def test_nothing_has_no_points():
     found = speed(query())
-    assert found.totals.attempts == 0
-    assert (found.points, found.groups.groups, found.courses.groups) == ((), [], [])
+    assert (found.whole, found.groups, found.courses) == (None, [], [])
+
+
+def test_what_is_beyond_the_largest_is_summed_and_counted(traffic, monkeypatch):
+    monkeypatch.setattr("usage.reports.speed.ROWS_SHOWN", 3)
+    *shown, rest = speed(query(Dimension.MODEL)).groups
+    assert (rest.name, rest.others) == ({}, 4)
+    largest = [group.name[Dimension.MODEL].value for group in shown]
+    stored = UsageEvent.objects.exclude(series__model__in=largest)
+    assert rest.totals.attempts == stored.count()
+    others = [f"model-{n}" for n in range(7) if f"model-{n}" not in largest]
+    assert is_of(rest.totals.latency.p95_ms, "latency_ms", 95, series__model__in=others)

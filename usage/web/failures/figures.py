@@ -13,7 +13,7 @@ from usage.failure_report.report import ClassCounts, Line, Matrix, Report, Repor
 from usage.failures.guidance import Guidance
 from usage.history.windows import Window
 from usage.web.charts import Chart, Series, Slot, bar_chart
-from usage.web.links import Links, Pairs, slots
+from usage.web.links import Links, Pairs, moved, short_enough, slots
 from usage.web.tiles import change, share
 
 # So many classes have a colour of their own in the chart.
@@ -40,7 +40,7 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many failures, and their events; no link where no filter accepts just these."""
+    """How many failures, and their events; no link where the values are too many for an address."""
 
     count: int
     events: str
@@ -74,7 +74,7 @@ class Figures:
     ) -> None:
         self.query, self.window, self.found = query, window, found
         self._links = Links(parameters, window.zone)
-        self._links_before = Links(_moved(parameters, window.previous), window.zone)
+        self._links_before = Links(moved(parameters, window.previous), window.zone)
         self._slots = slots(window, query.bucket, self._links, now)
 
     def context(self, bodies: Mapping[str, Sequence[Body]]) -> dict[str, object]:
@@ -128,9 +128,9 @@ class Figures:
 
     def _matrix_row(self, name: str, line: Line, classes: Sequence[Guidance]) -> MatrixRow:
         def cell(count: int, failures: Pairs) -> Cell:
-            value = line.name.value if line.name else None
-            events = self._links.events([(name, value), *failures]) if value and count else ""
-            return Cell(count, events)
+            values = [(name, value) for value in line.values]
+            events = self._links.events([*values, *failures]) if values and count else ""
+            return Cell(count, short_enough(events))
 
         return MatrixRow(
             line.name.label if line.name else "",
@@ -141,8 +141,3 @@ class Figures:
                 for g in classes
             ],
         )
-
-
-def _moved(parameters: Pairs, window: Window) -> Pairs:
-    days = {"range": "custom", "from": str(window.first), "to": str(window.last)}
-    return [*(pair for pair in parameters if pair[0] not in days), *days.items()]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from monitoring.web.formats import localized
 from usage.history.labels import label_for_people
 from usage.history.measures import DURATIONS, Measures
-from usage.history.summaries import Group, GroupName, SummaryQuery
+from usage.history.summaries import GroupName, Split, SummaryQuery
 from usage.history.windows import Window
 from usage.reports.speed import Speed
 from usage.web.charts import PERCENTILES, Chart, Columns, Series, Slot
@@ -22,9 +22,11 @@ _COLUMNS = tuple(series.column for series in PERCENTILES)
 
 @dataclass(frozen=True, slots=True)
 class SpeedRow:
-    """One value of the dimension: what it is called, how fast it was, and where it leads."""
+    """One value of the dimension, or `others` without a label: how fast it was, and where it
+    leads."""
 
     label: str
+    others: int
     measures: Measures
     narrowed: str
     events: str
@@ -49,13 +51,13 @@ def figures(
         **{f"{name}_chart": _percentiles(axis, found, name) for name in DURATIONS},
         **{f"{name}_courses": _courses(axis, found, name, percentile) for name in DURATIONS},
         "rate_chart": _rates(axis, found),
-        "rows": [_row(group, links) for group in found.groups.groups],
+        "rows": [_row(group, links) for group in found.groups],
     }
 
 
 def _percentiles(axis: Sequence[Slot], found: Speed, name: str) -> Chart:
     """Percentiles of `latency` or `ttft` over time."""
-    points = [getattr(point, name) for point in found.points]
+    points = [getattr(point, name) for point in (found.whole.points if found.whole else ())]
     empty: Columns = dict.fromkeys(_COLUMNS, [0] * len(axis))
     return line_chart(axis, columns(points, PERCENTILES) if points else empty, PERCENTILES)
 
@@ -84,7 +86,7 @@ def _per_second(value: float | None) -> str:
 def _lines(
     found: Speed, value: Callable[[Measures], float | None]
 ) -> tuple[Columns, tuple[Series, ...]]:
-    courses = found.courses.groups
+    courses = found.courses
     series = tuple(
         Series(str(number), _label(course.name), f"line-{number}")
         for number, course in enumerate(courses, 1)
@@ -100,6 +102,8 @@ def _label(name: GroupName) -> str:
     return label_for_people(dimension, value.value, value.label)
 
 
-def _row(group: Group, links: Links) -> SpeedRow:
+def _row(group: Split, links: Links) -> SpeedRow:
+    if not group.name:
+        return SpeedRow("", group.others, group.totals, "", "")
     pairs = pairs_of(group.name)
-    return SpeedRow(_label(group.name), group.measures, links.narrowed(pairs), links.events(pairs))
+    return SpeedRow(_label(group.name), 0, group.totals, links.narrowed(pairs), links.events(pairs))

@@ -1,0 +1,1 @@
+"""The Compare page: two selections side by side, with overlaid charts."""
