@@ -15,7 +15,7 @@ taken from the present request: its id, the client's address, how it was
 authenticated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,18 @@ Via = AuditEntry.Via
 Actor = AbstractBaseUser | AnonymousUser | None
 
 
-def record(
+def record(actor: Actor, action: str, target: str, *, outcome: str, **more: Any) -> AuditEntry:
+    """Write one act down. `action` is a verb with its area (`client_key.revoked`), `outcome` a word
+    of `Outcome`; more are `upstream`, `detail`, `source_ip`, `via` and `actor_name`.
+
+    Without an actor the entry names `actor_name`, or how it was done.
+    """
+    entry = _entry(actor, action, target, outcome=outcome, **more)
+    entry.save(force_insert=True)
+    return entry
+
+
+def _entry(
     actor: Actor,
     action: str,
     target: str,
@@ -48,14 +59,9 @@ def record(
     via: str = "",
     actor_name: str = "",
 ) -> AuditEntry:
-    """Write one act down. `action` is a verb with its area (`client_key.revoked`), `outcome` a word
-    of `Outcome`.
-
-    Without an actor the entry names `actor_name`, or how it was done.
-    """
     request = current_request()
     user = actor if isinstance(actor, AbstractBaseUser) and actor.pk else None
-    return AuditEntry.objects.create(
+    return AuditEntry(
         user_id=user.pk if user else None,
         actor=masked_text(user.get_username() if user else actor_name or "nobody", 150),
         via=via or request.via or _via(user, request),
@@ -81,11 +87,29 @@ def begin(actor: Actor, action: str, target: str, **more: Any) -> AuditEntry:
     return record(actor, action, target, outcome=Outcome.PENDING, **more)
 
 
+def begin_all(actor: Actor, acts: Iterable[tuple[str, str]], **more: Any) -> list[AuditEntry]:
+    """The same for many acts, each its action and target, by one statement."""
+    entries = [
+        _entry(actor, action, target, outcome=Outcome.PENDING, **more) for action, target in acts
+    ]
+    return AuditEntry.objects.bulk_create(entries)
+
+
 def finish(entry: AuditEntry, outcome: str, detail: Mapping[str, object] | None = None) -> None:
     """Give a pending entry its outcome; `detail` is added to what it had. A finished one stays as
     it is."""
     pending = AuditEntry.objects.filter(pk=entry.pk, outcome=Outcome.PENDING)
     pending.update(outcome=outcome, detail={**entry.detail, **masked(detail or {})})
+
+
+def finish_all(details: Mapping[int, Mapping[str, object]], outcome: str) -> None:
+    """The same for many pending entries, by their ids; within the caller's transaction."""
+    pending = AuditEntry.objects.select_for_update().filter(outcome=Outcome.PENDING)
+    entries = list(pending.filter(pk__in=list(details)))
+    for entry in entries:
+        entry.outcome = outcome
+        entry.detail = {**entry.detail, **masked(details[entry.pk])}
+    AuditEntry.objects.bulk_update(entries, ["outcome", "detail"])
 
 
 def check_pending() -> Iterator[Finding]:

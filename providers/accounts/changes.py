@@ -119,8 +119,12 @@ class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
             "origin": Account.Origin.UPLOAD,
             "since": timezone.now(),
         }
-        Account.objects.update_or_create(
-            upstream_id=intent.upstream_id, name=self.name, defaults=values
+        # One statement, as hundreds may be confirmed together.
+        Account.objects.bulk_create(
+            [Account(upstream_id=intent.upstream_id, name=self.name, **values)],
+            update_conflicts=True,
+            unique_fields=["upstream", "name"],
+            update_fields=list(values),
         )
 
 

@@ -9,9 +9,12 @@ found by reading again. Nothing here rewrites the configuration, so no reload ha
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from django.db import connection
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import Broken, NotFound, NotReached, Refused
@@ -22,6 +25,7 @@ ABSENT: dict[str, Any] = {"listed": None, "content": None}
 # Names that are the same in the header of a part as in an address.
 _PLAIN = re.compile(r"[\w@.+=-]+\Z", re.ASCII)
 _LARGEST_TOGETHER = 4 * 1024 * 1024
+_READ_AT_ONCE = 8
 _Request = Callable[[], None]
 
 
@@ -38,15 +42,18 @@ class AuthFiles:
         alone = self.names[0] if len(self.names) == 1 else ""
         entries = auth_file_client.list_auth_files(client, alone)
         listed = {entry.get(key): entry for key in ("id", "name") for entry in entries}
+        contents = self._contents(client)
         return {
-            name: {
-                "listed": listed.get(name),
-                "content": auth_file_client.auth_file_content(client, name)
-                if name in self.with_content
-                else None,
-            }
-            for name in self.names
+            name: {"listed": listed.get(name), "content": contents.get(name)} for name in self.names
         }
+
+    def _contents(self, client: ManagementClient) -> dict[str, dict[str, Any] | None]:
+        """The content of each file for which it matters, several read at a time."""
+        names = [name for name in self.names if name in self.with_content]
+        if len(names) < 2:
+            return {name: auth_file_client.auth_file_content(client, name) for name in names}
+        with ThreadPoolExecutor(_READ_AT_ONCE, "auth files") as threads:
+            return dict(zip(names, threads.map(partial(_content, client), names), strict=True))
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         requests = list(_requests(client, before, after))
@@ -61,6 +68,13 @@ class AuthFiles:
         if refusals:
             first = refusals[0]
             raise first if len(requests) == 1 else Refused(str(first), first.status)
+
+
+def _content(client: ManagementClient, name: str) -> dict[str, Any] | None:
+    try:
+        return auth_file_client.auth_file_content(client, name)
+    finally:
+        connection.close()  # of this thread, if a block of the upstream had to be recorded
 
 
 def _requests(client: ManagementClient, before: State, after: State) -> Iterator[_Request]:

@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from management_proxy.client.errors import (
@@ -27,7 +26,7 @@ from monitoring.failpoints import around
 from monitoring.leases import Term
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State
-from providers.funnel.intents import leave_unknown, mark_applied, settle
+from providers.funnel.intents import leave_unknown, mark_applied, settle, settle_verified
 from providers.models import Intent
 
 MOST_ATTEMPTS = 5
@@ -108,7 +107,7 @@ class Delivery:
                     # It is in the upstream's memory, but not in its file.
                     self.pairs.append((intent, change))
                 else:
-                    self._verified(intent, change, state)
+                    self._verified([((intent, change), "")], state)
             elif reason := _too_late(intent):
                 self._failed(intent, change, error=reason)
             else:
@@ -125,7 +124,7 @@ class Delivery:
             discarded = change.partly(state) if self.sent and intent.attempts else ""
             if discarded:
                 # Sent a moment ago and here but for these: an older upstream knows fewer fields.
-                self._verified(intent, change, state, discarded)
+                self._verified([((intent, change), discarded)], state)
             else:
                 self._failed(intent, change, refusal=refusal)
             return after
@@ -188,26 +187,26 @@ class Delivery:
     def _verify(self, state: State, *, is_last_word: bool = False) -> None:
         """Settle what the state holds, also what it holds but for fields that it discards each
         time; the rest stays."""
-        held, gone = [], []
-        for intent, change in self.pairs:
-            if change.holds(state):
-                held.append((intent, change, change.partly(state)))
-            elif is_last_word and (discarded := change.partly(state)):
-                held.append((intent, change, discarded))
+        held, gone = list[tuple[Pair, str]](), list[Pair]()
+        for pair in self.pairs:
+            discarded = pair[1].partly(state)
+            if pair[1].holds(state) or (is_last_word and discarded):
+                held.append((pair, discarded))
             else:
-                gone.append((intent, change))
-        # One commit for all: 64 of them take a tenth of the time.
-        with transaction.atomic():
-            for intent, change, discarded in held:
-                self._verified(intent, change, state, discarded)
+                gone.append(pair)
+        self._verified(held, state)
         self.pairs = gone
 
-    def _verified(self, intent: Intent, change: Change, state: State, discarded: str = "") -> None:
-        intent.discarded = discarded
-        note = f"the upstream does not keep {discarded}" if discarded else ""
-        settle(
-            self.term, intent, change, Intent.State.VERIFIED, after=change.shown(state), error=note
-        )
+    def _verified(self, held: list[tuple[Pair, str]], state: State) -> None:
+        """Settle those with what the upstream discarded of each: one commit for all."""
+        if not held:
+            return
+        rows = []
+        for (intent, change), discarded in held:
+            intent.discarded = discarded
+            note = f"the upstream does not keep {discarded}" if discarded else ""
+            rows.append((intent, change, change.shown(state), note))
+        settle_verified(self.term, rows, timezone.now())
 
     def _not_sent(self, error: str) -> None:
         for intent, change in self.pairs:

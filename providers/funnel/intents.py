@@ -1,7 +1,8 @@
 """Steps of an intent's life, each one fenced transaction; what each state means is in
 `writes.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -77,6 +78,29 @@ def settle(
     count_settled(intent)
 
 
+def settle_verified(
+    term: Term, held: Sequence[tuple[Intent, Change, Any, str]], now: datetime
+) -> None:
+    """`settle` many as verified, each with what is shown of it afterwards and a note, in one
+    transaction. Raises LeaseLost."""
+    with around("outcome"), transaction.atomic():
+        _check(term)
+        for intent, _change, after, note in held:
+            intent.state, intent.settled_at = State.VERIFIED, now
+            intent.after, intent.error = after, note[:500]
+        intents = [intent for intent, *_ in held]
+        Intent.objects.bulk_update(intents, ["after", "error"])
+        Intent.objects.filter(pk__in=[intent.pk for intent in intents]).update(
+            state=State.VERIFIED, settled_at=now
+        )
+        for intent, change, *_ in held:
+            change.confirmed(intent)
+        details = {one.audit_entry: _detail(one) for one in intents if one.audit_entry}
+        trail.finish_all(details, trail.Outcome.SUCCEEDED)
+    for intent in intents:
+        count_settled(intent)
+
+
 def leave_unknown(term: Term, intent: Intent, error: str, *, must_save: bool = False) -> None:
     """Record that the upstream may or may not hold it. Raises LeaseLost."""
     with transaction.atomic():
@@ -101,10 +125,13 @@ def _check(term: Term) -> None:
 
 def _finish_audit(intent: Intent) -> None:
     if intent.audit_entry and (entry := AuditEntry.objects.filter(pk=intent.audit_entry).first()):
-        detail = {
-            "intent": intent.pk,
-            "before": intent.before,
-            "after": intent.after,
-            "error": intent.error,
-        }
-        trail.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], detail)
+        trail.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], _detail(intent))
+
+
+def _detail(intent: Intent) -> dict[str, object]:
+    return {
+        "intent": intent.pk,
+        "before": intent.before,
+        "after": intent.after,
+        "error": intent.error,
+    }

@@ -46,7 +46,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -83,25 +83,38 @@ def submit(
 ) -> Intent:
     """Record what is to be done, for `carry_out` once the caller's transaction is committed. Raises
     QueueFull, or ChangeRefused if the upstream was removed."""
-    user_id = actor.pk if isinstance(actor, AbstractBaseUser) else None
-    intent = Intent(upstream=upstream, reason=reason[:300], actor_id=user_id)
-    intent.actor_name = (
-        actor.get_username() if isinstance(actor, AbstractBaseUser) else actor_name
-    )[:150]
-    store_change(intent, change)
+    (intent,) = submit_all(upstream, [change], actor, reason, actor_name=actor_name)
+    return intent
+
+
+def submit_all(
+    upstream: Upstream,
+    changes: Sequence[Change],
+    actor: Actor = None,
+    reason: str = "",
+    *,
+    actor_name: str = "",
+) -> list[Intent]:
+    """The same for many changes, in their order; all or none. Raises what `submit` raises."""
+    user = actor if isinstance(actor, AbstractBaseUser) else None
+    name = user.get_username() if user else actor_name
+    fields = {"reason": reason[:300], "actor_id": user.pk if user else None}
+    intents = [Intent(upstream=upstream, actor_name=name[:150], **fields) for _ in changes]
+    for intent, change in zip(intents, changes, strict=True):
+        store_change(intent, change)
     with transaction.atomic():
-        entry = trail.begin(
+        entries = trail.begin_all(
             actor,
-            change.kind,
-            change.title,
+            [(change.kind, change.title) for change in changes],
             upstream=upstream.name,
             detail={"reason": reason},
             actor_name=actor_name,
         )
-        intent.audit_entry = entry.pk
-        _take_place(upstream)
-        intent.save()
-    return intent
+        for intent, entry in zip(intents, entries, strict=True):
+            intent.audit_entry = entry.pk
+        _take_places(upstream, len(intents))
+        Intent.objects.bulk_create(intents)
+    return intents
 
 
 def hold_places(upstream: Upstream) -> None:
@@ -113,16 +126,14 @@ def hold_places(upstream: Upstream) -> None:
         )
 
 
-def _take_place(upstream: Upstream) -> None:
+def _take_places(upstream: Upstream, number: int) -> None:
     """Make ids follow the order in which rows become visible, until the transaction ends. Raises
     QueueFull, ChangeRefused."""
     hold_places(upstream)
     if not Upstream.objects.filter(pk=upstream.pk).exists():
         raise ChangeRefused(f"{upstream.name} was removed", code="RESOURCE_NOT_FOUND")
-    if (
-        Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
-        >= LONGEST_QUEUE
-    ):
+    waiting = Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
+    if waiting + number > LONGEST_QUEUE:
         raise QueueFull(
             f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute",
             code="QUEUE_FULL",

@@ -248,7 +248,8 @@ def test_no_transaction_is_open_while_the_upstream_is_called(upstream, monkeypat
 
 
 def test_no_change_is_overtaken_by_more_than_two(upstream):
-    """Lists take turns by age; those that share a write jump the queue by two places at most."""
+    """Lists take turns by age; those that share a write jump the queue by two places at most. Those
+    of one write are settled at the same instant."""
     lists = "KPKKKKPKPPKKKKKK"
     intents = [
         submit(
@@ -261,7 +262,7 @@ def test_no_change_is_overtaken_by_more_than_two(upstream):
     ]
     for intent in intents:
         carry_out(intent)
-    settled = list(Intent.objects.order_by("settled_at").values_list("pk", flat=True))
+    settled = list(Intent.objects.order_by("settled_at", "pk").values_list("pk", flat=True))
     overtaken = [sum(other > pk for other in settled[: settled.index(pk)]) for pk in settled]
     assert max(overtaken) <= 2
     assert len(set(Intent.objects.values_list("applied_at", flat=True))) < len(lists), (
