@@ -79,6 +79,7 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.MANAGEMENT_API_KEY = ""
     settings.UPSTREAM_IS_SIMULATED = False
     settings.METRICS_TOKEN = ""
+    settings.LISTED_ACCOUNTS_SECONDS = 0
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     forget_refusals()

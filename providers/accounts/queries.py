@@ -12,7 +12,8 @@ from django.utils import timezone
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
-from providers.accounts.auth_files import AuthFile, Health, Slot, auth_file_of
+from providers.accounts.auth_files import AuthFile, Health, Slot
+from providers.accounts.listed import listed_files
 from providers.models import Account
 from providers.web.listing import Columns
 
@@ -105,12 +106,12 @@ COLUMNS: Columns[AccountRow] = {
 }
 
 
-def account_rows(upstream: Upstream, user: User) -> list[AccountRow]:
-    """All accounts for staff, a person's own otherwise; by provider and label. Raises
-    UpstreamError."""
-    files = [
-        auth_file_of(entry) for entry in auth_file_client.list_auth_files(client_for(upstream))
-    ]
+def account_rows(
+    upstream: Upstream, user: User, files: Iterable[AuthFile] | None = None
+) -> list[AccountRow]:
+    """All accounts for staff, a person's own otherwise; by provider and label. `files` are the
+    upstream's, if the caller has read them. Raises UpstreamError."""
+    files = listed_files(upstream).files if files is None else files
     owned = {
         account.name: account
         for account in Account.objects.filter(upstream=upstream).select_related("owner")

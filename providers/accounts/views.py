@@ -1,11 +1,13 @@
 """The accounts' pages: the list, one account, and what can be done with it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,6 +25,7 @@ from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
 from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
+from providers.accounts.listed import listed_files
 from providers.accounts.queries import (
     COLUMNS,
     AccountRow,
@@ -62,7 +65,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         ).select_related("upstream"),
     }
     try:
-        rows = account_rows(upstream, user) if upstream else []
+        rows, context["as_of"] = _rows(upstream, user)
         order, page = listing(request, matching(rows, **chosen), COLUMNS)
         context |= {"page": page, "order": order, "all_count": len(rows), "trouble": ""}
         context["counts"] = counted(rows)
@@ -71,6 +74,14 @@ def accounts(request: HttpRequest) -> HttpResponse:
     return polled_page(
         request, "providers/accounts.html", context, version=_shown(request, context)
     )
+
+
+def _rows(upstream: Upstream | None, user: User) -> tuple[list[AccountRow], datetime]:
+    """The accounts, and when they were read. Raises UpstreamError."""
+    if upstream is None:
+        return [], timezone.now()
+    listed = listed_files(upstream)
+    return account_rows(upstream, user, listed.files), listed.read_at
 
 
 def _shown(request: HttpRequest, context: dict[str, Any]) -> object:
