@@ -4,6 +4,7 @@ from django.urls import path
 
 from providers.accounts import api as account_api
 from providers.accounts.logins import api as login_api
+from providers.bulk import api as act_api
 from providers.change_log import api as change_api
 from providers.client_keys import api as client_key_api
 from providers.configuration import api as configuration_api
@@ -27,6 +28,10 @@ urlpatterns = [
     path("providers/changes", change_api.collection, name="changes"),
     path("providers/changes/<int:intent_id>", change_api.one, name="change"),
     path("providers/drift", drift_api.drift, name="drift"),
+    path("providers/acts", act_api.collection, name="acts"),
+    path("providers/acts/upload", act_api.upload, name="act-upload"),
+    path("providers/acts/<int:act_id>", act_api.one, name="act"),
+    path("providers/acts/<int:act_id>/confirm", act_api.confirm, name="act-confirm"),
     path("client-keys", client_key_api.collection, name="client-keys"),
     path("client-keys/<int:key_id>", client_key_api.one, name="client-key"),
     path("client-keys/<int:key_id>/rotate", client_key_api.rotate, name="client-key-rotate"),

@@ -58,7 +58,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "flows": FLOWS.values(),
         "upload": UploadForm(),
-        "verbs": BulkAct.Verb.choices[1:],
+        "verbs": BulkAct.verbs_of(BulkAct.Subject.ACCOUNT, is_staff=user.is_staff),
         "as_of": timezone.now(),
         "logins": AccountLogin.objects.filter(
             user=user, settled_at=None, expires_at__gt=timezone.now()

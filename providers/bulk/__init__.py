@@ -1,1 +1,1 @@
-"""Many accounts in one act: files or a choice, shown first, confirmed, carried out, reported."""
+"""Many accounts or keys in one act: files or a choice, shown first, confirmed, done, reported."""

@@ -10,50 +10,37 @@ Invariants
 * The rights of the user are checked again for each item when it is sent.
 * Few items are in the funnel's queue at a time, so that others find room in it.
 
-Outcomes are the intents' own; only a change of owner, which is not sent upstream, has its outcome
-in its item.
+Outcomes are the intents' own; only what is not sent upstream, such as a change of owner, has its
+outcome in its item.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
-from management_proxy.upstreams.clients import client_for
-from monitoring.encryption import decrypt
 from monitoring.failpoints import failpoint
 from providers import log_kinds as kinds
-from providers.accounts.actions import grant_file
-from providers.accounts.auth_files import AuthFile, auth_file_of
-from providers.accounts.changes import (
-    DeleteAccount,
-    SetAccountFields,
-    SwitchAccount,
-    UploadAuthFile,
-)
-from providers.accounts.uploads import checked_upload
-from providers.bulk.plans import wanted_value
+from providers.bulk.kinds import SUBJECTS
+from providers.bulk.subjects import Send
 from providers.errors import ChangeRefused, QueueFull
 from providers.funnel.changes import Change
-from providers.funnel.writes import carry_out, submit
-from providers.models import Account, BulkAct, BulkItem, Intent
+from providers.funnel.writes import carry_out, submit_all
+from providers.models import BulkAct, BulkItem, Intent
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 100
+TOGETHER = 200
 LONGEST_KEPT = timedelta(days=14)
 LONGEST_UNCONFIRMED = timedelta(hours=24)
 _REST_SECONDS = 1.0
-Verb, Outcome = BulkAct.Verb, BulkItem.Outcome
+Outcome = BulkItem.Outcome
 
 
 def confirm(act: BulkAct) -> bool:
@@ -82,19 +69,32 @@ def _in_thread(act_id: int) -> None:
 def carry_on(act: BulkAct, seconds: float = 600) -> bool:
     """Send what is not sent yet, chunk by chunk; whether nothing is left to send."""
     deadline = time.monotonic() + seconds
+    send: Send | None = None
+    together = TOGETHER
     while time.monotonic() < deadline:
         try:
-            sent = _grant_some(act) if act.verb == Verb.OWNER else _submit_some(act)
+            send = send or SUBJECTS[act.subject].sender(act)
+            sent = _send_some(act, send, together)
         except (QueueFull, UpstreamError):
+            together = max(together // 2, 1)  # of a queue that is nearly full
             time.sleep(_REST_SECONDS)
             continue
+        together = TOGETHER
         failpoint("bulk chunk submitted")
-        for intent in sent:
-            carry_out(intent)
+        _carry_out(sent)
         if not _open(act).exists():
             BulkAct.objects.filter(pk=act.pk, finished_at=None).update(finished_at=timezone.now())
             return True
     return False
+
+
+def _carry_out(intents: list[Intent]) -> None:
+    """See all of them through; most are, with the first."""
+    for intent in intents[:1]:
+        carry_out(intent)
+    waiting = Intent.objects.filter(pk__in=[one.pk for one in intents], settled_at=None)
+    for intent in waiting.order_by("pk"):
+        carry_out(intent)
 
 
 def resume(upstream: Upstream) -> None:
@@ -106,12 +106,21 @@ def resume(upstream: Upstream) -> None:
     acts.filter(confirmed_at=None, made_at__lt=timezone.now() - LONGEST_UNCONFIRMED).delete()
 
 
-def _submit_some(act: BulkAct) -> list[Intent]:
-    """Store intents of the next items that may be sent. Raises QueueFull."""
+def _send_some(act: BulkAct, send: Send, together: int) -> list[Intent]:
+    """Store intents of the next items that may be sent, and do what needs none. Raises
+    QueueFull."""
     with transaction.atomic():
-        items = _next_items(act)
-        may = _may_change(act, items)
-        return [intent for item in items if (intent := _submitted(act, item, may))]
+        items, changes = _next_items(act, together), list[tuple[BulkItem, Change]]()
+        for item in items:
+            if change := _to_send(item, send):
+                changes.append((item, change))
+        reason = f"bulk act #{act.pk}"
+        intents = submit_all(act.upstream, [change for _, change in changes], act.user, reason)
+        for (item, _), intent in zip(changes, intents, strict=True):
+            item.intent = intent
+        BulkItem.objects.bulk_update(items, ["intent", "outcome", "reason"])
+        act.items.filter(pk__in=[item.pk for item in items]).update(content_encrypted=b"")
+        return [item.intent for item in items if item.intent]
 
 
 def _open(act: BulkAct) -> QuerySet[BulkItem]:
@@ -119,82 +128,23 @@ def _open(act: BulkAct) -> QuerySet[BulkItem]:
     return act.items.filter(verdict__in=BulkItem.TO_DO, intent=None, outcome=Outcome.OPEN)
 
 
-def _next_items(act: BulkAct) -> list[BulkItem]:
+def _next_items(act: BulkAct, together: int) -> list[BulkItem]:
     """Items that no other takes until the transaction ends."""
     BulkAct.objects.select_for_update().get(pk=act.pk)
-    return list(_open(act).order_by("pk")[:TOGETHER])
+    return list(_open(act).order_by("pk")[:together])
 
 
-def _submitted(act: BulkAct, item: BulkItem, may: Callable[[str], bool]) -> Intent | None:
-    """The intent of an item; without one it has failed for the reason it keeps."""
+def _to_send(item: BulkItem, send: Send) -> Change | None:
+    """The change of an item; without one it was requested already, is done, or has failed for the
+    reason it keeps."""
     try:
-        if item.verdict != BulkItem.Verdict.NEW and not may(item.name):
-            raise ChangeRefused("It is not yours any more.")
-        item.intent = submit(act.upstream, _change_of(act, item), act.user, f"bulk act #{act.pk}")
+        sent = send(item)
     except QueueFull:
         raise
     except ChangeRefused as refused:
         item.outcome, item.reason = Outcome.FAILED, refused.message[:500]
-    item.content_encrypted = b""
-    item.save(update_fields=["intent", "outcome", "reason", "content_encrypted"])
-    return item.intent
-
-
-def _may_change(act: BulkAct, items: Iterable[BulkItem]) -> Callable[[str], bool]:
-    user = User.objects.get(pk=act.user_id)
-    if not user.is_active:
-        return lambda name: False
-    if user.is_staff:
-        return lambda name: True
-    names = [item.name for item in items]
-    owned = Account.objects.filter(upstream=act.upstream, owner=user, name__in=names)
-    return set(owned.values_list("name", flat=True)).__contains__
-
-
-def _change_of(act: BulkAct, item: BulkItem) -> Change:
-    if act.verb == Verb.UPLOAD:
-        return _upload_of(act, item)
-    if act.verb == Verb.DELETE:
-        return DeleteAccount(name=item.name)
-    if act.verb in (Verb.ENABLE, Verb.DISABLE):
-        return SwitchAccount(name=item.name, disabled=act.verb == Verb.DISABLE)
-    value = wanted_value(Verb(act.verb), act.value)
-    return SetAccountFields(name=item.name, fields={str(act.verb): value})  # type: ignore[dict-item]
-
-
-def _upload_of(act: BulkAct, item: BulkItem) -> UploadAuthFile:
-    file = checked_upload(item.name, decrypt(bytes(item.content_encrypted)))
-    replaces = item.verdict == BulkItem.Verdict.REPLACES
-    before = Account.objects.filter(upstream=act.upstream, name=item.name).first()
-    return UploadAuthFile(
-        name=file.name,
-        content=file.content,
-        provider=file.provider,
-        label=file.email or file.name,
-        # A replaced file stays with its owner.
-        owner_id=before.owner_id if replaces and before else act.user_id,
-        replaces=replaces,
-    )
-
-
-def _grant_some(act: BulkAct) -> list[Intent]:
-    """Give all of them their new owner, which changes nothing upstream. Raises UpstreamError."""
-    entries = auth_file_client.list_auth_files(client_for(act.upstream))
-    files = {file.name: file for file in map(auth_file_of, entries)}
-    while _grant_chunk(act, files):
-        pass
-    return []
-
-
-def _grant_chunk(act: BulkAct, files: dict[str, AuthFile]) -> int:
-    with transaction.atomic():
-        items = _next_items(act)
-        user = User.objects.get(pk=act.user_id)
-        for item in items:
-            item.outcome = Outcome.FAILED
-            if user.is_staff and user.is_active and (file := files.get(item.name)):
-                owner = wanted_value(Verb.OWNER, act.value)
-                grant_file(act.upstream, user, file, owner if isinstance(owner, User) else None)
-                item.outcome = Outcome.DONE
-            item.save(update_fields=["outcome"])
-    return len(items)
+        return None
+    if isinstance(sent, Change):
+        return sent
+    item.intent, item.outcome = sent, item.outcome if sent else Outcome.DONE
+    return None

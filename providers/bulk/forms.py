@@ -1,4 +1,4 @@
-"""Forms of acts on many accounts."""
+"""Forms of acts on many accounts or keys."""
 
 from typing import Any
 
@@ -34,8 +34,9 @@ class ManyFilesForm(forms.Form):
 
 
 class ChoiceForm(forms.Form):
-    """What to do with the chosen accounts; `everything` is all that match the filters."""
+    """What to do with the chosen ones; `everything` is all that match the filters."""
 
+    subject = forms.ChoiceField(choices=BulkAct.Subject.choices, required=False)
     verb = forms.ChoiceField(
         choices=[("", _("Choose…")), *BulkAct.Verb.choices[1:]], label=_("Action")
     )

@@ -1,6 +1,7 @@
-"""What an act will do, worked out for each account before anything is done."""
+"""What an act will do, worked out for each account or key before anything is done."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,16 +11,16 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import encrypt
-from providers.accounts.actions import checked_field
 from providers.accounts.auth_files import AuthFile, auth_file_of
-from providers.accounts.queries import AccountRow
 from providers.accounts.uploads import Upload, checked_upload, twin_of
 from providers.bulk.archives import Candidate
+from providers.bulk.kinds import SUBJECTS
+from providers.bulk.subjects import wanted_value
 from providers.errors import ChangeRefused
 from providers.models import Account, BulkAct, BulkItem
 
 Verb, Verdict = BulkAct.Verb, BulkItem.Verdict
-MOST_ACCOUNTS = 5000
+MOST_ITEMS = 5000
 
 
 def plan_upload(
@@ -104,63 +105,25 @@ def _account_of(upload: Upload) -> tuple[str, str, str]:
 
 
 def plan_change(
-    upstream: Upstream, user: User, rows: Iterable[AccountRow], verb: str, value: str = ""
+    upstream: Upstream,
+    user: User,
+    subject: str,
+    things: Iterable[Any],
+    verb: str,
+    value: str = "",
 ) -> BulkAct:
-    """An act that changes these accounts, which the user may see. Raises ChangeRefused naming the
+    """An act that changes these things, which the user may see. Raises ChangeRefused naming the
     field."""
-    if verb not in Verb.values or verb == Verb.UPLOAD:
-        raise ChangeRefused(gettext("Choose what to do."), "verb")
     if verb == Verb.OWNER and not user.is_staff:
-        raise ChangeRefused(gettext("Only staff may grant an account."), "verb")
-    wanted = wanted_value(Verb(verb), value)
-    act = BulkAct(upstream=upstream, user=user, verb=verb, value=value.strip())
-    items = [_item_of(row, Verb(verb), wanted) for row in rows]
-    if not items or len(items) > MOST_ACCOUNTS:
-        raise ChangeRefused(gettext("Choose some accounts first."), "name")
+        raise ChangeRefused(gettext("Only staff may give something another owner."), "verb")
+    if verb not in dict(BulkAct.verbs_of(subject, is_staff=user.is_staff)):
+        raise ChangeRefused(gettext("Choose what to do."), "verb")
+    wanted, planned = wanted_value(Verb(verb), value), SUBJECTS[subject].planned
+    act = BulkAct(upstream=upstream, user=user, subject=subject, verb=verb, value=value.strip())
+    items = [planned(thing, Verb(verb), wanted) for thing in things]
+    if not items or len(items) > MOST_ITEMS:
+        raise ChangeRefused(gettext("Choose some first."), "name")
     return _saved(act, items)
-
-
-def wanted_value(verb: BulkAct.Verb, value: str) -> object:
-    """What the accounts shall have: a number, a text, a user, or None. Raises ChangeRefused."""
-    value = value.strip()
-    if verb == Verb.OWNER:
-        owner = User.objects.filter(username=value, is_active=True).first() if value else None
-        if value and owner is None:
-            raise ChangeRefused(gettext("There is no such user."), "value")
-        return owner
-    if verb == Verb.NOTE:
-        return checked_field("note", value)
-    if verb == Verb.PRIORITY:
-        if value and not value.removeprefix("-").isdecimal():
-            raise ChangeRefused(gettext("Expected a whole number."), "value")
-        return checked_field("priority", int(value[:12]) if value else None)
-    return None
-
-
-def _item_of(row: AccountRow, verb: BulkAct.Verb, wanted: object) -> BulkItem:
-    now: object = {
-        Verb.ENABLE: not row.file.is_disabled,
-        Verb.DISABLE: row.file.is_disabled,
-        Verb.PRIORITY: (row.file.priority or 0) == (wanted or 0),
-        Verb.NOTE: row.file.note == (wanted or ""),
-        Verb.OWNER: row.owner == wanted,
-        Verb.DELETE: False,
-    }[verb]
-    verdict = Verdict.UNCHANGED if now else Verdict.CHANGES
-    return BulkItem(name=row.file.name, verdict=verdict, reason=_present(row, verb))
-
-
-def _present(row: AccountRow, verb: BulkAct.Verb) -> str:
-    """What an account has now of what will be changed."""
-    if verb == Verb.PRIORITY:
-        return gettext("now %(value)s") % {"value": row.file.priority or 0}
-    if verb == Verb.NOTE and row.file.note:
-        return gettext("now “%(value)s”") % {"value": row.file.note[:200]}
-    if verb == Verb.OWNER and row.owner:
-        return gettext("now of %(owner)s") % {"owner": row.owner.get_username()}
-    if verb == Verb.DELETE:
-        return gettext("Its tokens are lost; connecting it again needs a new login.")
-    return ""
 
 
 def _saved(act: BulkAct, items: list[BulkItem]) -> BulkAct:

@@ -1,6 +1,7 @@
 """What people do with client keys. A key is made here, shown once, and kept as a keyed hash."""
 
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from monitoring.audit import trail
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.consumption import consumption_of
 from providers.client_keys.limits import must_go
-from providers.client_keys.queries import listed_digests
+from providers.client_keys.queries import listed_digests, listed_texts
+from providers.client_keys.withholding import hold, let_go
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out, submit
@@ -54,6 +56,11 @@ class Terms:
                 gettext("there is no limit at which it could be removed"), "removes_at_limit"
             )
 
+    @classmethod
+    def of(cls, row: ClientKey) -> "Terms":
+        """Those of a key."""
+        return cls(row.expires_at, row.monthly_requests, row.monthly_tokens, row.removes_at_limit)
+
     @property
     def fields(self) -> dict[str, Any]:
         return {
@@ -78,6 +85,7 @@ def create(
     owner: User | None,
     name: str,
     terms: Terms | None = None,
+    note: str = "",
     key: str = "",
     reason: str = "",
 ) -> MadeKey:
@@ -97,7 +105,7 @@ def create(
                 settings.MAX_CLIENT_KEYS_PER_USER,
                 gettext_noop("client keys"),
             )
-        row = _requested_row(upstream, key, owner=owner, name=name, **terms.fields)
+        row = _requested_row(upstream, key, owner=owner, name=name, note=note, **terms.fields)
         intent = submit(
             upstream, AddClientKey(client_key_id=row.pk, key=key, name=name), actor, reason
         )
@@ -159,7 +167,13 @@ def rotate(row: ClientKey, actor: User, overlap: timedelta, reason: str = "") ->
     }
     with transaction.atomic():
         new = _requested_row(
-            row.upstream, key, owner=row.owner, name=row.name, replaces=row, **terms
+            row.upstream,
+            key,
+            owner=row.owner,
+            name=row.name,
+            note=row.note,
+            replaces=row,
+            **terms,
         )
         change = AddClientKey(
             client_key_id=new.pk,
@@ -188,18 +202,44 @@ def request_revocation(row: ClientKey, actor: User | None, reason: str = "") -> 
     return submit(row.upstream, change, actor, reason, actor_name="" if actor else "Tollgate")
 
 
+def switch(row: ClientKey, actor: User, *, disabled: bool) -> Intent:
+    """Take it out of use, which withholds it until it is enabled, or back into use. Raises
+    ChangeRefused, UpstreamError."""
+    check_may_manage(actor, row.owner_id)
+    listed = listed_texts(row.upstream) if disabled else {}
+    with transaction.atomic():
+        intent = hold(row, listed, actor) if disabled else let_go(row, actor)
+    return carry_out(intent)
+
+
 def adopt(
-    row: ClientKey, actor: User, *, owner: User | None, name: str, terms: Terms | None = None
+    row: ClientKey,
+    actor: User,
+    *,
+    owner: User | None,
+    name: str,
+    terms: Terms | None = None,
+    note: str | None = None,
+    listed: Container[bytes] | None = None,
 ) -> None:
     """Name a key that was only seen, and manage it from now on if the upstream lists it. Raises
     ChangeRefused, UpstreamError.
 
     One that is known from usage alone gets a name and an owner, which is all that there is to
-    manage.
+    manage. `listed` are the digests that the upstream lists, if the caller has read them.
     """
-    listed = bytes(row.digest) in listed_digests(client_for(row.upstream))
-    edit(row, actor, owner=owner, name=name, terms=terms or Terms(), action="client_key.adopted")
-    if listed:
+    if listed is None:
+        listed = listed_digests(client_for(row.upstream))
+    edit(
+        row,
+        actor,
+        owner=owner,
+        name=name,
+        terms=terms or Terms(),
+        note=note,
+        action="client_key.adopted",
+    )
+    if bytes(row.digest) in listed:
         ClientKey.objects.filter(pk=row.pk, state=State.SEEN).update(state=State.ACTIVE)
 
 
@@ -210,15 +250,18 @@ def edit(
     owner: User | None,
     name: str,
     terms: Terms,
+    note: str | None = None,
     action: str = "client_key.edited",
 ) -> None:
-    """Another name, owner or terms. Raises ChangeRefused."""
+    """Another name, owner, terms or, if one is given, note. Raises ChangeRefused."""
     check_may_manage(actor, row.owner_id)
     if terms.expires_at != row.expires_at:
         terms.check()
-    ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, **terms.fields)
+    noted = {} if note is None else {"note": note}
+    ClientKey.objects.filter(pk=row.pk).update(owner=owner, name=name, **noted, **terms.fields)
     detail = {
         "owner": owner.get_username() if owner else None,
+        **noted,
         **{field: str(value) for field, value in terms.fields.items()},
     }
     trail.record(

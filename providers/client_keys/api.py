@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -24,6 +25,7 @@ from providers.errors import ChangeRefused
 from providers.models import ClientKey
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
 from providers.web.api_pages import page_of
+from providers.web.forms import LONGEST_NOTE
 
 _TERMS = {
     "expiresAt": "expires_at",
@@ -35,7 +37,7 @@ _TERMS = {
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
-    """GET `?sort=&page=&pageSize=`; POST `{name, key?, owner?, expiresAt?, monthlyRequests?,
+    """GET `?sort=&page=&pageSize=`; POST `{name, key?, owner?, note?, expiresAt?, monthlyRequests?,
     monthlyTokens?, removesAtLimit?, reason?}`; the key is shown once."""
     upstream = upstream_of(request)
     if request.method == "GET":
@@ -43,13 +45,15 @@ def collection(request: HttpRequest) -> HttpResponse:
         return JsonResponse(
             {"data": {"keys": [_summary(key) for key in keys_shown], "total": total}}
         )
-    user, body = caller(request), body_of(request, ("name", "key", "owner", "reason", *_TERMS))
+    known = ("name", "key", "owner", "note", "reason", *_TERMS)
+    user, body = caller(request), body_of(request, known)
     made = keys.create(
         upstream,
         user,
         owner=owner_of(body, user),
         name=text_of(body, "name", longest=100, required=True),
         terms=_terms(body, Terms()),
+        note=text_of(body, "note", longest=LONGEST_NOTE),
         key=body.get("key") or "",
         reason=text_of(body, "reason"),
     )
@@ -74,14 +78,17 @@ def _shown(request: HttpRequest, upstream: Upstream) -> tuple[list[ShownKey], in
 
 @json_api("GET", "PATCH", "DELETE")
 def one(request: HttpRequest, key_id: int) -> HttpResponse:
-    """GET one; PATCH `{name?, owner?, ...terms}`, which also adopts a key that was only seen;
-    DELETE revokes it at once."""
+    """GET one; PATCH `{name?, owner?, note?, ...terms}`, which also adopts a key that was only
+    seen, or `{disabled}` alone; DELETE revokes it at once."""
     row = _wanted(request, key_id)
     if request.method == "GET":
         return JsonResponse({"data": _summary(shown_keys([row], None)[0])})
     if request.method == "DELETE":
         return outcome(keys.revoke(row, caller(request), request.GET.get("reason", "")))
-    user, body = caller(request), body_of(request, ("name", "owner", *_TERMS))
+    user = caller(request)
+    body = body_of(request, ("name", "owner", "note", "disabled", *_TERMS))
+    if "disabled" in body:
+        return _switched(row, user, body)
     owner = owner_of(body, user) if "owner" in body else row.owner
     change = keys.adopt if row.state == ClientKey.State.SEEN else keys.edit
     change(
@@ -89,10 +96,17 @@ def one(request: HttpRequest, key_id: int) -> HttpResponse:
         user,
         owner=owner,
         name=text_of(body, "name", longest=100) if "name" in body else row.name,
-        terms=_terms(body, _terms_of(row)),
+        terms=_terms(body, Terms.of(row)),
+        note=text_of(body, "note", longest=LONGEST_NOTE) if "note" in body else None,
     )
     row.refresh_from_db()
     return JsonResponse({"success": True, "data": _summary(shown_keys([row], None)[0])})
+
+
+def _switched(row: ClientKey, user: User, body: dict[str, Any]) -> HttpResponse:
+    if len(body) > 1 or not isinstance(body["disabled"], bool):
+        raise ChangeRefused("expected true or false, and no other field beside it", "disabled")
+    return outcome(keys.switch(row, user, disabled=body["disabled"]))
 
 
 @json_api("POST")
@@ -119,10 +133,6 @@ def _wanted(request: HttpRequest, key_id: int) -> ClientKey:
     if row is None:
         raise ChangeRefused("there is no such key, or it is not yours", "", "KEY_NOT_FOUND")
     return row
-
-
-def _terms_of(row: ClientKey) -> Terms:
-    return Terms(row.expires_at, row.monthly_requests, row.monthly_tokens, row.removes_at_limit)
 
 
 def _terms(body: dict[str, Any], present: Terms) -> Terms:
@@ -171,6 +181,7 @@ def _summary(key: ShownKey) -> dict[str, Any]:
     return {
         "id": row.pk,
         "name": row.name,
+        "note": row.note or None,
         "maskedKey": f"…{row.last_four}",
         "state": row.state,
         "standing": key.standing.word,

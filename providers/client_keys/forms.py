@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from providers.client_keys.actions import Terms
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
+from providers.web.forms import note_field
 
 _NAMES = {"expires_at": "ends_on"}
 OVERLAPS = (
@@ -33,6 +34,7 @@ class ClientKeyForm(forms.Form):
     owner = forms.ModelChoiceField(
         User.objects.none(), required=False, empty_label=_("none"), help_text=_("Sees its usage.")
     )
+    note = note_field()
     ends_on = forms.DateField(
         label=_("Ends after"),
         required=False,
@@ -87,6 +89,7 @@ def shown_terms(key: ClientKey) -> dict[str, Any]:
     return {
         "name": key.name,
         "owner": key.owner_id,
+        "note": key.note,
         "ends_on": last_day,
         "monthly_requests": key.monthly_requests,
         "monthly_tokens": key.monthly_tokens,

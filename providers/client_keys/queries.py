@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.lists import read_client_keys
 from management_proxy.models import Upstream
+from management_proxy.upstreams.clients import client_for
 from providers.client_keys.consumption import Consumption, consumption_of
 from providers.client_keys.limits import Standing, standing_of
 from providers.digests import client_key_digest, last_four
@@ -62,6 +63,12 @@ def listed_digests(client: ManagementClient) -> dict[bytes, str]:
     }
 
 
+def listed_texts(upstream: Upstream) -> dict[bytes, str]:
+    """The keys themselves that the upstream lists, by digest. Raises UpstreamError."""
+    listed = (key.strip() for key in read_client_keys(client_for(upstream)))
+    return {client_key_digest(key): key for key in listed if key}
+
+
 def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
     """Make a row for each listed key that has none, so that it can be adopted."""
     rows = [
@@ -75,9 +82,7 @@ def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
 
 def visible_rows(user: User, upstream: Upstream) -> QuerySet[ClientKey]:
     """All of the upstream for staff; for others those they own."""
-    rows = ClientKey.objects.filter(upstream=upstream).select_related(
-        "owner", "upstream", "replaces"
-    )
+    rows = ClientKey.objects.filter(upstream=upstream).select_related("owner")
     return rows if user.is_staff else rows.filter(owner=user)
 
 
@@ -98,7 +103,7 @@ def matching(
         for row in rows
         if is_past(row, listed) == (state == PAST)
         and state in ("", PAST, row.state)
-        and fits(chosen, row.owner, row.display_name, row.last_four)
+        and fits(chosen, row.owner, row.display_name, row.last_four, row.note)
     ]
 
 

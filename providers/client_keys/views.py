@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
@@ -28,7 +30,7 @@ from providers.client_keys.queries import (
     visible_rows,
 )
 from providers.errors import ChangeRefused
-from providers.models import ClientKey
+from providers.models import BulkAct, ClientKey
 from providers.web.forms import ListFilterForm, owner_names
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
@@ -49,9 +51,14 @@ def client_keys(request: HttpRequest) -> HttpResponse:
     made: MadeKey | None = None
     if upstream and form.is_bound and form.is_valid():
         try:
-            owner = form.cleaned_data["owner"] if user.is_staff else user
+            data = form.cleaned_data
             made = keys.create(
-                upstream, user, owner=owner, name=form.cleaned_data["name"], terms=form.terms()
+                upstream,
+                user,
+                owner=data["owner"] if user.is_staff else user,
+                name=data["name"],
+                terms=form.terms(),
+                note=data["note"],
             )
             form = ClientKeyForm(is_staff=user.is_staff, initial={"owner": user})
         except ChangeRefused as refusal:
@@ -89,9 +96,11 @@ def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
     rows = list(visible_rows(user_of(request), upstream))
     chosen = ListFilterForm(request.GET, STATES).chosen()
     order, page = listing(request, matching(rows, listed, chosen), COLUMNS)
+    prefetch_related_objects(list(page), "replaces")
     return {
         "page": page,
         "order": order,
+        "verbs": BulkAct.verbs_of(BulkAct.Subject.CLIENT_KEY, is_staff=user_of(request).is_staff),
         "rows": shown_keys(page, listed),
         "all_count": len(rows),
         "chosen": chosen,
@@ -122,6 +131,7 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
                 owner=form.cleaned_data["owner"] if user.is_staff else user,
                 name=form.cleaned_data["name"],
                 terms=form.terms(),
+                note=form.cleaned_data["note"],
             )
             return back_to("providers:client-keys", upstream=row.upstream.name)
         except ChangeRefused as refusal:
@@ -175,6 +185,20 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
         ClientKeyForm(is_staff=request.user.is_staff, initial={"owner": user_of(request)}),
         made,
     )
+
+
+@require_POST
+@login_required
+def switch(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Out of use, or back into use."""
+    row, disabled = _found(request, key_id), request.POST.get("disabled") == "true"
+    done = gettext("%(name)s is out of use.") if disabled else gettext("%(name)s is in use.")
+    try:
+        intent = keys.switch(row, user_of(request), disabled=disabled)
+        report(request, intent, done % {"name": row.display_name})
+    except (ChangeRefused, UpstreamError) as problem:
+        messages.error(request, gettext("Nothing was changed: %(state)s") % {"state": problem})
+    return redirect("providers:client-key", key_id)
 
 
 @require_POST

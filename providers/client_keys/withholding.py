@@ -1,5 +1,5 @@
 """Client keys that are away for a while: removed upstream because something wants it, such as a
-budget, and given back when nothing does any more.
+budget, or a person disabled them; and given back when nothing does any more.
 
     (none) --withhold--> removing --read back: gone--> withheld --given back: listed--> (none)
                           ^    '--not removed--> refused      |
@@ -16,6 +16,7 @@ Invariants
   remembered: what is wanted no more (a limit was raised, a budget deleted) is given back.
 * A person is respected. A key that they revoke is forgotten. One that is listed upstream again, or
   that staff give back by hand, is `released`: it is not removed again for the same causes.
+* What a person disabled (`by_hand`) is away until a person enables it, whatever else wants it.
 * Removals and returns are changes of the funnel (`providers/funnel/writes.py`), submitted with the
   upstream's queue closed and only where no other change of the key waits; so none can undo a
   person's.
@@ -32,6 +33,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.lists import read_client_keys
@@ -101,6 +103,27 @@ def give_back(client_key_id: int, actor: User) -> None:
     if not _return(found, actor=actor, releases=True):
         raise ChangeRefused("another change of the key is under way", "", "CONFLICT")
     finish_waiting(found.client_key.upstream)
+
+
+def hold(key: ClientKey, listed: Mapping[bytes, str], actor: User) -> Intent:
+    """Request, within the caller's transaction, that an active key be away until a person enables
+    it; `listed` are the upstream's keys. Raises ChangeRefused."""
+    if not (text := listed.get(bytes(key.digest))):
+        raise ChangeRefused(gettext("the upstream does not list it any more"), "", "KEY_NOT_FOUND")
+    want = Want(gettext("disabled by %(user)s") % {"user": actor.get_username()}, frozenset())
+    if intent := _withhold(key, text, want, actor):
+        return intent
+    raise ChangeRefused(gettext("the key is not in use, or is being changed"), "", "CONFLICT")
+
+
+def let_go(key: ClientKey, actor: User) -> Intent:
+    """Request, within the caller's transaction, that a withheld key be listed again. Raises
+    ChangeRefused."""
+    row = WithheldKey.objects.select_related("client_key__upstream").filter(pk=key.pk)
+    found = row.filter(state=State.WITHHELD).first()
+    if found and (intent := _return(found, actor=actor, releases=True)):
+        return intent
+    raise ChangeRefused(gettext("the key is not withheld, or is being changed"), "", "CONFLICT")
 
 
 def _concerned(wanted: Mapping[int, Want]) -> set[int]:
@@ -182,15 +205,15 @@ def _settle(row: WithheldKey, want: Want | None, listed: Listed | None, done: Do
     elif row.state == State.WITHHELD and listed and bytes(key.digest) in listed.keys:
         _note_added(row, listed.read_at)
     elif row.state in (State.WITHHELD, State.REMOVING) and want is None:
-        if _is_due(row):
-            done.returned += _end_or_return(row)
+        if _is_due(row) and not row.by_hand:
+            done.returned += bool(_end_or_return(row))
     elif row.state in (State.REFUSED, State.RELEASED) and want is None:
         _forget(row)
     elif want is not None and row.state == State.WITHHELD:
         _note_causes(row, want)
 
 
-def _end_or_return(row: WithheldKey) -> bool:
+def _end_or_return(row: WithheldKey) -> Intent | None:
     """A key whose time has passed meanwhile is not given back."""
     key = row.client_key
     if key.expires_at is None or key.expires_at > timezone.now() or row.state != State.WITHHELD:
@@ -201,7 +224,7 @@ def _end_or_return(row: WithheldKey) -> bool:
                 state=ClientKey.State.REVOKED, revoked_at=timezone.now()
             )
             WithheldKey.objects.filter(pk=row.pk).delete()
-    return False
+    return None
 
 
 @contextmanager
@@ -220,8 +243,9 @@ def _alone(row: WithheldKey) -> Iterator[bool]:
         )
 
 
-def _withhold(key: ClientKey, text: str, want: Want) -> bool:
-    """Request the removal of an active key, whose text is kept from here on."""
+def _withhold(key: ClientKey, text: str, want: Want, actor: User | None = None) -> Intent | None:
+    """Request the removal of an active key, whose text is kept from here on; by hand if an actor
+    wants it."""
     change = WithholdClientKey(
         client_key_id=key.pk, digest=bytes(key.digest), label=key.display_name
     )
@@ -230,32 +254,34 @@ def _withhold(key: ClientKey, text: str, want: Want) -> bool:
         "key_encrypted": WithheldKey.encrypted(text),
         "reason": want.reason[:300],
         "causes": sorted(want.causes),
+        "by_hand": actor is not None,
         "changed_at": timezone.now(),
     }
     with around("withholding"), transaction.atomic():
         hold_places(key.upstream)
         waiting = Intent.objects.filter(upstream=key.upstream, state__in=Intent.UNSETTLED)
         if waiting.filter(subject=change.subject).exists():
-            return False
+            return None
         if not ClientKey.objects.filter(pk=key.pk, state=ClientKey.State.ACTIVE).exists():
-            return False
+            return None
         WithheldKey.objects.update_or_create(pk=key.pk, defaults=fields)
-        return _submit(key.upstream, change, None, want.reason)
+        return _submit(key.upstream, change, actor, want.reason)
 
 
-def _return(row: WithheldKey, actor: User | None = None, *, releases: bool = False) -> bool:
+def _return(
+    row: WithheldKey, actor: User | None = None, *, releases: bool = False
+) -> Intent | None:
     """Request that a key be listed again."""
     key = row.client_key
     change = ReturnClientKey(
         client_key_id=key.pk, key=row.key, label=key.display_name, releases=releases
     )
     with around("giving back"), _alone(row) as is_alone:
-        return is_alone and _submit(key.upstream, change, actor, row.reason)
+        return _submit(key.upstream, change, actor, row.reason) if is_alone else None
 
 
-def _submit(upstream: Upstream, change: Change, actor: User | None, reason: str) -> bool:
-    submit(upstream, change, actor, reason, actor_name="" if actor else ACTOR)
-    return True
+def _submit(upstream: Upstream, change: Change, actor: User | None, reason: str) -> Intent:
+    return submit(upstream, change, actor, reason, actor_name="" if actor else ACTOR)
 
 
 def _forget(row: WithheldKey) -> None:

@@ -37,6 +37,7 @@ class WithholdClientKey(RemoveClientKey, frozen=True, kw_only=True):
     def undone(self, intent: Intent) -> None:
         # The upstream lists it still, so nothing of it has to be kept.
         row = self._row(WithheldKey.State.REMOVING)
+        row.filter(by_hand=True).delete()
         row.update(state=WithheldKey.State.REFUSED, key_encrypted=b"", changed_at=Now())
         note_failure(self.client_key_id, intent.error)
 
@@ -86,6 +87,7 @@ def release(rows: QuerySet[WithheldKey]) -> int:
     return rows.update(
         state=WithheldKey.State.RELEASED,
         key_encrypted=b"",
+        by_hand=False,
         changed_at=Now(),
         error="",
         tries=0,

@@ -39,6 +39,7 @@ def add(
     *,
     owner: User | None,
     name: str = "",
+    note: str = "",
     reason: str = "",
 ) -> Intent:
     """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but
@@ -60,6 +61,7 @@ def add(
                 family=family.name,
                 digest=change.digest,
                 name=name[:100],
+                note=note,
                 owner=owner,
                 state=ProviderKey.State.REQUESTED,
                 last_four=last_four(str(entry.get("api-key") or "")),
@@ -134,13 +136,20 @@ def restore(upstream: Upstream, row: ProviderKey, actor: User | None, reason: st
 
 
 def adopt(
-    upstream: Upstream, listed: ListedKey, actor: User | None, *, owner: User | None, name: str = ""
+    upstream: Upstream,
+    listed: ListedKey,
+    actor: User | None,
+    *,
+    owner: User | None,
+    name: str = "",
+    note: str = "",
 ) -> ProviderKey:
     """Manage an entry that exists upstream, with an owner, as it is there now."""
     row, _ = ProviderKey.objects.get_or_create(
         upstream=upstream, family=listed.family.name, digest=listed.digest
     )
-    row.owner, row.name, row.state = owner, name[:100], ProviderKey.State.ACTIVE
+    row.owner, row.name, row.note = owner, name[:100], note
+    row.state = ProviderKey.State.ACTIVE
     row.store_entry(listed.entry)
     row.save()
     owner_name = owner.get_username() if owner else "nobody"
@@ -161,17 +170,19 @@ def rename(
     actor: User,
     *,
     name: str | None = None,
+    note: str | None = None,
     owner: User | None = None,
     owner_given: bool = False,
 ) -> None:
-    """Give a managed key another name or owner here, without the upstream. Raises
-    ChangeRefused."""
+    """Give a key another name, note or owner here, without the upstream; one that is not managed is
+    adopted. Raises ChangeRefused."""
     check_may_manage(actor, listed.owner_id)
     if listed.row is None:
-        adopt(upstream, listed, actor, owner=owner, name=name or "")
+        adopt(upstream, listed, actor, owner=owner, name=name or "", note=note or "")
         return
     changed = {
         **({"name": name} if name is not None else {}),
+        **({"note": note} if note is not None else {}),
         **({"owner": owner} if owner_given else {}),
     }
     ProviderKey.objects.filter(pk=listed.row.pk).update(**changed)

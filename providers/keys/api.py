@@ -12,14 +12,15 @@ from providers.keys.families import FAMILIES, Family
 from providers.keys.queries import ListedKey, find_listed, listed_keys, visible_to
 from providers.keys.trial import try_key
 from providers.web.api import body_of, caller, json_api, outcome, owner_of, text_of, upstream_of
+from providers.web.forms import LONGEST_NOTE
 
-_BESIDE_THE_ENTRY = ("provider", "apiKey", "baseUrl", "name", "owner", "entry", "reason")
+_BESIDE_THE_ENTRY = ("provider", "apiKey", "baseUrl", "name", "owner", "note", "entry", "reason")
 
 
 @json_api("GET", "POST")
 def collection(request: HttpRequest) -> HttpResponse:
     """GET `?provider=&upstream=`; POST `{provider, apiKey, baseUrl?, entry?: {...}, name?, owner?,
-    reason?}`."""
+    note?, reason?}`."""
     upstream = upstream_of(request)
     if request.method == "POST":
         return _add(request, upstream)
@@ -57,6 +58,7 @@ def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
         user,
         owner=owner_of(body, user),
         name=text_of(body, "name", longest=100),
+        note=text_of(body, "note", longest=LONGEST_NOTE),
         reason=text_of(body, "reason"),
     )
     key_id = intent.subject
@@ -67,7 +69,7 @@ def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
 
 @json_api("GET", "PATCH", "DELETE")
 def one(request: HttpRequest, key_id: str, family: Family | None = None) -> HttpResponse:
-    """GET one; PATCH `{entry?: {field: value or null}, disabled?, name?, owner?, reason?}`;
+    """GET one; PATCH `{entry?: {field: value or null}, disabled?, name?, owner?, note?, reason?}`;
     DELETE."""
     upstream = upstream_of(request)
     listed = _wanted(request, upstream, key_id, family)
@@ -81,15 +83,17 @@ def one(request: HttpRequest, key_id: str, family: Family | None = None) -> Http
 
 
 def _change(request: HttpRequest, upstream: Upstream, listed: ListedKey) -> HttpResponse:
-    user, body = caller(request), body_of(request, ("entry", "disabled", "name", "owner", "reason"))
+    known = ("entry", "disabled", "name", "owner", "note", "reason")
+    user, body = caller(request), body_of(request, known)
     reason = text_of(body, "reason")
-    if "name" in body or "owner" in body:
+    if body.keys() & {"name", "owner", "note"}:
         name = text_of(body, "name", longest=100) if "name" in body else None
         keys.rename(
             upstream,
             listed,
             user,
             name=name,
+            note=text_of(body, "note", longest=LONGEST_NOTE) if "note" in body else None,
             owner_given="owner" in body,
             owner=owner_of(body, user),
         )
@@ -131,7 +135,8 @@ def _summary(key: ListedKey, request: HttpRequest) -> dict[str, Any]:
         "keyHash": key.id,
         "maskedKey": key.masked_key,
         "provider": key.family.name,
-        "name": key.row.name if key.row else "",
+        "name": key.name,
+        "note": key.note or None,
         "ownerUsername": owner.get_username() if owner else None,
         "ownerUserId": owner.pk if owner else None,
         "isOwn": owner is not None and owner.pk == request.user.pk,

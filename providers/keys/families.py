@@ -128,3 +128,5 @@ FAMILIES: dict[str, Family] = {
         ),
     )
 }
+# Those of the pages of keys; named entries are custom providers, which have a page of their own.
+UNNAMED = tuple(family for family in FAMILIES.values() if not family.is_named)

@@ -15,6 +15,7 @@ from providers.digests import value_digest
 from providers.errors import ChangeRefused
 from providers.keys.entries import EVERYTHING, Entry, meaningful, means_same
 from providers.keys.families import FAMILIES, Family
+from providers.web.forms import note_field
 
 # Represents a value that is kept and not shown.
 KEPT = "…"
@@ -33,6 +34,7 @@ class EntryForm(forms.Form):
         help_text=_("For people; the upstream never sees it."),
     )
     owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_("none"))
+    note = note_field()
     key = forms.CharField(
         label=_("Key"), required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
     )

@@ -51,8 +51,23 @@ class ListedKey:
         return self.digest.hex()
 
     @property
+    def act_name(self) -> str:
+        """What an act on many keys calls it."""
+        return f"{self.family.name}:{self.id}"
+
+    @property
     def owner_id(self) -> int | None:
         return self.row.owner_id if self.row else None
+
+    @property
+    def name(self) -> str:
+        """The name that it was given here."""
+        return self.row.name if self.row else ""
+
+    @property
+    def note(self) -> str:
+        """The note about it."""
+        return self.row.note if self.row else ""
 
     @property
     def masked_key(self) -> str:
@@ -62,7 +77,7 @@ class ListedKey:
     @property
     def label(self) -> str:
         """A name for people: the given one, else family and masked key."""
-        return (self.row.name if self.row else "") or f"{self.family.label} {self.masked_key}"
+        return self.name or f"{self.family.label} {self.masked_key}"
 
     @property
     def is_disabled(self) -> bool:
@@ -124,6 +139,7 @@ def matching(keys: Iterable[ListedKey], chosen: dict[str, str]) -> list[ListedKe
             key.family.label,
             key.shown.get("base-url") or "",
             key.entry.get("prefix") or "",
+            key.note,
         )
     ]
 

@@ -20,7 +20,7 @@ from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
 from providers.errors import ChangeRefused
 from providers.keys import actions as keys
-from providers.keys.families import FAMILIES, Family
+from providers.keys.families import UNNAMED, Family
 from providers.keys.forms import EntryForm
 from providers.keys.queries import (
     COLUMNS,
@@ -32,12 +32,10 @@ from providers.keys.queries import (
     visible_to,
 )
 from providers.keys.trial import try_key
+from providers.models import BulkAct
 from providers.web.forms import ListFilterForm, owner_names
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
-
-# Custom providers have a page of their own.
-SHOWN = tuple(family for family in FAMILIES.values() if not family.is_named)
 
 
 @require_GET
@@ -49,7 +47,7 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "upstream": upstream,
         "upstreams": upstreams(),
-        "families": SHOWN,
+        "families": UNNAMED,
         "as_of": timezone.now(),
         "trouble": "",
     }
@@ -63,7 +61,7 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
 
 def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
     """A page of the keys as the filters want them, and the filters. Raises UpstreamError."""
-    everything = listed_keys(upstream, client_for(upstream), SHOWN)
+    everything = listed_keys(upstream, client_for(upstream), UNNAMED)
     rows = visible_to(user_of(request), everything)
     chosen = ListFilterForm(request.GET, STATES).chosen()
     order, page = listing(request, matching(rows, chosen), COLUMNS)
@@ -71,6 +69,7 @@ def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
         "page": page,
         "order": order,
         "all_count": len(rows),
+        "verbs": BulkAct.verbs_of(BulkAct.Subject.PROVIDER_KEY, is_staff=user_of(request).is_staff),
         "others": len(everything) - len(rows),
         "chosen": chosen,
         "states": STATES,
@@ -85,7 +84,7 @@ def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
 def new_key(request: HttpRequest, family: Family) -> HttpResponse:
     """A new key of a family."""
     upstream, user = chosen_upstream(request), user_of(request)
-    if upstream is None or family not in SHOWN:
+    if upstream is None or family not in UNNAMED:
         raise Http404
     form = EntryForm(
         family,
@@ -100,7 +99,15 @@ def new_key(request: HttpRequest, family: Family) -> HttpResponse:
             owner = data["owner"] if user.is_staff else user
             report(
                 request,
-                keys.add(upstream, family, form.changes(), user, owner=owner, name=data["name"]),
+                keys.add(
+                    upstream,
+                    family,
+                    form.changes(),
+                    user,
+                    owner=owner,
+                    name=data["name"],
+                    note=data["note"],
+                ),
                 gettext("The %(label)s key was added.") % {"label": family.label},
             )
             return back_to("providers:keys", upstream=upstream.name)
@@ -126,7 +133,7 @@ def provider_key(request: HttpRequest, key_id: str, family: Family | None = None
             f"{reverse('providers:key', args=[listed.family, key_id])}{_query(request)}"
         )
     user = user_of(request)
-    shown = {"name": listed.row.name if listed.row else "", "owner": listed.owner_id}
+    shown = {"name": listed.name, "note": listed.note, "owner": listed.owner_id}
     form = EntryForm(
         listed.family,
         listed.entry,
@@ -149,12 +156,17 @@ def _save(request: HttpRequest, upstream: Upstream, listed: ListedKey, form: Ent
     changes = form.changes()
     if (
         listed.row is None
-        or data["name"] != listed.row.name
+        or (data["name"], data["note"]) != (listed.name, listed.note)
         or (user.is_staff and data["owner"] != listed.row.owner)
     ):
-        owner = data["owner"] if user.is_staff else user
         keys.rename(
-            upstream, listed, user, name=data["name"], owner=owner, owner_given=user.is_staff
+            upstream,
+            listed,
+            user,
+            name=data["name"],
+            note=data["note"],
+            owner=data["owner"] if user.is_staff else user,
+            owner_given=user.is_staff,
         )
     if changes:
         report(request, keys.edit(upstream, listed, changes, user), gettext("Saved."))
@@ -218,9 +230,9 @@ def _found(request: HttpRequest, key_id: str, family: Family | None) -> tuple[Up
     """The key if the user may see it, else 404, whether or not it exists; without a family, every
     list is searched."""
     upstream = chosen_upstream(request)
-    if upstream is None or (family and family not in SHOWN):
+    if upstream is None or (family and family not in UNNAMED):
         raise Http404
-    everything = listed_keys(upstream, client_for(upstream), [family] if family else SHOWN)
+    everything = listed_keys(upstream, client_for(upstream), [family] if family else UNNAMED)
     listed = find_listed(visible_to(user_of(request), everything), key_id)
     if listed is None:
         raise Http404

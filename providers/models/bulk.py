@@ -1,4 +1,7 @@
-"""Acts that concern many accounts at once: what was planned for each, and what became of it."""
+"""Acts that concern many accounts or keys at once: what was planned for each, and what became of
+it."""
+
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +14,12 @@ from providers.models.changes import Intent
 
 
 class BulkAct(models.Model):
-    """One thing to do with many accounts; see `providers/bulk/carrying_out.py`."""
+    """One thing to do with many accounts or keys; see `providers/bulk/carrying_out.py`."""
+
+    class Subject(models.TextChoices):
+        ACCOUNT = "account", _("account")
+        CLIENT_KEY = "client_key", _("client key")
+        PROVIDER_KEY = "provider_key", _("provider key")
 
     class Verb(models.TextChoices):
         UPLOAD = "upload", _("Upload files")
@@ -26,6 +34,7 @@ class BulkAct(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_acts"
     )
+    subject = models.CharField(max_length=12, choices=Subject, default=Subject.ACCOUNT)
     verb = models.CharField(max_length=10, choices=Verb)
     value = models.CharField(
         max_length=500, blank=True, help_text="Priority, note, or the owner's user name."
@@ -53,9 +62,19 @@ class BulkAct(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.verb}"
 
+    @classmethod
+    def verbs_of(cls, subject: str, *, is_staff: bool) -> list[tuple[str, Any]]:
+        """What a user may do with many of a kind: verbs with their names."""
+        left_out = {cls.Verb.UPLOAD}
+        if subject == cls.Subject.CLIENT_KEY:
+            left_out.add(cls.Verb.PRIORITY)
+        if not is_staff:
+            left_out.add(cls.Verb.OWNER)
+        return [(verb, label) for verb, label in cls.Verb.choices if verb not in left_out]
+
 
 class BulkItem(models.Model):
-    """One account of an act: what is planned for it, and its change or outcome."""
+    """One account or key of an act: what is planned for it, and its change or outcome."""
 
     class Verdict(models.TextChoices):
         NEW = "new", _("new")
@@ -73,7 +92,11 @@ class BulkItem(models.Model):
     TO_DO = (Verdict.NEW, Verdict.REPLACES, Verdict.CHANGES)
 
     act = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="items")
-    name = models.CharField(max_length=300, help_text="File name on the upstream.")
+    name = models.CharField(
+        max_length=300,
+        help_text="A file's name, a client key's id, or family and digest.",
+    )
+    label = models.CharField(max_length=300, blank=True, help_text="What people call it.")
     verdict = models.CharField(max_length=10, choices=Verdict)
     reason = models.CharField(max_length=500, blank=True)
     # A file that is to be uploaded, until its intent holds it.
@@ -96,6 +119,11 @@ class BulkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.verdict}"
+
+    @property
+    def title(self) -> str:
+        """What people call it, else its name."""
+        return self.label or self.name
 
     @property
     def is_to_do(self) -> bool:

@@ -47,6 +47,7 @@ class ClientKey(models.Model):
         on_delete=models.SET_NULL,
         related_name="client_keys",
     )
+    note = models.CharField(max_length=500, blank=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
 
     state = models.CharField(
@@ -139,6 +140,7 @@ class ProviderKey(models.Model):
         on_delete=models.SET_NULL,
         related_name="provider_keys",
     )
+    note = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     # The whole entry, for telling drift and for putting it back.
     entry_encrypted = models.BinaryField(blank=True, default=b"", editable=False)

@@ -33,6 +33,9 @@ class WithheldKey(models.Model):
     causes = ArrayField(
         models.BigIntegerField(), help_text="What wants it removed, as the app that does counts it."
     )
+    by_hand = models.BooleanField(
+        default=False, help_text="A person disabled it: nothing but a person gives it back."
+    )
     error = models.CharField(max_length=500, blank=True, help_text="Why the last attempt failed.")
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)

@@ -107,10 +107,12 @@ def upstream_failed(problem: UpstreamError) -> JsonResponse:
     return error(status, "UPSTREAM_ERROR", f"The request to the upstream failed: {problem}")
 
 
-def body_of(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, Any]:
+def body_of(
+    request: HttpRequest, allowed: tuple[str, ...], *, largest: int = LARGEST_BODY
+) -> dict[str, Any]:
     """The request's JSON object; raises ChangeRefused naming what is wrong with it."""
-    if len(request.body) > LARGEST_BODY:
-        raise ChangeRefused(f"a body has at most {LARGEST_BODY // 1024} KiB", "", "BODY_TOO_LARGE")
+    if len(request.body) > largest:
+        raise ChangeRefused(f"a body has at most {largest // 1024} KiB", "", "BODY_TOO_LARGE")
     try:
         body = msgspec.json.decode(decoded_text(request.body) or "{}")
     except (msgspec.DecodeError, UnreadableText, RecursionError) as problem:

@@ -4,9 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
+LONGEST_NOTE = 500
 # What an owner is called where there is none.
 NO_OWNER = "-"
+
+
+def note_field() -> forms.CharField:
+    """A note about a key, which the upstream never sees."""
+    return forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=LONGEST_NOTE,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
 
 
 class ListFilterForm(forms.Form):

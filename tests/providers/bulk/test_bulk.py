@@ -15,28 +15,13 @@ from monitoring.models import AuditEntry
 from providers.accounts.queries import account_rows
 from providers.bulk import carrying_out
 from providers.bulk.carrying_out import carry_on, confirm, resume
+from providers.bulk.kinds import SUBJECTS
 from providers.bulk.plans import plan_change
 from providers.models import Account, BulkAct, BulkItem, Intent
 from tests.factories import make_user
 
 FILE = "claude-carol@example.com.json"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada():
-    return make_user("ada", staff=True)
-
-
-@pytest.fixture
-def bob():
-    return make_user("bob")
-
-
-@pytest.fixture(autouse=True)
-def carried_out_at_once(monkeypatch):
-    """In this thread and transaction, instead of beside the request."""
-    monkeypatch.setattr(carrying_out, "start", carry_on)
 
 
 def signed_in(user):
@@ -191,7 +176,7 @@ def test_nobody_reaches_what_is_not_theirs(upstream, client, ada, bob):
         ("priority", "high", "whole number"),
         ("priority", "9" * 12, "at most"),
         ("owner", "no such", "no such user"),
-        ("disable", "", "Choose some accounts"),
+        ("disable", "", "Choose some first"),
     ],
 )
 def test_bad_choice_is_refused_with_its_reason(upstream, ada, verb, value, reported):
@@ -206,9 +191,10 @@ def test_bad_choice_is_refused_with_its_reason(upstream, ada, verb, value, repor
 def test_act_of_a_dead_process_is_carried_on(upstream, client, ada, monkeypatch):
     monkeypatch.setattr(carrying_out, "TOGETHER", 3)
     rows = account_rows(upstream, ada)
-    act = plan_change(upstream, ada, rows, "disable")
+    act = plan_change(upstream, ada, "account", rows, "disable")
     confirm(act)
-    first = carrying_out._submit_some(act)  # and then it died: nothing sent, the rest not stored
+    send = SUBJECTS["account"].sender(act)
+    first = carrying_out._send_some(act, send, 3)  # and then it died: the rest is not stored
     assert len(first) == 3
     resume(upstream)
     act.refresh_from_db()
@@ -235,8 +221,8 @@ def test_two_acts_and_two_carriers_at_once_send_each_item_once(upstream, client,
     monkeypatch.setattr(carrying_out, "TOGETHER", 2)
     rows = account_rows(upstream, ada)
     acts = [
-        plan_change(upstream, ada, rows, "disable"),
-        plan_change(upstream, ada, rows, "note", "both"),
+        plan_change(upstream, ada, "account", rows, "disable"),
+        plan_change(upstream, ada, "account", rows, "note", "both"),
     ]
     for act in acts:
         assert confirm(act)
