@@ -11,6 +11,7 @@ from monitoring.web.read_only_admin import ReadOnlyAdmin
 from monitoring.web.roles import user_of
 from usage.ingest import dead_letters
 from usage.models import CollectorRun, DeadLetter
+from usage.users import admin as user_admin  # noqa: F401 (registers it)
 
 
 @admin.register(CollectorRun)

@@ -10,15 +10,20 @@ Invariants
 """
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.sign_in.links import make_link
 from config.sign_in.models import PasswordLink, Session
 from management_proxy.tokens.actions import revoke_all
 from monitoring.audit import trail
 from usage.users.roles import Role, may_change, role_of, roles_given_by
+
+LAST_ADMINISTRATOR = gettext_lazy(
+    "This is the last administrator who can sign in: make another user one first."
+)
 
 
 class Refused(Exception):
@@ -112,10 +117,16 @@ def _locked(user_id: int, by: User, *, keeps_an_administrator: bool = False) -> 
         raise Refused(_("Only administrators may change this user."))
     is_administrator = user.is_superuser and user.is_active
     if keeps_an_administrator and is_administrator and not rows:
-        raise Refused(
-            _("This is the last administrator who can sign in: make another user one first.")
-        )
+        raise Refused(str(LAST_ADMINISTRATOR))
     return user
+
+
+def is_last_administrator(user_id: int) -> bool:
+    """Whether no other administrator could sign in; in a transaction, it stays so to its end."""
+    rows = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    if connection.in_atomic_block:
+        rows = rows.select_for_update()
+    return [row.pk for row in rows] == [user_id]
 
 
 def _record(by: User, action: str, user: User, **detail: object) -> None:
