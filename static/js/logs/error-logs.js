@@ -1,7 +1,7 @@
 // <error-logs>: the logs that the upstream keeps of failed requests, listed when the page opens and
 // when the reader wants it.
 
-import { get } from "./source.js";
+import { get, loaded } from "./source.js";
 
 const UNITS = ["byte", "kilobyte", "megabyte"];
 
@@ -23,6 +23,7 @@ class ErrorLogs extends HTMLElement {
     } catch (failure) {
       this.#state(this.dataset.failing.replace("{reason}", () => failure.message));
     }
+    loaded(this);
   }
 
   #state(text) {

@@ -1,10 +1,13 @@
 // <log-reader>: the beginning of one log of a request, as it comes; the rest is for downloading.
 
-import { get } from "./source.js";
+import { get, loaded } from "./source.js";
 
 class LogReader extends HTMLElement {
   connectedCallback() {
-    this.read().catch((failure) => this.#state(this.#reason(failure)));
+    this.read().catch((failure) => {
+      loaded(this);
+      this.#state(this.#reason(failure));
+    });
   }
 
   #reason({ status, message }) {
@@ -22,6 +25,7 @@ class LogReader extends HTMLElement {
     const text = this.querySelector("pre");
     const most = Number(this.dataset.most);
     this.#state("");
+    loaded(this);
     text.hidden = this.querySelector("[data-download]").hidden = false;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let read = 0; ; ) {

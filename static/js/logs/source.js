@@ -17,6 +17,11 @@ export class Failure extends Error {
 }
 
 // GET through the proxy; throws Failure.
+// The panel of this element has what it waited for, or the reason why not.
+export function loaded(element) {
+  element.querySelector(".skeleton")?.remove();
+}
+
 export async function get(url, signal = AbortSignal.timeout(PATIENCE_MS)) {
   let response;
   try {

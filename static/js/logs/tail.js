@@ -6,7 +6,7 @@ import { signIn } from "../polling/notice.js";
 import { jittered, pause } from "../polling/schedule.js";
 import { rankOf } from "./line.js";
 import { Marks } from "./marks.js";
-import { Source } from "./source.js";
+import { Source, loaded } from "./source.js";
 import { View } from "./view.js";
 
 const [SOON, LATER, OFF] = [1, 5, 60]; // seconds until the next request
@@ -131,6 +131,7 @@ class LogTail extends HTMLElement {
     const source = this.source;
     const outcome = await source.next().catch((failure) => failure);
     this.isBusy = false;
+    loaded(this);
     if (source !== this.source) return this.run();
     if (outcome instanceof Error) this.#failed(outcome);
     else this.#received(outcome);

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
+from management_proxy.proxy import views
+from management_proxy.proxy.limits.sockets import CallDeadline
 from management_proxy.simulator.logs import ErrorLog
 from monitoring.models import Alert
 from tests.browser import CHROMIUM, REQUIRED
@@ -134,6 +136,21 @@ def test_upstream_that_fails_is_stated_and_read_again_later(page, logged):
     before = request_count(logged, READS)
     page.wait_for_timeout(1000)
     assert request_count(logged, READS) <= before + 3  # retries of the proxy itself included
+
+
+def test_upstream_that_hangs_keeps_the_places_of_what_it_sends_until_the_reason_is_known(
+    page, logged, monkeypatch
+):
+    monkeypatch.setattr(views, "CallDeadline", lambda _seconds, socket: CallDeadline(1, socket))
+    for path in ("/logs", "/request-error-logs"):
+        fault(logged, "hang_before_headers", path, seconds=3, count=20)
+    page.goto("/logs/")
+    assert page.locator(".skeleton:visible").count() == 2
+    page.get_by_text("The log cannot be read:").wait_for()
+    page.get_by_text("The list cannot be read:").wait_for()
+    assert page.locator(".skeleton").count() == 0
+    logged.control("faults", method="DELETE")
+    page.get_by_text("the provider is overloaded").wait_for()
 
 
 def test_older_upstream_is_read_by_seconds_without_losing_or_doubling(page, logged):
