@@ -16,9 +16,9 @@ from config.stack.errors import CannotStart
 from config.stack.supervisor import Child, Supervisor
 
 HISTORY_DAYS = 30
-HISTORY_PER_DAY = 1500
+HISTORY_PER_DAY = 600
 # Seen to live, and still of the size of the past: budgets are near their limits for hours.
-LIVE_RATE = 0.2
+LIVE_RATE = 0.1
 SEED = 1
 READY_SECONDS = 60
 HOST = "127.0.0.1"
