@@ -24,6 +24,7 @@ from django.db import Error as DatabaseError
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
+from monitoring.alerts.default_rules import shown_name
 from monitoring.alerts.delivery.attempts import send
 from monitoring.alerts.delivery.outbox import channels_of
 from monitoring.encryption import UndecryptableError
@@ -102,7 +103,8 @@ class OutageWatch:
 
 
 def _title(rule: AlertRule) -> str:
-    about = {"severity": rule.get_severity_display(), "rule": rule.name}
+    name = shown_name(rule.code, rule.name)
+    about = {"severity": rule.get_severity_display(), "rule": name}
     return gettext("[%(severity)s] %(rule)s") % about
 
 

@@ -171,7 +171,7 @@ def check_alerts() -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 gettext("The alert rule “%(rule)s” cannot be evaluated: %(reason)s")
-                % {"rule": rule.name, "reason": rule.error},
+                % {"rule": shown_name(rule.code, rule.name), "reason": rule.error},
                 gettext("What it watches goes unnoticed."),
                 gettext("Correct its filters, or disable it."),
                 action=page,

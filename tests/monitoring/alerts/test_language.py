@@ -1,11 +1,14 @@
 """Messages are in the installation's language, whoever and whatever decides them."""
 
 import pytest
+from django.test import Client
 from django.utils.translation import get_language, override
 
 from monitoring.alerts import actions
+from monitoring.alerts.default_rules import store_missing
 from monitoring.alerts.engine import evaluate
-from monitoring.models import Alert, AlertMessage
+from monitoring.alerts.messages import title
+from monitoring.models import Alert, AlertMessage, AlertRule
 from tests.factories import make_user
 from tests.monitoring.alerts.receiver import make_channel, receiver
 from tests.monitoring.alerts.rules import make_rule, scripted_signal
@@ -32,3 +35,17 @@ def test_what_is_sent_is_in_the_installations_language(settings, monkeypatch):
         actions.test_channel(channel, make_user("eve", staff=True))
     assert set(spoken) == {"de"}
     assert Alert.objects.get().state == Alert.State.RESOLVED
+
+
+def test_names_of_shipped_rules_are_translated_and_an_operators_are_not(admin_client: Client):
+    store_missing()
+    shipped = AlertRule.objects.get(code="disk_full")
+    own = make_rule(name="Prices", signal="usage.dead_letters")
+    alert = Alert(rule=shipped, rule_name=shipped.name, subject="east", severity="warning")
+    with override("de"):
+        assert title("firing", shipped, [alert]) == "[Warnung] Platte fast voll: east"
+        assert title("firing", own, [alert]) == "[Warnung] Prices: east"
+    admin_client.cookies["language"] = "de"
+    for rule, name in ((shipped, "Platte fast voll"), (own, "Prices")):
+        page = admin_client.get(f"/monitoring/alerts/rules/{rule.pk}/").content.decode()
+        assert f"<h1>{name}</h1>" in page
