@@ -34,6 +34,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from monitoring.logs import monitoring_kinds as kinds
+from monitoring.metrics.exposition import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +78,8 @@ def exposition() -> bytes:
     registry.register(_DatabaseGauges())
     if folder := counting_folder():
         MultiProcessCollector(registry, str(folder))
-        return generate_latest(registry)
-    return generate_latest(registry) + generate_latest(REGISTRY)
+        return text_of(registry.collect())
+    return text_of(registry.collect()) + generate_latest(REGISTRY)
 
 
 def summed(name: str) -> Iterator[tuple[dict[str, str], float]]:
