@@ -129,6 +129,31 @@ def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):  # noq
     end_threads("bulk act")
 
 
+def test_chosen_client_keys_are_disabled_without_a_script(open_page, client):  # noqa: F811
+    first, second = list_client.read_client_keys(client)
+    page = open_page("/providers/client-keys/", viewport=NARROW, java_script_enabled=False)
+    page.locator("tr", has_text=f"…{first[-4:]}").get_by_role("checkbox").check()
+    page.get_by_label("With the chosen keys").select_option("owner")
+    page.get_by_label("Note or owner").fill("ada")
+    page.get_by_role("button", name="Show what it does").click()
+    page.get_by_role("button", name="Confirm: Change owner").click()
+    end_threads("bulk act")
+    page.reload()
+    page.get_by_text("1 done, 0 failed, 0 open").wait_for()
+    page.get_by_role("link", name="Back to the keys").click()
+    filters = page.get_by_role("search")
+    filters.get_by_label("Owner").select_option("ada")
+    filters.get_by_role("button", name="Show").click()
+    page.get_by_label("All 1 that matches").check()
+    page.get_by_label("With the chosen keys").select_option("disable")
+    page.get_by_role("button", name="Show what it does").click()
+    assert "1 key is changed once you confirm" in page.locator("#confirm").inner_text()
+    assert list_client.read_client_keys(client) == [first, second]
+    page.get_by_role("button", name="Confirm: Disable").click()
+    end_threads("bulk act")
+    assert list_client.read_client_keys(client) == [second]
+
+
 def test_zip_is_checked_and_uploaded(open_page, client):  # noqa: F811
     page = open_page("/providers/accounts/", viewport=NARROW)
     archive = io.BytesIO()
