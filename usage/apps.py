@@ -53,10 +53,11 @@ def register_navigation() -> None:
     from monitoring.web.navigation import Entry, register
 
     register(
-        Entry("Insight", 0, _("Overview"), "home", "overview"),
+        Entry("Insight", 0, _("Overview"), "overview", "overview", also=("home",)),
         Entry("Insight", 1, _("Usage"), "usage:page", "usage", also=_REPORTS),
         Entry("Insight", 2, _("Events"), "usage:events", "events"),
         Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
+        Entry("Insight", 4, _("Saved views"), "usage:views", "views"),
         Entry("Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)),
         Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
         Entry(

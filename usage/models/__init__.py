@@ -25,6 +25,7 @@ from usage.models.rollups import (
     UsageQuarterHourly,
 )
 from usage.models.runs import CollectorRun, DeadLetter
+from usage.models.saved_views import SavedView, StartPage
 from usage.models.statements import Statement
 from usage.models.visits import Visit
 
@@ -46,7 +47,9 @@ __all__ = [
     "PrunedMonth",
     "Recomputation",
     "RollupCalendar",
+    "SavedView",
     "SkippedStep",
+    "StartPage",
     "Statement",
     "UsageDaily",
     "UsageDailyByCredential",

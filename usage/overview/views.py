@@ -25,6 +25,7 @@ from usage.overview.forms import OverviewForm
 from usage.overview.queries import overview, used_since
 from usage.overview.visits import previous_visit
 from usage.web.filter_bar import query_pairs, range_bar
+from usage.web.saved.start import start_address
 
 # The parts of the page, in their order; each draws what the context holds of it.
 PANELS = (
@@ -37,6 +38,17 @@ PANELS = (
 )
 PANELS_OF_NOTHING = ("usage/wrong_now.html", "usage/overview/empty.html")
 _TIME = ("range", "from", "to", "tz")
+
+
+@require_GET
+@never_cache
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The saved view that the user begins with, else the Overview, as whose address it has a range
+    and is polled."""
+    is_bare = not request.GET and not asks_for_region(request)
+    address = start_address(request) if is_bare else ""
+    return redirect(address) if address else page(request)
 
 
 @require_GET
@@ -68,7 +80,7 @@ def skip_first_steps(request: HttpRequest) -> HttpResponse:
     if name and name not in STEPS:
         raise Http404
     skip((name,) if name else STEPS, user_of(request))
-    return redirect("home")
+    return redirect("overview")
 
 
 def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:

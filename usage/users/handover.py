@@ -1,10 +1,11 @@
 """Handing over what a user owns when they leave: shown first, then done in one act.
 
 Provider keys, accounts and groups get the new owner. Client keys do as well, or are revoked
-upstream, since whoever leaves knows them. Personal tokens are revoked: they are the user
-themselves. All of it, and disabling the user if that is wanted, is one transaction that holds the
-user's row, so that nothing is added meanwhile; the changes of the upstreams that it records are
-carried out afterwards, and survive a crash like any other.
+upstream, since whoever leaves knows them. Saved views get the new owner if they are shared, and are
+deleted if they are not. Personal tokens are revoked: they are the user themselves. All of it, and
+disabling the user if that is wanted, is one transaction that holds the user's row, so that nothing
+is added meanwhile; the changes of the upstreams that it records are carried out afterwards, and
+survive a crash like any other.
 """
 
 import hashlib
@@ -23,25 +24,31 @@ from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out
 from providers.handover import Owned, owned_by, request_revocations, transfer
 from providers.models import ClientKey, Intent
+from usage.models import SavedView
+from usage.saved_views import actions as saved_views
+from usage.saved_views.queries import owned_by as views_of
 from usage.users.actions import Refused, disable
 from usage.users.roles import may_change
 
 
 @dataclass(frozen=True)
 class Belongings:
-    """What a user owns, and the tokens that would be revoked."""
+    """What a user owns, the tokens that would be revoked, and the saved views, of which those that
+    are not shared would be deleted."""
 
     owned: Owned
     tokens: Sequence[PersonalToken]
+    views: Sequence[SavedView] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.owned or self.tokens)
+        return bool(self.owned or self.tokens or self.views)
 
     @property
     def digest(self) -> str:
         """Changes when anything is added or leaves."""
         tokens = [("token", token.pk) for token in self.tokens]
-        return hashlib.sha256(repr([*self.owned.identities, *tokens]).encode()).hexdigest()
+        views = [("view", view.pk, view.is_shared) for view in self.views]
+        return hashlib.sha256(repr([*self.owned.identities, *tokens, *views]).encode()).hexdigest()
 
     @property
     def revocable(self) -> list[ClientKey]:
@@ -62,7 +69,8 @@ class Handover:
 
 def belongings(user: User) -> Belongings:
     """What the user owns now."""
-    return Belongings(owned_by(user), list(user.personal_tokens.filter(revoked_at=None)))
+    tokens = list(user.personal_tokens.filter(revoked_at=None))
+    return Belongings(owned_by(user), tokens, views_of(user))
 
 
 def hand_over(user_id: int, wanted: Handover, by: User) -> list[Intent]:
@@ -82,6 +90,7 @@ def _decide(user_id: int, wanted: Handover, by: User) -> list[Intent]:
     if found.digest != wanted.shown:
         raise Refused(_("What the user owns has changed meanwhile: it is shown anew below."))
     transfer(found.owned, wanted.to, with_client_keys=not wanted.revokes_client_keys)
+    saved_views.hand_over(found.views, wanted.to)
     keys = found.revocable if wanted.revokes_client_keys else []
     intents = request_revocations(keys, by, f"{user.get_username()} leaves")
     revoke_all(user, by)
@@ -114,6 +123,7 @@ def _record(user: User, found: Belongings, wanted: Handover, by: User) -> None:
         "provider_key_count": len(found.owned.provider_keys),
         "account_count": len(found.owned.accounts),
         "group_count": len(found.owned.groups),
+        "view_count": len(found.views),
     }
     trail.record(
         by,

@@ -19,6 +19,7 @@ from usage.history.labels import NO_CREDENTIAL, NO_KEY
 from usage.history.scope import Scope
 from usage.models.failures import DIVIDED, FailureClass
 from usage.web.forms import RANGES, HistoryForm
+from usage.web.saved.menu import views_menu
 
 MOST_CHOICES = 500
 _CUT = (
@@ -106,6 +107,7 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
         "cut": [pair for pair in pairs if pair[0] in _CUT],
         "time": [pair for pair in pairs if pair[0] in ("range", "from", "to", "tz", *_CUT)],
         "query": urlencode(pairs),
+        **views_menu(request, pairs),
         "query_without_filters": urlencode([pair for pair in pairs if pair not in filters]),
     }
 

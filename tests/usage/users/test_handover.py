@@ -12,6 +12,8 @@ from providers.client_keys.actions import create
 from providers.models import Account, ClientKey, Placement, ProviderGroup, ProviderKey
 from tests.factories import make_upstream, make_user
 from tests.providers.conftest import simulator, upstream  # noqa: F401
+from usage.models import SavedView
+from usage.saved_views.actions import save
 from usage.users.handover import belongings
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +38,8 @@ def own_things(bob, upstream) -> None:  # noqa: F811
         upstream=upstream, name="a.json", provider="claude", owner=bob, origin="login"
     )
     create_token(bob, "script", "write")
+    save(bob, "board", "usage", "", is_shared=True)
+    save(bob, "diary", "usage", "", is_shared=False)
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def listed(simulator) -> list[str]:  # noqa: F811
 
 def test_everything_is_shown_and_then_done(admin, bob, ann, simulator):  # noqa: F811
     page = admin.get(f"/users/{bob.pk}/hand-over/").content.decode()
-    assert all(name in page for name in ("laptop", "work", "a.json", "script"))
+    assert all(name in page for name in ("laptop", "work", "a.json", "script", "board", "diary"))
     assert "sk-laptop-0123456789" in listed(simulator)
     page = hand_over(admin, bob, to=ann.pk, disables="on").content.decode()
     assert "is handed over" in page
@@ -66,6 +70,7 @@ def test_everything_is_shown_and_then_done(admin, bob, ann, simulator):  # noqa:
     key = ClientKey.objects.get(name="laptop")
     assert (key.state, key.owner) == ("revoked", bob), "its past usage stays with him"
     assert {ProviderKey.objects.get().owner, Account.objects.get().owner} == {ann}
+    assert list(SavedView.objects.values_list("name", "owner")) == [("board", ann.pk)]
     assert not bob.personal_tokens.filter(revoked_at=None).exists()
     bob.refresh_from_db()
     assert not bob.is_active
@@ -86,6 +91,7 @@ def test_client_keys_can_be_transferred_and_the_user_kept(admin, bob, ann, simul
 def test_to_no_user(admin, bob):
     hand_over(admin, bob, to="")
     assert (ProviderKey.objects.get().owner, Account.objects.get().owner) == (None, None)
+    assert SavedView.objects.get().owner is None
 
 
 def test_what_was_not_shown_is_not_handed_over(admin, ann):

@@ -1,0 +1,1 @@
+"""The pages of saved views: saving and opening them, their list, and the start page."""
