@@ -3,12 +3,11 @@ envelope for scripts, never an empty response."""
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from django.urls import URLResolver, get_resolver
 
+from tests.addresses import addresses
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -16,20 +15,15 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 PARAMETERS = {"int": "1", "slug": "some-thing", "family": "claude", "path": "some.json", "str": "x"}
 
 
-def addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
-    """All addresses of ours with something for each parameter; the admin's are Django's."""
-    for pattern in resolver.url_patterns:
-        address = prefix + str(pattern.pattern)
-        if address.startswith("/admin/"):
-            continue
-        if isinstance(pattern, URLResolver):
-            yield from addresses(pattern, address)
-        else:
-            filled = re.sub(r"<(\w+):\w+>", lambda found: PARAMETERS[found[1]], address)
-            yield filled.replace("^", "") + ("usage-queue" if "^" in filled else "")
+def filled(address: str) -> str:
+    """An address with something for each parameter."""
+    found = re.sub(r"<(\w+):\w+>", lambda parameter: PARAMETERS[parameter[1]], address)
+    return found.replace("^", "") + ("usage-queue" if "^" in found else "")
 
 
-ADDRESSES = [*addresses(get_resolver()), "/no/such/page/", "/api/no/such/address"]
+# The admin's pages are Django's.
+OURS = [filled(address) for address in addresses() if not address.startswith("/admin/")]
+ADDRESSES = [*OURS, "/no/such/page/", "/api/no/such/address"]
 
 
 @pytest.fixture(params=["stranger", "user", "staff"])
