@@ -13,7 +13,8 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from tests.bench.polling.measure import Measured, measure
 from tests.browser import ARGUMENTS, CHROMIUM
-from tests.screenshots import demo_stack, sign_in
+from tests.screenshots.camera import sign_in
+from tests.screenshots.demonstration import demonstration
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     seconds: float = parser.parse_args(arguments).seconds
     with (
         tempfile.TemporaryDirectory() as folder,
-        demo_stack(folder) as url,
+        demonstration(folder) as url,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -36,8 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _sign_in(context: BrowserContext) -> None:
-    page = context.new_page()
-    sign_in(page)
+    page = sign_in(context)
     page.wait_for_load_state()
     page.close()
 
