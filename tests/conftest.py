@@ -20,8 +20,7 @@ from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
 
 LONGEST = {
-    "test_axe.py",
-    "test_axe_of_staff.py",
+    "test_staff.py",
     "test_exercise.py",
     "test_stack.py",
     "test_loop.py",

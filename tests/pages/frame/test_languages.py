@@ -7,16 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_user
-from tests.pages.axe.test_axe import (
-    MORE_PAGES,
-    ada,  # noqa: F401
-    details,
-    everything,  # noqa: F401
-    foreign,  # noqa: F401
-    pages,
-    simulator,  # noqa: F401
-    upstream,  # noqa: F401
-)
+from tests.pages.world import STATES, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 # Words of English sentences that neither German nor names of things have.
@@ -59,15 +50,12 @@ class Texts(HTMLParser):
             self.texts.append(" ".join(data.split()))
 
 
-def speaking(user, language: str) -> Client:
-    client = Client()
-    client.force_login(user)
+def speaking(client: Client, language: str) -> Client:
     client.post("/language/", {"language": language})
     return client
 
 
-def walk(client: Client) -> dict[str, Texts]:
-    paths = [*pages(client), *details(), *MORE_PAGES]
+def walk(client: Client, paths: list[str]) -> dict[str, Texts]:
     found = {}
     for path in paths:
         response = client.get(path, follow=True)
@@ -83,8 +71,9 @@ def language(request, settings) -> str:
     return request.param
 
 
-def test_no_page_of_staff_has_english_left(language, everything, ada):  # noqa: F811
-    walked = walk(speaking(ada, language))
+def test_no_page_of_staff_has_english_left(language, world):
+    client = speaking(world.clients["admin"], language)
+    walked = walk(client, [*world.addresses("admin"), *STATES])
     left = {
         f"{path}: {text}"
         for path, page in walked.items()
@@ -115,18 +104,18 @@ def test_the_first_page_speaks_the_language(client: Client, language: str):
         assert sentence in page
 
 
-def test_figures_and_dates_are_written_as_the_language_does(everything):  # noqa: F811
-    user = make_user("bob", staff=True)
-    events = speaking(user, "de").get("/usage/events/").content.decode()
+def test_figures_and_dates_are_written_as_the_language_does(world):
+    client = world.clients["admin"]
+    events = speaking(client, "de").get("/usage/events/").content.decode()
     assert re.search(r">\d\d\.\d\d\. \d\d:\d\d:\d\d</time>", events)
     assert re.search(
         r"\d\d-\d\d \d\d:\d\d:\d\d</time>",
-        speaking(user, "zh-hans").get("/usage/events/").content.decode(),
+        speaking(client, "zh-hans").get("/usage/events/").content.decode(),
     )
 
 
 def test_a_refused_form_says_so_in_the_language():
-    client = speaking(make_user("ada"), "de")
+    client = speaking(signed_in(make_user("ada")), "de")
     page = client.get("/usage/", {"from": "yesterday"}).content.decode()
     assert "erwartet wird ein Tag als YYYY-MM-DD" in page
     response = client.get("/api/usage/summary", {"from": "yesterday"})

@@ -3,23 +3,20 @@
 import re
 
 from tests.factories import make_user
-from tests.pages.axe.test_axe import (
-    findings,
-    pytestmark,  # noqa: F401
-    visit,  # noqa: F401
-)
+from tests.pages.axe.checking import DESK, PHONE, findings
+from tests.pages.axe.test_others import pytestmark  # noqa: F401
+from tests.pages.world import signed_in
 
 
-def test_invite_join_disable_and_the_first_steps(visit):  # noqa: F811
-    ada = make_user("ada", staff=True)
-    staff, _ = visit(ada, viewport={"width": 1440, "height": 900})
+def test_invite_join_disable_and_the_first_steps(visit):
+    staff = visit(signed_in(make_user("ada", staff=True)), viewport=DESK)
     staff.goto("/")
     staff.get_by_role("link", name="Invite people").click()
     staff.get_by_label("Name").fill("bob")
     staff.get_by_role("button", name="Make the link").click()
     link = staff.locator("#new-link").inner_text()
     user_page = re.sub(r"invite/$", "", staff.url)
-    guest, _ = visit(None, viewport={"width": 360, "height": 800})
+    guest = visit(viewport=PHONE)
     assert findings(guest, [link]) == []
     guest.get_by_label("New password", exact=True).fill("battery staple 9")
     guest.get_by_label("New password confirmation").fill("battery staple 9")
