@@ -17,6 +17,7 @@ from django.utils import timezone
 from monitoring.alerts.queries import AlertRow, firing
 from monitoring.api.recent import recent_findings
 from monitoring.health import Finding, Level
+from monitoring.models import Severity
 from usage.failures.guidance import Guidance, guidance_of
 from usage.history.dimensions import Dimension
 from usage.history.queries import Query
@@ -54,6 +55,21 @@ class WrongNow:
     def is_quiet(self) -> bool:
         """Whether there is nothing to show."""
         return not (self.alerts or self.findings or self.causes)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether any of it cannot wait."""
+        return bool(self.urgent or self.findings or self.causes)
+
+    @property
+    def urgent(self) -> list[AlertRow]:
+        """The alerts that are more than a notice."""
+        return [row for row in self.alerts if row.alert.severity != Severity.NOTICE]
+
+    @property
+    def notices(self) -> list[AlertRow]:
+        """The alerts that can wait; the page shows them on demand."""
+        return [row for row in self.alerts if row.alert.severity == Severity.NOTICE]
 
 
 def wrong_now(

@@ -54,6 +54,24 @@ def test_it_lists_what_fires_what_the_doctor_finds_and_why_attempts_fail():
         assert f"/monitoring/runbook/#{section}" in page
 
 
+def test_what_can_wait_is_folded():
+    alert = {
+        "severity": "notice",
+        "state": "firing",
+        "value": 80,
+        "worst": 80,
+        **dict.fromkeys(("pending_since", "fired_at", "breached_at"), timezone.now()),
+    }
+    rule = AlertRule.objects.get(code="failures")
+    for name in ("Budget of Ada", "Budget of Bob"):
+        Alert.objects.create(rule=rule, rule_name=name, subject=name, **alert)
+    wrong = wrong_now(make_user(staff=True), [])
+    page = render_to_string("usage/wrong_now.html", {"wrong": wrong})
+    assert not wrong.is_urgent
+    assert "2 notices" in page
+    assert page.index("<details") < page.index("Budget of Ada")
+
+
 def test_a_user_sees_the_failures_of_their_own_keys_alone():
     owner, other = make_user("owner"), make_user("other")
     upstream = make_upstream()
