@@ -96,8 +96,8 @@ def _success(now: Measures, before: Measures, points: Sequence[Measures]) -> Til
         percent(success_rate(now)),
         _("%(count)s failed") % {"count": exact(now.failed)},
         _(
-            "%(succeeded)s attempts succeeded, %(failed)s failed, %(before)s before; the change and"
-            " the line are of failures"
+            "%(succeeded)s attempts succeeded, %(failed)s failed, %(before)s before; the change is"
+            " in points, the line is of failures"
         )
         % {
             "succeeded": exact(now.succeeded),
@@ -105,7 +105,8 @@ def _success(now: Measures, before: Measures, points: Sequence[Measures]) -> Til
             "before": exact(before.failed),
         },
         sparkline([point.failed for point in points]),
-        change(now.failed, before.failed),
+        success_rate(now) - success_rate(before) if before.attempts else None,
+        is_in_points=True,
     )
 
 
