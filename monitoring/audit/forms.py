@@ -11,10 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.models import AuditEntry
-
-
-class DateInput(forms.DateInput):
-    input_type = "date"
+from monitoring.web.inputs import DayInput
 
 
 class TrailForm(forms.Form):
@@ -49,8 +46,8 @@ class TrailForm(forms.Form):
     outcome = forms.ChoiceField(
         required=False, choices=[("", _("any outcome")), *AuditEntry.Outcome.choices]
     )
-    first = forms.DateField(required=False, label=_("First day"), widget=DateInput())
-    last = forms.DateField(required=False, label=_("Last day"), widget=DateInput())
+    first = forms.DateField(required=False, label=_("First day"), widget=DayInput())
+    last = forms.DateField(required=False, label=_("Last day"), widget=DayInput())
     before = forms.IntegerField(
         required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput()
     )

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from monitoring.web.inputs import DayInput
 from providers.client_keys.actions import Terms
 from providers.errors import ChangeRefused
 from providers.models import ClientKey
@@ -38,7 +39,7 @@ class ClientKeyForm(forms.Form):
     ends_on = forms.DateField(
         label=_("Ends after"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=_("The last day on which it works."),
     )
     monthly_requests = forms.IntegerField(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
+from monitoring.web.inputs import DayInput
 from providers.models import ClientKey
 from usage.budgets import amounts
 from usage.models import Budget
@@ -175,7 +176,7 @@ def shown_fields(budget: Budget) -> dict[str, Any]:
 class ExceptionForm(forms.Form):
     """By how much the limit is raised on which day, and why."""
 
-    day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}))
+    day = forms.DateField(label=_("Day"), widget=DayInput())
     extra = forms.DecimalField(label=_("Raise the limit by"), max_digits=25, decimal_places=9)
     reason = forms.CharField(label=_("Why"), max_length=200)
 

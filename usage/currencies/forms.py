@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from monitoring.web.currency import DOLLAR
+from monitoring.web.inputs import DayInput
 from usage.currencies.queries import currency_on, known_currencies
 from usage.forms.windows import EARLIEST_DAY, LATEST_DAY
 from usage.models.currencies import is_code
@@ -35,7 +36,7 @@ class RateForm(forms.Form):
     )
     holds_from = forms.DateField(
         label=gettext_lazy("From"),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("The first day; until then the rate before holds."),
     )
     confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)

@@ -11,6 +11,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from monitoring.web.inputs import DayInput
 from providers.models import ClientKey, Credential
 from usage.costs.price_book import PriceBook
 from usage.costs.rates import dollars_of, rate_of
@@ -82,13 +83,13 @@ class OwnPriceForm(forms.Form):
     )
     holds_from = forms.DateField(
         label=_("Holds from"),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=_("The first day, in the installation's time zone."),
     )
     last_day = forms.DateField(
         label=_("Last day"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=_("Empty: until another takes over."),
     )
     input_price = _price(_("Input"))
@@ -209,16 +210,14 @@ def _near(one: Decimal, other: Decimal) -> bool:
 class EndForm(forms.Form):
     """From which day on an own price holds no more."""
 
-    day = forms.DateField(
-        label=_("First day without it"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    day = forms.DateField(label=_("First day without it"), widget=DayInput())
 
 
 class RecomputationForm(forms.Form):
     """Which days are priced anew, and which models."""
 
-    first = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(label=_("To, included"), widget=forms.DateInput(attrs={"type": "date"}))
+    first = forms.DateField(label=_("From"), widget=DayInput())
+    last = forms.DateField(label=_("To, included"), widget=DayInput())
     models = forms.CharField(
         required=False,
         max_length=2000,
