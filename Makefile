@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix
-.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-events bench-failures bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
+.PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix page-matrix
+.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ crash-matrix: $(VENV)/dev.stamp ## Kill, freeze and starve real collectors at ev
 	@$(OWN_TMPDIR) $(BIN)/python -m pytest -m "matrix or not matrix" -q \
 		tests/usage/collector/test_crashes.py tests/usage/collector/test_disasters.py tests/providers/funnel/test_write_crashes.py
 
+page-matrix: $(VENV)/dev.stamp ## Open every page as every role, in every language, upstream up, hung and down; the suite covers pairs
+	@$(OWN_TMPDIR) TOLLGATE_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m matrix -q tests/pages/walk
+
 TEMPLATES = $$(find . -name '*.html' -path '*/templates/*' -not -path './$(VENV)/*' -not -path './var/*')
 
 format: $(VENV)/dev.stamp ## Bring code and templates into shape, with the safe fixes of the linters
@@ -72,8 +75,8 @@ docs: $(VENV)/dev.stamp ## Write the table of environment variables and the tree
 messages: $(VENV)/dev.stamp ## Bring the catalogues under locale/ up to date with the sources, and list what lacks a translation (needs GNU gettext)
 	@$(BIN)/python -m tests.languages
 
-screenshots: $(VENV)/dev.stamp ## Make the pictures of the documents anew (two minutes; needs Chromium)
-	@$(BIN)/python -m tests.screenshots
+screenshots: $(VENV)/dev.stamp ## Make the pictures of all pages anew (five minutes; P="usage overview": only these; needs Chromium)
+	@$(BIN)/python -m tests.screenshots $(P)
 
 lock: ## Compile pyproject.toml into hash-pinned requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/base.txt
@@ -97,6 +100,9 @@ bench-overview: $(VENV)/dev.stamp ## The first page on the reference dataset (2 
 
 bench-reports: $(VENV)/dev.stamp ## The regions of Speed, Matrix and Compare on the reference dataset
 	@$(BIN)/python -m tests.bench.history reports
+
+bench-pages: $(VENV)/dev.stamp ## How soon the first page after login can be used in a browser (a minute)
+	@$(BIN)/python -m tests.bench.pages
 
 bench-costs: $(VENV)/dev.stamp ## Recompute costs of the reference dataset, alone and beside collection; upgrade; reading and draining with costs against without (40 minutes)
 	@$(BIN)/python -m tests.bench.costing

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from monitoring.health import Action, Finding, Level
+from monitoring.templatetags.figures import percent
 from monitoring.web.formats import day
 from usage.models import PriceCatalogue, UsageDailyOverall
 
@@ -31,7 +32,7 @@ def check_prices() -> Iterator[Finding]:
         yield Finding(
             Level.NOTICE,
             gettext("%(share)s of the last week's attempts have no cost.")
-            % {"share": f"{sums['unpriced'] / sums['all']:.0%}"},
+            % {"share": percent(100 * sums["unpriced"] / sums["all"])},
             gettext("Costs leave them out: the real ones are higher."),
             gettext("Set a price for the models that the page Prices lists first."),
             action=here,

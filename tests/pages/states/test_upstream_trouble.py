@@ -1,15 +1,13 @@
 """While an upstream hangs or is down, each page says so once, leads on, and recovers by itself."""
 
-from dataclasses import replace
-
 import pytest
 
-from management_proxy.client.http import ManagementClient
 from providers.keys.actions import add
 from providers.keys.families import FAMILIES
 from providers.models import ProviderKey
 from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_user
+from tests.pages.upstreams import DOWN, HUNG, wait_at_most
 from tests.providers.conftest import foreign, simulator, upstream  # noqa: F401
 
 pytestmark = [
@@ -33,9 +31,6 @@ OF_THE_UPSTREAM = (
 )
 OTHERS = ("/", "/usage/", "/usage/events/", "/monitoring/", "/providers/changes/")
 TROUBLE = "main :is(.banner-warning, .banner-error, .warning, .error-page)"
-EVERY_CALL = {"path": "/v0/management/*", "count": None, "when": "before"}
-HUNG = {"kind": "hang_before_headers", "seconds": 5, **EVERY_CALL}
-DOWN = {"kind": "reset", **EVERY_CALL}
 
 
 @pytest.fixture
@@ -50,13 +45,7 @@ def key_page(upstream, simulator):  # noqa: F811
 @pytest.fixture
 def impatient(monkeypatch):
     """Waits for an upstream are short."""
-    call = ManagementClient.call
-
-    def hurried(self, method, path, limits, **more):
-        short = replace(limits, connect=0.3, first_byte=0.3, idle=0.3, total=0.3)
-        return call(self, method, path, short, **more)
-
-    monkeypatch.setattr(ManagementClient, "call", hurried)
+    wait_at_most(0.3, monkeypatch)
 
 
 def faults_of(page, paths, *, count) -> dict[str, str]:

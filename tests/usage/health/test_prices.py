@@ -21,4 +21,4 @@ def test_nothing_is_shown_without_usage():
 def test_attempts_without_a_price_are_named():
     now = datetime.now(UTC)
     store(make_upstream(), make_event(timestamp=now, model="a-model-that-nobody-sells"))
-    assert summaries() == ["100% of the last week's attempts have no cost."]
+    assert summaries() == ["100 % of the last week's attempts have no cost."]

@@ -1,0 +1,1 @@
+"""How soon the first page can be used."""
