@@ -20,6 +20,7 @@ def test_staff_see_everything_in_order():
             "Usage",
             "Events",
             "Failures",
+            "Saved views",
             "Budgets",
             "Prices",
             "Statements",
@@ -40,7 +41,7 @@ def test_staff_see_everything_in_order():
 
 def test_others_see_no_empty_heading():
     assert shown(is_staff=False) == {
-        "Insight": ["Overview", "Usage", "Events", "Failures", "Budgets"],
+        "Insight": ["Overview", "Usage", "Events", "Failures", "Saved views", "Budgets"],
         "Upstream": ["Providers", "Connect a client"],
         "Account": ["Personal tokens", "Currencies"],
     }
@@ -49,7 +50,10 @@ def test_others_see_no_empty_heading():
 @pytest.mark.parametrize(
     ("address", "entry"),
     [
+        ("/", "overview"),
+        ("/overview/", "overview"),
         ("/usage/", "usage:page"),
+        ("/usage/compare/", "usage:page"),
         ("/usage/failures/", "usage:failures"),
         ("/providers/accounts/", "accounts:list"),
         ("/providers/configuration/", "accounts:list"),

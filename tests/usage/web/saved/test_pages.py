@@ -90,6 +90,17 @@ def test_what_a_page_would_refuse_is_not_saved(staff, wrong):
     assert "banner-error" in text(response)
 
 
+def test_views_of_no_user_are_offered_and_kept_by_staff(staff, bob):
+    view = save_view(bob, "left", "usage", "", is_shared=True)
+    bob.delete()
+    assert ">left</a>" in text(staff.get("/usage/"))
+    page = text(staff.get(VIEWS))
+    assert "no user" in page
+    assert "Share no longer" not in page
+    staff.post(f"{VIEWS}{view.pk}/delete/")
+    assert not SavedView.objects.exists()
+
+
 def test_users_cannot_save_what_they_may_not_filter_by(client, bob):
     client.force_login(bob)
     save(client, query="credential=1")
