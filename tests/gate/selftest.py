@@ -60,7 +60,8 @@ def _options() -> argparse.Namespace:
 
 def _outcome(base: Prepared, name: str) -> Outcome:
     began, record = time.monotonic(), Record()
-    plan, extra = _plan(name), {} if name == NONE else mutated(name)
+    plan = _plan(name)
+    extra = {} if name == NONE else mutated(name, plan)
     copy = f"mutation_{name}"
     try:
         with serving(base, copy, extra) as stack:
@@ -89,9 +90,11 @@ def _keep_logs(source: Path, folder: Path) -> None:
         shutil.copy(log, folder)
 
 
-def mutated(name: str) -> dict[str, str]:
-    """The environment under which a process makes this mistake."""
-    return {"DJANGO_SETTINGS_MODULE": SETTINGS, "TOLLGATE_MUTATION": name}
+def mutated(name: str, plan: Plan) -> dict[str, str]:
+    """The environment under which processes make this mistake; few of them, where that is enough to
+    show it."""
+    few = {} if "killed_worker" in plan.scenarios else {"WEB_WORKERS": "1"}
+    return {"DJANGO_SETTINGS_MODULE": SETTINGS, "TOLLGATE_MUTATION": name, **few}
 
 
 if __name__ == "__main__":

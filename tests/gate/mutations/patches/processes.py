@@ -1,9 +1,7 @@
 """Mistakes of whole processes: their memory, their CPU, their start and their end."""
 
-import itertools
 import subprocess
 import sys
-import threading
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +11,7 @@ _held: list[bytes] = []
 
 
 @mutation(
-    "every process holds a quarter of a gigabyte more",
+    "every process holds half a gigabyte more",
     "baseline.memory_of_stored",
     "ingest.collector_mib",
     "everything.web_mib",
@@ -21,22 +19,20 @@ _held: list[bytes] = []
     beside=(),
 )
 def ballast() -> None:
-    _held.append(b"x" * 250_000_000)
+    _held.append(b"x" * 600_000_000)
 
 
 @mutation(
-    "a thread of every process computes all the time",
+    "every process has others compute all the time",
     "everything.cpu_percent",
     "soak.cpu_percent",
     may=("everything.*", "soak.*"),
     beside=(),
 )
 def spinning() -> None:
-    def spin() -> None:
-        for _ in itertools.repeat(None):
-            pass
-
-    threading.Thread(target=spin, daemon=True).start()
+    # So many that they get most of a machine that others load as well.
+    for _ in range(6):
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
 @mutation("a collector leaves a process behind", "leftovers.processes")
