@@ -38,7 +38,9 @@ def _rounds(gate: Gate, began: float, seconds: float) -> list[float]:
         number = int((call.at - began) / seconds * SLICES)
         if call.kind in (OURS, REFERENCE) and 0 <= number < SLICES:
             slices[number][call.kind].append(call.seconds)
-    return [median(one[OURS]) / median(one[REFERENCE]) for one in slices]
+    # On a starved machine a slice may lack either.
+    whole = [one for one in slices if one[OURS] and one[REFERENCE]]
+    return [median(one[OURS]) / median(one[REFERENCE]) for one in whole]
 
 
 def _cpu_percent(gate: Gate, since: float) -> float:

@@ -31,7 +31,7 @@ def ballast() -> None:
 )
 def spinning() -> None:
     # So many that they get most of a machine that others load as well.
-    for _ in range(6):
+    for _ in range(4):
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
