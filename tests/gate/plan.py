@@ -80,7 +80,7 @@ BRIEF = Plan(
     30,
     {
         "history": partial(history.run, seconds=9, rounds=4),
-        "triggers": partial(triggers.run, triggers=112, most_seconds=30),
+        "triggers": partial(triggers.run, triggers=112, most_seconds=44),
         "baseline": partial(baseline.run, rounds=3, seconds=4),
         # So long that the bounds of a minute hold for each of its parts.
         "pages": partial(pages.run, seconds=44),

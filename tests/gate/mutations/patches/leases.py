@@ -79,10 +79,10 @@ def nameless_refusal() -> None:
     whole = replace("usage.api.runs", "run_summary", summary)
 
 
-@mutation("a trigger takes eight seconds", "triggers.sent", beside=())
+@mutation("a trigger takes twelve seconds", "triggers.sent", beside=())
 def slow_trigger() -> None:
     def collect(*arguments: Any) -> Any:
-        time.sleep(8)
+        time.sleep(12)
         return at_once(*arguments)
 
     at_once = replace("usage.collector.collect", "collect", collect)
