@@ -41,7 +41,7 @@ CASES = (
     Case("Monitoring", "/monitoring/", 13),
     Case("Overview", "/", 5),
     Case("Usage", "/usage/", 5),
-    Case("Provider keys", "/providers/", 5),
+    Case("Provider keys", "/providers/keys/", 5),
     Case("Accounts", "/providers/accounts/", 5),
     Case("Management proxy", "/monitoring/proxy/", 7),
     Case("Monitoring, hidden", "/monitoring/", 0, is_hidden=True),

@@ -4,7 +4,8 @@ Counted in front of the server by `make bench-polling`'s own measurement (tests/
 collectors are stopped meanwhile: whatever is taken off the queue then, a page has triggered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -19,26 +20,34 @@ PAGES = {
     "monitoring": ("/monitoring/",),
     "usage": ("/usage/",),
     "overview": ("/",),
-    "providers": ("/providers/", "/providers/accounts/"),
+    "providers": ("/providers/keys/", "/providers/accounts/"),
     "proxy": ("/monitoring/proxy/",),
 }
 
 
 def run(gate: Gate, seconds: float = 60.0) -> None:
     """Each page in a browser of its own, some hidden, and ten tabs of one; all at once."""
-    for collector in gate.stack.collectors:
-        collector.stop()
     upstream = gate.stack.upstream
-    upstream.control("pops", method="DELETE")
-    upstream.control("settings", {"retention": 3600})
-    upstream.control("generate", {"events": 20, "spread": 0})
-    _judge(gate, _measured(gate, seconds))
-    gate.record.figure("pages.taken_off_the_queue", len(upstream.control("pops")))
-    for collector in gate.stack.collectors:
-        collector.start()
+    with _without_collectors(gate):
+        upstream.control("pops", method="DELETE")
+        upstream.control("settings", {"retention": 3600})
+        upstream.control("generate", {"events": 20, "spread": 0})
+        _judge(gate, _measured(gate, seconds))
+        gate.record.figure("pages.taken_off_the_queue", len(upstream.control("pops")))
     exactness.settle(gate)
     upstream.control("settings", {"retention": RETENTION_SECONDS})
     exactness.check(gate, "pages")
+
+
+@contextmanager
+def _without_collectors(gate: Gate) -> Iterator[None]:
+    for collector in gate.stack.collectors:
+        collector.stop()
+    try:
+        yield
+    finally:
+        for collector in gate.stack.collectors:
+            collector.start()
 
 
 def _measured(gate: Gate, seconds: float) -> list[Measured]:
