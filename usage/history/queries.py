@@ -141,10 +141,11 @@ class Query:
         measures: Sequence[str],
         shown: Sequence[Sequence[str]] = (("",),),
         *,
-        with_whole: bool = False,
+        courses: int | None = None,
     ) -> dict[tuple[int, int], dict[str, Bins]]:
         """The bins of `PERCENTILES` of `latency`, `ttft` or both, by number and rank, and by
-        measure; those of all intervals together, if they are wanted, have the number `WHOLE`.
+        measure. With `courses` those of all intervals together, whose number is `WHOLE`, and those
+        of each interval for so many ranks alone.
 
         `shown` are the values of the groups that have a rank of their own, from 1; all others are
         one together.
@@ -152,6 +153,7 @@ class Query:
         planned = self._planned()
         names = ", ".join(self._names)
         values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
+        of_courses = "TRUE" if courses is None else f"number = {WHOLE} OR rank <= {courses}"
         found = planned.rows(
             "percentiles",
             [
@@ -167,10 +169,10 @@ class Query:
                 LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names})
             ), bins AS (
                 SELECT measure, coalesce(number, {WHOLE}) AS number, rank, bin, sum(n)::bigint AS n
-                FROM ranked GROUP BY {_WITH_WHOLE if with_whole else _EACH}
+                FROM ranked GROUP BY {_EACH if courses is None else _WITH_WHOLE}
             )
             SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts
-            FROM bins GROUP BY 1, 2, 3
+            FROM bins WHERE {of_courses} GROUP BY 1, 2, 3
             """,
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )

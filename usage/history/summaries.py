@@ -169,7 +169,7 @@ def split(query: SummaryQuery, courses: int) -> list[Split]:
         buckets = query.buckets
         over_buckets = query.over(buckets, query.groups)
         found = over_buckets.ranked_sums(query.top, query.order)
-        bins = _bins(query, over_buckets, found, with_whole=True)
+        bins = _bins(query, over_buckets, found, courses)
         names = _names(query, found)
         return [
             Split(
@@ -207,7 +207,7 @@ def _by_rank(found: list[Row]) -> list[tuple[int, list[Row]]]:
 
 
 def _bins(
-    query: SummaryQuery, grouped: Query, found: list[Row], *, with_whole: bool = False
+    query: SummaryQuery, grouped: Query, found: list[Row], courses: int | None = None
 ) -> BinsOf:
     """Bins by interval and rank, of each measure whose percentiles are wanted under its name."""
     names = [f"group_{n + 1}" for n in range(len(query.groups) or 1)]
@@ -217,7 +217,7 @@ def _bins(
     if not shown or not query.percentiles:
         return {}
     values = [shown[rank] for rank in sorted(shown)]
-    return grouped.percentiles(query.percentiles, values, with_whole=with_whole)
+    return grouped.percentiles(query.percentiles, values, courses=courses)
 
 
 def _names(query: SummaryQuery, found: list[Row]) -> dict[int, GroupName]:
