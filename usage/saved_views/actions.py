@@ -37,6 +37,8 @@ def save(owner: User, name: str, page: str, query: str, *, is_shared: bool) -> S
     was_shared = view.is_shared
     view.page, view.query, view.is_shared, view.changed_at = page, query, is_shared, Now()
     view.save()
+    if not is_shared:
+        _end_start_pages_of_others(view)
     if is_shared or was_shared:
         _record(owner, "saved_view.saved", view)
     return view
@@ -64,7 +66,7 @@ def set_shared(view: SavedView, by: User, *, is_shared: bool) -> None:
     view.is_shared = is_shared
     view.save(update_fields=["is_shared"])
     if not is_shared:
-        StartPage.objects.filter(view=view).exclude(user=F("view__owner")).delete()
+        _end_start_pages_of_others(view)
     _record(by, "saved_view.shared" if is_shared else "saved_view.unshared", view)
 
 
@@ -96,6 +98,10 @@ def hand_over(views: Sequence[SavedView], to: User | None) -> None:
         view.owner, view.name = to, _free_name(view.name, taken)
         view.save(update_fields=["owner", "name"])
         taken.add(view.name)
+
+
+def _end_start_pages_of_others(view: SavedView) -> None:
+    StartPage.objects.filter(view=view).exclude(user=F("view__owner")).delete()
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -122,6 +122,12 @@ def test_a_start_page_ends_with_its_view(ada, bob):
     assert not StartPage.objects.exists()
 
 
+def test_a_view_that_is_saved_again_for_oneself_is_no_start_page_of_others(ada, bob):
+    start_with(view(ada, is_shared=True), bob)
+    view(ada, is_shared=False)
+    assert start_view(bob) is None
+
+
 def test_what_no_longer_exists_is_named(ada, bob, django_assert_max_num_queries):
     upstream = make_upstream(name="main")
     key = make_client_key(upstream, "sk-1", owner=bob)
