@@ -119,7 +119,7 @@ def examine() -> None:
 
 def findings() -> list[Finding]:
     """What every check finds, the worst first; the database alone if that is out of reach."""
-    found = [Finding(Level.OK, "The database responds.", check="database")]
+    found = [Finding(Level.OK, gettext("The database responds."), check="database")]
     token = _known.set({})
     try:
         for name, check in _checks.items():

@@ -10,7 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import PersonalToken, Upstream
 
-LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", _("no end")))
+LIFETIMES = (
+    ("30", _("30 days")),
+    ("90", _("90 days")),
+    ("365", _("1 year")),
+    ("", _("no end")),
+)
 
 
 class TokenForm(forms.Form):

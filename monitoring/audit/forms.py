@@ -29,19 +29,21 @@ class TrailForm(forms.Form):
         required=False,
         max_length=150,
         label=_("Who"),
-        widget=forms.TextInput(attrs={"list": "actors", "size": 12, "placeholder": "who"}),
+        widget=forms.TextInput(attrs={"list": "actors", "size": 12, "placeholder": _("who")}),
     )
     action = forms.CharField(
         required=False,
         max_length=80,
         label=_("Action"),
-        widget=forms.TextInput(attrs={"list": "actions", "size": 18, "placeholder": "action"}),
+        widget=forms.TextInput(attrs={"list": "actions", "size": 18, "placeholder": _("action")}),
     )
     upstream = forms.CharField(
         required=False,
         max_length=60,
         label=_("Upstream"),
-        widget=forms.TextInput(attrs={"list": "upstreams", "size": 10, "placeholder": "upstream"}),
+        widget=forms.TextInput(
+            attrs={"list": "upstreams", "size": 10, "placeholder": _("upstream")}
+        ),
     )
     outcome = forms.ChoiceField(
         required=False, choices=[("", _("any outcome")), *AuditEntry.Outcome.choices]
