@@ -145,7 +145,7 @@ gate-soak: $(VENV)/dev.stamp ## Everything at once for an hour
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate --plan soak --output var/gate-soak
 	@$(BIN)/python -m tests.gate.report.section var/gate-soak/gate.json "Rollout gate: an hour" "make gate-soak"
 
-gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (20 minutes)
+gate-selftest: $(VENV)/dev.stamp ## Make one mistake after another on purpose: does each turn red what it should? (half an hour; continues after an interruption)
 	@$(OWN_TMPDIR) $(BIN)/python -m tests.gate.selftest
 
 gate-repeated: $(VENV)/dev.stamp ## Judge the same version again and again beside a bounded load: are the verdicts equal? (N=10, BESIDE=2)
