@@ -125,7 +125,7 @@ bench-providers: $(VENV)/dev.stamp ## Change an upstream by 64 at once (REAL="LA
 bench-accounts: $(VENV)/dev.stamp ## Lists of a thousand accounts and client keys, and 500 files uploaded at once (three minutes)
 	@$(BIN)/python -m tests.bench.accounts
 
-bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset's density, and 200 killed evaluations (8 minutes)
+bench-alerts: $(VENV)/dev.stamp ## A hundred alert rules on the reference dataset, 200 killed evaluations, and a stalled collector (8 minutes once it is there)
 	@$(BIN)/python -m tests.bench.alerts
 
 bench-observability: $(VENV)/dev.stamp ## What logs and metrics cost, and a scrape on the reference dataset (2 minutes once it is there; E=200000: another size)
