@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 
 from management_proxy.models import Upstream
 from monitoring.alerts.default_rules import DefaultRule
-from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit, one_of
 from providers.accounts.auth_files import Health
 from providers.client_keys.consumption import consumption_of
 from providers.client_keys.limits import standing_of
@@ -111,7 +111,7 @@ SIGNALS = (
             "Open the account: the reason is beside it. An expired or revoked login is connected"
             " anew."
         ),
-        (_UPSTREAM, Filter("provider", _("Provider")), Filter("health", _("Health"), _health)),
+        (_UPSTREAM, Filter("provider", _("Provider")), one_of("health", _("Health"), _health)),
         url_name="accounts:list",
     ),
     Signal(

@@ -82,6 +82,11 @@ class Filter:
     named: Callable[[str], str] = str
 
 
+def one_of(name: str, label: Words, choices: Choices) -> Filter:
+    """A filter of values that are shown by the names that its choices have."""
+    return Filter(name, label, choices, named=lambda value: dict(choices()).get(value, value))
+
+
 Measure = Callable[[Measurement], Iterable[Reading]]
 # Readings at each instant of a stretch, ascending: `(start, measurement)`.
 Past = Callable[[datetime, Measurement], Iterable[tuple[datetime, list[Reading]]]]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Access, Upstream
-from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit, one_of
 from monitoring.web.formats import localized
 from usage.collector import spool_health
 from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
@@ -228,7 +228,7 @@ SIGNALS = (
             "Remove the cause that Monitoring names: another consumer of the queue, a collector"
             " that stopped, a short retention."
         ),
-        (_UPSTREAM, Filter("cause", _("Cause"), _causes)),
+        (_UPSTREAM, one_of("cause", _("Cause"), _causes)),
         has_window=True,
         url_name="monitoring:page",
     ),
@@ -251,7 +251,7 @@ SIGNALS = (
             "Rejected key: correct it, then restore access. Ban: find what sends a wrong key; it"
             " ends by itself."
         ),
-        (_UPSTREAM, Filter("reason", _("Reason"), _reasons)),
+        (_UPSTREAM, one_of("reason", _("Reason"), _reasons)),
         url_name="monitoring:page",
     ),
     Signal(

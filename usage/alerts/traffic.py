@@ -8,7 +8,16 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
-from monitoring.alerts.signals import Filter, Measurement, Past, Reading, Signal, Unit, Words
+from monitoring.alerts.signals import (
+    Filter,
+    Measurement,
+    Past,
+    Reading,
+    Signal,
+    Unit,
+    Words,
+    one_of,
+)
 from monitoring.web.formats import localized
 from usage.alerts.names import NAMED
 from usage.alerts.totals import (
@@ -45,7 +54,7 @@ FILTERS = (
     Filter("upstream", _("Upstream"), _upstreams),
     *NAMED,
 )
-BY_CLASS = (*FILTERS, Filter("failure_class", _("Failure class"), _classes))
+BY_CLASS = (*FILTERS, one_of("failure_class", _("Failure class"), _classes))
 
 
 def _figures(found: Totals) -> dict[str, str]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.default_rules import DefaultRule
-from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit
+from monitoring.alerts.signals import Measurement, Reading, Signal, Unit, one_of
 from monitoring.models import Severity
 from usage.budgets.amounts import shown
 from usage.models import Budget, BudgetLevel
@@ -60,7 +60,7 @@ SIGNALS = (
             "See on the page Budgets what is forecast; speak with the owner, make an exception for"
             " a day, or raise the limit."
         ),
-        (Filter("level", _("Level"), _levels), Filter("budget", _("Budget"), _budgets)),
+        (one_of("level", _("Level"), _levels), one_of("budget", _("Budget"), _budgets)),
         url_name="budgets:list",
     ),
 )

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 
 from monitoring.alerts.messages import condition
 from monitoring.models import AlertRule
@@ -69,3 +70,16 @@ def test_equal_names_are_told_apart(staff, keys):
     twin = ClientKey.objects.get(pk=keys[1].pk).display_name
     assert staff.post(url(), {**RULE, "filter_key": f"{twin} ({keys[1].pk})"}).status_code == 302
     assert AlertRule.objects.get(name="Mine").filters == {"key": str(keys[1].pk)}
+
+
+@pytest.mark.parametrize(
+    ("signal", "filters", "shown"),
+    [
+        ("usage.failure_rate", {"failure_class": "plan_limit"}, "Tarifgrenze erreicht"),
+        ("upstream.access", {"reason": "banned"}, "gesperrt"),
+        ("usage.failure_rate", {"failure_class": "no_such_class"}, "no_such_class"),
+    ],
+)
+def test_values_of_closed_sets_are_shown_by_their_names(signal, filters, shown):
+    with override("de"):
+        assert condition(AlertRule(signal=signal, threshold=1, filters=filters)).endswith(shown)
