@@ -22,7 +22,7 @@ from providers.accounts.uploads import checked_upload
 from providers.bulk.subjects import (
     Send,
     Subject,
-    acting_user,
+    check_user,
     noted_now,
     owned_now,
     planned_item,
@@ -65,8 +65,8 @@ class Accounts(Subject[AccountRow]):
     def sender(self, act: BulkAct) -> Send:
         files = _listed(act.upstream) if act.verb == Verb.OWNER else {}
 
-        def send(item: BulkItem) -> Change | None:
-            user = acting_user(act)
+        def send(item: BulkItem, user: User) -> Change | None:
+            check_user(act, user)
             if item.verdict != BulkItem.Verdict.NEW and not may_change(
                 act.upstream, user, item.name
             ):
@@ -117,13 +117,14 @@ def _change_of(act: BulkAct, item: BulkItem) -> Change:
 def _upload_of(act: BulkAct, item: BulkItem) -> UploadAuthFile:
     file = checked_upload(item.name, decrypt(bytes(item.content_encrypted)))
     replaces = item.verdict == BulkItem.Verdict.REPLACES
-    before = Account.objects.filter(upstream=act.upstream, name=item.name).first()
+    owned = Account.objects.filter(upstream=act.upstream, name=item.name)
+    before = owned.first() if replaces else None
     return UploadAuthFile(
         name=file.name,
         content=file.content,
         provider=file.provider,
         label=file.email or file.name,
         # A replaced file stays with its owner.
-        owner_id=before.owner_id if replaces and before else act.user_id,
+        owner_id=before.owner_id if before else act.user_id,
         replaces=replaces,
     )

@@ -19,6 +19,7 @@ import threading
 import time
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -111,11 +112,12 @@ def _send_some(act: BulkAct, send: Send, together: int) -> list[Intent]:
     QueueFull."""
     with transaction.atomic():
         items, changes = _next_items(act, together), list[tuple[BulkItem, Change]]()
+        user = User.objects.get(pk=act.user_id)
         for item in items:
-            if change := _to_send(item, send):
+            if change := _to_send(item, send, user):
                 changes.append((item, change))
         reason = f"bulk act #{act.pk}"
-        intents = submit_all(act.upstream, [change for _, change in changes], act.user, reason)
+        intents = submit_all(act.upstream, [change for _, change in changes], user, reason)
         for (item, _), intent in zip(changes, intents, strict=True):
             item.intent = intent
         BulkItem.objects.bulk_update(items, ["intent", "outcome", "reason"])
@@ -134,11 +136,11 @@ def _next_items(act: BulkAct, together: int) -> list[BulkItem]:
     return list(_open(act).order_by("pk")[:together])
 
 
-def _to_send(item: BulkItem, send: Send) -> Change | None:
+def _to_send(item: BulkItem, send: Send, user: User) -> Change | None:
     """The change of an item; without one it was requested already, is done, or has failed for the
     reason it keeps."""
     try:
-        sent = send(item)
+        sent = send(item, user)
     except QueueFull:
         raise
     except ChangeRefused as refused:

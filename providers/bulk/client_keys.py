@@ -13,7 +13,7 @@ from management_proxy.upstreams.clients import client_for
 from providers.bulk.subjects import (
     Send,
     Subject,
-    acting_user,
+    check_user,
     noted_now,
     owned_now,
     planned_item,
@@ -75,8 +75,9 @@ class ClientKeys(Subject[ClientKey]):
     def sender(self, act: BulkAct) -> Send:
         keys = listed_texts(act.upstream) if act.verb in (Verb.DISABLE, Verb.OWNER) else {}
 
-        def send(item: BulkItem) -> Intent | None:
-            user, key = acting_user(act), _key(act, item)
+        def send(item: BulkItem, user: User) -> Intent | None:
+            check_user(act, user)
+            key = _key(act, item)
             check_may_manage(user, key.owner_id)
             if act.verb == Verb.DELETE:
                 return request_revocation(key, user, f"bulk act #{act.pk}")

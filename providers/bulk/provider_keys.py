@@ -11,7 +11,7 @@ from management_proxy.upstreams.clients import client_for
 from providers.bulk.subjects import (
     Send,
     Subject,
-    acting_user,
+    check_user,
     noted_now,
     owned_now,
     planned_item,
@@ -63,8 +63,9 @@ class ProviderKeys(Subject[ListedKey]):
             for key in listed_keys(act.upstream, client_for(act.upstream), UNNAMED)
         }
 
-        def send(item: BulkItem) -> Change | None:
-            user, key = acting_user(act), _current(act, listed.get(item.name))
+        def send(item: BulkItem, user: User) -> Change | None:
+            check_user(act, user)
+            key = _current(act, listed.get(item.name))
             check_may_manage(user, key.owner_id)
             if act.verb == Verb.NOTE:
                 note = str(wanted_value(Verb.NOTE, act.value) or "")

@@ -16,9 +16,9 @@ from providers.models import BulkAct, BulkItem, Intent
 
 Thing = TypeVar("Thing")
 Verb, Verdict = BulkAct.Verb, BulkItem.Verdict
-# The change of an item, or the intent of one that was requested already; what needs none is done
-# (None). Raises ChangeRefused, QueueFull.
-Send = Callable[[BulkItem], Change | Intent | None]
+# The change of an item for the act's user as they are now, or the intent of one that was requested
+# already; what needs none is done (None). Raises ChangeRefused, QueueFull.
+Send = Callable[[BulkItem, User], Change | Intent | None]
 
 
 class Subject(ABC, Generic[Thing]):
@@ -101,9 +101,7 @@ def wanted_owner(act: BulkAct) -> User | None:
     return owner if isinstance(owner, User) else None
 
 
-def acting_user(act: BulkAct) -> User:
-    """The user of an act as they are now; staff verbs need staff. Raises ChangeRefused."""
-    user = User.objects.get(pk=act.user_id)
+def check_user(act: BulkAct, user: User) -> None:
+    """Raise ChangeRefused if an act's user may not have it carried out any more."""
     if not user.is_active or (act.verb == Verb.OWNER and not user.is_staff):
         raise ChangeRefused(gettext("Its user may not do that any more."))
-    return user

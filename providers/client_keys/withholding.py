@@ -118,12 +118,24 @@ def hold(key: ClientKey, listed: Mapping[bytes, str], actor: User) -> Intent:
 
 def let_go(key: ClientKey, actor: User) -> Intent:
     """Request, within the caller's transaction, that a withheld key be listed again. Raises
-    ChangeRefused."""
+    ChangeRefused; only staff may enable what others or a limit withheld."""
+    if not actor.is_staff and not _was_disabled_by(key, actor):
+        raise ChangeRefused(
+            gettext("only staff may enable a key that others or a limit withheld"),
+            "",
+            "AUTH_INSUFFICIENT_PERMISSIONS",
+        )
     row = WithheldKey.objects.select_related("client_key__upstream").filter(pk=key.pk)
     found = row.filter(state=State.WITHHELD).first()
     if found and (intent := _return(found, actor=actor, releases=True)):
         return intent
     raise ChangeRefused(gettext("the key is not withheld, or is being changed"), "", "CONFLICT")
+
+
+def _was_disabled_by(key: ClientKey, actor: User) -> bool:
+    removals = Intent.objects.filter(upstream=key.upstream, subject=f"client-key:{key.pk}")
+    last = removals.filter(kind=WithholdClientKey.kind).order_by("-pk").first()
+    return last is not None and last.actor_id == actor.pk
 
 
 def _concerned(wanted: Mapping[int, Want]) -> set[int]:

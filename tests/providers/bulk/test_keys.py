@@ -8,6 +8,7 @@ from django.test import Client
 from management_proxy.client.lists import read_entries
 from providers.client_keys.actions import create, switch
 from providers.client_keys.withholding import Want, bring_about
+from providers.errors import ChangeRefused
 from providers.keys.actions import add
 from providers.keys.families import FAMILIES
 from providers.models import BulkAct, ClientKey, Intent, ProviderKey, WithheldKey
@@ -83,6 +84,21 @@ def test_a_limit_still_removes_what_a_person_enabled_again(upstream, client, ada
     assert text not in keys_of(client)
     assert bring_about({}).returned == 1
     assert text in keys_of(client)
+
+
+def test_owner_enables_what_they_disabled_and_nothing_else(upstream, client, ada, bob, client_keys):
+    own, of_staff, of_a_limit, _ = ClientKey.objects.filter(pk__in=client_keys).order_by("pk")
+    switch(own, bob, disabled=True)
+    switch(of_staff, ada, disabled=True)
+    bring_about({of_a_limit.pk: Want("a limit", frozenset({1}))})
+    for row in (own, of_staff, of_a_limit):
+        row.refresh_from_db()
+        assert row.state == "withheld"
+    assert switch(own, bob, disabled=False).state == "verified"
+    for row in (of_staff, of_a_limit):
+        with pytest.raises(ChangeRefused, match="only staff"):
+            switch(row, bob, disabled=False)
+    assert switch(of_a_limit, ada, disabled=False).state == "verified"
 
 
 def test_last_client_key_is_not_disabled_and_the_others_are(
