@@ -26,7 +26,7 @@ def _reading(options: argparse.Namespace) -> list[Row]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "recomputing": lambda options: alone(options.stored),
     "beside": lambda options: beside(options.stored, options.rate),
-    "upgrade": lambda options: upgrade(options.stored),
+    "upgrade": lambda options: upgrade(options.stored, options.rate),
     "reading": _reading,
     "draining": lambda options: draining(options.turns // 10, options.events),
 }

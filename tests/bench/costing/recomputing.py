@@ -1,13 +1,25 @@
 """Recomputations of the whole reference dataset: alone, beside live collection, and after an
-upgrade."""
+upgrade.
+
+CPU seconds are those of the recomputation and of its database process; unlike the time they say
+something on a machine that has other work, too.
+"""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from management_proxy.simulator import RunningSimulator
 from tests.bench.arena import arena
 from tests.bench.ingest import assert_sums_equal, rolled_up, stage
 from tests.bench.report import Row
 from tests.bench.watch import collector_loop
+
+if TYPE_CHECKING:
+    from usage.models import Recomputation
 
 _LIKE = (
     "openai/gpt-5.4",
@@ -34,16 +46,46 @@ def alone(stored: int) -> list[Row]:
 
 
 def beside(stored: int, rate: int) -> list[Row]:
-    """Another price for all while so many events a second are collected; none is lost."""
-    with (
-        stage(stored) as (environment, simulator),
-        collector_loop(environment),
-    ):
+    """First costs for all while so many events a second are collected; none is lost."""
+    with stage(stored) as (environment, simulator):
         price_the_models()
+        rows: list[Row] = []
+        with _collecting(environment, simulator, rate, rows):
+            rows.append(recomputed(f"first costs of all beside {rate} events/s", apply=True))
+    return rows
+
+
+def upgrade(stored: int, rate: int) -> list[Row]:
+    """From the last version without costs to this one, and filling the costs in afterwards, as the
+    migration requested, while so many events a second are collected."""
+    with stage(stored) as (environment, simulator):
+        from django.core.management import call_command
+
+        from usage.models import Recomputation
+
+        call_command("migrate", "usage", _BEFORE_COSTS, verbosity=0)
+        started = time.monotonic()
+        call_command("migrate", verbosity=0)
+        elapsed = time.monotonic() - started
+        what = f"upgrade of {stored:,} events from before costs"
+        rows: list[Row] = [[what, f"{elapsed:.1f} s", "5 min"]]
+        price_the_models()
+        with _collecting(environment, simulator, rate, rows):
+            what = f"the same: costs of old events filled in beside {rate} events/s"
+            rows.append(_carried(what, lambda: Recomputation.objects.get(only_missing=True)))
+    return rows
+
+
+@contextmanager
+def _collecting(
+    environment: dict[str, str], simulator: RunningSimulator, rate: int, rows: list[Row]
+) -> Iterator[None]:
+    """Within it so many events a second arrive and are collected; a row of how many were."""
+    with collector_loop(environment):
         before, queue = rolled_up(), simulator.app.state.queue
         simulator.control("settings", {"bulk_rate": rate})
         started = time.monotonic()
-        row = recomputed(f"first costs of all beside {rate} events/s", apply=True)
+        yield
         simulator.control("settings", {"bulk_rate": 0})
         offered, elapsed = queue.pushed, time.monotonic() - started
         while rolled_up() - before < offered and time.monotonic() < started + elapsed + 120:
@@ -51,21 +93,7 @@ def beside(stored: int, rate: int) -> list[Row]:
         assert queue.pruned == 0
         assert_sums_equal(before + offered)
     what = f"the same: collected meanwhile, of {offered:,} offered"
-    return [row, [what, f"all, {offered / elapsed:,.0f} events/s", "none lost"]]
-
-
-def upgrade(stored: int) -> list[Row]:
-    """From the last version without costs to this one, and filling the costs in afterwards."""
-    from django.core.management import call_command
-
-    with arena(stored):
-        call_command("migrate", "usage", _BEFORE_COSTS, verbosity=0)
-        started = time.monotonic()
-        call_command("migrate", verbosity=0)
-        elapsed = time.monotonic() - started
-        price_the_models()
-        what = f"upgrade of {stored:,} events from before costs"
-        return [[what, f"{elapsed:.1f} s", "5 min"], _filled()]
+    rows.append([what, f"all, {offered / elapsed:,.0f} events/s", "none lost"])
 
 
 def price_the_models() -> None:
@@ -84,25 +112,25 @@ def discount() -> None:
     own_price("discount", percent=10)
 
 
-def _filled() -> Row:
-    """What the collector does in the background after an upgrade, which the migration requested."""
-    from usage.models import Recomputation
-    from usage.upkeep import recompute
-    from usage.upkeep.rebuild import differences
-
-    made = Recomputation.objects.get(only_missing=True)
-    started = time.monotonic()
-    recompute.carry_on(made)
-    elapsed = time.monotonic() - started
-    assert differences(made.start, made.end) == []
-    what = f"the same: costs of {made.changed:,} old events, in the background"
-    return [what, f"{elapsed:,.0f} s, {made.events / elapsed:,.0f} events/s", _WANTED]
-
-
 def recomputed(what: str, *, apply: bool) -> Row:
     """One recomputation of everything, or its preview, after which rollups equal the events."""
+    return _carried(what, lambda: _requested(apply=apply))
+
+
+def _requested(*, apply: bool) -> "Recomputation":
     from django.utils import timezone
 
+    from usage.upkeep import recompute
+
+    today = timezone.localdate()
+    made = recompute.request(today - timedelta(days=120), today, (), None)
+    if apply:
+        type(made).objects.filter(pk=made.pk).update(status="applying")
+        made.refresh_from_db()
+    return made
+
+
+def _carried(what: str, request: Callable[[], "Recomputation"]) -> Row:
     from monitoring import leases
     from usage.upkeep import recompute
     from usage.upkeep.rebuild import differences
@@ -111,15 +139,21 @@ def recomputed(what: str, *, apply: bool) -> Row:
     term = leases.acquire(f"task:{recompute.LEASE}", 60)
     assert term
     with leases.heartbeat(term):
-        today = timezone.localdate()
-        started = time.monotonic()
-        made = recompute.request(today - timedelta(days=120), today, (), None)
-        if apply:
-            type(made).objects.filter(pk=made.pk).update(status="applying")
-            made.refresh_from_db()
+        made = request()
+        started, spent = time.monotonic(), _cpu_seconds()
         recompute.carry_on(made)
-        elapsed = time.monotonic() - started
+        elapsed, spent = time.monotonic() - started, _cpu_seconds() - spent
         assert differences(made.start, made.end) == []
     leases.release(term)
-    rate = f"{elapsed:,.0f} s, {made.events / elapsed:,.0f} events/s"
-    return [f"{what}: {made.changed:,} of {made.events:,} change", rate, _WANTED]
+    figures = f"{elapsed:,.0f} s, {made.events / elapsed:,.0f} events/s; {spent:,.0f} s of CPU"
+    return [f"{what}: {made.changed:,} of {made.events:,} change", figures, _WANTED]
+
+
+def _cpu_seconds() -> float:
+    """What this process and its database process have spent so far."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        scheduled = Path("/proc", str(cursor.fetchone()[0]), "schedstat").read_text()
+    return time.process_time() + int(scheduled.split()[0]) / 10**9
