@@ -80,21 +80,23 @@ class Query:
         """
         planned = self._planned()
         names, ranked = ", ".join(self._names), _ORDERS.get(order, order)
-        measures, none = ", ".join(MEASURES), ", ".join("NULL" for _ in self._names)
+        none = ", ".join("NULL" for _ in self._names)
+        # psycopg keeps what it makes of a statement only up to 4,096 characters.
         return planned.rows(
             "ranked_sums",
             [part.sums_sql(MEASURES) for part in planned.parts],
             f"""
             , grouped AS ({self._grouped(MEASURES, planned)}), ranks AS (
                 SELECT {names},
-                    row_number() OVER (ORDER BY sum({ranked}) DESC NULLS LAST, {names}) AS rank
+                    row_number() OVER (ORDER BY sum({ranked}) DESC NULLS LAST, {names})::int AS rank
                 FROM grouped GROUP BY {names}
-            ), ranked AS (SELECT * FROM grouped JOIN ranks USING ({names}))
-            SELECT number, rank::int AS rank, {names}, 1 AS groups, {measures}
-            FROM ranked WHERE rank <= %(top)s
+            ), ranked AS (
+                SELECT grouped.*, rank, 1 AS groups FROM grouped JOIN ranks USING ({names})
+            )
+            SELECT * FROM ranked WHERE rank <= %(top)s
             UNION ALL
-            SELECT number, %(top)s + 1, {none},
-                (SELECT count(*)::int FROM ranks WHERE rank > %(top)s), {_added(MEASURES)}
+            SELECT number, {none}, {_added(MEASURES)}, %(top)s + 1,
+                (SELECT count(*)::int FROM ranks WHERE rank > %(top)s)
             FROM ranked WHERE rank > %(top)s GROUP BY number
             ORDER BY number, rank
             """,
