@@ -72,8 +72,8 @@ class Query:
         )
 
     def ranked_sums(self, top: int, order: str) -> list[Row]:
-        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row stands for) and
-        `MEASURES`, by number and rank.
+        """Columns `number`, `rank`, `group_1`..., `groups` (how many a row represents, those that
+        have nothing in its interval included) and `MEASURES`, by number and rank.
 
         Groups are ranked by the sum of `order`, a measure or `cost_nano_usd`, over all intervals,
         then by their values; those beyond the `top` are summed in one row with rank `top` + 1.
