@@ -139,7 +139,7 @@ def _many(gate: Gate, seconds: float) -> None:
 def _mix(gate: Gate, seconds: float) -> None:
     def client(number: int) -> None:
         chance, site = random.Random(number), number % 2
-        caller = gate.staff(site, fresh=number % 4 == 0) if number % 2 else gate.user(number % 2)
+        caller = gate.staff(site, fresh=number % 4 == 1) if number % 2 else gate.user(number % 2)
         for _ in paced(seconds):
             query = _query(chance.choice(RANGES), chance.randrange(3))
             more = chance.choice(FILTERS)

@@ -57,10 +57,10 @@ def one_call_at_a_time() -> None:
     at_once = replace(_CARRYING, "attempt", attempt)
 
 
-@mutation("every call of the proxy takes a second more", "baseline.management_p95_of_stored")
+@mutation("every call of the proxy takes three seconds more", "baseline.management_p95_of_stored")
 def slow_proxy() -> None:
     def attempt(*arguments: Any) -> Any:
-        time.sleep(1)
+        time.sleep(3)
         return at_once(*arguments)
 
     at_once = replace(_CARRYING, "attempt", attempt)
