@@ -15,6 +15,10 @@ from tests.browser import ARGUMENTS, CHROMIUM
 from tests.screenshots.camera import PHONE, Look, pages, take, visitor
 from tests.screenshots.demonstration import ROOT, demonstration
 
+HEAD = """# Screenshots
+
+`make screenshots` makes them anew from a demonstration: every page of an administrator in light and
+dark, some on a phone, in German and in Simplified Chinese. A long page is cut below."""
 FOLDER = ROOT / "docs" / "screenshots"
 EVERYWHERE = (Look(), Look("-dark", theme="dark"))
 # What is also shown on a phone and in the other languages.
@@ -50,6 +54,25 @@ def main() -> None:
     if not options.names:
         for old in {*options.folder.glob("*.webp")} - taken:
             old.unlink()
+    (options.folder / "README.md").write_text(index(options.folder))
+
+
+def index(folder: Path) -> str:
+    """The document that lists the pictures of a folder."""
+    looks = (*EVERYWHERE, *MORE)
+    suffixes = [look.suffix for look in looks if look.suffix]
+    names = sorted(
+        path.stem for path in folder.glob("*.webp") if not path.stem.endswith(tuple(suffixes))
+    )
+    lines = [HEAD, "", f"| page | {' | '.join(suffix[1:] for suffix in suffixes)} |"]
+    lines.append("| --- " * (1 + len(suffixes)) + "|")
+    for name in names:
+        cells = [f"[{name}]({name}.webp)"]
+        for suffix in suffixes:
+            exists = (folder / f"{name}{suffix}.webp").exists()
+            cells.append(f"[{suffix[1:]}]({name}{suffix}.webp)" if exists else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def photograph(url: str, folder: Path, names: list[str]) -> set[Path]:

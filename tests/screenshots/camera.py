@@ -15,8 +15,8 @@ from tests.screenshots.demonstration import PASSWORD
 DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 # A long page is cut below, where it fits no picture that the repository can carry.
 HEIGHTS = (1500, 1000, 700)
-QUALITY = 75
-LARGEST_BYTES = 140_000
+QUALITY = 60
+LARGEST_BYTES = 120_000
 # One that shows more than the first of its kind: the link to it, and where that is.
 RICHER = {
     "users-one": ("/users/", "alice"),
