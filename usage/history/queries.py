@@ -31,8 +31,16 @@ from usage.rollups.tables import readers_calendar_zone
 PERCENTILES = (50, 90, 95, 99)
 # The number of all intervals together.
 WHOLE = -1
-_EACH = "measure, number, rank, bin"
-_WITH_WHOLE = f"GROUPING SETS (({_EACH}), (measure, rank, bin))"
+_BINS = "SELECT measure, number, rank, bin, sum(n)::bigint AS n FROM ranked GROUP BY 1, 2, 3, 4"
+# Where a rank has no course, its intervals are not told apart.
+_BINS_WITH_WHOLE = f"""
+    SELECT measure, coalesce(number, {WHOLE}) AS number, rank, bin, sum(n)::bigint AS n
+    FROM (
+        SELECT measure, CASE WHEN rank <= {{}} THEN number END AS number, rank, bin, n FROM ranked
+    ) AS of_courses
+    GROUP BY GROUPING SETS ((measure, number, rank, bin), (measure, rank, bin))
+    HAVING grouping(number) = 1 OR number IS NOT NULL
+"""
 # The bin (usage/rollups/histograms.py) of each percentile.
 Bins = dict[int, int]
 
@@ -155,7 +163,6 @@ class Query:
         planned = self._planned()
         names = ", ".join(self._names)
         values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
-        of_courses = "TRUE" if courses is None else f"number = {WHOLE} OR rank <= {courses}"
         found = planned.rows(
             "percentiles",
             [
@@ -169,12 +176,9 @@ class Query:
                 SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, n
                 FROM grouped
                 LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names})
-            ), bins AS (
-                SELECT measure, coalesce(number, {WHOLE}) AS number, rank, bin, sum(n)::bigint AS n
-                FROM ranked GROUP BY {_EACH if courses is None else _WITH_WHOLE}
-            )
+            ), bins AS ({_BINS if courses is None else _BINS_WITH_WHOLE.format(courses)})
             SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts
-            FROM bins WHERE {of_courses} GROUP BY 1, 2, 3
+            FROM bins GROUP BY 1, 2, 3
             """,
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )
