@@ -34,6 +34,7 @@ NAMES = frozenset(
             "JSON",
             "API",
             "p50",
+            "p90",
             "p95",
             "p99",
             "s",

@@ -120,9 +120,7 @@ def signed_in(user: User) -> Client:
 def _left_open(upstream: Upstream, ada: User, client: Client) -> list[str]:
     """A login of an account, a planned act, a preview of costs, and the cost of an event."""
     login = begin(upstream, ada, client.session.session_key or "", "anthropic")
-    act = client.post(
-        "/providers/acts/choose/", {"name": FILE, "verb": "note", "value": "shared by all"}
-    )
+    act = client.post("/providers/acts/choose/", {"name": FILE, "verb": "note", "value": "shared"})
     days = {"first": "2026-11-01", "last": "2026-11-10"}
     preview = client.post("/usage/prices/recomputations/", days)
     priced = UsageEvent.objects.exclude(input_cost=None).latest("timestamp")

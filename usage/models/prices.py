@@ -232,4 +232,4 @@ class Recomputation(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+        return f"{self.start:%Y-%m-%d} – {self.end:%Y-%m-%d}"
