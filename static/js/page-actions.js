@@ -1,10 +1,9 @@
 // "Copy link" copies the address, which is the page's whole state; "Print" prints it. What the first
-// button then says is in its attributes. Neither is shown without scripts.
+// button then says is in its attributes. Neither is shown without scripts (base.css).
 (() => {
   const copy = document.querySelector("[data-copy-address]");
   const print = document.querySelector("[data-print]");
   if (!copy || !print) return;
-  copy.hidden = print.hidden = false;
   const label = copy.textContent;
   copy.addEventListener("click", async () => {
     try {
