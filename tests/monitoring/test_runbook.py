@@ -64,7 +64,7 @@ def test_the_pages(client):
     assert client.get("/monitoring/runbook/").status_code == 302
     client.force_login(make_user())
     page = client.get("/monitoring/runbook/").content.decode()
-    assert page.count("<h1>") == 1
+    assert page.count("<h1") == 1
     assert 'id="finding-upstream-clock"' in page
     assert client.get("/monitoring/documents/failures/").status_code == 200
     assert client.get("/monitoring/documents/settings/").status_code == 404

@@ -25,6 +25,16 @@ OTHERS = (
 )
 # Only triggers, or reports the state of collection: no usage.
 WITHOUT_USAGE = {"usage-api:collect", "usage-api:collection-status"}
+# Only lead to a page, or change a saved view: tests/usage/web/saved.
+SAVED_VIEWS = {
+    "usage:save-view",
+    "usage:view",
+    "usage:rename-view",
+    "usage:share-view",
+    "usage:delete-view",
+    "usage:start-with-view",
+    "usage:start-with-overview",
+}
 # For staff alone: tests/usage/api/money, tests/usage/failure_report.
 OF_STAFF = {
     "usage-api:currency-rates",
@@ -38,6 +48,7 @@ OF_STAFF = {
 QUERIES = {
     "usage-api:what-if": {"as_model": "openai/gpt-5.4"},
     "usage-api:breakdown": {"group_by": ["key", "model"]},
+    "usage-api:matrix": {"group_by": "key,model"},
     "usage-api:series": {"group_by": "key,user"},
 }
 ROUTES = [
@@ -97,7 +108,7 @@ def texts(client, name, pattern):
 
 @pytest.mark.parametrize(
     ("name", "pattern"),
-    [route for route in ROUTES if route[0] not in WITHOUT_USAGE | OF_STAFF],
+    [route for route in ROUTES if route[0] not in WITHOUT_USAGE | SAVED_VIEWS | OF_STAFF],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_everybody_sees_what_they_may_and_no_more(client, everybody, name, pattern):
