@@ -21,6 +21,8 @@ from tests.logged_lines import Checking
 
 LONGEST = {
     "test_staff.py",
+    "test_others.py",
+    "test_smoke.py",
     "test_walk.py",
     "test_keyboard.py",
     "test_exercise.py",
