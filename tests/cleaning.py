@@ -17,6 +17,8 @@ def empty_databases(test: TransactionTestCase) -> None:
     """Takes the place of Django's flush at the end of `test`: the same rows are gone afterwards,
     and those that `migrate` stores are there."""
     for alias in _own_databases(test):
+        # The test may have lost its connection; Django opens a new one for the next anyway.
+        connections[alias].close()
         with transaction.atomic(using=alias):
             for table in _filled(alias):
                 _delete_all(alias, table)
