@@ -35,14 +35,14 @@ ADDRESSES = sorted(set(addresses()))
 def statuses(
     client: Client, methods: tuple[str, ...], addresses: list[str] = ADDRESSES
 ) -> dict[str, int]:
-    opened = {
-        f"{method} {address}": client.generic(method, address)
-        for address in addresses
-        for method in methods
-    }
-    for response in opened.values():
-        response.close()
-    return {name: response.status_code for name, response in opened.items()}
+    found = {}
+    for address in addresses:
+        for method in methods:
+            response = client.generic(method, address)
+            if response.streaming:
+                response.getvalue()  # an export holds a transaction until it is read
+            found[f"{method} {address}"] = response.status_code
+    return found
 
 
 def bearer(user, scope: str, **limits) -> Client:
@@ -114,17 +114,18 @@ def test_token_of_one_upstream_gets_nothing_of_another_anywhere():
 def test_every_refusal_everywhere_has_the_one_form():
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(make_user(staff=True))
-    responses = {
-        (client, method, address): client.generic(method, address)
-        for client, method, address in product(
-            (Client(), browser), ("GET", "POST", "PUT", "TRACE"), ADDRESSES
-        )
-    }
-    refusals = {sent: found for sent, found in responses.items() if found.status_code >= 400}
-    assert len(refusals) > len(ADDRESSES)
-    assert [sent[1:] for sent, found in refusals.items() if not is_envelope(found)] == []
-    for response in responses.values():
-        response.close()
+    wrong, refusals = [], 0
+    for client, method, address in product(
+        (Client(), browser), ("GET", "POST", "PUT", "TRACE"), ADDRESSES
+    ):
+        response = client.generic(method, address)
+        if response.streaming:
+            response.getvalue()  # an export holds a transaction until it is read
+        if response.status_code >= 400:
+            refusals += 1
+            wrong += [] if is_envelope(response) else [(method, address)]
+    assert refusals > len(ADDRESSES)
+    assert wrong == []
 
 
 def is_envelope(response) -> bool:
