@@ -86,6 +86,19 @@ def test_a_limit_still_removes_what_a_person_enabled_again(upstream, client, ada
     assert text in keys_of(client)
 
 
+def test_an_owner_does_not_lift_a_limit_by_disabling_before_it(upstream, client, bob, client_keys):
+    (key, text), *_ = client_keys.items()
+    row = ClientKey.objects.get(pk=key)
+    limit = {key: Want("a limit", frozenset({1}))}
+    switch(row, bob, disabled=True)
+    assert bring_about(limit).removed == 0
+    row.refresh_from_db()
+    switch(row, bob, disabled=False)
+    assert text in keys_of(client)
+    assert bring_about(limit).removed == 1
+    assert text not in keys_of(client)
+
+
 def test_owner_enables_what_they_disabled_and_nothing_else(upstream, client, ada, bob, client_keys):
     own, of_staff, of_a_limit, _ = ClientKey.objects.filter(pk__in=client_keys).order_by("pk")
     switch(own, bob, disabled=True)
