@@ -4,7 +4,9 @@ import re
 from html import unescape
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import override
 
 from monitoring.alerts.default_rules import default_rules
 from monitoring.alerts.messages import anchor
@@ -30,8 +32,10 @@ def test_every_finding_has_its_section_and_every_section_its_finding():
     assert {found for found in ids("runbook") if found.startswith("finding-")} == wanted
 
 
-def test_every_failure_class_has_its_section():
-    assert {guidance.anchor for guidance in GUIDANCE.values()} <= ids("runbook")
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES])
+def test_every_failure_class_leads_to_its_section_in_every_language(language):
+    with override(language):
+        assert {guidance.anchor for guidance in GUIDANCE.values()} <= ids("runbook")
 
 
 def test_every_rule_has_its_section():

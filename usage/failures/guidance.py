@@ -3,7 +3,7 @@ alerts and docs/failures.md (`make docs`)."""
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_noop as _
 
 from usage.models.failures import DIVIDED, FailureClass, group_of
@@ -36,9 +36,9 @@ class Guidance:
 
     @property
     def anchor(self) -> str:
-        """Its section of docs/runbook.md."""
-        name = str(self.failure_class.label).replace(" ", "-")
-        return f"{self.failure_class.value}-{name}"
+        """Its section of the runbook, the same in every language."""
+        with override("en"):
+            return f"{self.failure_class.value}-{self.name}".replace(" ", "-")
 
     @property
     def group(self) -> FailureClass:
