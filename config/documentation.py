@@ -1,15 +1,17 @@
 """Writes what the code knows into docs/: the environment variables, the kinds of log lines, the
-failure classes; `make docs`."""
+failure classes, these in each language that a document is in; `make docs`."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
+from django.utils.translation import get_language, gettext, override, to_language
 
 from config.environment import VARIABLES
+from config.languages import SOURCE_LANGUAGE
 from management_proxy import log_kinds as _proxy
 from monitoring.logs import monitoring_kinds as _monitoring
 from monitoring.logs.kinds import COMMON_FIELDS, kinds
@@ -27,17 +29,19 @@ DECLARING = (_monitoring, _proxy, _providers, _usage)
 
 @dataclass(frozen=True)
 class Table:
-    """A part of a document between two marks, and the function that makes it."""
+    """A part of a document between two marks, the function that makes it, and its language."""
 
     document: Path
     begin: str
     make: Callable[[], str]
+    language: str = SOURCE_LANGUAGE
 
     def written_into(self, text: str) -> str:
         """A document with what lies between the two marks replaced."""
         before, _, rest = text.partition(self.begin)
         after = rest.partition(END)[2]
-        return before + self.begin + self.make() + END + after
+        with override(self.language):
+            return before + self.begin + self.make() + END + after
 
 
 def variables_table() -> str:
@@ -67,21 +71,35 @@ def failure_classes() -> str:
         f"| `{g.failure_class.value}` | {g.name} | `{g.group.value}` | {g.meaning} | {g.action} |\n"
         for g in _guidance()
     )
-    head = "| class | on pages | group | what it means | what to do |\n"
-    return head + "| --- | --- | --- | --- | --- |\n" + rows
+    said = (gettext("Class"), gettext("Name"), gettext("Group"))
+    head = " | ".join((*said, gettext("Meaning"), gettext("What to do")))
+    return f"| {head} |\n| --- | --- | --- | --- | --- |\n{rows}"
 
 
 def failure_sections() -> str:
     """What to do about each class of failures in Markdown, a section a class."""
     return "".join(
-        f"\n### `{g.failure_class.value}`: {g.name}\n\n{g.meaning} {g.action}\n"
+        f"\n### {_fragment(g)}`{g.failure_class.value}`: {g.name}\n\n{g.meaning}\n\n{g.action}\n"
         for g in _guidance()
     )
+
+
+def _fragment(guidance: "Guidance") -> str:
+    """What keeps a translated heading's fragment as in English."""
+    return "" if get_language() == SOURCE_LANGUAGE else f'<a id="{guidance.anchor}"></a>'
 
 
 def _fields(title: str, fields: Mapping[str, str]) -> str:
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in fields.items())
     return f"\n### {title}\n\n| field | meaning |\n| --- | --- |\n{rows}"
+
+
+def _in_each_language(name: str, make: Callable[[], str]) -> Iterator[Table]:
+    """The part about failure classes of a document and its translations."""
+    mark = "<!-- from usage/failures/guidance.py by `make docs` -->\n"
+    yield Table(DOCS / f"{name}.md", mark, make)
+    for document in sorted(DOCS.glob(f"{name}.*.md")):
+        yield Table(document, mark, make, to_language(document.suffixes[0][1:]))
 
 
 TABLES = (
@@ -91,16 +109,8 @@ TABLES = (
         variables_table,
     ),
     Table(DOCS / "logs.md", "<!-- from the kinds of lines by `make docs` -->\n", kinds_of_lines),
-    Table(
-        DOCS / "failures.md",
-        "<!-- from usage/failures/guidance.py by `make docs` -->\n",
-        failure_classes,
-    ),
-    Table(
-        DOCS / "runbook.md",
-        "<!-- from usage/failures/guidance.py by `make docs` -->\n",
-        failure_sections,
-    ),
+    *_in_each_language("failures", failure_classes),
+    *_in_each_language("runbook", failure_sections),
 )
 
 
@@ -108,4 +118,5 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     for table in TABLES:
-        table.document.write_text(table.written_into(table.document.read_text()))
+        text = table.document.read_text(encoding="utf-8")
+        table.document.write_text(table.written_into(text), encoding="utf-8")

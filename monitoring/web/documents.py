@@ -1,5 +1,11 @@
 """The documents of docs/ as pages, so that a finding, an alert or a failure class can link to what
-to do about it. Their texts are Tollgate's own; links between them lead to their pages."""
+to do about it. Their texts are Tollgate's own; links between them lead to their pages.
+
+`docs/runbook.md` in another language is `docs/runbook.<language>.md`, named like the folder of the
+language's catalogue. A document without a file in the user's language is shown in English, and
+says so. Its headings keep the fragments of the English ones (`<a id="..."></a>`), so that a link
+leads to its section in every language.
+"""
 
 import re
 from dataclasses import dataclass
@@ -12,22 +18,26 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language, to_locale
 from django.views.decorators.http import require_GET
 from markdown.extensions.toc import TocExtension
 
 FOLDER = Path(settings.BASE_DIR) / "docs"
 RUNBOOK = "runbook"
-_LINK = re.compile(r'href="(?P<name>[\w-]+)\.md(?P<fragment>#[\w-]*)?"')
+ENGLISH = "en"
+_LINK = re.compile(r'href="(?P<name>[\w-]+)(?:\.\w+)?\.md(?P<fragment>#[\w-]*)?"')
+_NAMED_HEADING = re.compile(r'(<h\d id=")[^"]*("[^>]*>)<a id="([^"]+)"></a>')
 # Lists may follow a line of text without an empty one, as where the documents are read otherwise.
 _EXTENSIONS = ("tables", "fenced_code", "sane_lists")
 
 
 @dataclass(frozen=True)
 class Document:
-    """The title of a document, and its text as HTML."""
+    """The title of a document, its text as HTML, and the language of both."""
 
     title: str
     html: str
+    language: str
 
 
 def slug(heading: str, separator: str = "-") -> str:
@@ -37,19 +47,28 @@ def slug(heading: str, separator: str = "-") -> str:
 
 @cache
 def names() -> frozenset[str]:
-    """The documents there are."""
-    return frozenset(file.stem for file in FOLDER.glob("*.md"))
+    """The documents there are, whatever languages each is in."""
+    return frozenset(file.stem for file in FOLDER.glob("*.md") if "." not in file.stem)
 
 
 @cache
-def document(name: str) -> Document:
-    """A document of docs/; raises KeyError for one that does not exist."""
+def document(name: str, language: str = ENGLISH) -> Document:
+    """A document of docs/, in English if the language lacks it; raises KeyError for one that does
+    not exist."""
     if name not in names():
         raise KeyError(name)
-    head, _, text = (FOLDER / f"{name}.md").read_text().partition("\n")
+    translated = FOLDER / f"{name}.{to_locale(language)}.md"
+    if translated.exists():
+        return _read(translated, language)
+    return _read(FOLDER / f"{name}.md", ENGLISH)
+
+
+def _read(file: Path, language: str) -> Document:
+    head, _, text = file.read_text(encoding="utf-8").partition("\n")
     toc = TocExtension(slugify=slug, marker="")
     html = markdown.markdown(text, extensions=[toc, *_EXTENSIONS])
-    return Document(head.removeprefix("# "), _LINK.sub(_address, html))
+    html = _NAMED_HEADING.sub(r"\1\3\2", html)
+    return Document(head.removeprefix("# "), _LINK.sub(_address, html), language)
 
 
 def _address(link: re.Match[str]) -> str:
@@ -61,9 +80,11 @@ def _address(link: re.Match[str]) -> str:
 @require_GET
 @login_required
 def page(request: HttpRequest, name: str = RUNBOOK) -> HttpResponse:
-    """A document; without a name the runbook."""
+    """A document, in the user's language where it is translated; without a name the runbook."""
+    language = get_language() or ENGLISH
     try:
-        found = document(name)
+        found = document(name, language)
     except KeyError:
         raise Http404(f"No document {name}.") from None
-    return render(request, "monitoring/document.html", {"document": found})
+    shown = {"document": found, "is_translated": found.language == language}
+    return render(request, "monitoring/document.html", shown)

@@ -16,8 +16,10 @@ MAPS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md")
 
 def anchors(document: Path) -> set[str]:
     """The fragments that a document's headings can be linked by."""
-    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    text = document.read_text()
+    headings = re.findall(r"^#+ (?:<a [^>]*></a>)?(.+)$", text, re.MULTILINE)
+    named = set(re.findall(r'<a id="([^"]+)"></a>', text))
+    return named | {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
 
 
 def test_the_index_names_every_document():
