@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.utils.translation import gettext, override
 
 from monitoring.alerts.delivery.outbox import Claim, Outcome, claim_due, report
 from monitoring.encryption import UndecryptableError
@@ -85,14 +86,13 @@ def _attempt(message: AlertMessage) -> Outcome:
 
 def parcel_of(message: AlertMessage, channel: AlertChannel) -> dict[str, Any]:
     """All that the sender needs; holds secrets. Raises UndecryptableError."""
-    repeat = "Possibly a repeat: an earlier attempt may have arrived.\n"
     return {
         "id": str(message.pk),
         "kind": channel.kind,
         "address": channel.address,
         "secret": channel.secret,
         "title": message.title,
-        "text": f"{repeat if message.may_repeat else ''}{message.text}\nId: {message.pk}",
+        "text": _text(message),
         "level": "success" if message.kind == "resolved" else _LEVELS[message.severity],
         "content": {
             "id": str(message.pk),
@@ -104,6 +104,15 @@ def parcel_of(message: AlertMessage, channel: AlertChannel) -> dict[str, Any]:
         },
         "networks": list(settings.PRIVATE_PROVIDER_NETWORKS),
     }
+
+
+def _text(message: AlertMessage) -> str:
+    """What people read, in the language of the message itself."""
+    with override(settings.DEFAULT_LANGUAGE):
+        lines = [message.text, gettext("Id: %(id)s") % {"id": message.pk}]
+        if message.may_repeat:
+            lines.insert(0, gettext("Possibly a repeat: an earlier attempt may have arrived."))
+    return "\n".join(lines)
 
 
 def send(parcel: Mapping[str, Any], channel: AlertChannel) -> Outcome:

@@ -1,11 +1,15 @@
 """Messages are in the installation's language, whoever and whatever decides them."""
 
+from uuid import uuid4
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django.utils.translation import get_language, override
 
 from monitoring.alerts import actions
 from monitoring.alerts.default_rules import store_missing
+from monitoring.alerts.delivery.attempts import parcel_of
 from monitoring.alerts.engine import evaluate
 from monitoring.alerts.messages import title
 from monitoring.models import Alert, AlertMessage, AlertRule
@@ -35,6 +39,19 @@ def test_what_is_sent_is_in_the_installations_language(settings, monkeypatch):
         actions.test_channel(channel, make_user("eve", staff=True))
     assert set(spoken) == {"de"}
     assert Alert.objects.get().state == Alert.State.RESOLVED
+
+
+def test_what_delivery_adds_is_in_that_language_too(settings):
+    settings.DEFAULT_LANGUAGE = "de"
+    message = AlertMessage(
+        id=uuid4(), text="Bedingung", severity="warning", may_repeat=True, created_at=timezone.now()
+    )
+    parcel = parcel_of(message, make_channel("http://127.0.0.1:9/"))
+    assert parcel["text"].splitlines() == [
+        "Vielleicht doppelt: ein früherer Versuch kam vielleicht an.",
+        "Bedingung",
+        f"ID: {message.pk}",
+    ]
 
 
 def test_names_of_shipped_rules_are_translated_and_an_operators_are_not(admin_client: Client):
