@@ -2,9 +2,9 @@
 to do about it. Their texts are Tollgate's own; links between them lead to their pages.
 
 `docs/runbook.md` in another language is `docs/runbook.<language>.md`, named like the folder of the
-language's catalogue. A document without a file in the user's language is shown in English, and
-says so. Its headings keep the fragments of the English ones (`<a id="..."></a>`), so that a link
-leads to its section in every language.
+language's catalogue. A document without a file in the user's language is shown in English, under a
+line that states so. Translated headings keep the fragments of the English ones
+(`<a id="..."></a>`), so that a link leads to its section in every language.
 """
 
 import re
