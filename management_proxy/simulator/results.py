@@ -64,15 +64,17 @@ class Results:
                 bucket[1] += 1
                 self._blame(standing, model, status, body, now)
 
-    def count(self, index: str, success: int, failed: int) -> None:
-        """Add many outcomes at once, without their consequences."""
+    def count(self, index: str, success: int, failed: int, at: int) -> None:
+        """Add many outcomes of one bucket at once, without their consequences."""
+        oldest = int(self._clock()) // BUCKET_SECONDS - BUCKETS_SHOWN
         with self._lock:
             standing = self._standings[index]
-            bucket = standing.buckets[int(self._clock()) // BUCKET_SECONDS]
             standing.success += success
             standing.failed += failed
-            bucket[0] += success
-            bucket[1] += failed
+            if at > oldest:
+                bucket = standing.buckets[at]
+                bucket[0] += success
+                bucket[1] += failed
 
     @staticmethod
     def _recover(standing: Standing, model: str) -> None:

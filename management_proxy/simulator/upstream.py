@@ -81,5 +81,5 @@ class Upstream:
         self._count(batch)
 
     def _count(self, batch: Batch) -> None:
-        for (index, failed), count in batch.outcomes.items():
-            self.state.results.count(index, 0 if failed else count, count if failed else 0)
+        for (index, failed, at), count in batch.outcomes.items():
+            self.state.results.count(index, 0 if failed else count, count if failed else 0, at)

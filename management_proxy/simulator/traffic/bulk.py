@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
 from management_proxy.simulator.http.wire import go_json
 from management_proxy.simulator.profiles import Profile
+from management_proxy.simulator.results import BUCKET_SECONDS
 from management_proxy.simulator.traffic.generator import MILLISECOND, Event, Traffic, is_counted
 from management_proxy.simulator.traffic.request_ids import RequestIds
 from management_proxy.simulator.traffic.story import ILL_PROVIDER, Story
 
 MOST_TEMPLATES, OUTAGE_TEMPLATES = 3000, 50
 INSTANT, IDENTITY = "@instant@", "@identity@"
+# Of attempts: the credential, whether they failed, and the ten minutes in which they ended, counted
+# since 1970.
+Outcome = tuple[str, bool, int]
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,17 @@ class Template:
     def fill(self, instant: bytes, identity: bytes) -> bytes:
         return b"".join((self.head, instant, self.middle, identity, self.tail))
 
+    def outcome(self, end: int) -> Outcome:
+        """What it counts as, of a request that ended at an instant in nanoseconds."""
+        return self.index, self.failed, end // NANOSECONDS // BUCKET_SECONDS
+
 
 @dataclass
 class Batch:
     """Generated payloads and how many counted attempts of each credential went well or failed."""
 
     payloads: list[bytes]
-    outcomes: Counter[tuple[str, bool]]
+    outcomes: Counter[Outcome]
 
 
 def _cut(event: Event, profile: Profile, delay: int) -> Template:
@@ -94,7 +102,7 @@ class Bulk:
             ]:
                 instant = go_timestamp(start + template.delay, self._offset)
                 batch.payloads.append(template.fill(instant.encode(), identity))
-                batch.outcomes[template.index, template.failed] += template.is_counted
+                batch.outcomes[template.outcome(start)] += template.is_counted
             self._position += 1
             start += step
         return batch
@@ -106,14 +114,14 @@ class Bulk:
         # Before those of the present, however many there are.
         ids = RequestIds(ends[0] / NANOSECONDS if ends else 0.0)
         events: list[tuple[int, bytes]] = []
-        outcomes: Counter[tuple[str, bool]] = Counter()
+        outcomes: Counter[Outcome] = Counter()
         for end in ends if self._requests else ():
             identity = ids.new().encode()
             for template in self._chosen(story, failing, end):
                 instant = end + template.delay
                 text = go_timestamp(instant, self._offset).encode()
                 events.append((instant, template.fill(text, identity)))
-                outcomes[template.index, template.failed] += 1
+                outcomes[template.outcome(end)] += 1
         return Batch([payload for _, payload in sorted(events)], outcomes)
 
     def _failing(self) -> list[list[Template]]:

@@ -171,6 +171,15 @@ def test_both_listings_show_the_counters(clock: FakeClock) -> None:
     assert all(len(one["recent_requests"]) == 20 for one in shown)
 
 
+def test_the_past_is_counted_in_the_ten_minutes_in_which_it_was(clock: FakeClock) -> None:
+    app = _app(clock)
+    app.queue_history(1, 2000)
+    for one in value_of(manage(app, "GET", "auth-files"))["files"]:
+        recent = [bucket["success"] for bucket in one["recent_requests"]]
+        assert 0 < sum(recent) < one["success"] / 2
+        assert max(recent) < sum(recent)
+
+
 @pytest.mark.parametrize("events", [1, 7, 3500])
 def test_generate_queues_exactly_that_many_distinct_events(clock: FakeClock, events: int) -> None:
     app = _app(clock)
