@@ -1,5 +1,5 @@
 """What a demonstration has beside the simulated upstream: people, bots and a CI that own its client
-keys and accounts, and budgets near their limits.
+keys and accounts, and what they have set up (`demonstration_usage.py`).
 
 Stored once, into a database without events and without any real upstream, so that nothing made up
 ever lies beside something real. None of the users can sign in: no password of theirs is known.
@@ -13,7 +13,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from config.stack.simulated import HISTORY_PER_DAY, SEED, Identity
+from config.stack import demonstration_usage
+from config.stack.simulated import HISTORY_DAYS, SEED, Identity
 from management_proxy.models import Upstream
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.presets import client_keys, demo
@@ -21,10 +22,11 @@ from management_proxy.upstreams.registry import ENVIRONMENT_NAME
 from monitoring.audit import trail
 from providers.digests import client_key_digest, last_four
 from providers.models import Account, ClientKey
-from usage.models import Budget
 
 PEOPLE = ("alice", "bob", "carol", "dana", "erin", "frank", "grace", "heidi")
 BOTS = ("ci", "report-bot", "review-bot", "support-bot")
+# Of the people: who runs this. Beside them: who has a link to come in, and who has left.
+STAFF, INVITED, LEFT = "grace", "ivan", "mallory"
 # Name and owner of client keys, by the names that the simulator's keys contain; the others are not
 # named yet, as in real life.
 KEYS = {
@@ -46,8 +48,9 @@ KEYS = {
     "support-2": ("Shared playground", ""),
     "data-2": ("Data import", "heidi"),
 }
-# Shares of the simulator's requests: of everything, of the CI's keys, and of Claude.
-_CI_SHARE, _CLAUDE_SHARE = 0.14, 0.34
+# What of them may use how much in a month; none of it is reached.
+LIMITS = {"ci-1": {"monthly_tokens": 30_000_000}, "support-1": {"monthly_requests": 1_000}}
+EXPIRING, EXPIRES_IN_DAYS = "mobile-1", 45
 
 
 def prepare(identity: Identity) -> bool:
@@ -58,9 +61,9 @@ def prepare(identity: Identity) -> bool:
         now = timezone.now()
         upstream = _upstream(identity)
         users = _users(now)
-        _keys(upstream, users)
+        _keys(upstream, users, now)
         _accounts(upstream, users)
-        _budgets(users["ci"], now)
+        demonstration_usage.prepare(users[STAFF], users["dana"], users["ci"])
         trail.record(
             None,
             "demonstration.prepared",
@@ -86,26 +89,32 @@ def _upstream(identity: Identity) -> Upstream:
 
 
 def _users(now: datetime) -> dict[str, User]:
-    """By name; those who exist already stay as they are."""
+    """Those who own something, by name; those who exist already stay as they are."""
     # Deriving a hash takes long on purpose: one that no password fits serves all.
     password = make_password(secrets.token_urlsafe(32))
     users = [
         User(
             username=name,
             password=password,
+            is_staff=name == STAFF,
             date_joined=now - timedelta(days=200 - 9 * number),
             last_login=now - timedelta(hours=3 + 7 * number) if name in PEOPLE else None,
         )
         for number, name in enumerate((*PEOPLE, *BOTS))
     ]
-    User.objects.bulk_create(users, ignore_conflicts=True)
+    left = User(username=LEFT, password=password, is_active=False)
+    left.date_joined, left.last_login = now - timedelta(days=280), now - timedelta(days=42)
+    invited = User(username=INVITED, password=make_password(None))
+    User.objects.bulk_create([*users, left, invited], ignore_conflicts=True)
     return {user.username: user for user in User.objects.filter(username__in=(*PEOPLE, *BOTS))}
 
 
-def _keys(upstream: Upstream, users: dict[str, User]) -> None:
+def _keys(upstream: Upstream, users: dict[str, User], now: datetime) -> None:
     rows = []
     for key in client_keys(Options().clients, SEED):
-        name, owner = KEYS.get("-".join(key.split("-")[1:3]), ("", ""))
+        known_by = "-".join(key.split("-")[1:3])
+        name, owner = KEYS.get(known_by, ("", ""))
+        expires = now + timedelta(days=EXPIRES_IN_DAYS) if known_by == EXPIRING else None
         rows.append(
             ClientKey(
                 upstream=upstream,
@@ -114,9 +123,13 @@ def _keys(upstream: Upstream, users: dict[str, User]) -> None:
                 name=name,
                 owner=users.get(owner),
                 state=ClientKey.State.ACTIVE if name else ClientKey.State.SEEN,
+                expires_at=expires,
+                **LIMITS.get(known_by, {}),
             )
         )
     ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
+    begun = now - timedelta(days=HISTORY_DAYS)
+    ClientKey.objects.filter(upstream=upstream).update(first_seen_at=begun)
 
 
 def _accounts(upstream: Upstream, users: dict[str, User]) -> None:
@@ -137,39 +150,3 @@ def _accounts(upstream: Upstream, users: dict[str, User]) -> None:
             )
         )
     Account.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def _budgets(ci: User, now: datetime) -> None:
-    """One that has warned twice, one at the brink, and one whose forecast goes beyond."""
-    requests, rolling = Budget.Unit.REQUESTS, Budget.Period.ROLLING
-    days_of_month = timezone.localtime(now).day
-    claude = max(int(HISTORY_PER_DAY * _CLAUDE_SHARE * days_of_month / 0.85), 1000)
-    shared = {"unit": requests, "warn_at": [50, 80]}
-    budgets = (
-        Budget(
-            name="Everything in 30 days",
-            scope=Budget.Scope.ALL,
-            period=rolling,
-            rolling_hours=720,
-            limit=int(30 * HISTORY_PER_DAY / 0.88),
-            **shared,
-        ),
-        Budget(
-            name="CI in 7 days",
-            scope=Budget.Scope.USER,
-            user=ci,
-            period=rolling,
-            rolling_hours=168,
-            limit=int(7 * HISTORY_PER_DAY * _CI_SHARE / 0.93),
-            **shared,
-        ),
-        Budget(
-            name="Claude this month",
-            scope=Budget.Scope.PROVIDER,
-            provider="claude",
-            period=Budget.Period.MONTH,
-            limit=claude,
-            **shared,
-        ),
-    )
-    Budget.objects.bulk_create(budgets, ignore_conflicts=True)

@@ -10,7 +10,11 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 from config.stack.errors import CannotStart
 from config.stack.supervisor import Child, Supervisor
@@ -102,6 +106,7 @@ def command(identity: Identity, *, with_history: bool) -> list[str]:
         "key": identity.key,
         "rate": LIVE_RATE,
         "seed": SEED,
+        "utc-offset": _minutes_ahead(settings.TIME_ZONE),
         "history-days": HISTORY_DAYS if with_history else 0,
         "history-per-day": HISTORY_PER_DAY,
     }
@@ -112,6 +117,13 @@ def command(identity: Identity, *, with_history: bool) -> list[str]:
         "management_proxy.simulator",
         *(f"--{name}={value}" for name, value in options.items()),
     ]
+
+
+def _minutes_ahead(zone: str) -> int:
+    """Of UTC, by a zone's clocks of today: the simulator works and logs by the same as its
+    operator."""
+    ahead = datetime.now(ZoneInfo(zone)).utcoffset() or timedelta()
+    return ahead // timedelta(minutes=1)
 
 
 def _answers(port: int) -> bool:

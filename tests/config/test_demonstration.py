@@ -3,15 +3,18 @@
 import pytest
 from django.contrib.auth.models import User
 
-from config.stack.demonstration import BOTS, KEYS, PEOPLE, prepare
+from config.stack.demonstration import BOTS, INVITED, KEYS, LEFT, PEOPLE, STAFF, prepare
 from config.stack.simulated import SEED, Identity
-from management_proxy.models import Upstream
+from management_proxy.models import PersonalToken, Upstream
 from management_proxy.simulator.app import SimulatedUpstream
 from management_proxy.simulator.options import Options
 from providers.digests import client_key_digest
 from providers.models import Account, ClientKey
 from tests.factories import make_upstream, make_user
-from usage.models import Budget
+from usage.history.scope import Scope
+from usage.models import Budget, CurrencyRate, OwnPrice, SavedView
+from usage.users.queries import State, state_of
+from usage.web.saved.pages import accepted_query
 
 pytestmark = pytest.mark.django_db
 IDENTITY = Identity(8317, "key")
@@ -28,17 +31,31 @@ def test_keys_and_accounts_of_the_simulator_have_names_and_owners():
     files = {file.name for file in state.directory.all()}
     assert set(Account.objects.values_list("name", flat=True)) == files
     assert {name for (name,) in Account.objects.values_list("owner__username")} > {None, "alice"}
-    assert Budget.objects.count() == 3
+
+
+def test_users_are_in_every_state_and_have_set_up_what_their_pages_show():
+    assert prepare(IDENTITY)
+    users = {user.username: user for user in User.objects.all()}
+    assert [name for name, user in users.items() if user.is_staff] == [STAFF]
+    found = [state_of(users[name]) for name in ("alice", INVITED, LEFT)]
+    assert found == [State.ACTIVE, State.INVITED, State.DISABLED]
+    assert {budget.unit for budget in Budget.objects.all()} == set(Budget.Unit.values)
+    for view in SavedView.objects.all():
+        assert (
+            accepted_query(view.page, view.query, Scope(None, sees_everything=True)) == view.query
+        )
+    assert (CurrencyRate.objects.count(), OwnPrice.objects.count()) == (2, 1)
+    assert PersonalToken.objects.count() == 2
 
 
 def test_it_is_stored_once_and_leaves_users_alone():
     mine = make_user("alice", staff=True)
     assert prepare(IDENTITY)
     assert prepare(IDENTITY)
-    assert User.objects.count() == len(PEOPLE) + len(BOTS)
+    assert User.objects.count() == len((*PEOPLE, *BOTS, INVITED, LEFT))
     mine.refresh_from_db()
     assert mine.check_password("correct horse")
-    assert Budget.objects.count() == 3
+    assert (Budget.objects.count(), CurrencyRate.objects.count()) == (4, 2)
 
 
 @pytest.mark.parametrize("fields", [{}, {"from_environment": True}])
