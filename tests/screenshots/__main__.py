@@ -12,7 +12,7 @@ import django
 from playwright.sync_api import sync_playwright
 
 from tests.browser import ARGUMENTS, CHROMIUM
-from tests.screenshots.camera import PHONE, Look, pages, take, visitor
+from tests.screenshots.camera import LANGUAGES, PHONE, Look, pages, take, visitor
 from tests.screenshots.demonstration import ROOT, demonstration
 
 HEAD = """# Screenshots
@@ -79,7 +79,7 @@ def photograph(url: str, folder: Path, names: list[str]) -> set[Path]:
     """Every look at these pages, or at all; returns the pictures' paths."""
     taken: set[Path] = set()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, LANGUAGES])
         with visitor(browser, url, Look()) as page:
             found = pages(page)
         for look in (*EVERYWHERE, *MORE):

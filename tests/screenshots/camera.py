@@ -21,7 +21,12 @@ LARGEST_BYTES = 120_000
 RICHER = {
     "users-one": ("/users/", "alice"),
     "providers-accounts-account": ("/providers/accounts/", "carol@example.com"),
+    "providers-client-keys-one": ("/providers/client-keys/", "CI pipeline"),
+    "monitoring-alerts-rules-one": ("/monitoring/alerts/", "Many attempts fail"),
 }
+# Dates are entered as in the page's language: those of Chromium's own are seldom installed.
+LANGUAGES = "--enable-blink-features=LangAttributeAwareFormControlUI"
+WHAT_IF = "range=30d&as_model=anthropic/claude-haiku-4-5"
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,10 @@ def pages(page: Page) -> dict[str, str]:
         page.goto(address)
         found[name] = page.get_by_role("link", name=link, exact=True).get_attribute("href") or ""
     found["users-one-hand-over"] = f"{found['users-one']}hand-over/"
+    found["usage-what-if"] += f"?{WHAT_IF}"
+    page.goto("/usage/events/?outcome=failed")
+    failed = page.locator("table.events tbody a").first
+    found["usage-events-one"] = failed.get_attribute("href") or ""
     return found
 
 
