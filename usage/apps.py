@@ -58,8 +58,8 @@ def register_navigation() -> None:
         Entry("Insight", 2, _("Events"), "usage:events", "events"),
         Entry("Insight", 3, _("Failures"), "usage:failures", "failures"),
         Entry("Insight", 4, _("Saved views"), "usage:views", "views"),
-        Entry("Insight", 5, "Budgets", "budgets:list", "prices", namespaces=("budgets",)),
-        Entry("Account", 8, _("Currencies"), "currencies:list", "prices"),
+        Entry("Insight", 5, "Budgets", "budgets:list", "budgets", namespaces=("budgets",)),
+        Entry("Account", 8, _("Currencies"), "currencies:list", "currencies"),
         Entry(
             "Upstream",
             2,
@@ -71,7 +71,7 @@ def register_navigation() -> None:
     )
     for heading, place, label, url_name, icon in (
         ("Insight", 6, _("Prices"), "prices:list", "prices"),
-        ("Insight", 7, _("Statements"), "statements:list", "prices"),
+        ("Insight", 7, _("Statements"), "statements:list", "statements"),
         ("Upstream", 9, _("Logs"), "logs:page", "logs"),
         ("Operations", 4, _("Users"), "users:list", "users"),
     ):
