@@ -104,7 +104,7 @@ def unsettled_changes(query: Measurement) -> Iterator[Reading]:
 SIGNALS = (
     Signal(
         "accounts.unwell",
-        _("Time for which an account is failing, or as unwell as the filter says"),
+        _("Time for which an account has been failing, or in the chosen state of health"),
         Unit.SECONDS,
         unwell_accounts,
         _(

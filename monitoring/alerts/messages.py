@@ -50,7 +50,7 @@ def _seconds(value: float) -> str:
 
 
 def condition(rule: AlertRule) -> str:
-    """`failure rate of 10 min at least 50 %, model gpt-5`; of an unknown signal its name."""
+    """`Failure rate of 10 min: at least 50 %, model gpt-5`; of an unknown signal its name."""
     try:
         signal = signal_named(rule.signal)
     except UnknownSignal:
@@ -61,9 +61,11 @@ def condition(rule: AlertRule) -> str:
         "comparison": rule.get_comparison_display(),
         "limit": amount(rule.threshold, signal.unit),
     }
-    over_window = gettext("%(signal)s of %(window)s %(comparison)s %(limit)s")
-    at_once = gettext("%(signal)s %(comparison)s %(limit)s")
+    over_window = gettext("%(signal)s of %(window)s: %(comparison)s %(limit)s")
+    at_once = gettext("%(signal)s: %(comparison)s %(limit)s")
     parts = [(over_window if signal.has_window else at_once) % watched]
+    if signal.is_state and rule.comparison == AlertRule.Comparison.AT_LEAST:
+        parts = [str(signal.label)]
     if signal.has_volume and rule.least_volume:
         parts.append(gettext("of at least %(count)s") % {"count": f"{rule.least_volume:,}"})
     parts += [_named(signal, *pair) for pair in rule.filters.items()]

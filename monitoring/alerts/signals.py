@@ -96,9 +96,9 @@ Past = Callable[[datetime, Measurement], Iterable[tuple[datetime, list[Reading]]
 class Signal:
     """Something that rules can watch.
 
-    `label` continues "... at least 5 %"; `fix` is the step to take. `check` refuses, with
-    ValueError, filters that their choices do not. Without `past` a rule cannot be tried on days
-    that are over.
+    `label` continues "...: at least 5 %"; `fix` is the step to take. Where it `is_state`, the value
+    is 1 while what the label states is so. `check` refuses, with ValueError, filters that their
+    choices do not. Without `past` a rule cannot be tried on days that are over.
     """
 
     name: str
@@ -109,6 +109,7 @@ class Signal:
     filters: tuple[Filter, ...] = ()
     has_window: bool = False
     has_volume: bool = False
+    is_state: bool = False
     check: Callable[[Mapping[str, str]], None] = lambda filters: None
     past: Past | None = None
     url_name: str = "monitoring:alerts"

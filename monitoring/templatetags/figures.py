@@ -1,6 +1,6 @@
 """Figures as people read them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -22,6 +22,12 @@ _HUNDREDTH_OF_A_CENT = 100_000
 def short(value: float | None) -> str:
     """12.3M; a dash for what was not reported."""
     return "–" if value is None else short_number(value)
+
+
+@register.filter
+def pace(value: float | None) -> str:
+    """Tokens per second: 58.2; a dash where none was measured."""
+    return "–" if value is None else localized(f"{value:,.1f}")
 
 
 @register.filter
@@ -104,7 +110,9 @@ def percent(value: float | None) -> str:
         return "–"
     if 99.95 <= value < 100:
         return localized("99.9 %")
-    return localized("< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %".replace(".0 %", " %"))
+    if value in (0, 100):
+        return localized(f"{value:.0f} %")
+    return localized("< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %")
 
 
 @register.filter
@@ -120,18 +128,20 @@ def signed_points(value: float) -> str:
     """▲ 1.2 pt, ▼ 3 pt, ± 0 pt: the change of a percentage."""
     if abs(value) < 0.05:
         return "± 0 pt"
-    return f"{'▲' if value > 0 else '▼'} {abs(value):.1f} pt".replace(".0 pt", " pt")
+    return localized(f"{'▲' if value > 0 else '▼'} {abs(value):.1f} pt".replace(".0 pt", " pt"))
 
 
 @register.filter
 def duration(milliseconds: float | None) -> str:
-    """340 ms, 1.2 s, 3 min 20 s."""
+    """340 ms, 1.20 s, 41.0 s, 3 min 20 s: three digits, so that columns line up."""
     if milliseconds is None:
         return "–"
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 120_000:
-        return localized(f"{milliseconds / 1000:.3g} s")
+        whole = milliseconds / 1000
+        places = 2 if whole < 9.995 else 1 if whole < 99.95 else 0
+        return localized(f"{whole:.{places}f} s")
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return gettext("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": seconds}
 
@@ -143,6 +153,14 @@ def ago(instant: datetime | None) -> str:
         return gettext("never")
     seconds = max((timezone.now() - instant).total_seconds(), 0)
     return gettext("%(time)s ago") % {"time": amount_of_time(seconds)}
+
+
+@register.filter
+def hour_ago(hour: datetime | None) -> str:
+    """The same of the hour that something last happened in: < 1 h ago while it is the present."""
+    if hour is not None and timezone.now() - hour < timedelta(hours=1):
+        return gettext("%(time)s ago") % {"time": gettext("%(number)s h") % {"number": "< 1"}}
+    return ago(hour)
 
 
 @register.filter

@@ -1,8 +1,19 @@
-"""Money as people read it: rounded once, and never to nothing."""
+"""Figures as people read them: money rounded once and never to nothing, columns that line up."""
+
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone, translation
 
-from monitoring.templatetags.figures import exact_money, money
+from monitoring.templatetags.figures import (
+    duration,
+    exact_money,
+    hour_ago,
+    money,
+    pace,
+    percent,
+    signed_points,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +48,47 @@ def test_dollars_are_rounded_half_to_even(nano, shown):
 )
 def test_exact_dollars_have_every_digit(nano, shown):
     assert exact_money(nano) == shown
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (None, "–"),
+        (340, "340 ms"),
+        (1200, "1.20 s"),
+        (9_996, "10.0 s"),
+        (41_000, "41.0 s"),
+        (99_960, "100 s"),
+        (200_000, "3 min 20 s"),
+    ],
+)
+def test_durations_have_three_digits(milliseconds, shown):
+    assert duration(milliseconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0, "0 %"),
+        (0.01, "< 0.1 %"),
+        (4, "4.0 %"),
+        (62.04, "62.0 %"),
+        (99.99, "99.9 %"),
+        (100, "100 %"),
+    ],
+)
+def test_percentages_have_one_decimal_but_for_none_and_all(value, shown):
+    assert percent(value) == shown
+
+
+def test_other_figures_of_columns():
+    assert [pace(None), pace(58.7), pace(1234.56)] == ["–", "58.7", "1,234.6"]
+    with translation.override("de"):
+        assert signed_points(-0.24) == "▼ 0,2 pt"
+
+
+def test_what_is_known_to_the_hour_claims_no_minutes():
+    now = timezone.now()
+    hours = (None, now, now - timedelta(minutes=59), now - timedelta(minutes=125))
+    assert [hour_ago(hour) for hour in hours] == ["never", "< 1 h ago", "< 1 h ago", "2 h ago"]

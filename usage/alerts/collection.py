@@ -244,7 +244,7 @@ SIGNALS = (
     ),
     Signal(
         "upstream.access",
-        _("Access to the upstream is closed (1)"),
+        _("Access to the upstream is closed"),
         Unit.COUNT,
         access,
         _(
@@ -252,15 +252,17 @@ SIGNALS = (
             " ends by itself."
         ),
         (_UPSTREAM, one_of("reason", _("Reason"), _reasons)),
+        is_state=True,
         url_name="monitoring:page",
     ),
     Signal(
         "upstream.statistics_off",
-        _("Usage statistics are switched off upstream (1)"),
+        _("Usage statistics are switched off upstream"),
         Unit.COUNT,
         statistics_off,
         _("Switch them on on the page Monitoring, or set usage-statistics-enabled: true."),
         (_UPSTREAM,),
+        is_state=True,
         url_name="monitoring:page",
     ),
     Signal(
@@ -281,10 +283,11 @@ SIGNALS = (
     ),
     Signal(
         "spool.refused",
-        _("The spool cannot be written (1)"),
+        _("The spool cannot be written"),
         Unit.COUNT,
         spool_refusal,
         _("Free disk space, or correct SPOOL_DIR and its owner."),
+        is_state=True,
         url_name="monitoring:page",
     ),
     Signal(

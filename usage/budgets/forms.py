@@ -34,7 +34,7 @@ class BudgetForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
-    scope = forms.ChoiceField(label=_("Of"), choices=Scope.choices)
+    scope = forms.ChoiceField(label=_("Applies to"), choices=Scope.choices)
     client_key = forms.ModelChoiceField(
         ClientKey.objects.none(),
         label=_("Client key"),
@@ -77,7 +77,7 @@ class BudgetForm(forms.Form):
         required=False,
         help_text=_(
             "For budgets of a client key or user: the keys are removed upstream some seconds after"
-            " the limit, and given back in the next period. Requests that are running go on."
+            " the limit, and given back in the next period. Requests that are running continue."
         ),
     )
 

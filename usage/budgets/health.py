@@ -17,15 +17,19 @@ def check_budgets() -> Iterator[Finding]:
     here = Action(_("Budgets"), "budgets:list", is_link=True)
     highest = BudgetLevel.objects.order_by("budget_id", "-level").distinct("budget_id")
     rows = BudgetLevel.objects.filter(pk__in=highest.values("pk")).order_by("-level", "subject")
-    found = list(rows.values_list("level", "subject")[: MOST_SHOWN + 1])
-    for level, subject in found[:MOST_SHOWN]:
+    found = list(rows.values_list("level", "budget__name")[: MOST_SHOWN + 1])
+    for level, name in found[:MOST_SHOWN]:
         yield Finding(
             Level.WARNING if level == LIMIT else Level.NOTICE,
-            _("Budget reached: %(what)s.") % {"what": subject},
-            _("Its client keys are withheld, or usage goes on beyond what was planned.")
+            _("Budget %(budget)s has reached %(level)s %% of its limit.")
+            % {"budget": name, "level": level},
+            _("Its client keys are withheld, or usage continues beyond what was planned.")
             if level == LIMIT
             else _("The limit may be reached before the period ends."),
-            _("See the page Budgets: raise the limit, make an exception for a day, or let it be."),
+            _(
+                "On the page Budgets, raise the limit, make an exception for a day, or leave it as"
+                " it is."
+            ),
             action=here,
         )
     if len(found) > MOST_SHOWN:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.lookups import Exact
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -62,10 +63,11 @@ def attempt(request: HttpRequest) -> HttpResponse:
 
 
 def _keys(request: HttpRequest, upstream: Upstream | None) -> QuerySet[ClientKey]:
-    """The keys that the user may see, but for revoked ones."""
+    """The keys that the user may see, but for revoked ones; first those that have a name."""
     if upstream is None:
         return ClientKey.objects.none()
-    return visible_rows(user_of(request), upstream).exclude(state=ClientKey.State.REVOKED)
+    rows = visible_rows(user_of(request), upstream).exclude(state=ClientKey.State.REVOKED)
+    return rows.order_by(Exact(F("name"), Value("")), "name", "last_four", "pk")
 
 
 def _page(

@@ -65,6 +65,12 @@ def dollars_of(rate: int) -> Decimal:
     return Decimal(rate) / _PICO_A_DOLLAR_PER_MILLION
 
 
+def shown_dollars(rate: int) -> str:
+    """The same as digits, of which two at least are cents: 2.00, 0.2574."""
+    dollars, _, cents = f"{dollars_of(rate).normalize():f}".partition(".")
+    return f"{dollars}.{cents:0<2}"
+
+
 def _whole(number: Decimal) -> int:
     return int(number.to_integral_value(ROUND_HALF_EVEN))
 

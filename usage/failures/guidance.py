@@ -97,7 +97,7 @@ _GUIDANCE = (
         _("The provider refused the prompt or the output by its rules on content."),
         _(
             "Find the client by its key. Many of these can cost the account: stop the traffic if it"
-            " goes on."
+            " continues."
         ),
     ),
     Guidance(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 from monitoring.web.formats import localized
 from usage.costs.own_prices import Kind, Traffic, in_force
 from usage.costs.price_book import PriceBook
-from usage.costs.rates import dollars_of
+from usage.costs.rates import shown_dollars
 from usage.models import OwnPrice
 
 SHOWN_DAYS = 30
@@ -156,4 +156,4 @@ def what_of(price: OwnPrice) -> str:
 
 
 def _dollars(rate: int) -> str:
-    return f"${dollars_of(rate).normalize():f}"
+    return f"${shown_dollars(rate)}"

@@ -45,7 +45,13 @@ def make(month: date, actor: User | None) -> Statement:
         lines=[line.body for line in lines],
         versions=versions,
     )
-    trail.record(actor, "statement.made", f"statement {made}", outcome=trail.Outcome.SUCCEEDED)
+    trail.record(
+        actor,
+        "statement.made",
+        f"statement {made}",
+        outcome=trail.Outcome.SUCCEEDED,
+        actor_name="Tollgate",
+    )
     return made
 
 

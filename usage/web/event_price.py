@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from usage.costs.rates import dollars_of
+from usage.costs.rates import shown_dollars
 from usage.models import PriceVersion
 
 _KINDS = (
@@ -47,15 +47,11 @@ def price_of(event: dict[str, Any]) -> EventPrice | None:
         Line(
             gettext(label),
             event["cost"][_OF_EVENT.get(name, name)],
-            _dollars(listed),
-            _dollars(paid),
+            shown_dollars(listed),
+            shown_dollars(paid),
         )
         for label, name in _KINDS
         if (listed := getattr(version, f"list_{name}")) is not None
         and (paid := getattr(version, f"paid_{name}")) is not None
     ]
     return EventPrice(version, lines)
-
-
-def _dollars(rate: int) -> str:
-    return f"{dollars_of(rate).normalize():f}"

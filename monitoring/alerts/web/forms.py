@@ -77,7 +77,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     window_seconds = DurationField(label=_("Window"), least=60, initial=600)
     hold_seconds = DurationField(label=_("Must hold for"), initial=0)
-    calm_seconds = DurationField(label=_("Resolved after calm of"), initial=300)
+    calm_seconds = DurationField(label=_("Resolved once calm for"), initial=300)
     repeat_seconds = DurationField(label=_("Remind every (0 s: never)"), initial=14_400)
 
     class Meta:
@@ -106,6 +106,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, signal: Signal, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.signal = signal
+        if isinstance(threshold := self.initial.get("threshold"), float):
+            self.initial["threshold"] = f"{threshold:.15g}"
         if unit := signal.unit.value:
             self.fields["threshold"].label = _("Threshold (%(unit)s)") % {"unit": unit}
         if not signal.has_window:

@@ -119,7 +119,7 @@ def test_a_message_says_what_since_when_how_much_and_what_to_do(signal, settings
     evaluate(now=at(0))
     text = AlertMessage.objects.get().text
     for part in (
-        "Scripted value at least 5, colour red",
+        "Scripted value: at least 5, colour red",
         "east: 7",
         "Since: 2026-11-20 12:00:00 UTC",
         "7 it is.",

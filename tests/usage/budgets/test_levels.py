@@ -103,4 +103,4 @@ def test_levels_are_findings(upstream):
     levels()
     found = list(check_budgets())
     assert {finding.level.value for finding in found[:20]} == {"warning"}, "the highest level alone"
-    assert "Budget 00: limit, 2026-10" in found[0].summary
+    assert "Budget 00 has reached 100 %" in found[0].summary

@@ -58,7 +58,10 @@ def test_users_see_their_own_keys_and_staff_all(page, upstream, row):
         return list(browser.get("/connect/").context["form"].fields["key"].queryset)
 
     assert offered(page) == [row]
-    assert set(offered(signed_in(make_user("root", staff=True)))) == {row, other}
+    staff = signed_in(make_user("root", staff=True))
+    assert set(offered(staff)) == {row, other}
+    nameless = make_client_key(upstream, "sk-nameless-0123456789")
+    assert offered(staff)[-1] == nameless, "first those that have a name"
 
 
 def test_the_key_of_another_user_cannot_be_tried(page, upstream, model):

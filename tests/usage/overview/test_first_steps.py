@@ -31,13 +31,13 @@ def states(client) -> list[str]:
 
 
 def test_each_step_is_ticked_when_it_is_done(staff):
-    assert states(staff) == ["open", "open", "open"]
+    assert states(staff) == ["to do", "to do", "to do"]
     upstream = make_upstream(is_simulated=True)
-    assert states(staff) == ["open", "open", "open"], "a simulated upstream is none"
+    assert states(staff) == ["to do", "to do", "to do"], "a simulated upstream is none"
     make_upstream()
-    assert states(staff) == ["done", "open", "open"]
+    assert states(staff) == ["done", "to do", "to do"]
     make_client_key(upstream, "sk-client-0001", name="laptop")
-    assert states(staff) == ["done", "done", "open"]
+    assert states(staff) == ["done", "done", "to do"]
     make_user("bob")
     assert states(staff) == []
 
@@ -45,7 +45,7 @@ def test_each_step_is_ticked_when_it_is_done(staff):
 def test_steps_are_skipped_one_by_one_or_all(staff):
     for _ in range(2):
         assert staff.post("/first-steps/skip/", {"step": "keys"}).status_code == 302
-        assert states(staff) == ["open", "skipped", "open"]
+        assert states(staff) == ["to do", "skipped", "to do"]
     assert staff.post("/first-steps/skip/", {"step": "no such"}).status_code == 404
     assert staff.post("/first-steps/skip/").status_code == 302
     assert states(staff) == []

@@ -51,7 +51,7 @@ def test_a_model_without_a_price_is_listed_with_a_button_to_set_one(staff):
     assert "openai/gpt-5.4" in page
     assert "without the level of thinking “(high)”" in page
     assert page.index("my llama/7b") < page.index("openai/gpt-5.4")
-    assert "50 %" in page
+    assert "50.0 %" in page
 
 
 def test_a_price_is_set_and_new_events_cost_it(staff):

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from monitoring.templatetags.figures import amount, duration, exact, money, percent, short
+from monitoring.templatetags.figures import amount, duration, exact, money, pace, percent
 from monitoring.web.currency import shown
 from usage.history.measures import Measures, cost_of_each
 from usage.history.windows import Window
@@ -86,7 +86,7 @@ FIGURES = (
     Figure(_("Cache rate"), _rate(cache_rate, "input_tokens"), percent, is_percentage=True),
     Figure(_("Cost"), lambda side: side.cost_nano_usd, money),
     Figure(_("Cost of 1,000 requests"), _per_thousand, money),
-    Figure(_("Tokens per second"), lambda side: side.tokens_per_second, short),
+    Figure(_("Tokens per second"), lambda side: side.tokens_per_second, pace),
     Figure(_("Latency p50"), _of_duration("latency", "p50"), duration),
     Figure(_("Latency p95"), _of_duration("latency", "p95"), duration),
     Figure(_("Latency p99"), _of_duration("latency", "p99"), duration),

@@ -21,7 +21,7 @@ class ComparisonForm(ComparedFields, ReportForm):
         chosen = self.cleaned_data["against"]
         names = [d.value for d in COMPARED if d.value in by_name or d.value == chosen]
         options = [(name, Dimension(name).label) for name in names]
-        previous = (PREVIOUS, gettext("the time before"))
+        previous = (PREVIOUS, gettext("the previous period"))
         against = Choice("against", gettext("Compare with"), [previous, *options], chosen)
         values = self._values(by_name.get(chosen))
         return [against, *values, bucket_choice(self)]

@@ -31,7 +31,7 @@ def headings_of(form: ComparisonForm, parameters: Pairs) -> list[Heading]:
         before = window.previous
         return [
             _heading(gettext("This range"), window, parameters),
-            _heading(gettext("Time before"), before, moved(parameters, before)),
+            _heading(gettext("Previous period"), before, moved(parameters, before)),
         ]
     filters = form.filters
     other = form.other_filters(filters)

@@ -58,7 +58,7 @@ def figures(page, name):
 def test_compares_with_the_time_before(staff, keys):
     page = region(staff, range="7d")
     assert "This range" in page
-    assert "Time before" in page
+    assert "Previous period" in page
     assert figures(page, "Requests") == ["9", "2", "▲ 350 %"]
     assert figures(page, "Success rate") == ["100 %", "100 %", "± 0 pt"]
     assert page.count("<usage-chart") == 6
