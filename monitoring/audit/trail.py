@@ -27,6 +27,7 @@ from django.utils.translation import gettext
 from monitoring.health import Action, Finding, Level
 from monitoring.masking import masked, masked_text
 from monitoring.models import AuditEntry
+from monitoring.planned_statements import update_each
 from monitoring.request_context import RequestContext, current_request
 
 # Longer than any call through the proxy, and any wait for the funnel.
@@ -109,7 +110,7 @@ def finish_all(details: Mapping[int, Mapping[str, object]], outcome: str) -> Non
     for entry in entries:
         entry.outcome = outcome
         entry.detail = {**entry.detail, **masked(details[entry.pk])}
-    AuditEntry.objects.bulk_update(entries, ["outcome", "detail"])
+    update_each(entries, "outcome", "detail")
 
 
 def check_pending() -> Iterator[Finding]:

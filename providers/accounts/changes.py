@@ -7,10 +7,9 @@ Changes of different files share a write (providers/accounts/file_resource.py).
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self
 
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from providers.accounts.file_resource import ABSENT, AuthFiles
@@ -24,7 +23,8 @@ FIELDS = ("note", "priority", "weight", "prefix", "proxy_url")
 
 
 class _OneFile(Change, frozen=True, kw_only=True):
-    # Whether the file's content tells something that its entry in the list does not.
+    # Whether the file's entry in the list matters, whether its content does.
+    needs_listed: ClassVar[bool] = True
     needs_content: ClassVar[bool] = True
     name: str
 
@@ -57,9 +57,10 @@ class _OneFile(Change, frozen=True, kw_only=True):
         file = state[self.name]
         if file == ABSENT:
             return None
-        content, listed = file["content"] or {}, file["listed"] or {}
+        content = file["content"] or {}
+        switch = content if file["listed"] is None else file["listed"]
         return {
-            "disabled": listed.get("disabled"),
+            "disabled": switch.get("disabled") is True,
             **{field: content[field] for field in FIELDS if content.get(field) not in (None, "")},
         }
 
@@ -69,6 +70,7 @@ def _files_of(changes: Iterable[_OneFile]) -> AuthFiles:
     return AuthFiles(
         tuple(change.name for change in known),
         frozenset(change.name for change in known if change.needs_content),
+        any(change.needs_listed for change in known),
     )
 
 
@@ -83,6 +85,8 @@ class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
     """Write a file that is not there; over another only if it is to replace it."""
 
     kind = "account.uploaded"
+    # A file that is there can be read, listed yet or not.
+    needs_listed = False
     content: bytes
     provider: str
     label: str
@@ -111,20 +115,24 @@ class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
             file["content"].get(name) == value for name, value in wanted.items()
         )
 
-    def confirmed(self, intent: Intent) -> None:
-        values = {
-            "provider": self.provider,
-            "label": self.label,
-            "owner_id": self.owner_id,
-            "origin": Account.Origin.UPLOAD,
-            "since": timezone.now(),
-        }
-        # One statement, as hundreds may be confirmed together.
+    @classmethod
+    def confirm_all(cls, changes: Sequence[tuple[Intent, Self]]) -> None:
+        accounts = [
+            Account(
+                upstream_id=intent.upstream_id,
+                name=change.name,
+                provider=change.provider,
+                label=change.label,
+                owner_id=change.owner_id,
+                origin=Account.Origin.UPLOAD,
+            )
+            for intent, change in changes
+        ]
         Account.objects.bulk_create(
-            [Account(upstream_id=intent.upstream_id, name=self.name, **values)],
+            accounts,
             update_conflicts=True,
             unique_fields=["upstream", "name"],
-            update_fields=list(values),
+            update_fields=["provider", "label", "owner", "origin", "since"],
         )
 
 
@@ -215,5 +223,8 @@ class DeleteAccount(_OneFile, frozen=True, kw_only=True):
     def is_in(self, file: State) -> bool:
         return bool(file == ABSENT)
 
-    def confirmed(self, intent: Intent) -> None:
-        Account.objects.filter(upstream_id=intent.upstream_id, name=self.name).delete()
+    @classmethod
+    def confirm_all(cls, changes: Sequence[tuple[Intent, Self]]) -> None:
+        ((intent, _), *_others) = changes
+        names = [change.name for _, change in changes]
+        Account.objects.filter(upstream_id=intent.upstream_id, name__in=names).delete()

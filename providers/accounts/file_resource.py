@@ -1,10 +1,11 @@
 """Some auth files as one resource of the funnel, so that many changes share a reading.
 
 The state is `{name: {"listed": entry or None, "content": object or None}}`. The content carries
-tokens and is never shown; it is read only of files whose changes need it. What to send follows from
-the difference of two states, one request a file but for new files, which go together: the upstream
-has no transaction over several. One that fails does not keep the others back, and what was done is
-found by reading again. Nothing here rewrites the configuration, so no reload has to pass.
+tokens and is never shown; it is read only of files whose changes need it, and the list only if a
+change needs an entry. What to send follows from the difference of two states, one request a file
+but for new files, which go together: the upstream has no transaction over several. One that fails
+does not keep the others back, and what was done is found by reading again. Nothing here rewrites
+the configuration, so no reload has to pass.
 """
 
 import re
@@ -31,29 +32,38 @@ _Request = Callable[[], None]
 
 @dataclass(frozen=True)
 class AuthFiles:
-    """The files of these names, and those of them whose content matters."""
+    """The files of these names, those of them whose content matters, and whether the list does."""
 
     names: tuple[str, ...]
     with_content: frozenset[str]
+    with_listed: bool
     name: str = "auth-files"
     reloads: bool = False
 
     def read(self, client: ManagementClient) -> State:
-        alone = self.names[0] if len(self.names) == 1 else ""
-        entries = auth_file_client.list_auth_files(client, alone)
-        listed = {entry.get(key): entry for key in ("id", "name") for entry in entries}
-        contents = self._contents(client)
+        listed, contents = self._listed(client), self._contents(client)
         return {
             name: {"listed": listed.get(name), "content": contents.get(name)} for name in self.names
         }
 
+    def _listed(self, client: ManagementClient) -> dict[Any, dict[str, Any]]:
+        """The entries by their ids and names; of a thousand accounts the list is megabytes."""
+        if not self.with_listed:
+            return {}
+        alone = self.names[0] if len(self.names) == 1 else ""
+        entries = auth_file_client.list_auth_files(client, alone)
+        return {entry.get(key): entry for key in ("id", "name") for entry in entries}
+
     def _contents(self, client: ManagementClient) -> dict[str, dict[str, Any] | None]:
-        """The content of each file for which it matters, several read at a time."""
+        """The content of each file for which it matters, several read at a time after the first,
+        which shows whether the upstream may be called at all."""
         names = [name for name in self.names if name in self.with_content]
-        if len(names) < 2:
-            return {name: auth_file_client.auth_file_content(client, name) for name in names}
-        with ThreadPoolExecutor(_READ_AT_ONCE, "auth files") as threads:
-            return dict(zip(names, threads.map(partial(_content, client), names), strict=True))
+        contents = {name: auth_file_client.auth_file_content(client, name) for name in names[:1]}
+        if others := names[1:]:
+            with ThreadPoolExecutor(_READ_AT_ONCE, "auth files") as threads:
+                found = threads.map(partial(_content, client), others)
+                contents |= zip(others, found, strict=True)
+        return contents
 
     def write(self, client: ManagementClient, before: State, after: State) -> None:
         requests = list(_requests(client, before, after))

@@ -27,6 +27,7 @@ from django.utils import timezone
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from monitoring.failpoints import failpoint
+from monitoring.planned_statements import update_each
 from providers import log_kinds as kinds
 from providers.bulk.kinds import SUBJECTS
 from providers.bulk.subjects import Send
@@ -120,8 +121,9 @@ def _send_some(act: BulkAct, send: Send, together: int) -> list[Intent]:
         intents = submit_all(act.upstream, [change for _, change in changes], user, reason)
         for (item, _), intent in zip(changes, intents, strict=True):
             item.intent = intent
-        BulkItem.objects.bulk_update(items, ["intent", "outcome", "reason"])
-        act.items.filter(pk__in=[item.pk for item in items]).update(content_encrypted=b"")
+        for item in items:
+            item.content_encrypted = b""
+        update_each(items, "intent", "outcome", "reason", "content_encrypted")
         return [item.intent for item in items if item.intent]
 
 

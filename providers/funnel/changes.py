@@ -9,7 +9,7 @@ sending twice does no harm.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
@@ -103,6 +103,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     def confirmed(self, intent: Intent) -> None:
         """Our half, in the transaction that records the success."""
+
+    @classmethod
+    def confirm_all(cls, changes: Sequence[tuple[Intent, Self]]) -> None:
+        """Our half of many of a kind that shared a write, each with its intent."""
+        for intent, change in changes:
+            change.confirmed(intent)
 
     def undone(self, intent: Intent) -> None:
         """Take back our half, in the transaction that records that the upstream does not hold

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -12,20 +13,15 @@ from monitoring.audit import trail
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, Term, fence
 from monitoring.models import AuditEntry
+from monitoring.planned_statements import update_each
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
 from providers.funnel.metrics import count_settled
 from providers.models import Intent
 
 State = Intent.State
-_AUDIT_OUTCOMES = {
-    State.VERIFIED: trail.Outcome.SUCCEEDED,
-    State.FAILED: trail.Outcome.FAILED,
-    State.COMPENSATED: trail.Outcome.FAILED,
-}
-_SETTLED_FIELDS = (
+_FAILED_FIELDS = (
     "state",
-    "after",
     "error",
     "error_field",
     "error_code",
@@ -43,7 +39,7 @@ def mark_applied(term: Term, intents: Iterable[Intent], befores: Iterable[Any]) 
             intent.before = before if intent.before is None else intent.before
             intent.state, intent.token, intent.applied_at = State.APPLIED, term.token, now
             intent.attempts += 1
-        Intent.objects.bulk_update(marked, ["before", "state", "token", "applied_at", "attempts"])
+        update_each(marked, "before", "state", "token", "applied_at", "attempts")
     if not term.is_trusted:
         raise LeaseLost
 
@@ -54,25 +50,20 @@ def settle(
     change: Change | None,
     state: State,
     *,
-    after: Any = None,
     error: str = "",
     refusal: ChangeRefused | None = None,
 ) -> None:
-    """Record the outcome together with our half of the change and the end of its audit entry.
-    Raises LeaseLost."""
+    """Record that it failed or was compensated, together with the end of our half of the change and
+    of its audit entry. Raises LeaseLost."""
     with around("outcome"), transaction.atomic():
         _check(term)
-        intent.state, intent.after, intent.error = state, after, error[:500]
+        intent.state, intent.error, intent.settled_at = state, error[:500], timezone.now()
         if refusal:
             intent.error = refusal.message[:500]
             intent.error_field, intent.error_code = refusal.field[:60], refusal.code[:40]
-        intent.settled_at = timezone.now()
-        if state != State.VERIFIED:
-            intent.change_encrypted = b""
-        intent.save(update_fields=_SETTLED_FIELDS)
-        if change and state == State.VERIFIED:
-            change.confirmed(intent)
-        elif change:
+        intent.change_encrypted = b""
+        intent.save(update_fields=_FAILED_FIELDS)
+        if change:
             change.undone(intent)
         _finish_audit(intent)
     count_settled(intent)
@@ -81,20 +72,17 @@ def settle(
 def settle_verified(
     term: Term, held: Sequence[tuple[Intent, Change, Any, str]], now: datetime
 ) -> None:
-    """`settle` many as verified, each with what is shown of it afterwards and a note, in one
-    transaction. Raises LeaseLost."""
+    """Record that the upstream holds them, each with what is shown of it afterwards and a note,
+    together with our half of the changes. Raises LeaseLost."""
     with around("outcome"), transaction.atomic():
         _check(term)
         for intent, _change, after, note in held:
             intent.state, intent.settled_at = State.VERIFIED, now
             intent.after, intent.error = after, note[:500]
         intents = [intent for intent, *_ in held]
-        Intent.objects.bulk_update(intents, ["after", "error"])
-        Intent.objects.filter(pk__in=[intent.pk for intent in intents]).update(
-            state=State.VERIFIED, settled_at=now
-        )
-        for intent, change, *_ in held:
-            change.confirmed(intent)
+        update_each(intents, "state", "settled_at", "after", "error")
+        for kind, alike in groupby(held, lambda one: type(one[1])):
+            kind.confirm_all([(intent, change) for intent, change, *_ in alike])
         details = {one.audit_entry: _detail(one) for one in intents if one.audit_entry}
         trail.finish_all(details, trail.Outcome.SUCCEEDED)
     for intent in intents:
@@ -125,7 +113,7 @@ def _check(term: Term) -> None:
 
 def _finish_audit(intent: Intent) -> None:
     if intent.audit_entry and (entry := AuditEntry.objects.filter(pk=intent.audit_entry).first()):
-        trail.finish(entry, _AUDIT_OUTCOMES[State(intent.state)], _detail(intent))
+        trail.finish(entry, trail.Outcome.FAILED, _detail(intent))
 
 
 def _detail(intent: Intent) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from management_proxy.models import Upstream
 from monitoring.encryption import UndecryptableError
 from monitoring.leases import LeaseLost, Term
+from monitoring.planned_statements import update_each
 from providers import log_kinds as kinds
 from providers.funnel.changes import Change, change_of
 from providers.funnel.delivery import Delivery, Pair, give_up
@@ -87,8 +88,11 @@ def _next_together(upstream: Upstream, term: Term) -> list[Pair]:
     """The oldest intent, and those after it on the same resource that concern other parts of it."""
     waiting = Intent.objects.filter(upstream=upstream, state=Intent.State.REQUESTED).order_by("pk")
     while first := waiting.first():
+        first.upstream = upstream
         if change := _readable(term, first):
             others = list(waiting.filter(pk__gt=first.pk)[:MOST_TOGETHER])
+            for intent in others:
+                intent.upstream = upstream  # which is read no more for each of them
             return _joining(term, first, change, others)
     return []
 
@@ -112,7 +116,7 @@ def _joining(term: Term, first: Intent, change: Change, others: list[Intent]) ->
         elif not intent.is_settled:
             passed.append(intent)
         subjects.add(intent.subject)
-    Intent.objects.bulk_update([one for one in passed if one.overtaken], ["overtaken"])
+    update_each([one for one in passed if one.overtaken], "overtaken")
     return pairs
 
 

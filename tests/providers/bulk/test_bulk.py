@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from management_proxy.client import auth_files as auth_file_client
 from monitoring.models import AuditEntry
@@ -19,6 +20,7 @@ from providers.bulk.kinds import SUBJECTS
 from providers.bulk.plans import plan_change
 from providers.models import Account, BulkAct, BulkItem, Intent
 from tests.factories import make_user
+from tests.management_proxy.proxied import request_count
 
 FILE = "claude-carol@example.com.json"
 pytestmark = pytest.mark.django_db
@@ -110,6 +112,36 @@ def test_one_refused_file_does_not_keep_the_others_back(upstream, client, ada, s
     assert outcome(act) == {f"new-{n}.json" for n in (0, 1, 3, 4)}
     assert act.items.get(name="new-2.json").intent.state == "failed"
     assert auth_file_client.auth_file_content(client, "new-2.json")["email"] == "first@example.com"
+
+
+def cost_of_upload(browser, simulator, files):
+    """How many statements and readings it takes to carry out an upload, and those of the list."""
+    act = planned(browser, files)
+    confirm(act)
+    listing = "GET /v0/management/auth-files"
+    routes = (listing, f"{listing}/download")
+    before = [request_count(simulator, route) for route in routes]
+    with CaptureQueriesContext(connection) as statements:
+        assert carry_on(act)
+    assert outcome(act) == {name for name, _ in files}
+    every, single = (request_count(simulator, r) - b for r, b in zip(routes, before, strict=True))
+    return len(statements), every, every - single
+
+
+def test_many_files_take_as_many_statements_as_few_and_no_list(upstream, ada, simulator):
+    browser = signed_in(ada)
+    few, many = (
+        cost_of_upload(
+            browser,
+            simulator,
+            [(f"{count}-{n}.json", account_file(f"{count}-{n}@example.com")) for n in range(count)],
+        )
+        for count in (3, 30)
+    )
+    # Each file is read before and after it is written.
+    assert few[1:] == (6, 0)
+    assert many[1:] == (60, 0)
+    assert few[0] == many[0] < 60
 
 
 def choose(browser, verb, value="", names=(), **more):
