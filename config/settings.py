@@ -98,8 +98,10 @@ if DATABASE_REPLICA_URL:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Account files that are uploaded together (providers/bulk/archives.py).
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-# How old a list of accounts may be that pages show (providers/accounts/listed.py).
+# How old a list of accounts may be that pages show, and the one that is shown with its age while it
+# is read anew (providers/accounts/listed.py).
 LISTED_ACCOUNTS_SECONDS = 5
+LISTED_ACCOUNTS_LONGEST_SECONDS = 60
 
 # Cache -------------------------------------------------------------------------------------------
 CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}

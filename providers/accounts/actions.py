@@ -21,7 +21,6 @@ from providers.accounts.changes import (
     SwitchAccount,
     UploadAuthFile,
 )
-from providers.accounts.listed import forget
 from providers.accounts.queries import may_change
 from providers.accounts.uploads import checked_upload, twin_of
 from providers.errors import ChangeRefused
@@ -180,7 +179,6 @@ def reset_cooldown(upstream: Upstream, user: User, name: str) -> list[str]:
     if not listed:
         raise ChangeRefused(gettext("There is no such account."), "", "RESOURCE_NOT_FOUND")
     models = auth_file_client.reset_quota(client, auth_file_of(listed[0]).auth_index)
-    forget(upstream)
     trail.record(
         user,
         "account.cooldown_reset",

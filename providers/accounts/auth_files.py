@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import models
@@ -40,6 +41,14 @@ class Health(models.TextChoices):
     UNKNOWN = "unknown", _("unknown")
 
 
+_HEALTH_OF_STATUS = {
+    "active": Health.ACTIVE,
+    "error": Health.FAILING,
+    "pending": Health.WAITING,
+    "refreshing": Health.WAITING,
+}
+
+
 @dataclass(frozen=True)
 class Slot:
     """Ten minutes of an account's requests; `label` is the upstream's local time, such as
@@ -70,7 +79,8 @@ class AuthFile:
     is_runtime_only: bool
     success: int
     failed: int
-    recent: tuple[Slot, ...]
+    # As it is listed; of a thousand accounts the slots of a page's are read.
+    recent_requests: Any
     next_retry_at: datetime | None
     last_refresh_at: datetime | None
     modified_at: str
@@ -88,13 +98,12 @@ class AuthFile:
         is_cooling = self.next_retry_at is not None and self.next_retry_at > now
         if is_cooling or (self.is_unavailable and self.next_retry_at is None):
             return Health.COOLING
-        known = {
-            "active": Health.ACTIVE,
-            "error": Health.FAILING,
-            "pending": Health.WAITING,
-            "refreshing": Health.WAITING,
-        }
-        return known.get(self.status, Health.UNKNOWN)
+        return _HEALTH_OF_STATUS.get(self.status, Health.UNKNOWN)
+
+    @cached_property
+    def recent(self) -> tuple[Slot, ...]:
+        """Its requests of the last 200 minutes, oldest first."""
+        return _slots(self.recent_requests)
 
     @property
     def is_refused(self) -> bool:
@@ -106,7 +115,7 @@ class AuthFile:
         """The provider as people call it."""
         return PROVIDERS.get(self.provider, self.provider)
 
-    @property
+    @cached_property
     def reason(self) -> str:
         """What the upstream reports of its trouble in one line: the message inside an error body,
         secrets masked."""
@@ -133,7 +142,7 @@ def auth_file_of(entry: dict[str, Any]) -> AuthFile:
         is_runtime_only=entry.get("runtime_only") is True,
         success=_number(entry, "success") or 0,
         failed=_number(entry, "failed") or 0,
-        recent=_slots(entry.get("recent_requests")),
+        recent_requests=entry.get("recent_requests"),
         next_retry_at=_instant(entry.get("next_retry_after")),
         last_refresh_at=_instant(entry.get("last_refresh")),
         modified_at=text_in(entry, "modtime") or text_in(entry, "updated_at"),

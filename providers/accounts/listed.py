@@ -1,48 +1,85 @@
-"""The accounts that an upstream lists, as pages show them: read at most every few seconds.
+"""The accounts that an upstream lists, as pages show them: read at most every few seconds, and anew
+beside the pages that show them.
 
 A list of a thousand accounts is megabytes that the upstream composes anew for each request, so what
-was read is kept in this process for `LISTED_ACCOUNTS_SECONDS` and shown with its age.
+was read is kept in this process and shown with its age.
 
-* Who finds nothing kept reads; others of that moment wait for the same reading, and share its
+    fresh   younger than LISTED_ACCOUNTS_SECONDS ................ all are given it
+    known   younger than LISTED_ACCOUNTS_LONGEST_SECONDS ........ the page that lists them is given
+            it, if a new reading takes longer than a moment; the others wait for that
+    else    nothing kept, too old, or changed since ............. all wait
+
+* One reading at a time for each upstream in a process. Who finds none begins it, in its own thread
+  or, if it need not wait, in one beside; others of that moment wait for the same and share its
   error.
 * A change of the upstream in any process makes what was read before it worthless: what is kept is
-  of no use once another intent was requested or settled.
+  of no use once another intent was requested or settled, a login connected an account, or a
+  cooldown was ended.
+* A reading that failed is shown with what was known before it, and known no longer than before: so
+  an upstream that is down is reported by the page after the first that found it so.
+
+Ages are of this process's monotonic clock, counted from the beginning of the reading.
 """
 
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
+from management_proxy.client.errors import UpstreamError
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_of
+from monitoring.planned_statements import rows
 from providers.accounts.auth_files import AuthFile, auth_file_of
-from providers.models import Intent
 
-# The newest intent and those that are not settled, in order: the newest stands there twice until it
-# is settled.
-_Changes = tuple[int, ...]
+# How long a page waits for a reading before it shows what is known: a small list is read by then.
+PATIENCE_SECONDS = 0.03
+# The newest of everything that changes the list, and the intents that are not settled.
+_CHANGES = """
+/* providers.accounts.listed.changes */
+(SELECT 'newest', id FROM providers_intent WHERE upstream_id = %(upstream)s
+ ORDER BY id DESC LIMIT 1)
+UNION ALL
+(SELECT 'unsettled', id FROM providers_intent
+ WHERE upstream_id = %(upstream)s AND state IN ('requested', 'applied', 'unknown'))
+UNION ALL
+(SELECT 'login', id FROM monitoring_auditentry WHERE action = 'account.login_connected'
+ ORDER BY id DESC LIMIT 1)
+UNION ALL
+(SELECT 'reset', id FROM monitoring_auditentry WHERE action = 'account.cooldown_reset'
+ ORDER BY id DESC LIMIT 1)
+"""
+_Changes = frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The accounts, and when they were read."""
+    """The accounts, when they were read, and why they could not be read anew since; empty if they
+    could."""
 
     files: tuple[AuthFile, ...]
     read_at: datetime
-    until: float
+    began: float
     changes: _Changes
+    trouble: str = ""
+
+    def is_younger(self, seconds: float) -> bool:
+        """Whether the reading began less than so long ago."""
+        return time.monotonic() < self.began + seconds
 
 
+_Reading = Future[Listed]
 _lock = threading.Lock()
 _kept: dict[int, Listed] = {}
-_reading: dict[int, "Future[Listed]"] = {}
+_reading: dict[int, _Reading] = {}
 
 
 def listed_files(upstream: Upstream) -> Listed:
@@ -50,46 +87,84 @@ def listed_files(upstream: Upstream) -> Listed:
     UpstreamError."""
     client, changes = client_of(upstream), _changes(upstream)
     while True:
-        with _lock:
-            kept = _kept.get(upstream.pk)
-            if kept and kept.changes == changes and time.monotonic() < kept.until:
-                return kept
-            reading = _reading.get(upstream.pk)
-            if reading is None:
-                mine = _reading[upstream.pk] = Future()
-                break
-        found = reading.result()
-        if found.changes == changes:
-            return found
-    return _read(upstream, client, changes, mine)
+        found, is_begun = _fresh_or_reading(upstream, changes)
+        if is_begun:
+            _read(upstream, client, changes, found)
+        listed = found.result()
+        if listed.changes == changes:
+            return listed
 
 
-def forget(upstream: Upstream) -> None:
-    """Have the next page read anew: something was changed that is no intent."""
+def known_files(upstream: Upstream) -> Listed:
+    """The same for a page that shows their age: as of a minute ago at most, if a new reading takes
+    longer than a moment. Raises UpstreamError."""
+    client, changes = client_of(upstream), _changes(upstream)
+    known = _known(upstream, changes)
+    if known is None:
+        return listed_files(upstream)
+    found, is_begun = _fresh_or_reading(upstream, changes)
+    if is_begun:
+        arguments = (upstream, client, changes, found)
+        threading.Thread(target=_read_beside, args=arguments, name="accounts", daemon=True).start()
+    with suppress(UpstreamError, TimeoutError):
+        listed = found.result(PATIENCE_SECONDS)
+        if listed.changes == changes:
+            return listed
+    return _known(upstream, changes) or known
+
+
+def _known(upstream: Upstream, changes: _Changes) -> Listed | None:
+    """What is kept, if it is of use to a page that shows its age."""
+    kept = _kept.get(upstream.pk)
+    longest = settings.LISTED_ACCOUNTS_LONGEST_SECONDS
+    return kept if kept and kept.changes == changes and kept.is_younger(longest) else None
+
+
+def _fresh_or_reading(upstream: Upstream, changes: _Changes) -> tuple[_Reading, bool]:
+    """The reading that is fresh or under way, else one that the caller has begun by this."""
     with _lock:
-        _kept.pop(upstream.pk, None)
+        kept = _kept.get(upstream.pk)
+        seconds = settings.LISTED_ACCOUNTS_SECONDS
+        if kept and kept.changes == changes and kept.is_younger(seconds):
+            fresh = _Reading()
+            fresh.set_result(kept)
+            return fresh, False
+        if reading := _reading.get(upstream.pk):
+            return reading, False
+        begun = _reading[upstream.pk] = _Reading()
+        return begun, True
+
+
+def _read_beside(
+    upstream: Upstream, client: ManagementClient, changes: _Changes, reading: _Reading
+) -> None:
+    try:
+        _read(upstream, client, changes, reading)
+    finally:
+        connection.close()  # of this thread, if a block of the upstream had to be recorded
 
 
 def _read(
-    upstream: Upstream, client: ManagementClient, changes: _Changes, reading: "Future[Listed]"
-) -> Listed:
-    read_at, until = timezone.now(), time.monotonic() + settings.LISTED_ACCOUNTS_SECONDS
+    upstream: Upstream, client: ManagementClient, changes: _Changes, reading: _Reading
+) -> None:
+    """Carry out a reading; those that wait for it are given the accounts, or its error."""
+    read_at, began = timezone.now(), time.monotonic()
     try:
         files = tuple(map(auth_file_of, auth_file_client.list_auth_files(client)))
-        listed = Listed(files, read_at, until, changes)
     except BaseException as error:
         with _lock:
             del _reading[upstream.pk]
+            kept = _kept.get(upstream.pk)
+            if kept and isinstance(error, UpstreamError):
+                _kept[upstream.pk] = replace(kept, trouble=str(error))
         reading.set_exception(error)
-        raise
+        return
+    listed = Listed(files, read_at, began, changes)
     with _lock:
         del _reading[upstream.pk]
         _kept[upstream.pk] = listed
     reading.set_result(listed)
-    return listed
 
 
 def _changes(upstream: Upstream) -> _Changes:
-    intents = Intent.objects.filter(upstream=upstream).order_by("-pk").values_list("pk", flat=True)
-    unsettled = intents.order_by().filter(state__in=Intent.UNSETTLED)
-    return tuple(sorted(intents[:1].union(unsettled, all=True)))
+    return frozenset(rows(_CHANGES, {"upstream": upstream.pk}))

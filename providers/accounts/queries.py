@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -50,7 +51,7 @@ class AccountRow:
     health: Health
     retry_at: datetime | None
 
-    @property
+    @cached_property
     def bars(self) -> list[Bar]:
         """One bar for each slot, in a picture 24 high."""
         most = max((slot.success + slot.failed for slot in self.file.recent), default=0) or 1
@@ -78,7 +79,7 @@ class AccountRow:
         """All failed requests of the picture as one path."""
         return _path((bar.x, bar.bad_y, bar.bad_height) for bar in self.bars)
 
-    @property
+    @cached_property
     def recent_total(self) -> tuple[int, int]:
         """Succeeded and failed over all slots."""
         return sum(slot.success for slot in self.file.recent), sum(
@@ -106,28 +107,40 @@ COLUMNS: Columns[AccountRow] = {
 }
 
 
+# Of a file that no user owns.
+_UNOWNED: tuple[User | None, str] = (None, "")
+
+
 def account_rows(
     upstream: Upstream, user: User, files: Iterable[AuthFile] | None = None
 ) -> list[AccountRow]:
     """All accounts for staff, a person's own otherwise; by provider and label. `files` are the
     upstream's, if the caller has read them. Raises UpstreamError."""
     files = listed_files(upstream).files if files is None else files
-    owned = {
-        account.name: account
-        for account in Account.objects.filter(upstream=upstream).select_related("owner")
-    }
-    now = timezone.now()
-    rows = [_row(file, owned.get(file.name), user, now) for file in files if file.name]
+    owned, now = _owned(upstream), timezone.now()
+    rows = (_row(file, owned.get(file.name, _UNOWNED), user, now) for file in files if file.name)
     return sorted(
         (row for row in rows if user.is_staff or row.is_own),
         key=lambda row: (row.file.provider, row.file.label.lower(), row.file.name),
     )
 
 
-def _row(file: AuthFile, account: Account | None, user: User, now: datetime) -> AccountRow:
-    owner = account.owner if account else None
+def _owned(upstream: Upstream) -> dict[str, tuple[User, str]]:
+    """The owner of each file that has one, and how they became it; each user is read once."""
+    owned = Account.objects.filter(upstream=upstream, owner__isnull=False)
+    found = owned.values_list("name", "owner_id", "origin")
+    users = User.objects.in_bulk({owner_id for _, owner_id, _ in found})
+    labels = {origin: str(label) for origin, label in Account.Origin.choices}
+    return {
+        name: (users[owner_id], labels.get(origin, ""))
+        for name, owner_id, origin in found
+        if owner_id in users
+    }
+
+
+def _row(file: AuthFile, owned: tuple[User | None, str], user: User, now: datetime) -> AccountRow:
+    owner, origin = owned
     retry_at = file.next_retry_at if file.next_retry_at and file.next_retry_at > now else None
-    origin = account.get_origin_display() if account and owner else ""
     return AccountRow(
         file, owner, origin, owner is not None and owner == user, file.health(now), retry_at
     )
@@ -168,17 +181,15 @@ def matching(
 
 def counted(rows: list[AccountRow]) -> dict[str, Any]:
     """How many of each provider, health and owner there are."""
+    by_health = Counter(row.health for row in rows)
+    by_owner = Counter(row.owner and row.owner.get_username() for row in rows)
     return {
         "providers": sorted(
             Counter((row.file.provider, row.file.provider_label) for row in rows).items()
         ),
-        "health": [
-            (health, count)
-            for health in Health
-            if (count := sum(row.health == health for row in rows))
-        ],
-        "owners": sorted({row.owner.get_username() for row in rows if row.owner}),
-        "unowned": sum(row.owner is None for row in rows),
+        "health": [(health, by_health[health]) for health in Health if by_health[health]],
+        "owners": sorted(name for name in by_owner if name),
+        "unowned": by_owner[None],
     }
 
 

@@ -25,7 +25,7 @@ from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
 from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
-from providers.accounts.listed import listed_files
+from providers.accounts.listed import known_files
 from providers.accounts.queries import (
     COLUMNS,
     AccountRow,
@@ -65,9 +65,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
         ).select_related("upstream"),
     }
     try:
-        rows, context["as_of"] = _rows(upstream, user)
+        rows, context["as_of"], context["trouble"] = _rows(upstream, user)
         order, page = listing(request, matching(rows, **chosen), COLUMNS)
-        context |= {"page": page, "order": order, "all_count": len(rows), "trouble": ""}
+        context |= {"page": page, "order": order, "all_count": len(rows)}
         context["counts"] = counted(rows)
     except UpstreamError as error:
         context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
@@ -76,12 +76,12 @@ def accounts(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _rows(upstream: Upstream | None, user: User) -> tuple[list[AccountRow], datetime]:
-    """The accounts, and when they were read. Raises UpstreamError."""
+def _rows(upstream: Upstream | None, user: User) -> tuple[list[AccountRow], datetime, str]:
+    """The accounts, when they were read, and why not since. Raises UpstreamError."""
     if upstream is None:
-        return [], timezone.now()
-    listed = listed_files(upstream)
-    return account_rows(upstream, user, listed.files), listed.read_at
+        return [], timezone.now(), ""
+    listed = known_files(upstream)
+    return account_rows(upstream, user, listed.files), listed.read_at, listed.trouble
 
 
 def _shown(request: HttpRequest, context: dict[str, Any]) -> object:

@@ -1,15 +1,19 @@
-"""The list of accounts that pages share: read once for all, and anew after each change."""
+"""The list of accounts that pages share: read once for all, anew after each change, and beside the
+page that shows a known one."""
 
 import threading
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import Broken
+from monitoring.audit import trail
 from providers.accounts import listed as kept
-from providers.accounts.actions import switch
-from providers.accounts.listed import forget, listed_files
+from providers.accounts.actions import reset_cooldown, switch
+from providers.accounts.listed import known_files, listed_files
+from providers.models import Intent
 from tests.factories import make_user
 from tests.management_proxy.proxied import request_count
 
@@ -40,14 +44,112 @@ def _is_disabled(upstream):
     return next(file for file in listed_files(upstream).files if file.name == FILE).is_disabled
 
 
-def test_list_is_read_anew_when_old_or_forgotten(upstream, settings):
-    settings.LISTED_ACCOUNTS_SECONDS = 0
+def test_list_is_read_anew_when_old(upstream, settings):
     first = listed_files(upstream)
-    settings.LISTED_ACCOUNTS_SECONDS = 60
-    second = listed_files(upstream)
+    settings.LISTED_ACCOUNTS_SECONDS = 0
+    assert listed_files(upstream) is not first
+
+
+@pytest.mark.parametrize("read", [listed_files, known_files])
+def test_list_is_read_anew_after_an_act_that_is_no_intent(upstream, settings, read):
+    settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 60
+    ada = make_user("ada", staff=True)
+    first = read(upstream)
+    reset_cooldown(upstream, ada, FILE)
+    second = read(upstream)
     assert second is not first
-    forget(upstream)
-    assert listed_files(upstream) is not second
+    # A login that another process saw through.
+    trail.record(ada, "account.login_connected", FILE, outcome="succeeded")
+    assert read(upstream) is not second
+
+
+class Held:
+    """Readings that begin and end when a test wants them to, and fail if it wants."""
+
+    def __init__(self):
+        self.begun, self.may_end, self.count = threading.Semaphore(0), threading.Event(), 0
+        self.error = None
+        self._read = auth_file_client.list_auth_files
+
+    def __call__(self, client):
+        self.count += 1
+        self.begun.release()
+        assert self.may_end.wait(10)
+        if self.error:
+            raise self.error
+        return self._read(client)
+
+    def end(self, upstream):
+        """Let the reading under way end, and wait until it has."""
+        reading = kept._reading[upstream.pk]
+        self.may_end.set()
+        reading.exception(10)
+        self.may_end.clear()
+
+
+@pytest.fixture
+def known(upstream, settings):
+    """A list that is not fresh any more, and known for a minute."""
+    settings.LISTED_ACCOUNTS_SECONDS = 0
+    settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 60
+    return listed_files(upstream)
+
+
+@pytest.fixture
+def held(known, monkeypatch):
+    held = Held()
+    monkeypatch.setattr(auth_file_client, "list_auth_files", held)
+    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0)
+    yield held
+    held.may_end.set()
+
+
+def test_known_list_is_shown_while_one_reading_goes_on_beside(upstream, known, held):
+    assert [known_files(upstream) for _ in range(3)] == [known] * 3
+    held.end(upstream)
+    assert held.count == 1
+    renewed = known_files(upstream)
+    assert renewed.read_at > known.read_at
+    held.end(upstream)
+    assert held.count == 2
+
+
+def test_quick_reading_is_waited_for(upstream, known, monkeypatch):
+    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 10)
+    assert known_files(upstream).read_at > known.read_at
+
+
+def test_known_list_does_not_hide_a_failing_upstream(upstream, known, held, settings):
+    assert known_files(upstream).trouble == ""
+    held.error = Broken("cut")
+    held.end(upstream)
+    shown = known_files(upstream)
+    assert (shown.files, shown.read_at, shown.trouble) == (known.files, known.read_at, "cut")
+    held.may_end.set()
+    settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 0
+    with pytest.raises(Broken):
+        known_files(upstream)
+    held.error, settings.LISTED_ACCOUNTS_LONGEST_SECONDS = None, 60
+    assert listed_files(upstream).trouble == ""
+    assert known_files(upstream).trouble == ""
+
+
+def test_page_shows_the_known_list_and_why_it_is_old(upstream, known, held):
+    browser = Client()
+    browser.force_login(make_user("ada", staff=True))
+    known_files(upstream)
+    held.error = Broken("cut")
+    held.end(upstream)
+    page = browser.get("/providers/accounts/").content.decode()
+    assert "cannot be read now" in page
+    assert "What is shown is the last known state." in page
+    assert "carol@example.com" in page
+
+
+def test_changed_list_is_waited_for(upstream, known, held):
+    held.may_end.set()
+    Intent.objects.create(upstream=upstream, kind="account.switched", change_encrypted=b"")
+    assert known_files(upstream).read_at > known.read_at
 
 
 @pytest.mark.django_db(transaction=True)
