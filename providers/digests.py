@@ -23,7 +23,8 @@ def provider_key_digest(route: str, identity: tuple[str, ...]) -> bytes:
 
 def last_four(key: str) -> str:
     """What is kept of a key in the clear; nothing of a short one."""
-    return "".join(character for character in masking.last_four(key) if character.isprintable())
+    shown = masking.last_four(key)
+    return shown if shown.isprintable() else "".join(filter(str.isprintable, shown))
 
 
 def value_digest(value: Any) -> str:

@@ -71,18 +71,19 @@ def listed_texts(upstream: Upstream) -> dict[bytes, str]:
 
 def note_listed(upstream: Upstream, listed: dict[bytes, str]) -> None:
     """Make a row for each listed key that has none, so that it can be adopted."""
-    rows = [
+    rows = ClientKey.objects.filter(upstream=upstream).values_list("digest", flat=True)
+    known = set(map(bytes, rows))
+    new = [
         ClientKey(upstream=upstream, digest=digest, last_four=four)
         for digest, four in listed.items()
+        if digest not in known
     ]
-    known = ClientKey.objects.filter(upstream=upstream, digest__in=list(listed))
-    if known.count() < len(rows):
-        ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
+    ClientKey.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def visible_rows(user: User, upstream: Upstream) -> QuerySet[ClientKey]:
     """All of the upstream for staff; for others those they own."""
-    rows = ClientKey.objects.filter(upstream=upstream).select_related("owner")
+    rows = ClientKey.objects.filter(upstream=upstream).prefetch_related("owner")
     return rows if user.is_staff else rows.filter(owner=user)
 
 

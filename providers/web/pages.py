@@ -10,14 +10,18 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
-from management_proxy.upstreams.registry import ensure_environment_upstream
+from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
 from providers.models import Intent
 
 
 def upstreams() -> list[Upstream]:
     """All that pages may serve, the environment's first."""
+    served = Upstream.objects.filter(is_enabled=True).order_by("-from_environment", "name")
+    found = list(served)
+    if heeds_environment(found):
+        return found
     ensure_environment_upstream()
-    return list(Upstream.objects.filter(is_enabled=True).order_by("-from_environment", "name"))
+    return list(served.all())
 
 
 def chosen_upstream(request: HttpRequest) -> Upstream | None:
