@@ -20,6 +20,7 @@ from enum import Enum
 from django.db import connection, transaction
 
 from monitoring.advisory_locks import EXPORT_SLOTS
+from monitoring.tracing.statements import statement_span
 from monitoring.web.currency import Currency
 from usage.events.fields import (
     JOINS,
@@ -34,6 +35,7 @@ from usage.history.measurement import measured, note_sources
 
 MOST_AT_ONCE = 4
 CHUNK_BYTES = 64 * 1024
+_NAME = "usage.events.export"
 _TAKE_SLOT = (
     "SELECT n FROM generate_series(1, %(most)s) AS n WHERE pg_try_advisory_xact_lock(%(lock)s, n)"
     " LIMIT 1"
@@ -73,10 +75,11 @@ def _chunks(query: EventQuery, file_format: Format, currency: Currency | None) -
         # A sort would keep the reader waiting for millions of lines, and an index has the order.
         db.execute("SET LOCAL enable_sort = off")
         write = _csv if file_format is Format.CSV else _json_lines
-        statement = write(query, currency)
+        statement = f"/* {_NAME} */ {write(query, currency)}"
         with (
+            statement_span(_NAME, "COPY", statement),
             connection.wrap_database_errors,
-            db.copy(f"/* usage.events.export */ {statement}", query.parameters) as lines,
+            db.copy(statement, query.parameters) as lines,
         ):
             held = bytearray()
             for line in lines:

@@ -64,6 +64,8 @@ def test_requests_statements_upstream_calls_and_runs_are_traced(tmp_path: Path):
         with web_server(tmp_path, **exporting_to(arrived)) as server, browser(server) as staff:
             staff.get("config", headers=CALLER).raise_for_status()
             staff.get(f"{server.url}/healthz").raise_for_status()
+            staff.get(f"{server.url}/api/usage/export").raise_for_status()
+            eventually(lambda: named(arrived, "GET api/usage/export"))
             eventually(lambda: named(arrived, "GET api/management"))
             lines = [json.loads(line) for line in server.log().splitlines() if line[0] == "{"]
         simulator.control("generate", {"events": 3, "spread": 1})
@@ -95,6 +97,9 @@ def test_requests_statements_upstream_calls_and_runs_are_traced(tmp_path: Path):
     assert {pop.trace for pop in pops} == {run.trace}
     (copy,) = named(arrived, "usage.ingest.copy")
     assert (copy.trace, copy.attributes["db.operation.name"]) == (run.trace, "COPY")
+    (download,) = named(arrived, "GET api/usage/export")
+    (copy,) = named(arrived, "usage.events.export")
+    assert (copy.parent, copy.attributes["db.operation.name"]) == (download.id, "COPY")
 
 
 @pytest.mark.django_db(transaction=True)
