@@ -9,7 +9,8 @@ text of the event or an outcome, and '' for what was not reported or is nobody's
 happened there is no row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from usage.history.measurement import note_plan
 from usage.history.planner import EVENTS, Piece, Source, plan
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, once, rows
-from usage.history.source_sql import MAXIMA, MEASURES, Part
+from usage.history.source_sql import MAXIMA, MEASURES, VALUES, Part
 from usage.history.windows import Interval, midnight
 from usage.models import COST_KINDS
 from usage.rollups.histograms import percentile_bins
@@ -31,28 +32,9 @@ from usage.rollups.tables import readers_calendar_zone
 PERCENTILES = (50, 90, 95, 99)
 # The number of all intervals together.
 WHOLE = -1
-_BINS = "SELECT measure, number, rank, bin, sum(n)::bigint AS n FROM ranked GROUP BY 1, 2, 3, 4"
-# Where a rank has no course, its intervals are not told apart.
-_BINS_WITH_WHOLE = f"""
-    SELECT measure, coalesce(number, {WHOLE}) AS number, rank, bin, sum(n)::bigint AS n
-    FROM (
-        SELECT measure, CASE WHEN rank <= {{}} THEN number END AS number, rank, bin, n FROM ranked
-    ) AS of_courses
-    GROUP BY GROUPING SETS ((measure, number, rank, bin), (measure, rank, bin))
-    HAVING grouping(number) = 1 OR number IS NOT NULL
-"""
 # The bin (usage/rollups/histograms.py) of each percentile.
 Bins = dict[int, int]
 
-_ID = "coalesce(nullif({}, 0)::text, '')"
-_VALUES = {
-    # Filters know upstreams by name.
-    Dimension.UPSTREAM: "(SELECT o.name FROM management_proxy_upstream AS o WHERE o.id = {})",
-    Dimension.USER: _ID,
-    Dimension.KEY: _ID,
-    Dimension.CREDENTIAL: _ID,
-    Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
-}
 # What groups can be ranked by that is no measure itself.
 _ORDERS = {"cost_nano_usd": " + ".join(COST_KINDS)}
 
@@ -161,33 +143,22 @@ class Query:
         one together.
         """
         planned = self._planned()
-        names = ", ".join(self._names)
-        values = ", ".join(f"%(shown_{name})s::text[]" for name in self._names)
         found = planned.rows(
             "percentiles",
             [
-                part.bins_sql(measure, number)
+                part.bins_sql(measure, number, len(shown), courses)
                 for part in planned.parts
                 for number, measure in enumerate(measures)
             ],
-            f"""
-            , grouped AS (SELECT measure, number, {self._values}, bin, n FROM parts),
-            ranked AS (
-                SELECT measure, number, coalesce(rank, {len(shown) + 1})::int AS rank, bin, n
-                FROM grouped
-                LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({names}, rank) USING ({names})
-            ), bins AS ({_BINS if courses is None else _BINS_WITH_WHOLE.format(courses)})
-            SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts
-            FROM bins GROUP BY 1, 2, 3
-            """,
+            "SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts"
+            " FROM parts GROUP BY 1, 2, 3",
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )
         bins: dict[tuple[int, int], dict[str, Bins]] = {}
-        for row in found:
-            places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
-            bins.setdefault((row["number"], row["rank"]), {})[measures[row["measure"]]] = dict(
-                zip(PERCENTILES, places, strict=True)
-            )
+        for row in found if courses is None else [*found, *_whole(found)]:
+            if (number := row["number"]) is not None:
+                of_measures = bins.setdefault((number, row["rank"]), {})
+                of_measures[measures[row["measure"]]] = _percentiles(row)
         return bins
 
     def _grouped(self, measures: Sequence[str], planned: "_Planned") -> str:
@@ -223,7 +194,7 @@ class Query:
     @property
     def _values(self) -> str:
         values = [
-            f"{_VALUES.get(group, '{}').format(name)} AS {name}"
+            f"{VALUES.get(group, '{}').format(name)} AS {name}"
             for name, group in zip(self._names, self.groups, strict=False)
         ]
         return ", ".join(values or ["''::text AS group_1"])
@@ -273,6 +244,23 @@ class _Planned:
         for part in self.parts:
             if part.source is EVENTS:
                 _refuse_pruned(part.pieces, part.calendar)
+
+
+def _percentiles(row: Row) -> Bins:
+    places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
+    return dict(zip(PERCENTILES, places, strict=True))
+
+
+def _whole(found: Iterable[Row]) -> Iterator[Row]:
+    """The histograms of all intervals together, added up faster here than by the database."""
+    totals: dict[tuple[int, int], Counter[int]] = {}
+    for row in found:
+        total = totals.setdefault((row["measure"], row["rank"]), Counter())
+        for place, count in zip(row["bins"], row["counts"], strict=True):
+            total[place] += count
+    for (measure, rank), total in totals.items():
+        counted = {"bins": total.keys(), "counts": total.values()}
+        yield {"measure": measure, "number": WHOLE, "rank": rank, **counted}
 
 
 def _calendar() -> ZoneInfo:

@@ -65,6 +65,20 @@ _GROUPED = {
     Dimension.CREDENTIAL: "u.credential_id",
     Dimension.OUTCOME: "s.failed",
 }
+_ID = "coalesce(nullif({}, 0)::text, '')"
+# The text of a value `{}` that a source groups by, where that is no text itself.
+VALUES = {
+    # Filters know upstreams by name.
+    Dimension.UPSTREAM: "(SELECT o.name FROM management_proxy_upstream AS o WHERE o.id = {})",
+    Dimension.USER: _ID,
+    Dimension.KEY: _ID,
+    Dimension.CREDENTIAL: _ID,
+    Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
+}
+
+
+def _grouped(group: Dimension) -> str:
+    return _GROUPED.get(group, f"s.{group.value}")
 
 
 @dataclass(frozen=True)
@@ -96,26 +110,35 @@ class Part:
             f" {self._from} WHERE {self._where} GROUP BY 1"
         )
 
-    def bins_sql(self, measure: str, called: int) -> str:
-        """The columns `bin` and `n` of the histogram of `latency` or `ttft`, and `measure` as it is
-        called."""
+    def bins_sql(self, measure: str, called: int, shown: int, courses: int | None) -> str:
+        """The histogram of `latency` or `ttft`: `measure` as it is called, `number`, `rank`, `bin`
+        and `n`.
+
+        The values of groups in the parameters `shown_group_1`... have ranks from 1 to `shown`, all
+        others are one together. With `courses` numbers are NULL beyond so many ranks.
+        """
+        rank, number = "1", self._number
+        if self.groups:
+            rank = f"coalesce(shown.rank, {shown + 1})"
+            if courses is not None:
+                number = f"CASE WHEN shown.rank <= {courses} THEN {number} END"
+        where = self._where
         if self.source is EVENTS:
-            bins = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin, 1 AS n"
-            where = f"{self._where} AND u.{measure}_ms > 0"
+            kept, bins = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin", "bin, 1 AS n"
+            where = f"{where} AND u.{measure}_ms > 0"
         else:
+            kept = f"u.{measure}_bins AS bins, u.{measure}_counts AS counts"
             # Side by side in the list, both are unnested together; as a function in FROM they would
             # cost half as much again.
-            bins, where = (
-                f"unnest(u.{measure}_bins) AS bin, unnest(u.{measure}_counts) AS n",
-                self._where,
-            )
-        names = ", ".join(
-            ["number", *(f"group_{n}" for n in range(1, len(self.groups) + 1)), "bin"]
+            bins = "unnest(bins) AS bin, unnest(counts) AS n"
+        # OFFSET keeps them apart, so that number and rank are found once a row, not once a bin.
+        each = (
+            f"SELECT {number} AS number, {rank} AS rank, {kept} FROM {self._from} {self._shown}"
+            f" WHERE {where} OFFSET 0"
         )
-        each = f"SELECT {self._labels}, {bins} FROM {self._from} WHERE {where}"
         return (
-            f"SELECT {called} AS measure, {names}, sum(n)::bigint AS n FROM ({each}) AS b GROUP BY"
-            f" {names}"
+            f"SELECT {called} AS measure, number, rank, bin, sum(n) AS n FROM (SELECT"
+            f" number, rank, {bins} FROM ({each}) AS each_row) AS each_bin GROUP BY 2, 3, 4"
         )
 
     @property
@@ -136,11 +159,24 @@ class Part:
 
     @property
     def _labels(self) -> str:
-        groups = [
-            f"{_GROUPED.get(group, f's.{group.value}')} AS group_{n}"
-            for n, group in enumerate(self.groups, 1)
-        ]
+        groups = [f"{_grouped(group)} AS group_{n}" for n, group in enumerate(self.groups, 1)]
         return ", ".join([f"{self._number} AS number", *groups])
+
+    @property
+    def _shown(self) -> str:
+        """The join that finds the rank of a row's group."""
+        if not self.groups:
+            return ""
+        names = [f"group_{n}" for n in range(1, len(self.groups) + 1)]
+        values = ", ".join(f"%(shown_{name})s::text[]" for name in names)
+        is_it = " AND ".join(
+            f"shown.{name} = {VALUES.get(group, '{}').format(_grouped(group))}"
+            for name, group in zip(names, self.groups, strict=True)
+        )
+        return (
+            f"LEFT JOIN unnest({values}) WITH ORDINALITY AS shown ({', '.join(names)}, rank)"
+            f" ON {is_it}"
+        )
 
     @property
     def _numbers(self) -> str:

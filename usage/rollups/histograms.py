@@ -34,7 +34,7 @@ def percentile_bins(
     bins: Iterable[int], counts: Iterable[int], percents: Iterable[int]
 ) -> list[int]:
     """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at
-    least one."""
-    ordered = sorted(zip(bins, counts, strict=True))
-    seen = list(accumulate(count for _, count in ordered))
-    return [ordered[bisect_left(seen, -(-seen[-1] * percent // 100))][0] for percent in percents]
+    least one. A bin may come several times."""
+    places, numbers = zip(*sorted(zip(bins, counts, strict=True)), strict=True)
+    seen = list(accumulate(numbers))
+    return [places[bisect_left(seen, -(-seen[-1] * percent // 100))] for percent in percents]
