@@ -1,10 +1,11 @@
 """Numbers and amounts of time in the active language: separators, units, their order."""
 
 from datetime import date, datetime
+from functools import cache
 
 from django.utils import dateformat, timezone
 from django.utils.formats import get_format
-from django.utils.translation import gettext, gettext_lazy, pgettext
+from django.utils.translation import get_language, gettext, gettext_lazy, pgettext
 
 _UNITS = (
     (86_400, gettext_lazy("%(number)s d")),
@@ -15,9 +16,15 @@ _UNITS = (
 
 def localized(figure: str) -> str:
     """A figure as Python writes it, such as 1,234.5, with the separators of the language."""
+    return figure.translate(_separators(get_language()))
+
+
+@cache
+def _separators(_language: str | None) -> dict[int, str]:
+    """What the active language has for comma and point; pages write thousands of figures."""
     point = str(get_format("DECIMAL_SEPARATOR"))
     comma = str(get_format("THOUSAND_SEPARATOR")) or ("," if point == "." else "\N{NO-BREAK SPACE}")
-    return figure.translate({ord(","): comma, ord("."): point})
+    return {ord(","): comma, ord("."): point}
 
 
 def short_number(value: float) -> str:

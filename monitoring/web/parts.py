@@ -46,9 +46,10 @@ class Part:
         named = _ID.search(rendered, opening.end(), rendered.index(">")) if opening else None
         if opening is None or named is None:
             raise ValueError("A part is one element with an id.")
-        content = _content(rendered, request)
         tag = (
-            version_tag(request, named[1], version) if version else _tag(request, named[1], content)
+            version_tag(request, named[1], version)
+            if version
+            else _tag(request, named[1], _content(rendered, request))
         )
         tagged = f'{rendered[: opening.end()]} data-part="{tag}"{rendered[opening.end() :]}'
         return cls(named[1], tag, tagged, _live(rendered))
@@ -76,7 +77,7 @@ def _tag(request: HttpRequest, part_id: str, content: str) -> str:
 
 
 def _content(rendered: str, request: HttpRequest) -> str:
-    still = _LIVE.sub(r"\3", rendered)
+    still = _LIVE.sub(r"\3", rendered) if "data-live" in rendered else rendered
     without_tokens, tokens = _CSRF_TOKEN.subn(r"\1", still)
     # Another secret (a new sign-in) makes the tokens in the browser useless.
     return without_tokens + (request.META.get("CSRF_COOKIE", "") if tokens else "")
@@ -84,6 +85,8 @@ def _content(rendered: str, request: HttpRequest) -> str:
 
 def _live(rendered: str) -> Live:
     found: Live = {}
+    if "data-live" not in rendered:  # most parts, and the largest
+        return found
     for _, attributes, name, text in _LIVE.findall(rendered):
         instant = _DATETIME.search(attributes)
         found[name] = [html.unescape(text), *([instant[1]] if instant else [])]

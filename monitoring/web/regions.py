@@ -10,6 +10,7 @@ shown (monitoring/web/parts.py). static/js/polling decides when to request.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -38,22 +39,26 @@ def polled_page(
     *,
     partials: tuple[str, ...] = (REGION, "as_of"),
     version: object = None,
+    drawn: Callable[[], dict[str, Any]] = dict,
 ) -> HttpResponse:
     """The page, or for htmx those of its parts that the browser does not show yet.
 
     `partials` of the template are the parts. `version`, if given, has a `repr` that identifies all
-    that the region shows; the region is not rendered while it stays the same.
+    that the region shows; the region is not rendered while it stays the same. `drawn` is more of
+    the context, which only the region needs.
     """
     known = repr(version) if version is not None else ""
     context = context | {"region_version": known}
     if not asks_for_region(request):
-        response = render(request, template, context)
+        response = render(request, template, context | drawn())
         patch_vary_headers(response, _VARIES_WITH)
         return response
     parts: list[Part] = []
     if known and held_tags(request).get(REGION) == (tag := version_tag(request, REGION, known)):
         parts.append(Part(REGION, tag, "", {}))
         partials = tuple(partial for partial in partials if partial != REGION)
+    else:
+        context |= drawn()
     for partial in partials:
         _render_part(request, f"{template}#{partial}", context, parts)
     if request.user.is_staff:

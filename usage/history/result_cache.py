@@ -27,6 +27,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import translation
@@ -51,6 +52,12 @@ class Result(Generic[T]):
 
     value: T
     as_of: datetime
+
+    @property
+    def version(self) -> str:
+        """What identifies the value, whenever it was read."""
+        encoded = msgspec.msgpack.encode(self.value, enc_hook=repr)
+        return hashlib.sha256(encoded).hexdigest()
 
 
 def cached(

@@ -137,6 +137,12 @@ def fitting_bucket(period: Period) -> Bucket:
     return Bucket.WEEK if days <= 366 else Bucket.MONTH
 
 
+def present_quarter() -> datetime:
+    """The quarter of an hour that it is: all buckets of all zones begin and end with one."""
+    now = datetime.now(UTC)
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+
+
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a day in a zone, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)

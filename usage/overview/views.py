@@ -1,5 +1,6 @@
 """The Overview."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
@@ -9,22 +10,26 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from monitoring.templatetags.figures import ago
+from monitoring.web.currency import shown
 from monitoring.web.regions import asks_for_region, polled_page
 from monitoring.web.roles import staff_only, user_of
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
-from usage.failure_report.wrong_now import wrong_now
+from usage.failure_report.wrong_now import WrongNow, wrong_now
 from usage.history.dimensions import InvalidQuery
 from usage.history.freshness import wants_fresh
 from usage.history.measures import Counts
-from usage.history.result_cache import cached
+from usage.history.result_cache import Result, cached
 from usage.history.scope import Scope
+from usage.history.windows import present_quarter
 from usage.overview.figures import figures
 from usage.overview.first_steps import STEPS, open_steps, skip
 from usage.overview.forms import OverviewForm
-from usage.overview.queries import overview, used_since
+from usage.overview.queries import Overview, overview, used_since
 from usage.overview.visits import previous_visit
 from usage.web.filter_bar import query_pairs, range_bar
+from usage.web.page_queries import PageQuery
 from usage.web.saved.start import start_address
 
 # The parts of the page, in their order; each draws what the context holds of it.
@@ -63,13 +68,20 @@ def page(request: HttpRequest) -> HttpResponse:
     # Instants stand beside days of the same zone, amounts at the rate of the last of these.
     with timezone.override(window.zone), showing_of(request.user, window.last):
         try:
-            context = _figures(request, form, is_region=is_region)
+            seen = _read(request, form, is_region=is_region)
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form)
+        context = seen.context
         if not is_region:
             context |= {**range_bar(form), "first_steps": open_steps(user_of(request))}
-        return polled_page(request, "usage/overview/page.html", context)
+        return polled_page(
+            request,
+            "usage/overview/page.html",
+            context,
+            version=seen.version,
+            drawn=lambda: _figures(request, seen),
+        )
 
 
 @require_POST
@@ -88,7 +100,27 @@ def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:
     return render(request, "usage/overview/page.html", context, status=400)
 
 
-def _figures(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> dict[str, object]:
+@dataclass(frozen=True)
+class _Seen:
+    """What the page shows: its data, the time of the reader's last visit, and what is wrong now."""
+
+    result: Result[Overview]
+    query: PageQuery
+    since: datetime | None
+    used_since: Counts | None
+    wrong: WrongNow
+    context: dict[str, object]
+
+    @property
+    def version(self) -> object:
+        """Identifies the region; None while something is wrong, whose age is part of it."""
+        if not self.wrong.is_quiet:
+            return None
+        away = self.since and ago(self.since)
+        return (self.result.version, self.used_since, away, shown().currency, present_quarter())
+
+
+def _read(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> _Seen:
     query, now = form.page_query(), timezone.now()
     result = cached(
         "overview",
@@ -97,20 +129,28 @@ def _figures(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> di
         lambda: overview(query, now),
         fresh=wants_fresh(request),
     )
-    time = [pair for pair in query_pairs(request) if pair[0] in _TIME]
     since = previous_visit(request.user, is_opened=not is_region)
-    return {
+    context = {
         "form": form,
-        "panels": PANELS if result.value.totals.attempts else PANELS_OF_NOTHING,
-        "data": result.value,
         "as_of": result.as_of,
         "collector": collector_status(),
         "window": query.window,
-        "page_query": query,
-        "wrong": wrong_now(request.user),
-        "since": since,
-        "used_since": _used_since(query.scope, since, now),
-        **figures(query, result.value, time, now),
+    }
+    used = _used_since(query.scope, since, now)
+    return _Seen(result, query, since, used, wrong_now(request.user), context)
+
+
+def _figures(request: HttpRequest, seen: _Seen) -> dict[str, object]:
+    time = [pair for pair in query_pairs(request) if pair[0] in _TIME]
+    data = seen.result.value
+    return {
+        "panels": PANELS if data.totals.attempts else PANELS_OF_NOTHING,
+        "data": data,
+        "page_query": seen.query,
+        "wrong": seen.wrong,
+        "since": seen.since,
+        "used_since": seen.used_since,
+        **figures(seen.query, data, time, timezone.now()),
     }
 
 

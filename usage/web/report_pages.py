@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,10 +13,13 @@ from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
 from usage.history.dimensions import Dimension, InvalidQuery
+from usage.history.result_cache import Result
 from usage.history.scope import Scope
-from usage.history.windows import Bucket
+from usage.history.windows import Bucket, present_quarter
 from usage.web.filter_bar import Menu, filter_bar, query_pairs
 from usage.web.forms import MOST_HOURS, CutForm
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +59,41 @@ def report_page(
     request: HttpRequest,
     form: ReportForm,
     template: str,
-    figures: Callable[[], dict[str, object]],
+    read: Callable[[], Result[T] | None],
+    figures: Callable[[T], dict[str, object]],
+    *,
+    beside: Callable[[], object] = lambda: None,
 ) -> HttpResponse:
-    """The page with its filter bar, or the polled region for htmx; `figures` of a valid form are
-    read in the time zone and currency of the page, and may raise InvalidQuery."""
-    context: dict[str, object] = {"form": form, "as_of": None}
+    """The page with its filter bar, or the polled region for htmx.
+
+    `read` gets the result of a valid form, None if there is nothing to read yet, and may raise
+    InvalidQuery; `figures` draw its value, unless the region shows that already. `beside` is what
+    else they show of the database. All in the time zone and currency of the page.
+    """
+    context: dict[str, object] = {"form": form, "as_of": None, "found": None}
     if not form.is_valid():
         return _refused(request, form, template, context)
     window = form.window()
     with timezone.override(window.zone), showing_of(request.user, window.last):
         try:
-            context |= figures()
+            result = read()
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form, template, context)
         context |= {"window": window, "collector": collector_status()}
+        if result:
+            context["as_of"] = result.as_of
         if not asks_for_region(request):
             context |= _bar(request, form)
-        return polled_page(request, template, context)
+        if result is None:
+            return polled_page(request, template, context)
+        return polled_page(
+            request,
+            template,
+            context,
+            version=(result.version, beside(), present_quarter()),
+            drawn=lambda: figures(result.value),
+        )
 
 
 def _refused(

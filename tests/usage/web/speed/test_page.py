@@ -113,3 +113,17 @@ def test_equal_page_comes_from_the_cache(staff, traffic, django_assert_max_num_q
     region(staff)
     with django_assert_max_num_queries(6):
         region(staff)
+
+
+def test_nothing_is_drawn_while_the_figures_are_those_that_are_shown(staff, traffic, monkeypatch):
+    def poll():
+        headers = {"HX-Request": "true", "If-None-Match": held, "Cache-Control": "no-cache"}
+        return staff.get(SPEED, headers=headers)
+
+    held = ""
+    held = poll().headers["ETag"]
+    with monkeypatch.context() as patched:
+        patched.delattr("usage.web.speed.views.figures")
+        assert poll().headers["ETag"].split(".")[0] == held.split(".")[0]
+    store(make_upstream(), make_event(timestamp=datetime.now(UTC), latency_ms=77_000))
+    assert 'id="region"' in poll().content.decode()
