@@ -22,7 +22,8 @@ _kinds_of = itemgetter(*COST_KINDS)
 NOTHING: Row = {**dict.fromkeys(MEASURES, 0), **dict.fromkeys(_NULLABLE)}
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, with which the cache would take several times as long to pickle it.
+@dataclass(frozen=True)
 class Duration:
     """Milliseconds over the attempts that have a duration; percentiles are None where they were
     not requested."""
@@ -36,7 +37,7 @@ class Duration:
     max_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cost:
     """Nano-dollars by kind, all None where nothing has a price; output includes the reasoning."""
 
@@ -46,7 +47,7 @@ class Cost:
     output: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """Attempts, the client requests that they belong to, their outcomes, tokens and costs.
 
@@ -77,7 +78,7 @@ class Counts:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measures(Counts):
     """Counts, and how long attempts took: in all, and until their first token."""
 

@@ -19,11 +19,10 @@ from usage.events.query import Cursor
 from usage.history.dimensions import Dimension
 from usage.history.labels import label_for_people
 from usage.history.measures import Measures
-from usage.history.summaries import Breakdown, Group
 from usage.history.windows import Bucket, Interval
 from usage.overview.activity import Activity, Cell
 from usage.overview.hours import Grade, Health, Run, Strip
-from usage.overview.queries import Overview
+from usage.overview.queries import Consumer, Overview, Top
 from usage.web.charts import ATTEMPTS, TOKENS, bar_chart
 from usage.web.links import Links, Pairs, slots
 from usage.web.page_figures import columns
@@ -95,14 +94,14 @@ class TopRow:
     percent."""
 
     label: str
-    measures: Measures
+    consumer: Consumer
     share: float
     bar: float
     href: str
 
 
 @dataclass(frozen=True, slots=True)
-class Top:
+class ShownTop:
     """Who uses most of one dimension, and how many others there are."""
 
     dimension: Dimension
@@ -195,24 +194,23 @@ def _stretch(run: Run, hours: Sequence[Interval], filters: Pairs, links: Links) 
     return Stretch(run, title, href, *_PLACES[run.grade])
 
 
-def _top(dimension: Dimension, found: Breakdown, totals: Measures, links: Links) -> Top:
-    largest = max((group.measures.total_tokens for group in found.groups), default=0)
-    return Top(
+def _top(dimension: Dimension, found: Top, totals: Measures, links: Links) -> ShownTop:
+    largest = max((consumer.total_tokens for consumer in found.consumers), default=0)
+    return ShownTop(
         dimension,
-        [_top_row(dimension, group, totals, largest, links) for group in found.groups],
-        found.rest.groups if found.rest else 0,
+        [_top_row(dimension, consumer, totals, largest, links) for consumer in found.consumers],
+        found.others,
         links.narrowed([("by", dimension.value)]),
     )
 
 
 def _top_row(
-    dimension: Dimension, group: Group, totals: Measures, largest: int, links: Links
+    dimension: Dimension, consumer: Consumer, totals: Measures, largest: int, links: Links
 ) -> TopRow:
-    name, tokens = group.name[dimension], group.measures.total_tokens
     return TopRow(
-        label_for_people(dimension, name.value, name.label),
-        group.measures,
-        share(tokens, totals.total_tokens),
-        share(tokens, largest),
-        links.narrowed([(dimension.value, name.value)]),
+        label_for_people(dimension, consumer.name.value, consumer.name.label),
+        consumer,
+        share(consumer.total_tokens, totals.total_tokens),
+        share(consumer.total_tokens, largest),
+        links.narrowed([(dimension.value, consumer.name.value)]),
     )

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from usage.history.dimensions import Dimension
+from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, Counts, Measures, added, counts, measures
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
-from usage.history.source_sql import COUNTS
-from usage.history.summaries import Breakdown, SummaryQuery, breakdown
+from usage.history.source_sql import COUNTS, PAID
+from usage.history.summaries import GroupValue
 from usage.history.windows import Interval
 from usage.overview.activity import Activity, activity
 from usage.overview.hours import Health, health
@@ -23,16 +24,33 @@ _OF_USERS = (Dimension.KEY, Dimension.MODEL)
 
 
 @dataclass(frozen=True, slots=True)
+class Consumer:
+    """One that uses tokens: how many, and what they cost; None without a price."""
+
+    name: GroupValue
+    total_tokens: int
+    cost_nano_usd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Those that use most tokens, most first, and how many others there are."""
+
+    consumers: Sequence[Consumer]
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything on the page but what is wrong now and what is new since the last visit; `tops` are
-    by dimension, ranked by tokens."""
+    by dimension."""
 
     totals: Measures
     before: Measures
     points: Sequence[Measures]
     activity: Activity
     health: Health
-    tops: dict[Dimension, Breakdown]
+    tops: dict[Dimension, Top]
 
 
 def overview(query: PageQuery, now: datetime) -> Overview:
@@ -69,13 +87,17 @@ def _totals(query: PageQuery, now: datetime) -> tuple[Measures, Measures, list[M
     )
 
 
-def _top(query: PageQuery, dimension: Dimension) -> Breakdown:
-    return breakdown(
-        SummaryQuery(
-            query.window.period,
-            query.scope,
-            groups=(dimension,),
-            top=TOP,
-            order="total_tokens",
+def _top(query: PageQuery, dimension: Dimension) -> Top:
+    over = Query([query.window.period], query.scope, groups=(dimension,))
+    found = {row["group_1"]: row for row in over.sums(("attempts", "total_tokens", PAID))}
+    ranked = sorted(found, key=lambda value: (-(found[value]["total_tokens"] or 0), value))
+    names = labels(dimension, ranked[:TOP])
+    consumers = [
+        Consumer(
+            GroupValue(group_value(dimension, value), names[value]),
+            found[value]["total_tokens"] or 0,
+            found[value][PAID],
         )
-    )
+        for value in ranked[:TOP]
+    ]
+    return Top(consumers, len(ranked[TOP:]))

@@ -163,14 +163,13 @@ def bars_of(
     labelled = set(named[::-1][:: math.ceil(len(named) / _LABELS) or 1])
     slot_width = 100 / max(len(rows), 1)
     width = min(slot_width * 0.76, _WIDEST_BAR)
+    names = [gettext(s.label) for s in series]
     bars = []
     for number, (slot, values) in enumerate(rows):
         middle = slot_width * (number + 0.5)
         title = (
             gettext("%(time)s (so far)") % {"time": slot.name} if slot.is_unfinished else slot.name
-        ) + "".join(
-            f"\n{gettext(s.label)}: {written(v)}" for s, v in zip(series, values, strict=True)
-        )
+        ) + "".join(f"\n{name}: {written(v)}" for name, v in zip(names, values, strict=True))
         label = slot.short if number in labelled else ""
         bars.append(
             Bar(

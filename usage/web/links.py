@@ -32,6 +32,7 @@ class Links:
 
     def __init__(self, parameters: Pairs, zone: ZoneInfo, page: str = "") -> None:
         self._parameters, self._page = parameters, page
+        self._events = reverse("usage:events")
         self.zone = zone
 
     def narrowed(self, filters: Pairs) -> str:
@@ -40,7 +41,7 @@ class Links:
 
     def events(self, filters: Pairs) -> str:
         """The events of the window with filters that hold beside the present ones."""
-        return f"{reverse('usage:events')}?{urlencode([*self._without(filters), *filters])}"
+        return f"{self._events}?{urlencode([*self._without(filters), *filters])}"
 
     def of_time(self, interval: Interval, bucket: Bucket) -> str:
         """The page of a bucket alone; of an hour, its events."""
@@ -56,7 +57,7 @@ class Links:
     def of_days_at(self, interval: Interval, filters: Sequence[tuple[str, str]] = ()) -> str:
         """The same, up to the cursor that ends it."""
         pairs = [*self._of_days(interval), *filters, ("cursor", "")]
-        return f"{reverse('usage:events')}?{urlencode(pairs)}"
+        return f"{self._events}?{urlencode(pairs)}"
 
     def _of_days(self, interval: Interval) -> Pairs:
         first, last = (str(day) for day in days_of(interval, self.zone))

@@ -127,8 +127,11 @@ class Figures:
         return MatrixTable(dimension.value, dimension.label, classes, rows)
 
     def _matrix_row(self, name: str, line: Line, classes: Sequence[Guidance]) -> MatrixRow:
+        values = [(name, value) for value in line.values]
+        if not short_enough(self._links.events(values)):
+            values = []
+
         def cell(count: int, failures: Pairs) -> Cell:
-            values = [(name, value) for value in line.values]
             events = self._links.events([*values, *failures]) if values and count else ""
             return Cell(count, short_enough(events))
 
