@@ -40,7 +40,8 @@ from management_proxy.upstreams.clients import client_of
 from monitoring.planned_statements import rows
 from providers.accounts.auth_files import AuthFile, auth_file_of
 
-# How long a page waits for a reading before it shows what is known: a small list is read by then.
+# How long a page that begins a reading waits for it before it shows what is known: a small list is
+# read by then.
 PATIENCE_SECONDS = 0.03
 # The newest of everything that changes the list, and the intents that are not settled.
 _CHANGES = """
@@ -104,10 +105,9 @@ def known_files(upstream: Upstream) -> Listed:
         return listed_files(upstream)
     found, is_begun = _fresh_or_reading(upstream, changes)
     if is_begun:
-        arguments = (upstream, client, changes, found)
-        threading.Thread(target=_read_beside, args=arguments, name="accounts", daemon=True).start()
+        _begin_beside(upstream, client, changes, found)
     with suppress(UpstreamError, TimeoutError):
-        listed = found.result(PATIENCE_SECONDS)
+        listed = found.result(PATIENCE_SECONDS if is_begun else 0)
         if listed.changes == changes:
             return listed
     return _known(upstream, changes) or known
@@ -133,6 +133,16 @@ def _fresh_or_reading(upstream: Upstream, changes: _Changes) -> tuple[_Reading, 
             return reading, False
         begun = _reading[upstream.pk] = _Reading()
         return begun, True
+
+
+def _begin_beside(
+    upstream: Upstream, client: ManagementClient, changes: _Changes, reading: _Reading
+) -> None:
+    arguments = (upstream, client, changes, reading)
+    try:
+        threading.Thread(target=_read_beside, args=arguments, name="accounts", daemon=True).start()
+    except RuntimeError:  # no thread is to be had; others wait for this reading
+        _read(*arguments)
 
 
 def _read_beside(

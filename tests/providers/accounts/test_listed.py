@@ -119,6 +119,17 @@ def test_quick_reading_is_waited_for(upstream, known, monkeypatch):
     assert known_files(upstream).read_at > known.read_at
 
 
+def test_reading_without_a_thread_to_be_had_is_carried_out_all_the_same(
+    upstream, known, monkeypatch
+):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert known_files(upstream).read_at > known.read_at
+    assert not kept._reading
+
+
 def test_known_list_does_not_hide_a_failing_upstream(upstream, known, held, settings):
     assert known_files(upstream).trouble == ""
     held.error = Broken("cut")
