@@ -5,12 +5,18 @@ from functools import cache
 
 from django.utils import dateformat, timezone
 from django.utils.formats import get_format
-from django.utils.translation import get_language, gettext, gettext_lazy, pgettext
+from django.utils.translation import get_language, gettext, gettext_lazy, pgettext, pgettext_lazy
 
 _UNITS = (
     (86_400, gettext_lazy("%(number)s d")),
     (3600, gettext_lazy("%(number)s h")),
     (60, gettext_lazy("%(number)s min")),
+)
+_SCALES = (
+    (1e12, pgettext_lazy("short number", "%(number)sT")),
+    (1e9, pgettext_lazy("short number", "%(number)sB")),
+    (1e6, pgettext_lazy("short number", "%(number)sM")),
+    (1e3, pgettext_lazy("short number", "%(number)sK")),
 )
 
 
@@ -29,17 +35,11 @@ def _separators(_language: str | None) -> dict[int, str]:
 
 def short_number(value: float) -> str:
     """12.3M: three digits and a unit."""
-    scales = (
-        (1e12, pgettext("short number", "%(number)sT")),
-        (1e9, pgettext("short number", "%(number)sB")),
-        (1e6, pgettext("short number", "%(number)sM")),
-        (1e3, pgettext("short number", "%(number)sK")),
-    )
-    for size, text in scales:
+    for size, text in _SCALES:
         if abs(value) >= size:
             scaled = value / size
             number = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
-            return text % {"number": localized(number)}
+            return str(text) % {"number": localized(number)}
     return localized(f"{value:g}")
 
 

@@ -169,7 +169,7 @@ def _summary(row: AccountRow) -> dict[str, Any]:
         "failed": file.failed,
         "recent": [
             {"time": slot.label, "success": slot.success, "failed": slot.failed}
-            for slot in file.recent
+            for slot in file.recent.slots
         ],
         "note": file.note or None,
         "priority": file.priority,

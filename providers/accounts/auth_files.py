@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from monitoring.masking import masked_text
 from providers.accounts.other_fields import other_fields
+from providers.accounts.recent import Recent, Slot
 
 PROVIDERS = {
     "claude": "Claude",
@@ -47,16 +48,6 @@ _HEALTH_OF_STATUS = {
     "pending": Health.WAITING,
     "refreshing": Health.WAITING,
 }
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Ten minutes of an account's requests; `label` is the upstream's local time, such as
-    `14:10-14:20`."""
-
-    label: str
-    success: int
-    failed: int
 
 
 @dataclass(frozen=True)
@@ -101,9 +92,14 @@ class AuthFile:
         return _HEALTH_OF_STATUS.get(self.status, Health.UNKNOWN)
 
     @cached_property
-    def recent(self) -> tuple[Slot, ...]:
-        """Its requests of the last 200 minutes, oldest first."""
-        return _slots(self.recent_requests)
+    def recent(self) -> Recent:
+        """Its requests of the last 200 minutes."""
+        return Recent(_slots(self.recent_requests))
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Its place in a list: by provider and label."""
+        return self.provider, self.label.lower(), self.name
 
     @property
     def is_refused(self) -> bool:

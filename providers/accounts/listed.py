@@ -63,8 +63,8 @@ _Changes = frozenset[tuple[str, int]]
 
 @dataclass(frozen=True)
 class Listed:
-    """The accounts, when they were read, and why they could not be read anew since; empty if they
-    could."""
+    """The accounts by provider and label, when they were read, and why they could not be read anew
+    since; empty if they could."""
 
     files: tuple[AuthFile, ...]
     read_at: datetime
@@ -141,7 +141,7 @@ def _begin_beside(
     arguments = (upstream, client, changes, reading)
     try:
         threading.Thread(target=_read_beside, args=arguments, name="accounts", daemon=True).start()
-    except RuntimeError:  # no thread is to be had; others wait for this reading
+    except RuntimeError:  # no thread can be started, and others wait for this reading
         _read(*arguments)
 
 
@@ -160,7 +160,8 @@ def _read(
     """Carry out a reading; those that wait for it are given the accounts, or its error."""
     read_at, began = timezone.now(), time.monotonic()
     try:
-        files = tuple(map(auth_file_of, auth_file_client.list_auth_files(client)))
+        entries = map(auth_file_of, auth_file_client.list_auth_files(client))
+        files = tuple(sorted(entries, key=lambda file: file.place))
     except BaseException as error:
         with _lock:
             del _reading[upstream.pk]

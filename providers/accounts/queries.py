@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,31 +12,10 @@ from django.utils import timezone
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
-from providers.accounts.auth_files import AuthFile, Health, Slot
+from providers.accounts.auth_files import AuthFile, Health
 from providers.accounts.listed import listed_files
 from providers.models import Account
 from providers.web.listing import Columns
-
-
-@dataclass(frozen=True)
-class Bar:
-    """Ten minutes in the picture of recent requests: failed ones are drawn below the succeeded."""
-
-    x: int
-    good_y: float
-    good_height: float
-    bad_y: float
-    bad_height: float
-    slot: Slot
-
-
-def _height(count: int, most: int) -> float:
-    # A single request among thousands is still seen.
-    return max(round(22 * count / most, 1), 1.5) if count else 0
-
-
-def _path(bars: Iterable[tuple[int, float, float]]) -> str:
-    return "".join(f"M{x} {y:g}h3v{height:g}h-3z" for x, y, height in bars if height)
 
 
 @dataclass(frozen=True)
@@ -50,41 +28,6 @@ class AccountRow:
     is_own: bool
     health: Health
     retry_at: datetime | None
-
-    @cached_property
-    def bars(self) -> list[Bar]:
-        """One bar for each slot, in a picture 24 high."""
-        most = max((slot.success + slot.failed for slot in self.file.recent), default=0) or 1
-        scaled = [
-            (slot, _height(slot.success, most), _height(slot.failed, most))
-            for slot in self.file.recent
-        ]
-        return [
-            Bar(4 * place, 24 - good - bad, good, 24 - bad, bad, slot)
-            for place, (slot, good, bad) in enumerate(scaled)
-        ]
-
-    @property
-    def idle_path(self) -> str:
-        """The ground of the picture, dashed into slots."""
-        return f"M0 12H{4 * len(self.file.recent) - 1}"
-
-    @property
-    def good_path(self) -> str:
-        """All succeeded requests of the picture as one path."""
-        return _path((bar.x, bar.good_y, bar.good_height) for bar in self.bars)
-
-    @property
-    def bad_path(self) -> str:
-        """All failed requests of the picture as one path."""
-        return _path((bar.x, bar.bad_y, bar.bad_height) for bar in self.bars)
-
-    @cached_property
-    def recent_total(self) -> tuple[int, int]:
-        """Succeeded and failed over all slots."""
-        return sum(slot.success for slot in self.file.recent), sum(
-            slot.failed for slot in self.file.recent
-        )
 
     @property
     def success_rate(self) -> float | None:
@@ -99,7 +42,7 @@ COLUMNS: Columns[AccountRow] = {
     "state": lambda row: list(Health).index(row.health),
     "provider": lambda row: row.file.provider_label.lower(),
     "owner": lambda row: row.owner.get_username().lower() if row.owner else None,
-    "recent": lambda row: sum(row.recent_total),
+    "recent": lambda row: sum(row.file.recent.total),
     "succeeded": lambda row: row.file.success,
     "failed": lambda row: row.file.failed,
     "success": lambda row: row.success_rate,
@@ -119,10 +62,7 @@ def account_rows(
     files = listed_files(upstream).files if files is None else files
     owned, now = _owned(upstream), timezone.now()
     rows = (_row(file, owned.get(file.name, _UNOWNED), user, now) for file in files if file.name)
-    return sorted(
-        (row for row in rows if user.is_staff or row.is_own),
-        key=lambda row: (row.file.provider, row.file.label.lower(), row.file.name),
-    )
+    return [row for row in rows if user.is_staff or row.is_own]
 
 
 def _owned(upstream: Upstream) -> dict[str, tuple[User, str]]:

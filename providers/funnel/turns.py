@@ -92,7 +92,7 @@ def _next_together(upstream: Upstream, term: Term) -> list[Pair]:
         if change := _readable(term, first):
             others = list(waiting.filter(pk__gt=first.pk)[:MOST_TOGETHER])
             for intent in others:
-                intent.upstream = upstream  # which is read no more for each of them
+                intent.upstream = upstream  # not read again for each of them
             return _joining(term, first, change, others)
     return []
 

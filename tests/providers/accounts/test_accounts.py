@@ -392,7 +392,7 @@ def test_recorded_entries_are_read_whole():
     assert files
     for file in files:
         assert file.name
-        assert len(file.recent) == 20
+        assert len(file.recent.slots) == 20
         assert file.provider_label != file.provider
         assert len(file.reason) <= 240
         assert file.other == {}

@@ -119,9 +119,7 @@ def test_quick_reading_is_waited_for(upstream, known, monkeypatch):
     assert known_files(upstream).read_at > known.read_at
 
 
-def test_reading_without_a_thread_to_be_had_is_carried_out_all_the_same(
-    upstream, known, monkeypatch
-):
+def test_reading_is_carried_out_without_a_thread(upstream, known, monkeypatch):
     def refused(thread):
         raise RuntimeError("can't start new thread")
 
