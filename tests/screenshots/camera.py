@@ -14,7 +14,7 @@ from tests.screenshots.demonstration import PASSWORD
 
 DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 # A long page is cut below, where it fits no picture that the repository can carry.
-HEIGHTS = (1500, 1000, 700)
+HEIGHTS = (1500, 1000, 850, 700)
 QUALITY = 60
 LARGEST_BYTES = 120_000
 # One that shows more than the first of its kind: the link to it, and where that is.
@@ -72,6 +72,7 @@ def pages(page: Page) -> dict[str, str]:
         is_page = response.headers.get("content-type", "").startswith("text/html")
         return response.text() if response.status == 200 and is_page else ""
 
+    _wait_for_a_statement(page)
     found = {name_of(route): address for route, address in crawl(read).items()}
     for name, (address, link) in RICHER.items():
         page.goto(address)
@@ -82,6 +83,15 @@ def pages(page: Page) -> dict[str, str]:
     failed = page.locator("table.events tbody a").first
     found["usage-events-one"] = failed.get_attribute("href") or ""
     return found
+
+
+def _wait_for_a_statement(page: Page) -> None:
+    """Until the collector has made that of the last month, which it does after its first run."""
+    for _ in range(120):
+        page.goto("/usage/statements/")
+        if page.locator("tbody a").count():
+            return
+        page.wait_for_timeout(500)
 
 
 def name_of(route: str) -> str:

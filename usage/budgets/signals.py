@@ -18,7 +18,7 @@ WARNING, REACHED = "warning", "limit"
 
 
 def _levels() -> Iterable[tuple[str, str]]:
-    return ((WARNING, gettext("a level that it warns at")), (REACHED, gettext("its limit")))
+    return ((WARNING, gettext("warning")), (REACHED, gettext("limit")))
 
 
 def _budgets() -> Iterable[tuple[str, str]]:
