@@ -26,6 +26,8 @@ from usage.rollups import tables as rollups
 from usage.rollups.tables import Granularity
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+# By more no clock was ever changed: what is shorter has no room for a whole day.
+_CLOCKS_CHANGE = timedelta(hours=3)
 
 
 class Unit(Enum):
@@ -151,6 +153,9 @@ def _cover(
         return
     if source.unit is None:
         yield source, start, end
+        return
+    if end - start < source.unit.length - _CLOCKS_CHANGE:
+        yield from _cover(start, end, finer, calendar)
         return
     first, last = source.unit.ceiling(start, calendar), source.unit.floor(end, calendar)
     if first >= last:

@@ -7,7 +7,8 @@ credentials that an event or a rollup has not are NULL or 0 here, and are summed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -150,9 +151,10 @@ class Part:
             for n, stretch in enumerate(self._stretches)
             for edge, value in zip(("from", "to"), stretch, strict=True)
         }
-        edges = [self._bound(edge) for piece in self.pieces for edge in (piece.start, piece.end)]
+        if self._step:
+            return {f"{prefix}_first": self._bounds[0][0], **ranges}
         return {
-            f"{prefix}_edges": edges,
+            f"{prefix}_edges": [edge for bounds in self._bounds for edge in bounds],
             f"{prefix}_numbers": [piece.number for piece in self.pieces],
             **ranges,
         }
@@ -214,9 +216,32 @@ class Part:
 
     @property
     def _number(self) -> str:
+        first = self.pieces[0].number
         if len(self.pieces) == 1:
-            return str(self.pieces[0].number)
+            return str(first)
+        if step := self._step:
+            since = f"{self._column} - %({self.source.name}_first)s"
+            if self.source.unit is Unit.DAY:
+                return f"{first} + ({since}::date) / {step.days}"
+            seconds = f"date_part('epoch', {since}::timestamptz) / {step.total_seconds()}"
+            return f"{first} + floor({seconds})::int"
         return f"(%({self.source.name}_numbers)s::int[])[({self._place} + 1) / 2]"
+
+    @cached_property
+    def _step(self) -> timedelta | None:
+        """How long each piece is, if all are as long and follow one another: the number of a row is
+        counted then instead of searched for."""
+        (start, end), *others = self._bounds
+        step: timedelta = end - start
+        for n, ((start, after), piece) in enumerate(zip(others, self.pieces[1:], strict=True), 1):
+            if start != end or after - start != step or piece.number != self.pieces[0].number + n:
+                return None
+            end = after
+        return step
+
+    @cached_property
+    def _bounds(self) -> list[tuple[Any, Any]]:
+        return [(self._bound(piece.start), self._bound(piece.end)) for piece in self.pieces]
 
     @property
     def _place(self) -> str:

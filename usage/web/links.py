@@ -39,9 +39,11 @@ class Links:
         """The page with filters that hold beside the present ones."""
         return f"{self._page}?{urlencode([*self._without(filters), *filters])}"
 
-    def events(self, filters: Pairs) -> str:
-        """The events of the window with filters that hold beside the present ones."""
-        return f"{self._events}?{urlencode([*self._without(filters), *filters])}"
+    def events(self, filters: Pairs, *, without: str = "") -> str:
+        """The events of the window with filters that hold beside the present ones, but for one that
+        is left out."""
+        kept = [pair for pair in self._without(filters) if pair[0] != without]
+        return f"{self._events}?{urlencode([*kept, *filters])}"
 
     def of_time(self, interval: Interval, bucket: Bucket) -> str:
         """The page of a bucket alone; of an hour, its events."""

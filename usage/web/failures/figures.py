@@ -4,6 +4,7 @@ a chart, links."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -123,24 +124,24 @@ class Figures:
 
     def _matrix(self, matrix: Matrix) -> MatrixTable:
         dimension, classes = matrix.dimension, [c.guidance for c in self.found.classes]
-        rows = [self._matrix_row(dimension.value, line, classes) for line in matrix.lines]
+        failures: list[Pairs] = [
+            [("outcome", "failed")],
+            *([("failure_class", g.failure_class.value)] for g in classes),
+        ]
+        # Of a hundred values: composed once a line, not once a cell.
+        columns = [self._links.events(pairs, without=dimension.value) for pairs in failures]
+        rows = [self._matrix_row(dimension.value, line, columns) for line in matrix.lines]
         return MatrixTable(dimension.value, dimension.label, classes, rows)
 
-    def _matrix_row(self, name: str, line: Line, classes: Sequence[Guidance]) -> MatrixRow:
-        values = [(name, value) for value in line.values]
-        if not short_enough(self._links.events(values)):
-            values = []
-
-        def cell(count: int, failures: Pairs) -> Cell:
-            events = self._links.events([*values, *failures]) if values and count else ""
-            return Cell(count, short_enough(events))
-
+    def _matrix_row(self, name: str, line: Line, columns: Sequence[str]) -> MatrixRow:
+        values = urlencode([(name, value) for value in line.values])
+        names = [counted.failure_class.value for counted in self.found.classes]
+        counts = [line.total, *(line.counts[name] for name in names)]
         return MatrixRow(
             line.name.label if line.name else "",
             line.others,
-            [cell(line.total, [("outcome", "failed")])]
-            + [
-                cell(line.counts[g.failure_class.value], [("failure_class", g.failure_class.value)])
-                for g in classes
+            [
+                Cell(count, short_enough(f"{column}&{values}") if values and count else "")
+                for count, column in zip(counts, columns, strict=True)
             ],
         )
