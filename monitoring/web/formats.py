@@ -19,6 +19,13 @@ _SCALES = (
     (1e3, pgettext_lazy("short number", "%(number)sK")),
 )
 
+_SCALES = (
+    (1e12, pgettext_lazy("short number", "%(number)sT")),
+    (1e9, pgettext_lazy("short number", "%(number)sB")),
+    (1e6, pgettext_lazy("short number", "%(number)sM")),
+    (1e3, pgettext_lazy("short number", "%(number)sK")),
+)
+
 
 def localized(figure: str) -> str:
     """A figure as Python writes it, such as 1,234.5, with the separators of the language."""

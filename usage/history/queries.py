@@ -9,7 +9,6 @@ text of the event or an outcome, and '' for what was not reported or is nobody's
 happened there is no row.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -253,14 +252,15 @@ def _percentiles(row: Row) -> Bins:
 
 def _whole(found: Iterable[Row]) -> Iterator[Row]:
     """The histograms of all intervals together, added up faster here than by the database."""
-    totals: dict[tuple[int, int], Counter[int]] = {}
+    rows: dict[tuple[int, int], list[Row]] = {}
     for row in found:
-        total = totals.setdefault((row["measure"], row["rank"]), Counter())
-        for place, count in zip(row["bins"], row["counts"], strict=True):
-            total[place] += count
-    for (measure, rank), total in totals.items():
-        counted = {"bins": total.keys(), "counts": total.values()}
-        yield {"measure": measure, "number": WHOLE, "rank": rank, **counted}
+        rows.setdefault((row["measure"], row["rank"]), []).append(row)
+    for (measure, rank), parts in rows.items():
+        bins, counts = [], []
+        for part in parts:
+            bins += part["bins"]
+            counts += part["counts"]
+        yield {"measure": measure, "number": WHOLE, "rank": rank, "bins": bins, "counts": counts}
 
 
 def _calendar() -> ZoneInfo:

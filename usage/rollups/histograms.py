@@ -35,6 +35,12 @@ def percentile_bins(
 ) -> list[int]:
     """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at
     least one. A bin may come several times."""
-    places, numbers = zip(*sorted(zip(bins, counts, strict=True)), strict=True)
-    seen = list(accumulate(numbers))
+    bins, counts = list(bins), list(counts)
+    held = dict(zip(bins, counts, strict=True))
+    if len(held) < len(bins):
+        held = dict.fromkeys(held, 0)
+        for number, count in zip(bins, counts, strict=True):
+            held[number] += count
+    places = sorted(held)
+    seen = list(accumulate(map(held.__getitem__, places)))
     return [places[bisect_left(seen, -(-seen[-1] * percent // 100))] for percent in percents]

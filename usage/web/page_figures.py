@@ -78,7 +78,7 @@ def page_figures(
     """The context of the page beside its data; `parameters` are the query string that led here."""
     links = Links(parameters, query.window.zone)
     axis = slots(query.window, query.bucket, links, now)
-    totals = data.totals
+    totals, latencies = data.totals, [point.latency for point in data.points]
     return {
         "tiles": tiles(
             totals,
@@ -92,7 +92,7 @@ def page_figures(
         "second_chart": _costs_chart(axis, data.points)
         if query.charts_cost
         else bar_chart(axis, columns(data.points, TOKENS), TOKENS),
-        "latency_chart": line_chart(axis, _latencies(data, len(axis)), PERCENTILES),
+        "latency_chart": line_chart(axis, columns(latencies, PERCENTILES), PERCENTILES),
         "groups": [_row(group, totals, links) for group in data.breakdown.groups],
         "groups_beside": [_row(group, totals, links) for group in data.beside.groups],
         "failures": [
@@ -131,12 +131,6 @@ def _costs_chart(slots: Sequence[Slot], points: Sequence[Counts]) -> Chart:
         for kind in COSTS
     }
     return bar_chart(slots, converted_costs, COSTS, amount)
-
-
-def _latencies(data: PageData, count: int) -> Columns:
-    if not data.percentiles:
-        return {s.column: [0] * count for s in PERCENTILES}
-    return columns([point.latency for point in data.percentiles], PERCENTILES)
 
 
 def _row(group: Group, totals: Counts, links: Links) -> Row:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from usage.history.dimensions import Dimension, Filters
-from usage.history.measures import DURATIONS, Measures, added, measures
+from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
-from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, series, summary
+from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, split
 from usage.history.windows import Bucket, Window
 
 ROWS_SHOWN = 50
@@ -35,13 +35,11 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """Everything that the page shows of rollups. `points` are by bucket; `percentiles` too, with
-    those of latency, and empty where nothing happened."""
+    """Everything that the page shows of rollups; `points` are by bucket."""
 
     totals: Measures
     before: Measures
     points: Sequence[Measures]
-    percentiles: Sequence[Measures]
     breakdown: Breakdown
     beside: Breakdown
     failures: Sequence[Group]
@@ -54,13 +52,12 @@ def page_data(query: PageQuery, now: datetime) -> PageData:
         query.window.period, query.scope, query.filters, query.bucket, top=ROWS_SHOWN
     )
     with one_instant():
-        summed = summary(whole)
-        courses = series(replace(whole, percentiles=("latency",), top=1)).groups
+        found = split(replace(whole, percentiles=DURATIONS, top=1), 1)
+        nothing = measures(NOTHING, DURATIONS)
         return PageData(
-            totals=summed.totals,
+            totals=found[0].totals if found else nothing,
             before=_before(query, now),
-            points=summed.points,
-            percentiles=courses[0].points if courses else (),
+            points=found[0].points if found else [nothing] * len(whole.buckets),
             breakdown=breakdown(replace(whole, groups=query.groups, percentiles=DURATIONS)),
             beside=breakdown(replace(whole, groups=(query.beside,))),
             failures=breakdown(replace(whole, groups=(Dimension.FAILURE_CLASS,))).groups,

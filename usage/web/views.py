@@ -1,5 +1,7 @@
 """The usage page."""
 
+from datetime import datetime
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from monitoring.api.recent import recent_findings
 from monitoring.health import troubles
+from monitoring.web.currency import shown
 from monitoring.web.regions import asks_for_region, polled_page
 from usage.collector.status import collector_status
 from usage.currencies.queries import showing_of
@@ -16,12 +19,13 @@ from usage.events.pages import page_of_events
 from usage.history.dimensions import InvalidQuery
 from usage.history.freshness import wants_fresh
 from usage.history.replica import read
-from usage.history.result_cache import cached
+from usage.history.result_cache import Result, cached
 from usage.history.scope import Scope
+from usage.history.windows import present_quarter
 from usage.web.filter_bar import filter_bar, query_pairs
 from usage.web.forms import UsageForm
 from usage.web.page_figures import page_figures
-from usage.web.page_queries import page_data
+from usage.web.page_queries import PageData, PageQuery, page_data
 
 EVENTS_SHOWN = 20
 
@@ -43,14 +47,31 @@ def page(request: HttpRequest) -> HttpResponse:
     window = form.window()
     # Instants stand beside days of the same zone, amounts at the rate of the last of these.
     with timezone.override(window.zone), showing_of(request.user, window.last):
+        query, now = form.page_query(), timezone.now()
         try:
-            context |= _figures(request, form)
+            result = _read(request, query, now)
         except InvalidQuery as wrong:
             form.refuse(wrong)
             return _refused(request, form, context)
+        events, _ = read(lambda: page_of_events(form.event_query(), None, EVENTS_SHOWN).rows)
+        context |= {
+            "as_of": result.as_of,
+            "collector": collector_status(),
+            "window": window,
+            "data": result.value,
+            "page_query": query,
+            "events": events,
+        }
         if not asks_for_region(request):
             context |= filter_bar(request, form)
-        return polled_page(request, "usage/page.html", context)
+        beside = (events, context["findings"], shown().currency)
+        return polled_page(
+            request,
+            "usage/page.html",
+            context,
+            version=(result.version, *beside, present_quarter()),
+            drawn=lambda: page_figures(query, result.value, query_pairs(request), now),
+        )
 
 
 def _refused(request: HttpRequest, form: UsageForm, context: dict[str, object]) -> HttpResponse:
@@ -58,22 +79,11 @@ def _refused(request: HttpRequest, form: UsageForm, context: dict[str, object]) 
     return render(request, "usage/page.html", context, status=400)
 
 
-def _figures(request: HttpRequest, form: UsageForm) -> dict[str, object]:
-    query, now = form.page_query(), timezone.now()
-    result = cached(
+def _read(request: HttpRequest, query: PageQuery, now: datetime) -> Result[PageData]:
+    return cached(
         "usage page",
         query,
         query.scope,
         lambda: page_data(query, now),
         fresh=wants_fresh(request),
     )
-    events, _ = read(lambda: page_of_events(form.event_query(), None, EVENTS_SHOWN).rows)
-    return {
-        "data": result.value,
-        "as_of": result.as_of,
-        "collector": collector_status(),
-        "window": query.window,
-        "page_query": query,
-        "events": events,
-        **page_figures(query, result.value, query_pairs(request), now),
-    }
