@@ -18,7 +18,8 @@ from tests.screenshots.demonstration import ROOT, demonstration
 HEAD = """# Screenshots
 
 `make screenshots` makes them anew from a demonstration: every page of an administrator in light and
-dark, some on a phone, in German and in Simplified Chinese. A long page is cut below."""
+dark, some on a phone, in German and in Simplified Chinese. A long page is cut below. The fonts are
+Noto Sans and Noto Sans CJK: without one that has them, Chinese characters are boxes."""
 FOLDER = ROOT / "docs" / "screenshots"
 EVERYWHERE = (Look(), Look("-dark", theme="dark"))
 # What is also shown on a phone and in the other languages.
