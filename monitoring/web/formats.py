@@ -29,15 +29,17 @@ _SCALES = (
 
 def localized(figure: str) -> str:
     """A figure as Python writes it, such as 1,234.5, with the separators of the language."""
-    return figure.translate(_separators(get_language()))
+    separators = _separators(get_language())
+    return figure.translate(separators) if separators else figure
 
 
 @cache
 def _separators(_language: str | None) -> dict[int, str]:
-    """What the active language has for comma and point; pages write thousands of figures."""
+    """What the active language has for comma and point, nothing where it has the same; pages write
+    thousands of figures."""
     point = str(get_format("DECIMAL_SEPARATOR"))
     comma = str(get_format("THOUSAND_SEPARATOR")) or ("," if point == "." else "\N{NO-BREAK SPACE}")
-    return {ord(","): comma, ord("."): point}
+    return {} if (comma, point) == (",", ".") else {ord(","): comma, ord("."): point}
 
 
 def short_number(value: float) -> str:

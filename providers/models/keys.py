@@ -116,7 +116,12 @@ class Credential(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.label or self.auth_index or "no credential"
+        return credential_name(self.label, self.auth_index)
+
+
+def credential_name(label: str, auth_index: str) -> str:
+    """What a credential is called."""
+    return label or auth_index or "no credential"
 
 
 class ProviderKey(models.Model):

@@ -9,6 +9,7 @@ as `BIN_SQL`.
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import cache
 from itertools import accumulate
 
 RELATIVE_ERROR = 0.02
@@ -25,6 +26,7 @@ def bin_of(milliseconds: int) -> int:
     return math.ceil(math.log(milliseconds) / _LOG_GAMMA)
 
 
+@cache
 def duration_of(bin_number: int) -> float:
     """The duration in milliseconds for which a bin stands."""
     return 2 * GAMMA**bin_number / (GAMMA + 1)

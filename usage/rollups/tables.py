@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from monitoring.planned_statements import rows
 from usage.models import COST_KINDS, TOKEN_KINDS, RollupCalendar
 from usage.rollups.histograms import BIN_SQL
 
@@ -127,7 +128,8 @@ def readers_calendar_zone() -> str:
 
 
 def _decided_zone() -> str | None:
-    return RollupCalendar.objects.values_list("zone", flat=True).filter(pk=1).first()
+    found = rows("/* usage.rollups.calendar */ SELECT zone FROM usage_rollupcalendar", [])
+    return found[0][0] if found else None
 
 
 def cost_sql(event: str) -> str:

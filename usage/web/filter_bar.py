@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from providers.models import ClientKey, Credential
+from providers.models.keys import credential_name
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.labels import NO_CREDENTIAL, NO_KEY
 from usage.history.scope import Scope
@@ -163,6 +164,7 @@ def _own_choices(scope: Scope) -> dict[Dimension, list[Choice]]:
 
 def _everybodys_choices() -> dict[Dimension, list[Choice]]:
     nobody = (UNATTRIBUTED, gettext("Nobody's"))
+    credentials = Credential.objects.values_list("pk", "label", "auth_index")
     owners = (
         get_user_model()
         .objects.filter(client_keys__isnull=False)
@@ -179,7 +181,7 @@ def _everybodys_choices() -> dict[Dimension, list[Choice]]:
             (UNATTRIBUTED, gettext(NO_KEY)),
         ],
         Dimension.CREDENTIAL: [
-            *((str(c.pk), str(c)) for c in Credential.objects.all()[:MOST_CHOICES]),
+            *((str(pk), credential_name(*names)) for pk, *names in credentials[:MOST_CHOICES]),
             (UNATTRIBUTED, gettext(NO_CREDENTIAL)),
         ],
         **_choices_of_series(),
