@@ -11,7 +11,7 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import Broken
 from monitoring.audit import trail
 from providers.accounts import listed as kept
-from providers.accounts.actions import reset_cooldown, switch
+from providers.accounts.actions import edit, reset_cooldown, switch
 from providers.accounts.listed import known_files, listed_files
 from providers.models import Intent
 from tests.factories import make_user
@@ -23,8 +23,9 @@ LIST = "GET /v0/management/auth-files"
 
 
 @pytest.fixture(autouse=True)
-def kept_long(settings):
+def kept_long(settings, monkeypatch):
     settings.LISTED_ACCOUNTS_SECONDS = 60
+    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0)
 
 
 def test_list_is_read_once_with_its_age(upstream, simulator):
@@ -99,7 +100,6 @@ def known(upstream, settings):
 def held(known, monkeypatch):
     held = Held()
     monkeypatch.setattr(auth_file_client, "list_auth_files", held)
-    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0)
     yield held
     held.may_end.set()
 
@@ -159,6 +159,48 @@ def test_changed_list_is_waited_for(upstream, known, held):
     held.may_end.set()
     Intent.objects.create(upstream=upstream, kind="account.switched", change_encrypted=b"")
     assert known_files(upstream).read_at > known.read_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_page_shows_what_was_there_before_a_change_that_is_done(upstream, settings, monkeypatch):
+    """Pages that are read all the time, whose readings each end after the change that follows."""
+    settings.LISTED_ACCOUNTS_SECONDS, settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 0.05, 60
+    ada = make_user("ada", staff=True)
+    done, changed, wrong = [0], threading.Condition(), []
+    read = auth_file_client.list_auth_files
+
+    def straddling(client, *name):
+        began, entries = done[0], read(client, *name)
+        if not name:  # not of the change itself
+            with changed:
+                changed.wait_for(lambda: done[0] > began or done[0] == 5, 10)
+        return entries
+
+    def shown():
+        file = next(file for file in known_files(upstream).files if file.name == FILE)
+        return int(file.note or 0)
+
+    def keep_reading():
+        try:
+            while (at_least := done[0]) < 5:
+                if (found := shown()) < at_least:
+                    wrong.append((found, at_least))
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(auth_file_client, "list_auth_files", straddling)
+    readers = [threading.Thread(target=keep_reading) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in (1, 2, 3, 4, 5):
+        assert edit(upstream, ada, FILE, {"note": str(number)}).state == "verified"
+        with changed:
+            done[0] = number
+            changed.notify_all()
+    for reader in readers:
+        reader.join(20)
+    assert wrong == []
+    assert shown() == 5
 
 
 @pytest.mark.django_db(transaction=True)
