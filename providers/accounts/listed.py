@@ -9,14 +9,14 @@ was read is kept in this process and shown with its age.
             it, if a new reading takes longer than a moment; the others wait for that
     else    nothing kept, too old, or changed since ............. all wait
 
-* One reading at a time for each upstream in a process. Who finds none begins it, in its own thread
-  or, if it need not wait, in one beside; others of that moment wait for the same and share its
-  error.
+* One reading at a time for each upstream in a process. The caller that finds none begins it, in its
+  own thread or, if it need not wait, in one beside; other callers of that moment wait for the same
+  reading and share its error.
 * A change of the upstream in any process makes what was read before it worthless: what is kept is
   of no use once another intent was requested or settled, a login connected an account, or a
   cooldown was ended.
-* A reading that failed is shown with what was known before it, and known no longer than before: so
-  an upstream that is down is reported by the page after the first that found it so.
+* A reading that fails leaves what is known, with the reason, and of use no longer than before. So
+  the page reports an upstream that is down from the first failure on.
 
 Ages are of this process's monotonic clock, counted from the beginning of the reading.
 """
