@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix page-matrix
-.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-fragments bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -98,8 +98,11 @@ bench-history: $(VENV)/dev.stamp ## Queries of history on the reference dataset 
 bench-overview: $(VENV)/dev.stamp ## The first page on the reference dataset (2 minutes once it is there)
 	@$(BIN)/python -m tests.bench.history overview
 
-bench-reports: $(VENV)/dev.stamp ## The regions of Speed, Matrix and Compare on the reference dataset
+bench-reports: $(VENV)/dev.stamp ## The regions of Usage, Speed, Matrix and Compare on the reference dataset
 	@$(BIN)/python -m tests.bench.history reports
+
+bench-fragments: $(VENV)/dev.stamp ## What the regions of all usage pages cost in CPU on the reference dataset, also on a busy machine (a minute)
+	@$(BIN)/python -m tests.bench.fragments
 
 bench-pages: $(VENV)/dev.stamp ## How soon the first page after login can be used in a browser (a minute)
 	@$(BIN)/python -m tests.bench.pages

@@ -106,22 +106,23 @@ def overview(url: str, options: argparse.Namespace) -> list[Row]:
 
 
 def reports(url: str, options: argparse.Namespace) -> list[Row]:
-    """The regions of Speed, Matrix and Compare, read anew each time; and what one query of history
-    takes at the same time."""
+    """The regions of Usage, Speed, Matrix and Compare, read anew each time; and what one query of
+    history takes at the same time."""
     headers = {"HX-Request": "true", **UNCACHED}
     rows: list[Row] = []
     with closing(signed_in(url)) as http:
-        for name, more in (
-            ("speed", {}),
-            ("speed", {"by": "model"}),
-            ("matrix", {}),
-            ("compare", {}),
-            ("compare", {"against": "model", "other": "gpt-5.4"}),
+        for name, path, more in (
+            ("Usage", "/usage/", {}),
+            ("Speed", "/usage/speed/", {}),
+            ("Speed", "/usage/speed/", {"by": "model"}),
+            ("Matrix", "/usage/matrix/", {}),
+            ("Compare", "/usage/compare/", {}),
+            ("Compare", "/usage/compare/", {"against": "model", "other": "gpt-5.4"}),
         ):
             for count in (7, 30, 90):
                 query = days(count, **more)
-                took = timed(http, f"/usage/{name}/", query, options.requests, headers)
-                what = " ".join([name.capitalize(), *more.values()])
+                took = timed(http, path, query, options.requests, headers)
+                what = " ".join([name, *more.values()])
                 rows.append(_row(f"{what}, {count} days", took, 60))
         took = timed(http, "/api/usage/history", days(7), options.requests)
     return [*rows, _row("history, 7 days, beside these", took, None)]

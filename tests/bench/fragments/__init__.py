@@ -1,0 +1,1 @@
+"""What the regions of the usage pages cost in CPU."""

@@ -1,0 +1,96 @@
+"""What the polled region of each usage page costs in CPU, on the reference dataset, read anew each
+time: `make bench-fragments`.
+
+In one process with Django's test client, so that it says something on a busy machine too: the CPU
+of this process and of its database process. What a reader waits for on an idle machine is about
+their sum.
+"""
+
+import argparse
+import random
+import time
+from typing import Any
+
+import psutil
+
+from tests.bench.arena import arena
+from tests.bench.load import Query, last_days
+from tests.bench.report import Row, table, write_section
+
+HEAD = ["region", "ours, ms", "database, ms", "together", "target"]
+PAGES: tuple[tuple[str, str, Query], ...] = (
+    ("Overview", "/", {}),
+    ("Usage", "/usage/", {}),
+    ("Speed by provider", "/usage/speed/", {}),
+    ("Speed by model", "/usage/speed/", {"by": "model"}),
+    ("Matrix", "/usage/matrix/", {}),
+    ("Compare with the time before", "/usage/compare/", {}),
+    ("Compare with a model", "/usage/compare/", {"against": "model", "other": "gpt-5.4"}),
+    ("Failures", "/usage/failures/", {}),
+)
+TARGET = "60 ms"
+
+
+class Reader:
+    """A member of staff in this process, and the CPU that it and its database process have used."""
+
+    def __init__(self) -> None:
+        from django.conf import settings
+        from django.contrib.auth.models import User
+        from django.db import connection
+        from django.test import Client
+
+        settings.ALLOWED_HOSTS.append("testserver")
+        self._client = Client()
+        self._client.force_login(User.objects.create_superuser("bench"))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            self._database = psutil.Process(cursor.fetchone()[0])
+
+    def read(self, path: str, query: Query) -> None:
+        headers = {"HX-Request": "true", "Cache-Control": "no-cache"}
+        response: Any = self._client.get(path, query, headers=headers)
+        assert response.status_code == 200, response.content
+
+    def used(self) -> tuple[float, float]:
+        """Seconds of this process and of the database's."""
+        database = self._database.cpu_times()
+        return time.process_time(), database.user + database.system
+
+
+def measured(reader: Reader, page: tuple[str, str, Query], days: int, requests: int) -> Row:
+    name, path, more = page
+    chance = random.Random(name)
+    for _ in range(2):
+        reader.read(path, last_days(days, chance, **more))
+    before = reader.used()
+    for _ in range(requests):
+        reader.read(path, last_days(days, chance, **more))
+    ours, database = (
+        1000 * (now - then) / requests for now, then in zip(reader.used(), before, strict=True)
+    )
+    return [
+        f"{name}, {days} days",
+        f"{ours:.0f}",
+        f"{database:.0f}",
+        f"{ours + database:.0f}",
+        TARGET,
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.fragments", description=__doc__)
+    parser.add_argument("--events", type=int, default=3_205_740)
+    parser.add_argument("--requests", type=int, default=20)
+    options = parser.parse_args()
+    with arena(options.events):
+        reader = Reader()
+        rows = [
+            measured(reader, page, days, options.requests) for page in PAGES for days in (7, 30, 90)
+        ]
+    body = f"{options.events:,} events of 90 days.\n\n{table(HEAD, rows)}"
+    write_section("Regions, by CPU", "make bench-fragments", body)
+
+
+if __name__ == "__main__":
+    main()
