@@ -26,7 +26,7 @@ from usage.rollups import tables as rollups
 from usage.rollups.tables import Granularity
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-# By more no clock was ever changed: what is shorter has no room for a whole day.
+# No day is shorter than a usual one by more, however its clocks are changed.
 _CLOCKS_CHANGE = timedelta(hours=3)
 
 
@@ -124,7 +124,9 @@ def plan(
 ) -> dict[Source, list[Piece]]:
     """What covers each interval (numbered from 0) of a query on these dimensions: pieces by
     source, ascending."""
-    ladder = _ladder(dimensions)
+    intervals = list(intervals)
+    longest = max((one.end - one.start for one in intervals), default=timedelta())
+    ladder = [source for source in _ladder(dimensions) if _fits(source, longest)]
     pieces: dict[Source, list[Piece]] = {}
     for number, interval in enumerate(intervals):
         for source, start, end in _cover(interval.start, interval.end, ladder, calendar):
@@ -145,6 +147,11 @@ def _ladder(dimensions: frozenset[Dimension]) -> list[Source]:
     return ladder
 
 
+def _fits(source: Source, longest: timedelta) -> bool:
+    """Whether an interval may have room for a whole bucket of a source."""
+    return source.unit is None or source.unit.length - _CLOCKS_CHANGE <= longest
+
+
 def _cover(
     start: datetime, end: datetime, ladder: list[Source], calendar: ZoneInfo
 ) -> Iterator[tuple[Source, datetime, datetime]]:
@@ -153,9 +160,6 @@ def _cover(
         return
     if source.unit is None:
         yield source, start, end
-        return
-    if end - start < source.unit.length - _CLOCKS_CHANGE:
-        yield from _cover(start, end, finer, calendar)
         return
     first, last = source.unit.ceiling(start, calendar), source.unit.floor(end, calendar)
     if first >= last:
