@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.test import TransactionTestCase
 from pytest_django import Settings
 
 from management_proxy.client.http import _shared_http
 from monitoring.api import probes
 from monitoring.api.recent import shared_findings
 from monitoring.refusal_counts import forget_refusals
+from tests.cleaning import empty_databases
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
 
@@ -63,6 +65,13 @@ def _lines_are_declared(checking: Checking) -> Iterator[None]:
     yield
     found, checking.found = checking.found, []
     assert found == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _databases_are_emptied_quickly() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_databases)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""One browser for a file of tests, and a world to look at."""
+"""One browser for all pages' tests of a process, and a world to look at."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.pages.world import World, furnish
 from tests.providers.conftest import simulator, upstream  # noqa: F401
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
