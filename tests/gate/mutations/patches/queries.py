@@ -130,4 +130,4 @@ def _nameless(name: Any) -> dict[str, object]:
     beside=("ingest", "writes", "proxy"),
 )
 def uncounted_changes() -> None:
-    replace("providers.funnel.metrics", "count_settled", lambda _intent: None)
+    replace("providers.funnel.intents", "count_settled", lambda _intent: None)
