@@ -2,10 +2,11 @@
 
 import json
 import urllib.request
+from contextlib import suppress
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.gate.load import Gate
+from tests.gate.load import Gate, eventually
 from tests.gate.stack.stack import METRICS_TOKEN
 
 # What an operator's dashboard and alerts need after any load (docs/metrics.md).
@@ -23,6 +24,8 @@ NEEDED = (
     "providers_changes",
     "monitoring_lease_token",
 )
+# Collectors share what they count every ten seconds.
+SHARED_SECONDS = 20.0
 
 
 def run(gate: Gate) -> None:
@@ -34,10 +37,23 @@ def run(gate: Gate) -> None:
     gate.record.figure("observability.failures", data["totals"]["failed"])
     unexplained = data["totals"]["failed"] - explained
     gate.record.figure("observability.failures_unexplained", unexplained)
-    missing = sorted(set(NEEDED) - with_samples(metrics(gate)))
-    for name in missing:
+    missing = missing_metrics(gate)
+    for name in sorted(missing):
         gate.record.incident(f"the metric {name} is missing")
     gate.record.figure("observability.metrics_missing", len(missing))
+
+
+def missing_metrics(gate: Gate) -> set[str]:
+    """What no scrape showed."""
+    missing = set(NEEDED)
+
+    def are_shown() -> bool:
+        missing.difference_update(with_samples(metrics(gate)))
+        return not missing
+
+    with suppress(TimeoutError):
+        eventually(are_shown, SHARED_SECONDS)
+    return missing
 
 
 def with_samples(scrape: str) -> set[str]:
