@@ -65,10 +65,6 @@ def test_from_no_price_to_a_recomputed_cost(open_page, usage):  # noqa: F811
 def test_what_looks_wrong_is_refused_or_asked_about(open_page, usage):  # noqa: F811
     page = open_page("/usage/prices/new/?model=gpt-5.4", viewport=WIDE)
     fill(page, input_price="-1", output_price="15")
-    # The browser itself holds it back; without that the form does.
-    assert page.evaluate("document.querySelector('[name=input_price]').validity.rangeUnderflow")
-    page.evaluate("document.querySelector('main form').noValidate = true")
-    fill(page, input_price="-1", output_price="15")
     assert "greater than or equal to 0" in page.inner_text("main")
     fill(page, input_price="2500", output_price="15")
     assert "Send it again if it is meant" in page.inner_text("main")
@@ -83,3 +79,15 @@ def test_what_looks_wrong_is_refused_or_asked_about(open_page, usage):  # noqa: 
     row = page.inner_text("#scroll-own tbody tr:first-child")
     assert "waits" in row
     assert f"{future}" in row
+
+
+def test_what_is_wrong_in_a_field_that_is_hidden_again_is_shown(open_page, usage):  # noqa: F811
+    page = open_page("/usage/prices/new/?model=gpt-5.4", viewport=WIDE)
+    page.select_option("[name=kind]", OwnPrice.Kind.DISCOUNT)
+    page.fill("[name=percent]", "250")
+    page.select_option("[name=kind]", OwnPrice.Kind.FLAT)
+    assert not page.is_visible("[name=percent]")
+    page.click("main button[type=submit]")
+    assert page.is_visible("[name=percent]")
+    assert "less than or equal to 100" in page.inner_text("main")
+    assert not OwnPrice.objects.exists()
