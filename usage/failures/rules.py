@@ -132,12 +132,22 @@ _BY_BODY: tuple[tuple[Class, tuple[str, ...]], ...] = (
             "resource_exhausted",
         ),
     ),
+    # After the plan's limits, which Anthropic reports by the same type.
+    (Class.RATE_LIMITED, ("rate_limit_error",)),
+    (Class.FORBIDDEN, ("permission_denied",)),
     (
         Class.UNSUPPORTED_MODEL,
         ("model_not_found", "model is not supported", "unknown provider for model"),
     ),
     (Class.INVALID_REQUEST, ("previous_response_not_found", "thinking_signature_invalid")),
-    (Class.PROVIDER_FAULT, ("returned an error payload", "failed without error details")),
+    (
+        Class.PROVIDER_FAULT,
+        (
+            "returned an error payload",
+            "failed without error details",
+            "server had an error while processing",
+        ),
+    ),
     (
         Class.INVALID_RESPONSE,
         (

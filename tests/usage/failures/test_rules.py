@@ -8,7 +8,7 @@ import pytest
 
 from management_proxy.simulator.traffic.failures import FAILURES
 from usage.failures.guidance import GUIDANCE
-from usage.failures.rules import classify
+from usage.failures.rules import classify, recognised
 from usage.models.failures import DIVIDED, FailureClass, group_of, with_members
 
 BODIES = [
@@ -22,6 +22,17 @@ BODIES = [
 def test_every_known_body_is_classed_as_a_person_would(known):
     got = classify(True, known["status"], known["body"], known["ttft_ms"])
     assert got.value == known["class"], known["source"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["exceed your account's rate limit", "caller does not have permission", "had an error while"],
+)
+def test_usual_bodies_of_providers_are_not_unknown(words):
+    (known,) = (known for known in BODIES if words in known["body"])
+    got = recognised(known["status"], known["body"], known["ttft_ms"])
+    assert got
+    assert got.value == known["class"]
 
 
 def test_every_class_but_the_groups_has_a_body_and_every_body_its_source():
