@@ -2,7 +2,9 @@
 
 The stack of `make run` with its demonstration, and Chromium beside it, on one machine. A page is
 interactive when its scripts have run and the main thread has been free since: the end of
-DOMContentLoaded, or of the last task over 50 ms that began before the page was loaded.
+DOMContentLoaded, or of the last task over 50 ms that began before the page was loaded. Times are
+from the request of the page itself; the login before it, which is slow on purpose since it checks
+a password, has a row of its own, and one row has both.
 """
 
 import statistics
@@ -22,20 +24,23 @@ new PerformanceObserver(list => list.getEntries().forEach(task => {
   window.busyUntil = Math.max(window.busyUntil, task.startTime + task.duration);
 })).observe({ type: 'longtask', buffered: true });"""
 TIMES = """() => {
-  const [{ responseStart, domContentLoadedEventEnd, loadEventEnd }] =
+  const [{ fetchStart, responseStart, domContentLoadedEventEnd, loadEventEnd }] =
     performance.getEntriesByType('navigation');
   const [paint] = performance.getEntriesByName('first-contentful-paint');
+  const interactive = Math.max(domContentLoadedEventEnd, window.busyUntil);
   return {
-    'first byte': responseStart,
-    'first contentful paint': paint?.startTime ?? 0,
-    'interactive': Math.max(domContentLoadedEventEnd, window.busyUntil),
-    'loaded': loadEventEnd,
+    'login, until the page is requested': fetchStart,
+    'first byte': responseStart - fetchStart,
+    'first contentful paint': (paint?.startTime ?? 0) - fetchStart,
+    'interactive': interactive - fetchStart,
+    'loaded': loadEventEnd - fetchStart,
+    'interactive, login included': interactive,
   };
 }"""
 
 
 def visit(browser: Browser, url: str) -> dict[str, float]:
-    """Milliseconds from the beginning of the navigation that follows the login."""
+    """Milliseconds of the navigation that begins with the login."""
     context = browser.new_context(base_url=url, viewport=DESK)
     context.add_init_script(LONG_TASKS)
     page = sign_in(context)
