@@ -48,7 +48,8 @@ def once(name: str, read: Callable[[], T]) -> T:
 def one_instant() -> Iterator[None]:
     """Within it all statements see the data of one instant, so that what one sums the others sum
     too."""
-    token = _known.set({})
+    known = _known.get()
+    token = _known.set({} if known is None else known)
     try:
         with _snapshot():
             yield
