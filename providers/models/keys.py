@@ -124,6 +124,11 @@ def credential_name(label: str, auth_index: str) -> str:
     return label or auth_index or "no credential"
 
 
+def credential_name_sql(table: str) -> str:
+    """`credential_name` of the rows of a table with this name."""
+    return f"coalesce(nullif({table}.label, ''), nullif({table}.auth_index, ''), 'no credential')"
+
+
 class ProviderKey(models.Model):
     """An entry of a provider key list that is managed here: who owns it, and how it was last
     verified upstream."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from django.contrib.auth import get_user_model
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from providers.models import ClientKey, Credential
-from providers.models.keys import key_name
+from monitoring.planned_statements import rows
+from providers.models import ClientKey
+from providers.models.keys import credential_name_sql, key_name_sql
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension
 from usage.history.scope import Scope
 from usage.history.snapshot import Row
@@ -16,17 +16,31 @@ from usage.models.failures import FailureClass
 
 NO_KEY, NO_CREDENTIAL = _("No key"), _("No credential")
 _NOBODY = {Dimension.USER: _("Nobody"), Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
+_OF_IDS = "WHERE named.id = ANY(%s::bigint[])"
+_KEYS = f"""
+/* usage.history.key_names */
+SELECT named.id, {key_name_sql("named")}, named.owner_id, owner.username
+FROM providers_clientkey AS named LEFT JOIN auth_user AS owner ON owner.id = named.owner_id
+{_OF_IDS}
+"""
+_NAMES = {
+    Dimension.KEY: _KEYS,
+    Dimension.USER: (
+        f"/* usage.history.user_names */ SELECT id, username FROM auth_user AS named {_OF_IDS}"
+    ),
+    Dimension.CREDENTIAL: (
+        f"/* usage.history.credential_names */ SELECT id, {credential_name_sql('named')} FROM"
+        f" providers_credential AS named {_OF_IDS}"
+    ),
+}
 _CLOSED = (Dimension.OUTCOME, Dimension.FAILURE_CLASS)
 
 
 def key_names(ids: Iterable[int]) -> dict[int, Row]:
     """Name, owner and owner's name of client keys, by id."""
-    keys = ClientKey.objects.filter(pk__in=ids).values(
-        "pk", "name", "last_four", "owner_id", "owner__username"
-    )
     return {
-        key["pk"]: {**key, "name": key_name(key["pk"], key["name"], key["last_four"])}
-        for key in keys
+        pk: {"name": name, "owner_id": owner_id, "owner__username": username}
+        for pk, name, owner_id, username in rows(_KEYS, [list(ids)])
     }
 
 
@@ -78,20 +92,8 @@ def labels_within(scope: Scope, dimension: Dimension, values: Iterable[str]) -> 
 
 
 def _named(dimension: Dimension, ids: list[int]) -> dict[str, str]:
-    if dimension is Dimension.KEY:
-        return {str(pk): key["name"] for pk, key in key_names(ids).items()}
-    if dimension is Dimension.USER:
-        return {
-            str(pk): name
-            for pk, name in get_user_model()
-            .objects.filter(pk__in=ids)
-            .values_list("pk", "username")
-        }
-    if dimension is Dimension.CREDENTIAL:
-        return {
-            str(credential.pk): str(credential)
-            for credential in Credential.objects.filter(pk__in=ids)
-        }
+    if statement := _NAMES.get(dimension):
+        return {str(pk): name for pk, name, *_owner in rows(statement, [ids])} if ids else {}
     if dimension is Dimension.FAILURE_CLASS:
         return {name: str(label) for name, label in FailureClass.choices if name}
     if dimension is Dimension.OUTCOME:
