@@ -102,7 +102,9 @@ def open_alerts() -> list[AlertRow]:
 
 
 def firing() -> list[AlertRow]:
-    """What fires, the most urgent first: for the bell, and for what is wrong now."""
+    """What fires, the most urgent first."""
+    if not Alert.firing_count():
+        return []
     return [row for row in open_alerts() if row.alert.state == Alert.State.FIRING]
 
 

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.encryption import decrypt, encrypt
+from monitoring.planned_statements import rows
 
 
 class Severity(models.TextChoices):
@@ -185,6 +186,15 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_name}: {self.subject}" if self.subject else self.rule_name
+
+    @staticmethod
+    def firing_count() -> int:
+        """How many alerts fire; the bell on every page shows it."""
+        counted = rows(
+            "/* monitoring.alerts.firing */ SELECT count(*) FROM monitoring_alert WHERE state = %s",
+            [Alert.State.FIRING.value],
+        )
+        return int(counted[0][0])
 
 
 class AlertMessage(models.Model):

@@ -21,9 +21,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "upstream_is_simulated": settings.UPSTREAM_IS_SIMULATED,
         "request_id": current_request().request_id,
         # Counted only where the bell is drawn.
-        "firing_alerts": SimpleLazyObject(_firing_alerts),
+        "firing_alerts": SimpleLazyObject(Alert.firing_count),
     }
-
-
-def _firing_alerts() -> int:
-    return Alert.objects.filter(state=Alert.State.FIRING).count()
