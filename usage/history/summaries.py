@@ -42,7 +42,7 @@ class SummaryQuery:
         return Query(intervals, self.scope, self.filters, groups)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Totals:
     """What was used in a period."""
 
@@ -50,7 +50,7 @@ class Totals:
     measures: Measures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Summary:
     """Totals with percentiles, the same without by bucket, and the totals of the period before if
     they were requested."""
@@ -60,7 +60,8 @@ class Summary:
     previous: Totals | None
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, with which the cache would take several times as long to pickle them.
+@dataclass(frozen=True)
 class GroupValue:
     """The value of a dimension as its filter takes it, and as people know it."""
 
@@ -72,7 +73,7 @@ class GroupValue:
 GroupName = dict[Dimension, GroupValue]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Course:
     """What a group used, by bucket."""
 
@@ -80,7 +81,7 @@ class Course:
     points: Sequence[Measures]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
     """The largest groups by bucket, largest first, and all others together, if there are any."""
 
@@ -88,7 +89,7 @@ class Series:
     rest: Sequence[Measures] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """What a group used."""
 
@@ -96,7 +97,7 @@ class Group:
     measures: Measures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rest:
     """How many groups are beyond the largest, and what they used together."""
 
@@ -104,7 +105,7 @@ class Rest:
     measures: Measures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Breakdown:
     """The largest groups, largest first, all others together, if there are any, and everything."""
 
@@ -113,7 +114,7 @@ class Breakdown:
     totals: Measures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
     """A group, or `others` groups together, which have no name: what it used in the period, and in
     each bucket, if that was wanted."""

@@ -11,7 +11,8 @@ from usage.history.windows import Bucket, Interval, Window
 LEAST_DAYS, MOST_DAYS = 7, 28
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, with which the cache would take several times as long to pickle them.
+@dataclass(frozen=True)
 class Cell:
     """One hour of one day of the week: attempts, those that failed, and the hours that they were
     in."""
@@ -21,7 +22,7 @@ class Cell:
     hours: tuple[Interval, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Activity:
     """Seven rows of 24 cells, Monday first, over the days of `window`."""
 

@@ -38,7 +38,8 @@ class Grade(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, with which the cache would take several times as long to pickle them.
+@dataclass(frozen=True)
 class Run:
     """Hours in a row with one grade, numbered from the oldest, and their attempts."""
 
@@ -49,7 +50,7 @@ class Run:
     failed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Strip:
     """One upstream or provider over the hours, oldest first."""
 
@@ -63,7 +64,7 @@ class Strip:
         return sum(run.hours for run in self.runs if run.grade is grade)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Health:
     """The strips of the upstreams and then of the providers, and the hours that they cover."""
 

@@ -23,7 +23,8 @@ _OF_STAFF = (Dimension.KEY, Dimension.MODEL, Dimension.CREDENTIAL, Dimension.USE
 _OF_USERS = (Dimension.KEY, Dimension.MODEL)
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, with which the cache would take several times as long to pickle them.
+@dataclass(frozen=True)
 class Consumer:
     """One that uses tokens: how many, and what they cost; None without a price."""
 
@@ -32,7 +33,7 @@ class Consumer:
     cost_nano_usd: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Top:
     """Those that use most tokens, most first, and how many others there are."""
 
@@ -40,7 +41,7 @@ class Top:
     others: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overview:
     """Everything on the page but what is wrong now and what is new since the last visit; `tops` are
     by dimension."""

@@ -33,7 +33,7 @@ class PageQuery:
         return Dimension.KEY if self.groups == (Dimension.MODEL,) else Dimension.MODEL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageData:
     """Everything that the page shows of rollups; `points` are by bucket."""
 
