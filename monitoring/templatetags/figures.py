@@ -1,7 +1,7 @@
 """Figures as people read them."""
 
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -57,9 +57,11 @@ def amount(nano: int | None) -> str:
     sign = _sign()
     if 0 < abs(nano) < _HUNDREDTH_OF_A_CENT:
         return f"< {written(sign, '0.0001')}"
-    places = "0.0001" if 0 < abs(nano) < _NANO else "0.01"
-    rounded = (Decimal(nano) / _NANO).quantize(Decimal(places), ROUND_HALF_EVEN)
-    return f"{'-' if rounded < 0 else ''}{written(sign, f'{abs(rounded):,f}')}"
+    places = 4 if 0 < abs(nano) < _NANO else 2
+    # Half to even, as integers are rounded.
+    whole, rest = divmod(round(abs(nano), places - 9), _NANO)
+    figure = f"{whole:,}.{rest // 10 ** (9 - places):0{places}}"
+    return f"{'-' if nano < 0 else ''}{written(sign, figure)}"
 
 
 @register.filter

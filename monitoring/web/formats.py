@@ -19,13 +19,6 @@ _SCALES = (
     (1e3, pgettext_lazy("short number", "%(number)sK")),
 )
 
-_SCALES = (
-    (1e12, pgettext_lazy("short number", "%(number)sT")),
-    (1e9, pgettext_lazy("short number", "%(number)sB")),
-    (1e6, pgettext_lazy("short number", "%(number)sM")),
-    (1e3, pgettext_lazy("short number", "%(number)sK")),
-)
-
 
 def localized(figure: str) -> str:
     """A figure as Python writes it, such as 1,234.5, with the separators of the language."""
@@ -44,12 +37,18 @@ def _separators(_language: str | None) -> dict[int, str]:
 
 def short_number(value: float) -> str:
     """12.3M: three digits and a unit."""
-    for size, text in _SCALES:
+    for size, text in _scales(get_language()):
         if abs(value) >= size:
             scaled = value / size
             number = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
-            return str(text) % {"number": localized(number)}
+            return text % {"number": localized(number)}
     return localized(f"{value:g}")
+
+
+@cache
+def _scales(_language: str | None) -> list[tuple[float, str]]:
+    """The units of short numbers in the active language."""
+    return [(size, str(text)) for size, text in _SCALES]
 
 
 def amount_of_time(seconds: float) -> str:
@@ -62,10 +61,13 @@ def amount_of_time(seconds: float) -> str:
 
 def money(sign: str, figure: str) -> str:
     """$1,234.56: a sign or code of a currency, and an amount of it as Python writes it."""
-    return pgettext("amount of money", "%(sign)s%(number)s") % {
-        "sign": sign,
-        "number": localized(figure),
-    }
+    return _money(get_language()) % {"sign": sign, "number": localized(figure)}
+
+
+@cache
+def _money(_language: str | None) -> str:
+    """How the active language places the sign."""
+    return pgettext("amount of money", "%(sign)s%(number)s")
 
 
 def day_and_time(instant: datetime) -> str:
