@@ -183,7 +183,7 @@ def seconds(milliseconds: float) -> str:
 
 
 @register.filter
-def measured(milliseconds: float, sample_count: int) -> str:
+def measured(milliseconds: float | None, sample_count: int) -> str:
     """A duration measured by samples; a dash without any, where 0 would be a lie."""
     return duration(milliseconds if sample_count else None)
 
