@@ -80,7 +80,6 @@ class Source:
 _UPSTREAM = frozenset({Dimension.UPSTREAM})
 _OUTCOMES = _UPSTREAM | {Dimension.FAILURE_CLASS, Dimension.OUTCOME}
 _KEY = _UPSTREAM | {Dimension.KEY, Dimension.USER}
-_ACCOUNTS = _UPSTREAM | {Dimension.PROVIDER, Dimension.AUTH_TYPE}
 _EVERYTHING = frozenset(Dimension)
 _NO_PARTIES = _EVERYTHING - {Dimension.KEY, Dimension.USER, Dimension.CREDENTIAL}
 
@@ -103,11 +102,10 @@ SOURCES = (
     Source(
         "daily_by_credential",
         7,
-        _ACCOUNTS | {Dimension.CREDENTIAL},
+        _UPSTREAM | {Dimension.CREDENTIAL, Dimension.PROVIDER, Dimension.AUTH_TYPE},
         Unit.DAY,
         rollups.DAILY_BY_CREDENTIAL,
     ),
-    Source("daily_by_provider", 0.3, _ACCOUNTS, Unit.DAY, rollups.DAILY_BY_PROVIDER),
 )
 
 

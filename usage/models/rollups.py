@@ -178,15 +178,6 @@ class UsageDailyByCredential(OfCredential):
         verbose_name_plural = "daily usage by credential"
 
 
-class UsageDailyByProvider(OfSeries):
-    """Provider and auth type by day."""
-
-    bucket = models.DateField()
-
-    class Meta:
-        verbose_name_plural = "daily usage by provider"
-
-
 class RollupCalendar(models.Model):
     """The one row that says in which IANA zone the daily rollup counts its days."""
 

@@ -97,7 +97,6 @@ DAILY_BY_KEY_AND_MODEL = Granularity("usage_usagedailybykeyandmodel", "day", "by
 DAILY_BY_CREDENTIAL = Granularity(
     "usage_usagedailybycredential", "day", "by_account_id", (_CREDENTIAL,)
 )
-DAILY_BY_PROVIDER = Granularity("usage_usagedailybyprovider", "day", "by_account_id")
 GRANULARITIES = (
     QUARTER_HOURLY,
     HOURLY,
@@ -108,7 +107,6 @@ GRANULARITIES = (
     DAILY_BY_MODEL,
     DAILY_BY_KEY_AND_MODEL,
     DAILY_BY_CREDENTIAL,
-    DAILY_BY_PROVIDER,
 )
 
 

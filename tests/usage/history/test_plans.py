@@ -142,7 +142,6 @@ def planned(
         ((Dimension.MODEL,), "daily_by_model"),
         ((Dimension.KEY, Dimension.MODEL), "daily_by_key_and_model"),
         ((Dimension.CREDENTIAL,), "daily_by_credential"),
-        ((Dimension.PROVIDER, Dimension.AUTH_TYPE), "daily_by_provider"),
         ((Dimension.KEY, Dimension.CREDENTIAL), "daily"),
         ((Dimension.MODEL, Dimension.OUTCOME), "daily"),
         ((Dimension.ENDPOINT,), "daily"),
