@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 import msgspec
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from psycopg.abc import Buffer
@@ -38,6 +38,15 @@ class PlannedCursor(ServerBindingCursor):
 
     def execute(self, query: Any, params: Any = None) -> Any:
         return super().execute(query, params, prepare=True)  # type: ignore[misc]
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Shows prepared statements too, where statements are recorded; psycopg keeps no text of
+    these."""
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
+        shown = super().last_executed_query(cursor, sql, params)
+        return shown or self.compose_sql(sql, params)
 
 
 class JsonLoader(Loader):
@@ -73,6 +82,8 @@ def _traced(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> An
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection that is checked without a round trip, and whose time is accounted for."""
+
+    ops_class = DatabaseOperations
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 
 
@@ -52,6 +53,13 @@ def test_a_planned_statement_is_kept_by_the_server_where_that_is_allowed(other, 
     with other.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         assert cursor.fetchone() == (kept,)
+
+
+def test_a_planned_statement_is_shown_where_statements_are_recorded(other):
+    other.connection.prepare_threshold = 0
+    with CaptureQueriesContext(other) as captured, other.planned_cursor() as cursor:
+        cursor.execute("SELECT %s::text", ["ada"])
+    assert [query["sql"] for query in captured] == ["SELECT 'ada'::text"]
 
 
 def test_a_planned_cursor_replaces_a_closed_connection(other):
