@@ -35,9 +35,11 @@ def git(*arguments: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the commit before the newest that changed a migration."""
+    """The files of the commit before the newest that changed a migration; one that was taken back
+    does not count."""
     try:
-        newest = git("log", "-1", "--format=%H", "--", "*/migrations/*.py").decode().strip()
+        present = git("ls-files", "*/migrations/*.py").decode().split()
+        newest = git("log", "-1", "--format=%H", "--", *present).decode().strip()
         archive = git("archive", f"{newest}^")
     except (OSError, subprocess.CalledProcessError):
         assert "TOLLGATE_REQUIRE_HISTORY" not in os.environ, "there is no history before it"
