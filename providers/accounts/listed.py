@@ -39,18 +39,20 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_of
 from monitoring.planned_statements import rows
 from providers.accounts.auth_files import AuthFile, auth_file_of
+from providers.models import Intent
 
 # How long a page that begins a reading waits for it before it shows what is known: a small list is
 # read by then.
 PATIENCE_SECONDS = 0.03
+_UNSETTLED = ", ".join(f"'{state.value}'" for state in Intent.UNSETTLED)
 # The newest of everything that changes the list, and the intents that are not settled.
-_CHANGES = """
+_CHANGES = f"""
 /* providers.accounts.listed.changes */
 (SELECT 'newest', id FROM providers_intent WHERE upstream_id = %(upstream)s
  ORDER BY id DESC LIMIT 1)
 UNION ALL
 (SELECT 'unsettled', id FROM providers_intent
- WHERE upstream_id = %(upstream)s AND state IN ('requested', 'applied', 'unknown'))
+ WHERE upstream_id = %(upstream)s AND state IN ({_UNSETTLED}))
 UNION ALL
 (SELECT 'login', id FROM monitoring_auditentry WHERE action = 'account.login_connected'
  ORDER BY id DESC LIMIT 1)

@@ -11,6 +11,8 @@ Invariants
   the newest event. Data that are committed after the read began belong to another version, unless
   their event number was already drawn; then, and for what has no event (a key gets an owner, a
   rollup is rebuilt), the result is cached for HISTORY_CACHE_SECONDS at most.
+* Versions of Tollgate that share a cache while a release is rolled out share no results whose
+  layout differs (`_LAYOUT`).
 * A result is in English, whatever the language of the page that wanted it first.
 * A request for a fresh result gets neither a cached one nor that of a read in flight; its own is
   cached.
@@ -42,6 +44,8 @@ from usage.history.scope import Scope
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# To be raised with every change of what is cached: of a class in a result, or of what a name is of.
+_LAYOUT = 2
 _flights: dict[str, "Future[Result[Any]]"] = {}
 _flights_lock = Lock()
 
@@ -98,7 +102,7 @@ def data_version() -> int:
 
 def _key(name: str, query: object, scope: Scope) -> str:
     seen_by = "everything" if scope.sees_everything else scope.owner_id
-    text = repr((name, query, seen_by, data_version()))
+    text = repr((_LAYOUT, name, query, seen_by, data_version()))
     return f"usage:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

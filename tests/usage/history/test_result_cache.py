@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
+from usage.history import result_cache
 from usage.history.result_cache import cached
 from usage.history.scope import Scope
 from usage.models import CollectorRun
@@ -50,6 +51,14 @@ def test_another_query_or_scope_is_read_anew(name, query, scope):
     reader = Reader()
     cached("summary", "q", EVERYTHING, reader)
     assert cached(name, query, scope, reader).value == 2
+
+
+@pytest.mark.django_db
+def test_a_version_with_another_layout_reads_anew(monkeypatch):
+    reader = Reader()
+    cached("summary", "q", EVERYTHING, reader)
+    monkeypatch.setattr(result_cache, "_LAYOUT", result_cache._LAYOUT + 1)
+    assert cached("summary", "q", EVERYTHING, reader).value == 2
 
 
 @pytest.mark.django_db
@@ -129,8 +138,6 @@ class Slow(Reader):
 
 @pytest.mark.django_db(transaction=True)
 def test_question_in_flight_is_asked_once_across_threads(settings):
-    from usage.history import result_cache as module
-
     settings.HISTORY_CACHE_SECONDS = 0  # so that only the flight can have it
     slow = Slow(8)
 
@@ -143,12 +150,12 @@ def test_question_in_flight_is_asked_once_across_threads(settings):
     with ThreadPoolExecutor(8) as threads:
         results = [threads.submit(call, n) for n in range(8)]
         assert slow.waiting.acquire(timeout=30)
-        (flight,) = module._flights.values()
+        (flight,) = result_cache._flights.values()
         wait_until(lambda: len(flight._condition._waiters) == 7)
         slow.may_go.set()
         assert {result.result(30) for result in results} == {1}
     assert slow.times == 1
-    assert module._flights == {}
+    assert result_cache._flights == {}
 
 
 def wait_until(condition):
@@ -160,11 +167,9 @@ def wait_until(condition):
 
 @pytest.mark.django_db
 def test_failed_question_leaves_no_flight_behind():
-    from usage.history import result_cache as module
-
     with pytest.raises(ZeroDivisionError):
         cached("summary", "q", EVERYTHING, lambda: 1 // 0)
-    assert module._flights == {}
+    assert result_cache._flights == {}
     assert cached("summary", "q", EVERYTHING, lambda: "well").value == "well"
 
 
