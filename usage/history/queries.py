@@ -9,7 +9,7 @@ text of the event or an outcome, and '' for what was not reported or is nobody's
 happened there is no row.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,13 +18,13 @@ from zoneinfo import ZoneInfo
 from monitoring.api.instants import iso
 from usage.history.dimensions import MAX_VALUES, Dimension, Filters, InvalidQuery
 from usage.history.measurement import note_plan
+from usage.history.packed import by_place, over_numbers
 from usage.history.planner import EVENTS, Piece, Source, plan
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, once, rows
 from usage.history.source_sql import MAXIMA, MEASURES, VALUES, Part
 from usage.history.windows import Interval, midnight
 from usage.models import COST_KINDS
-from usage.rollups.histograms import percentile_bins
 from usage.rollups.partitions import events_since
 from usage.rollups.tables import readers_calendar_zone
 
@@ -33,6 +33,8 @@ PERCENTILES = (50, 90, 95, 99)
 WHOLE = -1
 # The bin (usage/rollups/histograms.py) of each percentile.
 Bins = dict[int, int]
+# Of more rows the database adds histograms up, which takes longer, but little memory here.
+MOST_ROWS_PACKED = 6_000
 
 # What groups can be ranked by that is no measure itself.
 _ORDERS = {"cost_nano_usd": " + ".join(COST_KINDS)}
@@ -142,22 +144,27 @@ class Query:
         one together.
         """
         planned = self._planned()
+        adds_up = self.rows_to_read > MOST_ROWS_PACKED
         found = planned.rows(
             "percentiles",
             [
-                part.bins_sql(measure, number, len(shown), courses)
+                part.histograms_sql(measure, number, len(shown), courses, adds_up=adds_up)
                 for part in planned.parts
                 for number, measure in enumerate(measures)
             ],
-            "SELECT measure, number, rank, array_agg(bin) AS bins, array_agg(n) AS counts"
-            " FROM parts GROUP BY 1, 2, 3",
+            "SELECT * FROM parts",
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
         )
+        histograms = by_place(found)
+        if courses is not None:
+            histograms |= {
+                (WHOLE, *place): whole for place, whole in over_numbers(histograms).items()
+            }
         bins: dict[tuple[int, int], dict[str, Bins]] = {}
-        for row in found if courses is None else [*found, *_whole(found)]:
-            if (number := row["number"]) is not None:
-                of_measures = bins.setdefault((number, row["rank"]), {})
-                of_measures[measures[row["measure"]]] = _percentiles(row)
+        for (number, rank, measure), histogram in histograms.items():
+            if number is not None:
+                of_measures = bins.setdefault((number, rank), {})
+                of_measures[measures[measure]] = histogram.percentiles(PERCENTILES)
         return bins
 
     def _grouped(self, measures: Sequence[str], planned: "_Planned") -> str:
@@ -243,24 +250,6 @@ class _Planned:
         for part in self.parts:
             if part.source is EVENTS:
                 _refuse_pruned(part.pieces, part.calendar)
-
-
-def _percentiles(row: Row) -> Bins:
-    places = percentile_bins(row["bins"], row["counts"], PERCENTILES)
-    return dict(zip(PERCENTILES, places, strict=True))
-
-
-def _whole(found: Iterable[Row]) -> Iterator[Row]:
-    """The histograms of all intervals together, added up faster here than by the database."""
-    rows: dict[tuple[int, int], list[Row]] = {}
-    for row in found:
-        rows.setdefault((row["measure"], row["rank"]), []).append(row)
-    for (measure, rank), parts in rows.items():
-        bins, counts = [], []
-        for part in parts:
-            bins += part["bins"]
-            counts += part["counts"]
-        yield {"measure": measure, "number": WHOLE, "rank": rank, "bins": bins, "counts": counts}
 
 
 def _calendar() -> ZoneInfo:

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from usage.history.dimensions import Dimension, Filters
+from usage.history.packed import packed_sql
 from usage.history.planner import EVENTS, Piece, Source, Unit
 from usage.history.scope import Scope
 from usage.models import COST_KINDS
@@ -77,6 +78,16 @@ VALUES = {
     Dimension.OUTCOME: "CASE WHEN {} THEN 'failed' ELSE 'succeeded' END",
 }
 
+# Side by side in the list, both are unnested together; as a function in FROM they would cost half
+# as much again. OFFSET keeps number and rank from being found once a bin.
+_UNNESTED = (
+    "SELECT number, rank, unnest(bins) AS bin, unnest(counts) AS n FROM ({} OFFSET 0) AS each_row"
+)
+_ADDED_UP = (
+    "SELECT number, rank, array_agg(bin) AS bins, array_agg(n) AS counts FROM (SELECT number, rank,"
+    " bin, sum(n)::int AS n FROM ({}) AS each_bin GROUP BY 1, 2, 3) AS each_sum GROUP BY 1, 2"
+)
+
 
 def _grouped(group: Dimension) -> str:
     return _GROUPED.get(group, f"s.{group.value}")
@@ -111,9 +122,12 @@ class Part:
             f" {self._from} WHERE {self._where} GROUP BY 1"
         )
 
-    def bins_sql(self, measure: str, called: int, shown: int, courses: int | None) -> str:
-        """The histogram of `latency` or `ttft`: `measure` as it is called, `number`, `rank`, `bin`
-        and `n`.
+    def histograms_sql(
+        self, measure: str, called: int, shown: int, courses: int | None, *, adds_up: bool
+    ) -> str:
+        """The histograms of `latency` or `ttft`: `measure` as it is called, `number`, `rank`, and
+        packed (usage/history/packed.py) the `bins` and `counts` of all rows, or with `adds_up`
+        each bin once.
 
         The values of groups in the parameters `shown_group_1`... have ranks from 1 to `shown`, all
         others are one together. With `courses` numbers are NULL beyond so many ranks.
@@ -123,23 +137,18 @@ class Part:
             rank = f"coalesce(shown.rank, {shown + 1})"
             if courses is not None:
                 number = f"CASE WHEN shown.rank <= {courses} THEN {number} END"
-        where = self._where
+        names = f"SELECT {number} AS number, {rank} AS rank"
+        rows = f"FROM {self._from} {self._shown} WHERE {self._where}"
         if self.source is EVENTS:
-            kept, bins = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin", "bin, 1 AS n"
-            where = f"{where} AND u.{measure}_ms > 0"
+            each_bin = f"{BIN_SQL.format(f'u.{measure}_ms')} AS bin, 1 AS n"
+            each = _ADDED_UP.format(f"{names}, {each_bin} {rows} AND u.{measure}_ms > 0")
         else:
-            kept = f"u.{measure}_bins AS bins, u.{measure}_counts AS counts"
-            # Side by side in the list, both are unnested together; as a function in FROM they would
-            # cost half as much again.
-            bins = "unnest(bins) AS bin, unnest(counts) AS n"
-        # OFFSET keeps them apart, so that number and rank are found once a row, not once a bin.
-        each = (
-            f"SELECT {number} AS number, {rank} AS rank, {kept} FROM {self._from} {self._shown}"
-            f" WHERE {where} OFFSET 0"
-        )
+            each = f"{names}, u.{measure}_bins AS bins, u.{measure}_counts AS counts {rows}"
+            if adds_up:
+                each = _ADDED_UP.format(_UNNESTED.format(each))
         return (
-            f"SELECT {called} AS measure, number, rank, bin, sum(n) AS n FROM (SELECT"
-            f" number, rank, {bins} FROM ({each}) AS each_row) AS each_bin GROUP BY 2, 3, 4"
+            f"SELECT {called} AS measure, number, rank, {packed_sql('bins')} AS bins,"
+            f" {packed_sql('counts')} AS counts FROM ({each}) AS each_row GROUP BY 2, 3"
         )
 
     @property

@@ -8,7 +8,7 @@ as `BIN_SQL`.
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import accumulate
 
@@ -33,16 +33,12 @@ def duration_of(bin_number: int) -> float:
 
 
 def percentile_bins(
-    bins: Iterable[int], counts: Iterable[int], percents: Iterable[int]
+    bins: Sequence[int], counts: Sequence[int], percents: Iterable[int]
 ) -> list[int]:
     """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at
     least one. A bin may come several times."""
-    bins, counts = list(bins), list(counts)
-    held = dict(zip(bins, counts, strict=True))
-    if len(held) < len(bins):
-        held = dict.fromkeys(held, 0)
-        for number, count in zip(bins, counts, strict=True):
-            held[number] += count
-    places = sorted(held)
-    seen = list(accumulate(map(held.__getitem__, places)))
-    return [places[bisect_left(seen, -(-seen[-1] * percent // 100))] for percent in percents]
+    held = [0] * (max(bins) + 1)
+    for number, count in zip(bins, counts, strict=True):
+        held[number] += count
+    seen = list(accumulate(held))
+    return [bisect_left(seen, -(-seen[-1] * percent // 100)) for percent in percents]
