@@ -6,7 +6,7 @@ So the statement is sent only then. A server that vanished silently would not re
 
 `planned_cursor` is for the few statements that every request executes: where
 `DATABASE_PREPARED_STATEMENTS` allows it the server keeps their plans for as long as the connection
-lasts, which is three quarters of what they cost.
+lasts, which is three quarters of what they cost. `binary_cursor` is for results of many bytes.
 
 Values of the type `json`, of which a page of events has one each, are decoded by msgspec. Fields of
 models are `jsonb`, which Django decodes.
@@ -40,13 +40,21 @@ class PlannedCursor(ServerBindingCursor):
         return super().execute(query, params, prepare=True)  # type: ignore[misc]
 
 
+class BinaryCursor(ServerBindingCursor):
+    """Receives the bytes of results as they are, where text takes two characters for each."""
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        return super().execute(query, params, binary=True, prepare=False)  # type: ignore[misc]
+
+
 class DatabaseOperations(operations.DatabaseOperations):
-    """Shows prepared statements too, where statements are recorded; psycopg keeps no text of
-    these."""
+    """Shows statements with their values, where they are recorded, even if the server bound them:
+    psycopg has no such text."""
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
-        shown = super().last_executed_query(cursor, sql, params)
-        return shown or self.compose_sql(sql, params)
+        if isinstance(cursor, ServerBindingCursor):
+            return self.compose_sql(sql, params)
+        return super().last_executed_query(cursor, sql, params)
 
 
 class JsonLoader(Loader):
@@ -111,12 +119,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def planned_cursor(self) -> CursorWrapper:
         """A cursor whose statements the server plans once a connection; their parameters are bound
         by the server."""
+        return self._cursor_of(PlannedCursor)
+
+    def binary_cursor(self) -> CursorWrapper:
+        """A cursor whose results arrive as bytes; its parameters are bound by the server."""
+        return self._cursor_of(BinaryCursor)
+
+    def _cursor_of(self, factory: type[ServerBindingCursor]) -> CursorWrapper:
         self.close_if_health_check_failed()
         self.ensure_connection()
-        usual, self.connection.cursor_factory = (
-            self.connection.cursor_factory,
-            PlannedCursor,
-        )
+        usual, self.connection.cursor_factory = self.connection.cursor_factory, factory
         try:
             cursor: CursorWrapper = self.cursor()
         finally:

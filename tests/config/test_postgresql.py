@@ -71,6 +71,13 @@ def test_a_planned_cursor_replaces_a_closed_connection(other):
         assert cursor.fetchone() != (pid,)
 
 
+def test_a_binary_cursor_receives_bytes_as_they_are(other):
+    with other.binary_cursor() as cursor:
+        cursor.execute("SELECT %s::bytea, %s::int", [b"\x00\xff", 7])
+        assert cursor.cursor.pgresult.get_value(0, 0) == b"\x00\xff"
+        assert cursor.fetchone() == (b"\x00\xff", 7)
+
+
 @pytest.mark.django_db
 def test_json_is_decoded_exactly():
     with connection.cursor() as cursor:

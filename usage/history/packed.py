@@ -8,11 +8,15 @@ significant first, which is how PostgreSQL sends arrays to any client.
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from operator import add
 
 from usage.history.snapshot import Row
-from usage.rollups.histograms import percentile_bins
 
+# The counts of the bins 0, 1...
+Counts = list[int]
+# The number of an interval, or None, rank and measure.
+Place = tuple[int | None, int, int]
 _HEAD = 20
 _LENGTH = 4
 
@@ -22,48 +26,31 @@ def packed_sql(column: str) -> str:
     return f"string_agg(substr(array_send({column}), {_HEAD + 1}), ''::bytea)"
 
 
-class Histogram:
-    """The sum of the histograms of rows, unpacked but not yet added up."""
-
-    def __init__(self) -> None:
-        self._bins, self._counts = array("h"), array("i")
-
-    def add(self, bins: bytes, counts: bytes) -> None:
-        """Add packed columns of `smallint` and `integer`."""
-        self._bins.extend(_unpacked("h", bins))
-        self._counts.extend(_unpacked("i", counts))
-
-    def add_all_of(self, other: "Histogram") -> None:
-        """Add what another one holds."""
-        self._bins.extend(other._bins)
-        self._counts.extend(other._counts)
-
-    def percentiles(self, percents: Sequence[int]) -> dict[int, int]:
-        """The bins of some percentiles; there must be one."""
-        places = percentile_bins(self._bins, self._counts, percents)
-        return dict(zip(percents, places, strict=True))
-
-
-Place = tuple[int | None, int, int]
-
-
-def by_place(rows: Iterable[Row]) -> dict[Place, Histogram]:
-    """The histograms of rows by their `number`, which may be None, `rank` and `measure`; those
-    without a bin are left out."""
-    histograms: dict[Place, Histogram] = {}
+def by_place(rows: Iterable[Row]) -> dict[Place, Counts]:
+    """The counts of rows by their `number`, `rank` and `measure`, added up; `bins` are packed
+    `smallint`, `counts` packed `integer`. Rows without a bin are left out."""
+    found: dict[Place, Counts] = {}
     for row in rows:
         if row["bins"]:
             place = row["number"], row["rank"], row["measure"]
-            histograms.setdefault(place, Histogram()).add(row["bins"], row["counts"])
-    return histograms
+            found[place] = _sum(found.get(place, []), _counts(row["bins"], row["counts"]))
+    return found
 
 
-def over_numbers(histograms: dict[Place, Histogram]) -> dict[tuple[int, int], Histogram]:
+def over_numbers(found: dict[Place, Counts]) -> dict[tuple[int, int], Counts]:
     """Those of all numbers together, by rank and measure."""
-    whole: dict[tuple[int, int], Histogram] = {}
-    for (_, rank, measure), histogram in histograms.items():
-        whole.setdefault((rank, measure), Histogram()).add_all_of(histogram)
+    whole: dict[tuple[int, int], Counts] = {}
+    for (_, rank, measure), counts in found.items():
+        whole[rank, measure] = _sum(whole.get((rank, measure), []), counts)
     return whole
+
+
+def _counts(packed_bins: bytes, packed_counts: bytes) -> Counts:
+    bins, each = _unpacked("h", packed_bins), _unpacked("i", packed_counts)
+    counts = [0] * (max(bins) + 1)
+    for number, count in zip(bins, each, strict=True):
+        counts[number] += count
+    return counts
 
 
 def _unpacked(kind: str, packed: bytes) -> "array[int]":
@@ -72,3 +59,8 @@ def _unpacked(kind: str, packed: bytes) -> "array[int]":
         numbers.byteswap()
     lengths = _LENGTH // numbers.itemsize
     return numbers[lengths :: lengths + 1]
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    shorter, longer = sorted((one, other), key=len)
+    return [*map(add, shorter, longer), *longer[len(shorter) :]]

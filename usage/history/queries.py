@@ -25,6 +25,7 @@ from usage.history.snapshot import Row, once, rows
 from usage.history.source_sql import MAXIMA, MEASURES, VALUES, Part
 from usage.history.windows import Interval, midnight
 from usage.models import COST_KINDS
+from usage.rollups.histograms import percentile_bins
 from usage.rollups.partitions import events_since
 from usage.rollups.tables import readers_calendar_zone
 
@@ -154,17 +155,18 @@ class Query:
             ],
             "SELECT * FROM parts",
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
+            has_bytes=True,
         )
         histograms = by_place(found)
         if courses is not None:
-            histograms |= {
-                (WHOLE, *place): whole for place, whole in over_numbers(histograms).items()
-            }
+            whole = over_numbers(histograms)
+            histograms |= {(WHOLE, *place): counts for place, counts in whole.items()}
         bins: dict[tuple[int, int], dict[str, Bins]] = {}
-        for (number, rank, measure), histogram in histograms.items():
+        for (number, rank, measure), counts in histograms.items():
             if number is not None:
                 of_measures = bins.setdefault((number, rank), {})
-                of_measures[measures[measure]] = histogram.percentiles(PERCENTILES)
+                places = percentile_bins(counts, PERCENTILES)
+                of_measures[measures[measure]] = dict(zip(PERCENTILES, places, strict=True))
         return bins
 
     def _grouped(self, measures: Sequence[str], planned: "_Planned") -> str:
@@ -230,7 +232,13 @@ class _Planned:
     parts: list[Part]
 
     def rows(
-        self, name: str, parts: Sequence[str], rest: str, parameters: dict[str, object]
+        self,
+        name: str,
+        parts: Sequence[str],
+        rest: str,
+        parameters: dict[str, object],
+        *,
+        has_bytes: bool = False,
     ) -> list[Row]:
         """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH."""
         if not self.parts:
@@ -239,9 +247,8 @@ class _Planned:
         parameters |= {"owner": self.parts[0].scope.owner_id, **self.parts[0].filters.parameters}
         for part in self.parts:
             parameters |= part.parameters
-        found = rows(
-            f"history.{name}", f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}", parameters
-        )
+        statement = f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}"
+        found = rows(f"history.{name}", statement, parameters, has_bytes=has_bytes)
         # A pruning meanwhile may have taken events away.
         self._refuse_pruned()
         return found

@@ -20,16 +20,18 @@ T = TypeVar("T")
 _known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_this_instant", default=None)
 
 
-def rows(name: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
+def rows(name: str, sql: str, parameters: dict[str, Any], *, has_bytes: bool = False) -> list[Row]:
     """The rows of a statement; `name` stands in a comment, so that it is recognised in
     `pg_stat_activity`."""
     statement = f"/* usage.{name} */ {sql}"
-    with connection().cursor() as cursor, timed() as seconds:
+    used = connection()
+    binary = used.binary_cursor  # type: ignore[attr-defined]
+    with binary() if has_bytes else used.cursor() as cursor, timed() as seconds:
         cursor.execute(statement, parameters)
         columns = [column.name for column in cursor.description or ()]
         found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     current_account().rows += len(found)
-    log_if_slow(connection(), f"usage.{name}", statement, parameters, seconds(), len(found))
+    log_if_slow(used, f"usage.{name}", statement, parameters, seconds(), len(found))
     return found
 
 

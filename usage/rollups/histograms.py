@@ -8,7 +8,7 @@ as `BIN_SQL`.
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from itertools import accumulate
 
@@ -32,13 +32,7 @@ def duration_of(bin_number: int) -> float:
     return 2 * GAMMA**bin_number / (GAMMA + 1)
 
 
-def percentile_bins(
-    bins: Sequence[int], counts: Sequence[int], percents: Iterable[int]
-) -> list[int]:
-    """The bins of nearest-rank percentiles; `bins` are in any order, each with its count, and at
-    least one. A bin may come several times."""
-    held = [0] * (max(bins) + 1)
-    for number, count in zip(bins, counts, strict=True):
-        held[number] += count
-    seen = list(accumulate(held))
+def percentile_bins(counts: Iterable[int], percents: Iterable[int]) -> list[int]:
+    """The bins of nearest-rank percentiles; `counts` are those of the bins 0, 1..., not all 0."""
+    seen = list(accumulate(counts))
     return [bisect_left(seen, -(-seen[-1] * percent // 100)) for percent in percents]

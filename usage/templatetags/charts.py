@@ -1,5 +1,5 @@
 """The parts of charts of which a page has hundreds: bars, rows of the table of the same figures,
-cells of hours. A template takes ten times as long for each."""
+cells of hours and of matrices. A template takes ten times as long for each."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -7,10 +7,12 @@ from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from monitoring.templatetags.figures import amount, duration, exact
 from usage.overview.figures import HeatCell
 from usage.web.charts import Bar, Chart, Segment, Slot
+from usage.web.failures.figures import Cell
 
 register = template.Library()
 _WRITTEN: dict[str, Callable[[Any], str]] = {"": exact, "ms": duration, "money": amount}
@@ -36,6 +38,13 @@ def drawn_hours(cells: Sequence[HeatCell]) -> SafeString:
     return mark_safe("\n".join(map(_hour, cells)))  # noqa: S308 (texts are escaped)
 
 
+@register.filter
+def counted_cells(cells: Sequence[Cell]) -> SafeString:
+    """Counts as cells of a table, which lead to their events."""
+    unnamed = _("no link: more values than an address can name")
+    return mark_safe("\n".join(_counted(cell, unnamed) for cell in cells))  # noqa: S308 (texts are escaped)
+
+
 def _bar(bar: Bar) -> str:
     slot, place = bar.slot, f'x="{bar.x}" width="{bar.width}"'
     unfinished = ' class="unfinished"' if slot.is_unfinished else ""
@@ -58,6 +67,17 @@ def _hour(cell: HeatCell) -> str:
         return f'<td class="heat-{cell.level}" {title}></td>'
     link = f'<a tabindex="-1" href="{escape(cell.href)}" {title}></a>'
     return f'<td class="heat-{cell.level}">{link}</td>'
+
+
+def _counted(cell: Cell, unnamed: str) -> str:
+    count = escape(exact(cell.count))
+    if cell.events:
+        count = f'<a href="{escape(cell.events)}">{count}</a>'
+    elif cell.count:
+        count = f'<span title="{escape(unnamed)}">{count}</span>'
+    else:
+        count = '<span class="muted" aria-label="0">·</span>'
+    return f'<td class="number">{count}</td>'
 
 
 def _row(slot: Slot, values: Any) -> str:
