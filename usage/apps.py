@@ -22,7 +22,7 @@ class UsageConfig(AppConfig):
         from monitoring.alerts import default_rules, signals
         from monitoring.web.panels import Panel, register
         from providers.client_keys import consumption
-        from usage.alerts import collection, traffic
+        from usage.alerts import collection, storage, traffic
         from usage.alerts.default_rules import DEFAULTS
         from usage.budgets import evaluation as budgets
         from usage.budgets import signals as budget_signals
@@ -40,7 +40,8 @@ class UsageConfig(AppConfig):
         register(Panel("collection", panels.collection_context, "usage/collection.html"))
         register(Panel("completeness", panels.completeness_context, "usage/completeness.html"))
         register_navigation()
-        signals.register(*traffic.SIGNALS, *collection.SIGNALS, *budget_signals.SIGNALS)
+        for watched in (traffic, collection, storage, budget_signals):
+            signals.register(*watched.SIGNALS)
         signals.measure_within(one_instant)
         default_rules.register(*DEFAULTS, *budget_signals.DEFAULTS)
         register_health()

@@ -1,9 +1,7 @@
-"""Signals of collection: they read rows and the spool of this host; no upstream is requested."""
+"""Signals of collection: they read rows; no upstream is requested."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Max, Sum
@@ -15,11 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from management_proxy.models import Access, Upstream
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit, one_of
 from monitoring.web.formats import localized
-from usage.collector import spool_health
 from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
 from usage.collector.status import UpstreamState, upstream_states
 from usage.completeness.report import completeness_of
-from usage.models import CollectorRun, DeadLetter
+from usage.models import CollectorRun
 from usage.models.completeness import LOSSES, CompletenessInterval
 
 Cause = CompletenessInterval.Cause
@@ -158,43 +155,6 @@ def collected_share(query: Measurement) -> Iterator[Reading]:
         yield Reading(share, measured.upstream, detail, _page())
 
 
-def dead_letters(query: Measurement) -> Iterator[Reading]:
-    """How many wait for a fix."""
-    pending = DeadLetter.objects.filter(state=DeadLetter.State.PENDING).count()
-    url = reverse("admin:usage_deadletter_changelist")
-    text = ngettext(
-        "%(count)s element could not be stored.", "%(count)s elements could not be stored.", pending
-    )
-    detail = text % {"count": localized(f"{pending:,}")}
-    yield Reading(float(pending), detail=detail, url=url)
-
-
-def spool_pages(query: Measurement) -> Iterator[Reading]:
-    """Pages in this host's spool that no process works on, by upstream."""
-    waiting = spool_health.waiting_by_upstream()
-    names = dict(Upstream.with_removed.filter(pk__in=waiting).values_list("pk", "name"))
-    for upstream_id, count in waiting.items():
-        yield Reading(float(count), names.get(upstream_id, str(upstream_id)), url=_page())
-
-
-def spool_refusal(query: Measurement) -> Iterator[Reading]:
-    """1 while the spool of this host cannot be written."""
-    refusal = spool_health.refusal()
-    yield Reading(float(bool(refusal)), detail=refusal, url=_page())
-
-
-def disk_free(query: Measurement) -> Iterator[Reading]:
-    """Free share, in percent, of the disk that the spool of this host is on."""
-    folder = Path(settings.SPOOL_DIR)
-    while not folder.exists():
-        folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    sizes = {"free": usage.free, "total": usage.total}
-    about = {name: localized(f"{size / 2**30:,.1f}") for name, size in sizes.items()}
-    detail = gettext("%(free)s GiB of %(total)s GiB are free.") % about
-    yield Reading(100 * usage.free / usage.total, detail=detail, url=_page())
-
-
 def _upstreams() -> Iterable[tuple[str, str]]:
     return ((name, name) for name in Upstream.objects.values_list("name", flat=True))
 
@@ -263,39 +223,6 @@ SIGNALS = (
         _("Switch them on on the page Monitoring, or set usage-statistics-enabled: true."),
         (_UPSTREAM,),
         is_state=True,
-        url_name="monitoring:page",
-    ),
-    Signal(
-        "usage.dead_letters",
-        _("Dead letters that wait for a fix"),
-        Unit.COUNT,
-        dead_letters,
-        _("See the reason of each; replay them after a fix, or discard them."),
-        url_name="admin:usage_deadletter_changelist",
-    ),
-    Signal(
-        "spool.pages",
-        _("Pages that wait in the spool"),
-        Unit.COUNT,
-        spool_pages,
-        _("Start a collector on the host of the spool; it stores them within seconds."),
-        url_name="monitoring:page",
-    ),
-    Signal(
-        "spool.refused",
-        _("The spool cannot be written"),
-        Unit.COUNT,
-        spool_refusal,
-        _("Free disk space, or correct SPOOL_DIR and its owner."),
-        is_state=True,
-        url_name="monitoring:page",
-    ),
-    Signal(
-        "spool.disk_free",
-        _("Free share of the spool's disk"),
-        Unit.PERCENT,
-        disk_free,
-        _("Free disk space, or move SPOOL_DIR to a larger disk."),
         url_name="monitoring:page",
     ),
 )
