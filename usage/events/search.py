@@ -18,9 +18,9 @@ from typing import Any
 from usage.events.days import COLUMNS, Day, days_of_next, stretches
 from usage.events.fields import JOINS, fields_for, select_list
 from usage.events.query import Cursor, EventQuery
+from usage.events.span import Span
 from usage.history.dimensions import Dimension
 from usage.history.snapshot import Row, rows
-from usage.history.windows import Interval
 
 WALK = 3000
 _FIRST_PART, _GROWTH = timedelta(hours=2), 6
@@ -32,45 +32,6 @@ _FEW = 4
 _MANY = 2000
 
 Values = list[int | None]
-
-
-@dataclass(frozen=True)
-class Span(Interval):
-    """A stretch of the list, without the events of its edges that lie beyond a cursor."""
-
-    after: Cursor | None = None
-    until: Cursor | None = None
-
-    def sql(self, beyond: str) -> str:
-        """The condition on events `e`, where `id beyond after` is further in the direction that is
-        read.
-
-        One comparison for each edge and a filter for ties: beside another bound an index ignores
-        where `(timestamp, id) <` begins.
-        """
-        return (
-            f'e."timestamp" >= %(first)s AND e."timestamp" < %(last)s AND {self.ties_sql(beyond)}'
-        )
-
-    def ties_sql(self, beyond: str) -> str:
-        """The part of it that is about events at the instant of a cursor."""
-        conditions = ["TRUE"]
-        if self.after:
-            conditions.append(f'(e."timestamp" <> %(after_at)s OR e.id {beyond} %(after_id)s)')
-        if self.until:
-            conditions.append(f'(e."timestamp" <> %(until_at)s OR NOT e.id {beyond} %(until_id)s)')
-        return " AND ".join(conditions)
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """The parameters of `sql`."""
-        ties = {
-            f"{edge}_{name}": getattr(c, name)
-            for edge, c in (("after", self.after), ("until", self.until))
-            if c
-            for name in ("at", "id")
-        }
-        return {"first": self.start, "last": self.end, **ties}
 
 
 @dataclass(frozen=True)
