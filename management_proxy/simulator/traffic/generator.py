@@ -18,6 +18,7 @@ from management_proxy.simulator.clock import NANOSECONDS, go_timestamp, http_dat
 from management_proxy.simulator.traffic import tokens
 from management_proxy.simulator.traffic.failures import GEMINI_LIKE, Failure, failures_of
 from management_proxy.simulator.traffic.request_ids import RequestIds
+from management_proxy.simulator.traffic.rhythm import Rhythm
 from management_proxy.simulator.traffic.tokens import NOTHING, Used
 from management_proxy.simulator.traffic.world import FAMILIES, Credential, Family, World
 
@@ -33,14 +34,6 @@ MOST_TURNS, ANOTHER_TURN_RATE = 5, 0.6
 EFFORTS = ("", "", "low", "medium", "high")
 TIERS = ("auto", "auto", "auto", "default", "priority", "flex")
 MILLISECOND = 1_000_000
-HOUR_SECONDS = 3600
-WEEKEND_FACTOR = 0.78
-# One hour in about a hundred is a burst.
-BURST_RATE, BURST_FACTOR = 1 / 97, 3.5
-HOUR_WEIGHTS = (
-    *(0.35, 0.28, 0.25, 0.25, 0.35, 0.60, 0.90, 1.20, 1.50, 1.70, 1.80, 1.70),
-    *(1.60, 1.50, 1.50, 1.60, 1.80, 2.00, 2.20, 2.00, 1.60, 1.20, 0.80, 0.50),
-)
 
 
 def is_counted(event: Event) -> bool:
@@ -268,38 +261,7 @@ class Traffic:
 
     def starts(self, end: int, days: int, per_day: int) -> Iterator[int]:
         """Yield when requests begin, in nanoseconds, over the days before `end`."""
-        rng = random.Random(self._seed ^ 0x5EED)
-        hours = days * 24
-        first = end - hours * HOUR_SECONDS
-        weights = [self._hour_weight(rng, first + hour * HOUR_SECONDS) for hour in range(hours)]
-        counts = shares(days * per_day, weights)
-        for hour, count in enumerate(counts):
-            step = HOUR_SECONDS * NANOSECONDS // max(count, 1)
-            for position in range(count):
-                yield (
-                    (first + hour * HOUR_SECONDS) * NANOSECONDS
-                    + position * step
-                    + rng.randrange(step)
-                )
-
-    def _hour_weight(self, rng: random.Random, second: int) -> float:
-        local = second + self.offset_minutes * 60
-        weekday = (local // 86400 + 3) % 7
-        weight = HOUR_WEIGHTS[local // HOUR_SECONDS % 24] * (
-            WEEKEND_FACTOR if weekday >= 5 else 1.0
-        )
-        return weight * (BURST_FACTOR if rng.random() < BURST_RATE else 1.0)
-
-
-def shares(total: int, weights: list[float]) -> list[int]:
-    """Split a total by weights into whole numbers that add up to it (largest remainder)."""
-    whole = sum(weights) or 1.0
-    exact = [total * weight / whole for weight in weights]
-    counts = [int(share) for share in exact]
-    by_rest = sorted(range(len(exact)), key=lambda at: counts[at] - exact[at])
-    for at in by_rest[: total - sum(counts)]:
-        counts[at] += 1
-    return counts
+        return Rhythm(self._seed, self.offset_minutes).starts(end, days, per_day)
 
 
 def _executor(family: Family, shared: Event) -> str:

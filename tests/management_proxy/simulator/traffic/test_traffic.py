@@ -13,7 +13,8 @@ from management_proxy.simulator import Options, SimulatedUpstream, Traffic
 from management_proxy.simulator.clock import go_timestamp
 from management_proxy.simulator.serving.live import finished
 from management_proxy.simulator.traffic.failures import FAILURES
-from management_proxy.simulator.traffic.generator import is_counted, shares
+from management_proxy.simulator.traffic.generator import is_counted
+from management_proxy.simulator.traffic.rhythm import shares
 from tests.management_proxy.simulator.replay import FakeClock, control, manage, value_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
