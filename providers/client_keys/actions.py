@@ -23,7 +23,7 @@ from providers.client_keys.withholding import hold, let_go
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out, submit
-from providers.keys.entry_rules import checked_key
+from providers.keys.field_values import checked_key
 from providers.models import ClientKey, Intent
 from providers.permissions import check_limit, check_may_manage
 

@@ -41,29 +41,25 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from monitoring.encryption import UndecryptableError
-from monitoring.failpoints import around
 from providers.client_keys.withholding_changes import (
     ReturnClientKey,
     WithholdClientKey,
     note_failure,
     release,
 )
+from providers.client_keys.withholding_requests import (
+    ACTOR,
+    Want,
+    alone,
+    request_removal,
+    request_return,
+)
 from providers.digests import client_key_digest
 from providers.errors import ChangeRefused
-from providers.funnel.changes import Change
-from providers.funnel.writes import finish_waiting, hold_places, submit
+from providers.funnel.writes import finish_waiting
 from providers.models import ClientKey, Intent, WithheldKey
 
 State = WithheldKey.State
-ACTOR = "Tollgate"
-
-
-@dataclass(frozen=True)
-class Want:
-    """Why a client key is to be removed: in words, and the numbers of what wants it."""
-
-    reason: str
-    causes: frozenset[int]
 
 
 @dataclass
@@ -99,9 +95,9 @@ def give_back(client_key_id: int, actor: User) -> None:
     row = WithheldKey.objects.select_related("client_key__upstream").filter(pk=client_key_id)
     found = row.filter(state=State.WITHHELD).first()
     if found is None:
-        raise ChangeRefused("the key is not withheld", "", "CONFLICT")
-    if not _return(found, actor=actor, releases=True):
-        raise ChangeRefused("another change of the key is under way", "", "CONFLICT")
+        raise ChangeRefused(gettext("the key is not withheld"), "", "CONFLICT")
+    if not request_return(found, actor=actor, releases=True):
+        raise ChangeRefused(gettext("another change of the key is under way"), "", "CONFLICT")
     finish_waiting(found.client_key.upstream)
 
 
@@ -111,7 +107,7 @@ def hold(key: ClientKey, listed: Mapping[bytes, str], actor: User) -> Intent:
     if not (text := listed.get(bytes(key.digest))):
         raise ChangeRefused(gettext("the upstream does not list it any more"), "", "KEY_NOT_FOUND")
     want = Want(gettext("disabled by %(user)s") % {"user": actor.get_username()}, frozenset())
-    if intent := _withhold(key, text, want, actor):
+    if intent := request_removal(key, text, want, actor):
         return intent
     raise ChangeRefused(gettext("the key is not in use, or is being changed"), "", "CONFLICT")
 
@@ -128,7 +124,7 @@ def let_go(key: ClientKey, actor: User) -> Intent:
     row = WithheldKey.objects.select_related("client_key__upstream").filter(pk=key.pk)
     found = row.filter(state=State.WITHHELD).first()
     # What a limit wants meanwhile only staff overrule.
-    if found and (intent := _return(found, actor=actor, releases=actor.is_staff)):
+    if found and (intent := request_return(found, actor=actor, releases=actor.is_staff)):
         return intent
     raise ChangeRefused(gettext("the key is not withheld, or is being changed"), "", "CONFLICT")
 
@@ -162,7 +158,7 @@ def _requested(upstream: Upstream, wanted: Mapping[int, Want], done: Done) -> bo
     for key in away:
         text = listed.keys.get(bytes(key.digest)) if listed else None
         with _noting_failure(key.pk):
-            done.removed += bool(text and _withhold(key, text, wanted[key.pk]))
+            done.removed += bool(text and request_removal(key, text, wanted[key.pk]))
     return done.removed + done.returned > before or _waits(upstream)
 
 
@@ -230,71 +226,14 @@ def _end_or_return(row: WithheldKey) -> Intent | None:
     """A key whose time has passed meanwhile is not given back."""
     key = row.client_key
     if key.expires_at is None or key.expires_at > timezone.now() or row.state != State.WITHHELD:
-        return _return(row)
-    with _alone(row) as is_alone:
+        return request_return(row)
+    with alone(row) as is_alone:
         if is_alone:
             ClientKey.objects.filter(pk=key.pk).update(
                 state=ClientKey.State.REVOKED, revoked_at=timezone.now()
             )
             WithheldKey.objects.filter(pk=row.pk).delete()
     return None
-
-
-@contextmanager
-def _alone(row: WithheldKey) -> Iterator[bool]:
-    """A transaction in which no change of the key can be requested by others; whether none waits
-    and the row is as it was read."""
-    key = row.client_key
-    with transaction.atomic():
-        hold_places(key.upstream)
-        waiting = Intent.objects.filter(upstream=key.upstream, state__in=Intent.UNSETTLED)
-        same = WithheldKey.objects.select_for_update().filter(pk=row.pk, state=row.state)
-        yield (
-            not waiting.filter(subject=f"client-key:{key.pk}").exists()
-            and same.exists()
-            and ClientKey.objects.filter(pk=key.pk, state=key.state).exists()
-        )
-
-
-def _withhold(key: ClientKey, text: str, want: Want, actor: User | None = None) -> Intent | None:
-    """Request the removal of an active key, whose text is kept from here on; by hand if an actor
-    wants it."""
-    change = WithholdClientKey(
-        client_key_id=key.pk, digest=bytes(key.digest), label=key.display_name
-    )
-    fields = {
-        "state": State.REMOVING,
-        "key_encrypted": WithheldKey.encrypted(text),
-        "reason": want.reason[:300],
-        "causes": sorted(want.causes),
-        "by_hand": actor is not None,
-        "changed_at": timezone.now(),
-    }
-    with around("withholding"), transaction.atomic():
-        hold_places(key.upstream)
-        waiting = Intent.objects.filter(upstream=key.upstream, state__in=Intent.UNSETTLED)
-        if waiting.filter(subject=change.subject).exists():
-            return None
-        if not ClientKey.objects.filter(pk=key.pk, state=ClientKey.State.ACTIVE).exists():
-            return None
-        WithheldKey.objects.update_or_create(pk=key.pk, defaults=fields)
-        return _submit(key.upstream, change, actor, want.reason)
-
-
-def _return(
-    row: WithheldKey, actor: User | None = None, *, releases: bool = False
-) -> Intent | None:
-    """Request that a key be listed again."""
-    key = row.client_key
-    change = ReturnClientKey(
-        client_key_id=key.pk, key=row.key, label=key.display_name, releases=releases
-    )
-    with around("giving back"), _alone(row) as is_alone:
-        return _submit(key.upstream, change, actor, row.reason) if is_alone else None
-
-
-def _submit(upstream: Upstream, change: Change, actor: User | None, reason: str) -> Intent:
-    return submit(upstream, change, actor, reason, actor_name="" if actor else ACTOR)
 
 
 def _forget(row: WithheldKey) -> None:
@@ -310,7 +249,7 @@ def _note_causes(row: WithheldKey, want: Want) -> None:
 def _note_added(row: WithheldKey, read_at: datetime) -> None:
     """Another program listed the key again since it was removed."""
     key = row.client_key
-    with _alone(row) as is_alone:
+    with alone(row) as is_alone:
         rows = WithheldKey.objects.filter(pk=row.pk, state=State.WITHHELD, changed_at__lt=read_at)
         if is_alone and release(rows):
             ClientKey.objects.filter(pk=key.pk).update(state=ClientKey.State.ACTIVE)

@@ -47,8 +47,12 @@ class Setting:
     def check(self, value: Any) -> None:
         """Raise ChangeRefused unless the upstream takes the value and keeps it as it is."""
         if type(value) is not type(self.default):
-            kinds = {bool: gettext("true or false"), int: gettext("a whole number"), str: "a text"}
-            raise ChangeRefused(f"Expected {kinds[type(self.default)]}.", self.name)
+            expected = {
+                bool: gettext("Expected true or false."),
+                int: gettext("Expected a whole number."),
+                str: gettext("Expected a text."),
+            }
+            raise ChangeRefused(expected[type(self.default)], self.name)
         if (
             isinstance(value, int)
             and not isinstance(value, bool)

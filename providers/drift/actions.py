@@ -8,6 +8,7 @@ from typing import Literal
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
@@ -58,7 +59,7 @@ def find_difference(upstream: Upstream, client: ManagementClient, difference_id:
     """The difference of that id if it still exists. Raises ChangeRefused, UpstreamError."""
     found = next((d for d in compare(upstream, client) if d.id == difference_id), None)
     if found is None:
-        raise ChangeRefused("this difference does not exist any more", "", "CONFLICT")
+        raise ChangeRefused(gettext("this difference does not exist any more"), "", "CONFLICT")
     return found
 
 
@@ -94,7 +95,7 @@ def _restore_client_key(upstream: Upstream, difference: Difference, actor: User 
     intent = kept_client_keys(upstream)[row.pk]
     change = change_of(intent)
     if not isinstance(change, AddClientKey):
-        raise ChangeRefused("the key itself is not kept")
+        raise ChangeRefused(gettext("the key itself is not kept"))
     return carry_out(
         submit(
             upstream,
@@ -166,7 +167,7 @@ def _remove_provider_key(upstream: Upstream, difference: Difference, actor: User
         listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2]
     )
     if listed is None:
-        raise ChangeRefused("it is not listed upstream any more", "", "CONFLICT")
+        raise ChangeRefused(gettext("the upstream does not list it any more"), "", "CONFLICT")
     return carry_out(
         submit(
             upstream, RemoveEntry(family_name=family.name, identity=listed.identity), actor, REASON
@@ -180,7 +181,7 @@ def _adopt_provider_key(upstream: Upstream, difference: Difference, actor: User 
         listed_keys(upstream, client_for(upstream), [family]), difference.id.rpartition(".")[2]
     )
     if listed is None:
-        raise ChangeRefused("it is not listed upstream any more", "", "CONFLICT")
+        raise ChangeRefused(gettext("the upstream does not list it any more"), "", "CONFLICT")
     provider_keys.adopt(
         upstream,
         listed,

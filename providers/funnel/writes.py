@@ -51,6 +51,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from monitoring.advisory_locks import CHANGE_QUEUE
@@ -131,11 +132,15 @@ def _take_places(upstream: Upstream, number: int) -> None:
     QueueFull, ChangeRefused."""
     hold_places(upstream)
     if not Upstream.objects.filter(pk=upstream.pk).exists():
-        raise ChangeRefused(f"{upstream.name} was removed", code="RESOURCE_NOT_FOUND")
+        raise ChangeRefused(
+            gettext("%(upstream)s was removed") % {"upstream": upstream.name},
+            code="RESOURCE_NOT_FOUND",
+        )
     waiting = Intent.objects.filter(upstream=upstream, state__in=Intent.UNSETTLED).count()
     if waiting + number > LONGEST_QUEUE:
         raise QueueFull(
-            f"{LONGEST_QUEUE} changes wait for {upstream.name} already; try again in a minute",
+            gettext("%(count)s changes wait for %(upstream)s already; try again in a minute")
+            % {"count": LONGEST_QUEUE, "upstream": upstream.name},
             code="QUEUE_FULL",
         )
 

@@ -16,11 +16,17 @@ from monitoring.addresses import AddressRefused, check_destination
 from providers.errors import ChangeRefused
 from providers.keys.entries import Entry
 from providers.keys.families import Family
+from providers.keys.field_values import (
+    a_list,
+    an_object,
+    checked_key,
+    clean_text,
+    true_or_false,
+    whole_number,
+)
 
 HEAVIEST = 1_000_000
-LONGEST_KEY = 4096
 LONGEST_ENTRY_BYTES = 64 * 1024
-MOST_ITEMS = 500
 MODEL_FIELDS = frozenset(
     {
         "name",
@@ -80,56 +86,12 @@ def check_whole(family: Family, entry: Entry) -> None:
         )
 
 
-def checked_key(text: Any, field: str = "api-key") -> str:
-    """A key without blanks around it. Raises ChangeRefused."""
-    key = _text(field, text)
-    if not key:
-        raise ChangeRefused(gettext("it is blank"), field, "VALIDATION_MISSING_FIELDS")
-    if len(key) > LONGEST_KEY:
-        raise ChangeRefused(
-            gettext("it has more than %(most)s characters") % {"most": LONGEST_KEY},
-            field,
-        )
-    if any(not "!" <= character <= "~" for character in key):
-        raise ChangeRefused(
-            gettext("it contains blanks, control characters or letters that no key has"), field
-        )
-    return key
-
-
-def _text(name: str, value: Any, longest: int = 2048) -> str:
-    if not isinstance(value, str):
-        raise ChangeRefused(gettext("expected a text, got %(kind)s") % {"kind": _kind(value)}, name)
-    if any(
-        ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000
-        for character in value
-    ):
-        raise ChangeRefused(gettext("it contains control characters"), name)
-    if len(value) > max(longest, LONGEST_KEY if name.endswith("key") else 0) * 4:
-        raise ChangeRefused(
-            gettext("it has more than %(most)s characters") % {"most": longest}, name
-        )
-    return value.strip()
-
-
-def _kind(value: Any) -> str:
-    names = {
-        bool: gettext("true or false"),
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: gettext("an object"),
-    }
-    return "nothing" if value is None else names.get(type(value), gettext("something else"))
-
-
 def _key(_family: Family, name: str, value: Any) -> str:
     return checked_key(value, name)
 
 
 def _named(_family: Family, name: str, value: Any) -> str:
-    text = _text(name, value, 100)
+    text = clean_text(name, value, 100)
     if not text or len(text) > 100:
         raise ChangeRefused(
             gettext("a name of 1 to 100 characters is needed"),
@@ -140,7 +102,7 @@ def _named(_family: Family, name: str, value: Any) -> str:
 
 
 def _base_url(_family: Family, name: str, value: Any) -> str:
-    url = _text(name, value)
+    url = clean_text(name, value)
     if url:
         try:
             check_destination(url)
@@ -150,7 +112,7 @@ def _base_url(_family: Family, name: str, value: Any) -> str:
 
 
 def _proxy_url(_family: Family, name: str, value: Any) -> str:
-    url = _text(name, value)
+    url = clean_text(name, value)
     if url and url.lower() not in ("direct", "none") and not _PROXY.fullmatch(url):
         raise ChangeRefused(
             gettext("expected an address like socks5://host:1080, `direct`, or nothing"), name
@@ -159,7 +121,7 @@ def _proxy_url(_family: Family, name: str, value: Any) -> str:
 
 
 def _prefix(_family: Family, name: str, value: Any) -> str:
-    prefix = _text(name, value, 100).strip("/")
+    prefix = clean_text(name, value, 100).strip("/")
     if "/" in prefix:
         raise ChangeRefused(
             gettext("a prefix with a slash in it would be discarded by the upstream"), name
@@ -168,7 +130,10 @@ def _prefix(_family: Family, name: str, value: Any) -> str:
 
 
 def _headers(_family: Family, name: str, value: Any) -> dict[str, str]:
-    pairs = [(_text(name, key), _text(name, item)) for key, item in _dict(name, value).items()]
+    pairs = [
+        (clean_text(name, key), clean_text(name, item))
+        for key, item in an_object(name, value).items()
+    ]
     for key, item in pairs:
         if not _HEADER_NAME.fullmatch(key):
             raise ChangeRefused(
@@ -184,7 +149,7 @@ def _headers(_family: Family, name: str, value: Any) -> dict[str, str]:
 
 
 def _patterns(_family: Family, name: str, value: Any) -> list[str]:
-    texts = [_text(name, item, 200).lower() for item in _list(name, value)]
+    texts = [clean_text(name, item, 200).lower() for item in a_list(name, value)]
     if not all(texts):
         raise ChangeRefused(gettext("it contains a blank name"), name)
     return list(dict.fromkeys(texts))
@@ -199,8 +164,8 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
         else MODEL_FIELDS
     )
     models = []
-    for number, item in enumerate(_list(name, value), 1):
-        model = _dict(name, item)
+    for number, item in enumerate(a_list(name, value), 1):
+        model = an_object(name, item)
         if unknown := [field for field in model if field not in allowed]:
             raise ChangeRefused(
                 gettext("model %(number)s has a field %(name)s that the upstream ignores")
@@ -208,12 +173,14 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
                 name,
             )
         texts = {
-            field: _text(name, model[field], 200)
+            field: clean_text(name, model[field], 200)
             for field in ("name", "alias", "display-name")
             if model.get(field) is not None
         }
         if not texts.get("name") or (family.name == "vertex" and not texts.get("alias")):
-            needed = gettext("a name and an alias") if family.name == "vertex" else "a name"
+            needed = (
+                gettext("a name and an alias") if family.name == "vertex" else gettext("a name")
+            )
             raise ChangeRefused(
                 gettext("model %(number)s needs %(needed)s; the upstream would drop it")
                 % {"number": number, "needed": needed},
@@ -223,35 +190,25 @@ def _models(family: Family, name: str, value: Any) -> list[Entry]:
     return models
 
 
+def _whole(_family: Family, name: str, value: Any) -> int:
+    return whole_number(name, value)
+
+
+def _flag(_family: Family, name: str, value: Any) -> bool:
+    return true_or_false(name, value)
+
+
 def _weight(_family: Family, name: str, value: Any) -> int:
-    weight = _whole(_family, name, value)
+    weight = whole_number(name, value)
     if weight > HEAVIEST:
         raise ChangeRefused(gettext("a weight is at most %(most)s") % {"most": HEAVIEST}, name)
     return weight
 
 
-def _whole(_family: Family, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ChangeRefused(
-            gettext("expected a whole number, got %(kind)s") % {"kind": _kind(value)}, name
-        )
-    if not -(2**31) <= value < 2**31:
-        raise ChangeRefused(gettext("the number is too large"), name)
-    return value
-
-
-def _flag(_family: Family, name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ChangeRefused(
-            gettext("expected true or false, got %(kind)s") % {"kind": _kind(value)}, name
-        )
-    return value
-
-
 def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
     items = []
-    for number, item in enumerate(_list(name, value), 1):
-        source = _dict(name, item)
+    for number, item in enumerate(a_list(name, value), 1):
+        source = an_object(name, item)
         if unknown := [
             field
             for field in source
@@ -275,7 +232,7 @@ def _key_entries(family: Family, name: str, value: Any) -> list[Entry]:
 
 
 def _fingerprint(_family: Family, name: str, value: Any) -> str:
-    profile = _text(name, value, 100)
+    profile = clean_text(name, value, 100)
     if not _FINGERPRINT.fullmatch(profile):
         raise ChangeRefused(
             gettext("a profile has small letters, digits, dots, hyphens and underscores"), name
@@ -284,27 +241,11 @@ def _fingerprint(_family: Family, name: str, value: Any) -> str:
 
 
 def _rules(_family: Family, name: str, value: Any) -> list[Any]:
-    return [_dict(name, item) for item in _list(name, value)]
+    return [an_object(name, item) for item in a_list(name, value)]
 
 
 def _object(_family: Family, name: str, value: Any) -> dict[str, Any]:
-    return _dict(name, value)
-
-
-def _dict(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ChangeRefused(
-            gettext("expected an object, got %(kind)s") % {"kind": _kind(value)}, name
-        )
-    return value
-
-
-def _list(name: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ChangeRefused(gettext("expected a list, got %(kind)s") % {"kind": _kind(value)}, name)
-    if len(value) > MOST_ITEMS:
-        raise ChangeRefused(gettext("at most %(most)s are taken") % {"most": MOST_ITEMS}, name)
-    return value
+    return an_object(name, value)
 
 
 Reader = Callable[[Family, str, Any], Any]

@@ -13,8 +13,9 @@ from providers.digests import value_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State, registered
 from providers.keys.entries import EVERYTHING, identity_of, is_same, masked_entry, meaningful
-from providers.keys.entry_rules import check_whole, checked_key
+from providers.keys.entry_rules import check_whole
 from providers.keys.families import FAMILIES, Family
+from providers.keys.field_values import checked_key
 from providers.keys.resources import EntryList
 
 MOST_ENTRIES = 5000

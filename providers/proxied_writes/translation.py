@@ -25,8 +25,9 @@ from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
 from providers.keys.changes import EditEntry, RemoveEntry
 from providers.keys.entries import Entry, identity_of, means_same, merged
-from providers.keys.entry_rules import check_whole, checked_key
+from providers.keys.entry_rules import check_whole
 from providers.keys.families import FAMILIES, Family
+from providers.keys.field_values import checked_key
 from providers.keys.resources import EntryList
 from providers.models import ClientKey
 from providers.models.configuration import digest_of

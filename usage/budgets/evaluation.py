@@ -29,7 +29,8 @@ from django.utils.translation import gettext_noop as _
 from monitoring.alerts.engine import database_now
 from monitoring.failpoints import around
 from monitoring.periodic import Task
-from providers.client_keys.withholding import Done, Want, bring_about
+from providers.client_keys.withholding import Done, bring_about
+from providers.client_keys.withholding_requests import Want
 from providers.models import WithheldKey
 from usage.budgets.periods import title_of
 from usage.budgets.spending import Keys

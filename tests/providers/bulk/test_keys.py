@@ -7,7 +7,8 @@ from django.test import Client
 
 from management_proxy.client.lists import read_entries
 from providers.client_keys.actions import create, switch
-from providers.client_keys.withholding import Want, bring_about
+from providers.client_keys.withholding import bring_about
+from providers.client_keys.withholding_requests import Want
 from providers.errors import ChangeRefused
 from providers.keys.actions import add
 from providers.keys.families import FAMILIES

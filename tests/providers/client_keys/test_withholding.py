@@ -9,8 +9,9 @@ from django.utils import timezone
 from management_proxy.models import Upstream
 from monitoring.models import AuditEntry
 from providers.client_keys.actions import create, revoke, rotate
-from providers.client_keys.withholding import Want, bring_about, give_back
+from providers.client_keys.withholding import bring_about, give_back
 from providers.client_keys.withholding_changes import ReturnClientKey
+from providers.client_keys.withholding_requests import Want
 from providers.errors import ChangeRefused
 from providers.funnel.writes import submit
 from providers.health import check_withheld
