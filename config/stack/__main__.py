@@ -181,7 +181,7 @@ def _url(host: str, port: int) -> str:
 def _start_simulator(
     var_dir: Path, supervisor: Supervisor, stop: threading.Event
 ) -> dict[str, str]:
-    from config.stack import demonstration
+    from config.stack.demonstration.preparing import prepare
     from usage.models import UsageEvent
 
     # The database knows best whether a past was collected: it may have been emptied, moved or
@@ -189,7 +189,7 @@ def _start_simulator(
     is_new = not UsageEvent.objects.exists()
     identity = simulated.start(var_dir, supervisor, stop, with_history=is_new)
     if is_new:
-        demonstration.prepare(identity)
+        prepare(identity)
     return identity.environment()
 
 

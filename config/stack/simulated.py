@@ -115,6 +115,7 @@ def command(identity: Identity, *, with_history: bool) -> list[str]:
         sys.executable,
         "-m",
         "management_proxy.simulator",
+        "--lived-in",
         *(f"--{name}={value}" for name, value in options.items()),
     ]
 

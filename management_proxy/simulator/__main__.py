@@ -9,6 +9,7 @@ from typing import Any
 
 from management_proxy.simulator.app import SimulatedUpstream
 from management_proxy.simulator.options import DEFAULT_KEY, Options
+from management_proxy.simulator.presets import lived_in
 from management_proxy.simulator.serving.server import SimulatorServer
 
 # The options of the command line: the flag, what argparse makes of it, its help.
@@ -36,6 +37,7 @@ ARGUMENTS: tuple[tuple[str, dict[str, Any], str], ...] = (
         {"type": int, "default": 1000},
         "client requests per day of that history",
     ),
+    ("--lived-in", {"action": "store_true"}, "some accounts are shared, some are in trouble"),
     ("--no-network", {"action": "store_true"}, "device logins and the latest version fail"),
     ("--record", {"action": "store_true"}, "record what the queue delivers, for /__control/sums"),
 )
@@ -62,6 +64,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         retention=arguments.retention,
         statistics=None if arguments.statistics is None else arguments.statistics == "on",
         reload_window=arguments.reload_window,
+        preset=lived_in(arguments.clients, arguments.seed) if arguments.lived_in else None,
         utc_offset_minutes=arguments.utc_offset,
         network=not arguments.no_network,
         record_handed_out=arguments.record,

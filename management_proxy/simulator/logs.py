@@ -49,8 +49,16 @@ class LogFile:
         self._fingerprint = secrets.token_urlsafe(12)
         self._size = 0
 
-    def write(self, level: str, source: str, message: str, request_id: str = NO_REQUEST) -> None:
-        now = self._clock()
+    def write(
+        self,
+        level: str,
+        source: str,
+        message: str,
+        request_id: str = NO_REQUEST,
+        at: float | None = None,
+    ) -> None:
+        """Add a line of now, or of an instant before that is not before the last line's."""
+        now = self._clock() if at is None else at
         stamp = local_text(now, self._offset, "%Y-%m-%d %H:%M:%S")
         text = f"[{stamp}] [{request_id}] [{level}] [{source}] {message}"
         with self._lock:
@@ -60,12 +68,18 @@ class LogFile:
                 del self._lines[: LONGEST_LOG // 2]
 
     def note_request(
-        self, status: int, address: str, method: str, target: str, request_id: str = NO_REQUEST
+        self,
+        status: int,
+        address: str,
+        method: str,
+        target: str,
+        request_id: str = NO_REQUEST,
+        at: float | None = None,
     ) -> None:
         level, line = next((name, line) for least, name, line in LEVELS if status >= least)
         shown = MASKED.sub(r"\1***", target)
         message = f'{status} | {"0s":>13} | {address:>15} | {method:<7} "{shown}"'
-        self.write(level, f"gin_logger.go:{line}", message, request_id)
+        self.write(level, f"gin_logger.go:{line}", message, request_id, at)
 
     def tail(self, limit: int | None) -> list[Line]:
         with self._lock:
@@ -185,10 +199,10 @@ class LogRoutes:
         self.log.clear()
         return respond({"message": "Logs cleared successfully", "removed": 0, "success": True})
 
-    def note_failure(self, endpoint: str, request_id: str, body: str) -> None:
-        """Keep the exchange of a failed request; only the newest few stay."""
-        now = self._clock()
-        stamp = local_text(now, self._offset, "%Y-%m-%dT%H%M%S")
+    def note_failure(self, endpoint: str, request_id: str, body: str, at: float) -> None:
+        """Keep the exchange of a request that failed at an instant since 1970; only the newest few
+        stay."""
+        stamp = local_text(at, self._offset, "%Y-%m-%dT%H%M%S")
         route = (
             endpoint.partition(" ")[2].strip("/").replace("/*action", "").replace("/", "-")
             or "request"
@@ -199,7 +213,7 @@ class LogRoutes:
             f" ===\n{{}}\n\n=== RESPONSE ===\n{body}\n"
         )
         name = f"error-{route}-{stamp}-{request_id}.log"
-        self.errors.insert(0, ErrorLog(name, content.encode("utf-8", "replace"), int(now)))
+        self.errors.insert(0, ErrorLog(name, content.encode("utf-8", "replace"), int(at)))
         del self.errors[self._setting("error-logs-max-files") or LONGEST_LOG :]
 
     def error_logs(self, _request: Request) -> Response:

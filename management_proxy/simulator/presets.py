@@ -1,13 +1,18 @@
-"""What the simulated upstream starts with: a configuration file and auth files."""
+"""What the simulated upstream starts with: a configuration file, auth files, and what ails some."""
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from management_proxy.simulator.accounts.files import identity_token
+from management_proxy.simulator.accounts.troubles import TROUBLES, Trouble
 from management_proxy.simulator.http.wire import go_json
+
+# Fields of their files, by provider and name.
+Accounts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 # Provider and account names of the demonstration; all made up.
 _ACCOUNTS = (
@@ -23,6 +28,25 @@ _ACCOUNTS = (
     ("kimi", "mallory"),
     ("xai", "dana"),
 )
+# Those of a company that has worked with it for a while, some of them shared, with what was set.
+_LIVED_IN: Accounts = {
+    ("codex", "alice"): {},
+    ("codex", "bob"): {"note": "Bob's own plan: ask before sharing"},
+    ("codex", "erin"): {},
+    ("codex", "frank"): {},
+    ("claude", "carol"): {},
+    ("claude", "grace"): {},
+    ("claude", "heidi"): {},
+    ("claude", "mallory"): {
+        "disabled": True,
+        "note": "Mallory has left; paid to the end of the year",
+    },
+    ("antigravity", "research"): {"note": "Shared by research"},
+    ("antigravity", "support"): {"note": "Shared by support"},
+    ("kimi", "lab"): {"note": "Shared by everyone"},
+    ("xai", "dana"): {},
+}
+_LIVED_IN_SETTINGS = {"request-retry": 3, "error-logs-max-files": 100}
 _TEAMS = ("alpha", "beta", "gamma", "delta", "ci", "research", "support", "mobile", "data", "ops")
 
 
@@ -32,6 +56,7 @@ class Preset:
 
     config: str
     auth_files: tuple[tuple[str, bytes], ...] = field(default=())
+    troubles: tuple[Trouble, ...] = field(default=())
 
 
 def client_keys(count: int, seed: int) -> list[str]:
@@ -42,6 +67,17 @@ def client_keys(count: int, seed: int) -> list[str]:
 
 def demo(clients: int = 20, seed: int = 0, **settings: Any) -> Preset:
     """Return a small company: client keys, accounts of every kind, and provider keys."""
+    return _company(clients, seed, {account: {} for account in _ACCOUNTS}, settings)
+
+
+def lived_in(clients: int = 20, seed: int = 0) -> Preset:
+    """Return the same company after a while: accounts are shared, one is switched off, one has to
+    be connected anew, one has used up its quota."""
+    preset = _company(clients, seed, _LIVED_IN, _LIVED_IN_SETTINGS)
+    return replace(preset, troubles=TROUBLES)
+
+
+def _company(clients: int, seed: int, accounts: Accounts, settings: Mapping[str, Any]) -> Preset:
     rng = random.Random(seed + 1)
     config: dict[str, Any] = {
         "host": "127.0.0.1",
@@ -57,7 +93,9 @@ def demo(clients: int = 20, seed: int = 0, **settings: Any) -> Preset:
         **settings,
     }
     text: str = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=4096)
-    return Preset("# configuration of the simulated upstream\n" + text, tuple(_accounts(rng)))
+    return Preset(
+        "# configuration of the simulated upstream\n" + text, tuple(_accounts(rng, accounts))
+    )
 
 
 def _provider_keys(rng: random.Random) -> dict[str, Any]:
@@ -97,9 +135,9 @@ def _provider_keys(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _accounts(rng: random.Random) -> list[tuple[str, bytes]]:
+def _accounts(rng: random.Random, accounts: Accounts) -> list[tuple[str, bytes]]:
     files = []
-    for provider, person in _ACCOUNTS:
+    for (provider, person), fields in accounts.items():
         email = f"{person}@example.com"
         content: dict[str, Any] = {
             "type": provider,
@@ -108,6 +146,7 @@ def _accounts(rng: random.Random) -> list[tuple[str, bytes]]:
             "refresh_token": f"{provider}-refresh-{rng.getrandbits(64):016x}",
             "expired": "2036-01-01T00:00:00Z",
             "disabled": False,
+            **fields,
         }
         suffix = ""
         if provider == "codex":

@@ -4,6 +4,7 @@
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from management_proxy.simulator.clock import NANOSECONDS, Clock, go_timestamp, local_text
@@ -36,6 +37,11 @@ class Standing:
     models: dict[str, ModelState] = field(default_factory=dict)
     message: str = ""
     updated_at: float = 0.0
+    # Nothing is sent through it before, whatever its models do; infinite: its login is refused.
+    rests_until: float = 0.0
+
+
+_NEVER_USED = Standing()
 
 
 class Results:
@@ -93,6 +99,24 @@ class Results:
             status, unsupported=unsupported, backoff=state.backoff
         )
 
+    def rest(self, index: str, message: str, until: float) -> None:
+        """Let nothing be sent through a credential before an instant; infinite: until it is
+        connected anew."""
+        with self._lock:
+            standing = self._standings[index]
+            standing.message, standing.rests_until = message, until
+
+    def rests(self, index: str) -> bool:
+        """Whether nothing is sent through a credential now."""
+        return self._standings.get(index, _NEVER_USED).rests_until > self._clock()
+
+    def reconnect(self, index: str) -> None:
+        """End the rest of a credential that has new tokens."""
+        with self._lock:
+            standing = self._standings.get(index)
+            if standing and standing.rests_until:
+                standing.message, standing.rests_until = "", 0.0
+
     def forget(self, index: str) -> None:
         with self._lock:
             self._standings.pop(index, None)
@@ -107,16 +131,17 @@ class Results:
             standing = self._standings[index]
             models = list(standing.models)
             standing.models = {model: ModelState() for model in models}
-            standing.message = ""
+            if standing.rests_until != inf:
+                standing.message, standing.rests_until = "", 0.0
             return models
 
     def total(self, index: str) -> tuple[int, int]:
-        standing = self._standings.get(index, Standing())
+        standing = self._standings.get(index, _NEVER_USED)
         return standing.success, standing.failed
 
     def shown(self, index: str) -> dict[str, Any]:
         """Return the counters of a credential as both listings show them."""
-        standing = self._standings.get(index, Standing())
+        standing = self._standings.get(index, _NEVER_USED)
         last = int(self._clock()) // BUCKET_SECONDS
         recent = [self._bucket(standing, at) for at in range(last - BUCKETS_SHOWN + 1, last + 1)]
         return {"success": standing.success, "failed": standing.failed, "recent_requests": recent}
@@ -130,12 +155,14 @@ class Results:
 
     def trouble(self, index: str) -> dict[str, Any]:
         """Return status, message and, when every tracked model is blocked, until when."""
-        standing = self._standings.get(index, Standing())
+        standing = self._standings.get(index, _NEVER_USED)
         now = self._clock()
         blocked = [
             state.blocked_until for state in standing.models.values() if state.blocked_until > now
         ]
         all_blocked = bool(blocked) and len(blocked) == len(standing.models)
+        if now < standing.rests_until < inf:
+            all_blocked, blocked = True, [standing.rests_until]
         shown: dict[str, Any] = {
             "status": "error" if standing.message else "active",
             "status_message": standing.message,

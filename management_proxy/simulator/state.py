@@ -1,7 +1,8 @@
 """The parts of one simulated server, and how a change in one reaches the others."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import inf
 from typing import Any
 
 from management_proxy.simulator import catalog
@@ -63,6 +64,7 @@ class State:
         self.store.on_applied = self.apply
         self.directory.on_changed = self.announce_refresh
         self.apply(self.store.applied)
+        self.rested_since = dict(self._begin_troubles())
         self.traffic = self._new_traffic()
         self.routes = self._collect_routes()
 
@@ -124,8 +126,21 @@ class State:
         self.store.settle()
         self.oauth.settle()
 
-    def world(self) -> World:
-        credentials = [*of_auth_files(self.directory), *of_keys(self._keys)]
+    def _begin_troubles(self) -> Iterator[tuple[str, float]]:
+        """Let the accounts that the preset has trouble with rest; since when, by auth index."""
+        now, preset = self.options.clock(), self.options.preset
+        for trouble in preset.troubles if preset else ():
+            if file := self.directory.find(trouble.file):
+                until = inf if trouble.lasts is None else now + trouble.lasts
+                self.results.rest(self.directory.index(file), trouble.message, until)
+                yield self.directory.index(file), now - trouble.since
+
+    def world(self, *, of_the_past: bool = False) -> World:
+        """The client keys and credentials that there are now; of the past, also those that rest."""
+        accounts = of_auth_files(self.directory)
+        if not of_the_past:
+            accounts = [one for one in accounts if not self.results.rests(one.index)]
+        credentials = [*accounts, *of_keys(self._keys)]
         return make_world(self.store.applied.get("api-keys") or [], credentials, self.options.seed)
 
     def _new_traffic(self) -> Traffic:
@@ -138,9 +153,9 @@ class State:
             options.clock(),
         )
 
-    def refresh_traffic(self) -> Traffic:
-        """Return the traffic, with the client keys and credentials that there are now."""
-        self.traffic.world = self.world()
+    def refresh_traffic(self, *, of_the_past: bool = False) -> Traffic:
+        """Return the traffic, with the client keys and credentials that `world` has."""
+        self.traffic.world = self.world(of_the_past=of_the_past)
         return self.traffic
 
     def record(self, events: Iterable[Event]) -> None:
@@ -148,20 +163,23 @@ class State:
         events = list(events)
         self.queue.push(go_json(self.profile.shape(event)) for event in events)
         for event in events:
-            status = event["fail"]["status_code"] if event["failed"] else 200
             if is_counted(event):
+                status = event["fail"]["status_code"] if event["failed"] else 200
                 self.results.note(
                     event["auth_index"], event["model"], status, event["fail"]["body"]
                 )
-            method, _, path = event["endpoint"].partition(" ")
-            self.log.note_request(status, event["client_ip"], method, path, event["request_id"])
-            if event["failed"]:
-                self._note_failure(event)
+            self.write_logs(event, self.options.clock())
+            if event["failed"] and self.queue.subscriber_count("errors"):
+                self.queue.publish("errors", go_json(self._error_message(event)))
 
-    def _note_failure(self, event: Event) -> None:
-        self.logs.note_failure(event["endpoint"], event["request_id"], event["fail"]["body"])
-        if self.queue.subscriber_count("errors"):
-            self.queue.publish("errors", go_json(self._error_message(event)))
+    def write_logs(self, event: Event, at: float) -> None:
+        """Log an attempt, and the exchange of one that failed, at an instant since 1970."""
+        status = event["fail"]["status_code"] if event["failed"] else 200
+        method, _, path = event["endpoint"].partition(" ")
+        identity = event["request_id"]
+        self.log.note_request(status, event["client_ip"], method, path, identity, at)
+        if event["failed"]:
+            self.logs.note_failure(event["endpoint"], identity, event["fail"]["body"], at)
 
     def _error_message(self, event: Event) -> dict[str, Any]:
         trouble = self.results.trouble(event["auth_index"])

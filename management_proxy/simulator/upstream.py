@@ -1,16 +1,22 @@
 """What one simulated server is and does by itself: its state, its faults, the events it makes."""
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
 
 from management_proxy.simulator.clock import NANOSECONDS
 from management_proxy.simulator.http.faults import Faults
 from management_proxy.simulator.http.tally import Tally
 from management_proxy.simulator.options import Options
+from management_proxy.simulator.profiles import EVENT_KEYS_SINCE
 from management_proxy.simulator.state import State
 from management_proxy.simulator.traffic.bulk import MOST_TEMPLATES, Batch, Bulk, generate
-from management_proxy.simulator.traffic.generator import Event
+from management_proxy.simulator.traffic.generator import Event, Traffic
 from management_proxy.simulator.traffic.legacy import LegacyUsage
 from management_proxy.simulator.traffic.pop_log import new_pop_log
+
+# How many events of the past are logged: those of the last two days of a demonstration.
+PAST_LOGGED = 1000
 
 
 class Upstream:
@@ -45,12 +51,18 @@ class Upstream:
             self.legacy.note(events)
 
     def queue_history(self, days: int, per_day: int) -> int:
-        """Stock the queue with the past days' events, oldest first; they stay until popped. Return
-        how many they are."""
-        ends = list(self.state.traffic.starts(int(self.options.clock()), days, per_day))
-        batch = self._new_bulk(len(ends)).past(ends)
+        """Stock the queue with the past days' events, oldest first; they stay until popped. The
+        newest are logged. Return how many they are."""
+        state = self.state
+        ends = list(state.traffic.starts(int(self.options.clock()), days, per_day))
+        traffic = state.refresh_traffic(of_the_past=True)
+        batch = self._new_bulk(traffic, len(ends)).past(ends, state.rested_since)
         self._count(batch)
-        return self.state.queue.stock(batch.payloads)
+        # The events of older versions say too little of the request.
+        if state.profile.since(EVENT_KEYS_SINCE["client_ip"]):
+            for event in map(json.loads, batch.payloads[-PAST_LOGGED:]):
+                state.write_logs(event, datetime.fromisoformat(event["timestamp"]).timestamp())
+        return state.queue.stock(batch.payloads)
 
     def generate(self, events: int, spread: float = 60.0, seed: int | None = None) -> None:
         """Queue exactly so many events at once, and count them as their credentials' results."""
@@ -64,12 +76,12 @@ class Upstream:
     def make_bulk(self, events: int) -> None:
         """Queue so many events that ended just now, at little cost."""
         if self._bulk is None:
-            self._bulk = self._new_bulk(MOST_TEMPLATES)
+            self._bulk = self._new_bulk(self.state.refresh_traffic(), MOST_TEMPLATES)
         self._queue(self._bulk.take(events, int(self.options.clock() * NANOSECONDS), 1000))
 
-    def _new_bulk(self, requests: int) -> Bulk:
+    def _new_bulk(self, traffic: Traffic, requests: int) -> Bulk:
         return Bulk(
-            self.state.refresh_traffic(),
+            traffic,
             self.state.profile,
             requests,
             self.options.clock(),

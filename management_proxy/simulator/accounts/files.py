@@ -74,6 +74,7 @@ class AuthDirectory:
             old = self._files.get(name)
             created = old.created_at if old else now
             file = self._files[name] = AuthFile(name, raw, content, created, now, now)
+        self._results.reconnect(self.index(file))
         self.on_changed()
         return file
 

@@ -3,6 +3,7 @@ ids."""
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from management_proxy.simulator.clock import NANOSECONDS, go_timestamp
@@ -107,10 +108,10 @@ class Bulk:
             start += step
         return batch
 
-    def past(self, ends: list[int]) -> Batch:
+    def past(self, ends: list[int], rested_since: Mapping[str, float]) -> Batch:
         """Return the events of requests that ended at those instants, in nanoseconds, in the order
         of time; what happens in them is in `story.py`."""
-        story, failing = Story(self._now), self._failing()
+        story, failing = Story(self._now, rested_since), self._failing()
         # Before those of the present, however many there are.
         ids = RequestIds(ends[0] / NANOSECONDS if ends else 0.0)
         events: list[tuple[int, bytes]] = []
@@ -131,10 +132,15 @@ class Bulk:
 
     def _chosen(self, story: Story, failing: list[list[Template]], end: int) -> list[Template]:
         request = self._random.choice(self._requests)
-        while not story.has_model(request[0].model, end):
+        while not _is_possible(story, request, end):
             request = self._random.choice(self._requests)
         is_ill = failing and story.is_ill(request[0].provider, end)
         return self._random.choice(failing) if is_ill else request
+
+
+def _is_possible(story: Story, request: list[Template], end: int) -> bool:
+    resting = any(story.rests(template.index, end) for template in request)
+    return not resting and story.has_model(request[0].model, end)
 
 
 def generate(

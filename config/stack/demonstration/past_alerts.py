@@ -1,0 +1,155 @@
+"""Alerts of a demonstration: those that fired before it began, and two that still do.
+
+What fires about accounts is continued by the evaluation of rules, which finds the same subjects in
+the same state (`belongings.py`); the alert about yesterday's outage fits the events that the
+simulator's past has of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from config.stack.demonstration.past_acts import Act
+from config.stack.demonstration.people import STAFF
+from management_proxy.models import Upstream
+from management_proxy.simulator.accounts.troubles import TROUBLES, Trouble
+from management_proxy.simulator.traffic.story import ILL_PROVIDER, Story
+from monitoring.models import Alert, AlertRule, Severity
+
+State = Alert.State
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_TICK = timedelta(seconds=10)
+OUTAGE_RULE = "Claude fails"
+_OUTAGE = {
+    "signal": "usage.failure_rate",
+    "filters": {"provider": ILL_PROVIDER},
+    "threshold": 60,
+    "window_seconds": 1800,
+    "least_volume": 10,
+    "hold_seconds": 300,
+    "severity": Severity.CRITICAL,
+}
+
+
+@dataclass(frozen=True)
+class Past:
+    """One alert that is over: of which rule and subject, since when, for how long it breached, the
+    worst value, and how long after it fired the administrator took care (None: not)."""
+
+    rule: AlertRule
+    subject: str
+    since: datetime
+    breached: timedelta
+    worst: float
+    detail: str
+    url: str
+    acknowledged: timedelta | None = None
+
+
+def store_alerts(upstream: Upstream, now: datetime) -> list[Act]:
+    """Store them with a rule that people made themselves; the acts that there were."""
+    rule, _ = AlertRule.objects.get_or_create(name=OUTAGE_RULE, defaults=_OUTAGE)
+    rules = {known.code: known for known in AlertRule.objects.exclude(code="")}
+    past = [
+        *_of_the_host(rules, upstream, now),
+        *_of_accounts(rules, now),
+        _of_the_outage(rule, now),
+    ]
+    past.sort(key=lambda one: one.since)
+    alerts = [*map(_over, past), *(_present(rules, trouble, now) for trouble in TROUBLES)]
+    Alert.objects.bulk_create(alerts)
+    made = {"signal": rule.signal, "filters": rule.filters, "threshold": rule.threshold}
+    return [
+        Act(now - 25 * _DAY, STAFF, "alert_rule.created", rule.name, detail=made),
+        *(
+            Act(alert.acknowledged_at, STAFF, "alert.acknowledged", str(alert))
+            for alert in alerts
+            if alert.acknowledged_at
+        ),
+    ]
+
+
+def _over(one: Past) -> Alert:
+    fired = one.since + timedelta(seconds=one.rule.hold_seconds)
+    ended = one.since + one.breached
+    return Alert(
+        rule=one.rule,
+        rule_name=one.rule.name,
+        subject=one.subject,
+        severity=one.rule.severity,
+        state=State.RESOLVED,
+        value=one.rule.threshold,
+        worst=one.worst,
+        detail=one.detail,
+        url=one.url,
+        pending_since=one.since,
+        fired_at=fired,
+        announced_at=fired,
+        breached_at=ended,
+        resolved_at=ended + timedelta(seconds=one.rule.calm_seconds) + _TICK,
+        acknowledged_at=fired + one.acknowledged if one.acknowledged else None,
+        acknowledged_by=STAFF if one.acknowledged else "",
+    )
+
+
+def _of_the_host(rules: dict[str, AlertRule], upstream: Upstream, now: datetime) -> Iterator[Past]:
+    page = reverse("monitoring:page")
+    at, minutes = now - 23 * _DAY, 6 * _MINUTE
+    since = f"{timezone.localtime(at):%H:%M:%S %Z}"
+    detail = f"No collector has polled it since {since}."
+    stalled = rules["collector_stalled"]
+    yield Past(stalled, upstream.name, at, minutes, minutes.total_seconds(), detail, page)
+    at, minutes = now - 6 * _DAY - 20 * _MINUTE, 3 * _MINUTE
+    detail = "The last run failed: the upstream refused the connection"
+    fails = rules["collection_fails"]
+    yield Past(fails, upstream.name, at, minutes, minutes.total_seconds(), detail, page)
+
+
+def _of_accounts(rules: dict[str, AlertRule], now: datetime) -> Iterator[Past]:
+    page = reverse("accounts:list")
+    for code, name, days, hours, detail, acknowledged in (
+        ("account_cooling", "bob", 16, 1.7, "codex: The usage limit has been reached", None),
+        ("account_failing", "heidi", 5, 3.2, "claude: OAuth token has expired", 12 * _MINUTE),
+    ):
+        breached = timedelta(hours=hours)
+        email, at = f"{name}@example.com", now - days * _DAY
+        worst = breached.total_seconds() + rules[code].threshold
+        yield Past(rules[code], email, at, breached, worst, detail, page, acknowledged)
+
+
+def _of_the_outage(rule: AlertRule, now: datetime) -> Past:
+    """The failures must outweigh what went well in the window before, and then leave the window."""
+    begins, ends = Story(int(now.timestamp())).outage()
+    since = datetime.fromtimestamp(begins, UTC) + 16 * _MINUTE
+    breached = datetime.fromtimestamp(ends, UTC) + 17 * _MINUTE - since
+    url = f"{reverse('usage:events')}?outcome=failed&provider={ILL_PROVIDER}&range=7d"
+    detail = "21 of 21 attempts failed."
+    return Past(rule, "", since, breached, 100, detail, url, 6 * _MINUTE)
+
+
+def _present(rules: dict[str, AlertRule], trouble: Trouble, now: datetime) -> Alert:
+    """One that fires: a login that is refused is known to the administrator since long."""
+    is_refused = trouble.lasts is None
+    rule = rules["account_failing" if is_refused else "account_cooling"]
+    provider, message = trouble.file.partition("-")[0], trouble.error["message"]
+    since = now - timedelta(seconds=trouble.since - rule.threshold) + _TICK
+    return Alert(
+        rule=rule,
+        rule_name=rule.name,
+        subject=trouble.email,
+        severity=rule.severity,
+        state=State.FIRING,
+        value=trouble.since,
+        worst=trouble.since,
+        detail=f"{provider}: {message}",
+        url=reverse("accounts:list"),
+        pending_since=since,
+        fired_at=since,
+        announced_at=since,
+        breached_at=now,
+        acknowledged_at=since + 35 * _MINUTE if is_refused else None,
+        acknowledged_by=STAFF if is_refused else "",
+    )
