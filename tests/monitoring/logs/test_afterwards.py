@@ -2,6 +2,7 @@
 
 from threading import Thread
 
+import pytest
 from django.core.signals import request_finished
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -9,6 +10,9 @@ from django.test import RequestFactory
 from monitoring.logs.afterwards import afterwards, begin
 from monitoring.metrics import http
 from monitoring.metrics.requests import RequestAccountMiddleware
+
+# The end of a request closes what connections other tests left.
+pytestmark = pytest.mark.django_db
 
 
 def end_of_request() -> None:
