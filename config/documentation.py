@@ -1,5 +1,5 @@
-"""Writes what the code knows into docs/: the environment variables, the kinds of log lines, the
-failure classes, these in each language that a document is in; `make docs`."""
+"""Writes what the code knows into docs/: the environment variables, the kinds of log lines and the
+failure classes, in each language that a document is in; `make docs`."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -46,15 +46,20 @@ class Table:
 
 def variables_table() -> str:
     """The table of variables in Markdown, a row a variable."""
-    rows = (f"| `{v.name}` | {v.documented_default} | {v.meaning} |\n" for v in VARIABLES)
-    return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+    rows = (
+        f"| `{v.name}` | {gettext(v.documented_default)} | {gettext(v.meaning)} |\n"
+        for v in VARIABLES
+    )
+    head = " | ".join((gettext("variable"), gettext("default"), gettext("meaning")))
+    return f"| {head} |\n| --- | --- | --- |\n" + "".join(rows)
 
 
 def kinds_of_lines() -> str:
     """The fields of every line, and of each kind, in Markdown."""
-    parts = [_fields("Every line", COMMON_FIELDS)]
+    parts = [_fields(_fragment("every-line") + gettext("Every line"), COMMON_FIELDS)]
     for kind in kinds():
-        title = f"`{kind.event}`: {kind.sentence}"
+        # As it is in the log, whatever the language of the document.
+        title = f"`{kind.event}`: `{kind.sentence}`"
         parts.append(_fields(title, kind.fields) if kind.fields else f"\n### {title}\n")
     return "".join(parts)
 
@@ -79,38 +84,37 @@ def failure_classes() -> str:
 def failure_sections() -> str:
     """What to do about each class of failures in Markdown, a section a class."""
     return "".join(
-        f"\n### {_fragment(g)}`{g.failure_class.value}`: {g.name}\n\n{g.meaning}\n\n{g.action}\n"
+        f"\n### {_fragment(g.anchor)}`{g.failure_class.value}`: {g.name}\n\n"
+        f"{g.meaning}\n\n{g.action}\n"
         for g in _guidance()
     )
 
 
-def _fragment(guidance: "Guidance") -> str:
+def _fragment(anchor: str) -> str:
     """What keeps a translated heading's fragment as in English."""
-    return "" if get_language() == SOURCE_LANGUAGE else f'<a id="{guidance.anchor}"></a>'
+    return "" if get_language() == SOURCE_LANGUAGE else f'<a id="{anchor}"></a>'
 
 
 def _fields(title: str, fields: Mapping[str, str]) -> str:
-    rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in fields.items())
-    return f"\n### {title}\n\n| field | meaning |\n| --- | --- |\n{rows}"
+    rows = "".join(f"| `{name}` | {gettext(meaning)} |\n" for name, meaning in fields.items())
+    head = " | ".join((gettext("field"), gettext("meaning")))
+    return f"\n### {title}\n\n| {head} |\n| --- | --- |\n{rows}"
 
 
-def _in_each_language(name: str, make: Callable[[], str]) -> Iterator[Table]:
-    """The part about failure classes of a document and its translations."""
-    mark = "<!-- from usage/failures/guidance.py by `make docs` -->\n"
+def _in_each_language(name: str, source: str, make: Callable[[], str]) -> Iterator[Table]:
+    """The part of a document and of its translations that is made from a source."""
+    mark = f"<!-- from {source} by `make docs` -->\n"
     yield Table(DOCS / f"{name}.md", mark, make)
     for document in sorted(DOCS.glob(f"{name}.*.md")):
         yield Table(document, mark, make, to_language(document.suffixes[0][1:]))
 
 
+_GUIDANCE = "usage/failures/guidance.py"
 TABLES = (
-    Table(
-        DOCS / "configuration.md",
-        "<!-- from config/environment.py by `make docs` -->\n",
-        variables_table,
-    ),
-    Table(DOCS / "logs.md", "<!-- from the kinds of lines by `make docs` -->\n", kinds_of_lines),
-    *_in_each_language("failures", failure_classes),
-    *_in_each_language("runbook", failure_sections),
+    *_in_each_language("configuration", "config/environment.py", variables_table),
+    *_in_each_language("logs", "the kinds of lines", kinds_of_lines),
+    *_in_each_language("failures", _GUIDANCE, failure_classes),
+    *_in_each_language("runbook", _GUIDANCE, failure_sections),
 )
 
 

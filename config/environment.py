@@ -1,285 +1,291 @@
 """The environment variables that Tollgate reads: one table for the settings and, by `make docs`,
-for docs/configuration.md."""
+for docs/configuration.md in each language."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import environ
+from django.utils.translation.trans_null import gettext_noop as _
 
-
-@dataclass(frozen=True)
-class Variable:
-    """One environment variable: what it means to an operator, how it is read, and its default."""
-
-    name: str
-    meaning: str
-    cast: Callable[[str], Any] | type = str
-    default: Any = ""
-    # The default in other words than its value, where there are any.
-    shown_default: str = ""
-
-    @property
-    def documented_default(self) -> str:
-        """The default as the documentation shows it."""
-        if self.shown_default:
-            return self.shown_default
-        if self.default in ("", None, []):
-            return "none" if self.default == [] else "unset"
-        shown = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
-        return f"`{shown.lower() if self.cast is bool else shown}`"
-
+from config.variable import Variable
 
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         "DATABASE_URL",
-        "`postgresql://user:password@host:port/name`, PostgreSQL 15 or newer.",
-        shown_default="embedded PostgreSQL",
+        _("`postgresql://user:password@host:port/name`, PostgreSQL 15 or newer."),
+        shown_default=_("embedded PostgreSQL"),
     ),
     Variable(
         "DATABASE_REPLICA_URL",
-        "A streaming replica of that database, which history is read from while it is fresh.",
+        _("A streaming replica of that database, which history is read from while it is fresh."),
     ),
     Variable(
         "DATABASE_PREPARED_STATEMENTS",
-        "Have the server keep the plans of the hottest statements. Not behind a pooler in"
-        " transaction mode, unless it supports them (PgBouncer from 1.21).",
+        _(
+            "Have the server keep the plans of the hottest statements. Not behind a pooler in"
+            " transaction mode, unless it supports them (PgBouncer from 1.21)."
+        ),
         cast=bool,
         default=False,
-        shown_default="`false`; embedded PostgreSQL: always",
+        shown_default=_("`false`; embedded PostgreSQL: always"),
     ),
     Variable(
         "CLIPROXYAPI_MANAGEMENT_URL",
-        "Management API of the upstream, e.g. `http://cliproxyapi:8317/v0/management`.",
-        shown_default="simulated upstream",
+        _("Management API of the upstream, e.g. `http://cliproxyapi:8317/v0/management`."),
+        shown_default=_("simulated upstream"),
     ),
     Variable(
         "MANAGEMENT_API_KEY",
-        "Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored.",
+        _("Management key of that upstream (its `MANAGEMENT_PASSWORD`). Never stored."),
     ),
     Variable(
         "CLIPROXYAPI_PUBLIC_URL",
-        "Where clients reach that upstream, e.g. `https://llm.example.com`; shown under “Connect a"
-        " client”. Other upstreams have a field for it.",
-        shown_default="the field of the upstream",
+        _(
+            "Where clients reach that upstream, e.g. `https://llm.example.com`; shown under"
+            " “Connect a client”. Other upstreams have a field for it."
+        ),
+        shown_default=_("the field of the upstream"),
     ),
     Variable(
         "COLLECTOR_API_KEY",
-        "Bearer key for `POST /api/usage/collect`, at least 16 characters.",
-        shown_default="unset: sessions only",
+        _("Bearer key for `POST /api/usage/collect`, at least 16 characters."),
+        shown_default=_("unset: sessions only"),
     ),
     Variable(
         "METRICS_TOKEN",
-        "Bearer token for `GET /metrics`, at least 16 characters.",
-        shown_default="unset: staff sessions only",
+        _("Bearer token for `GET /metrics`, at least 16 characters."),
+        shown_default=_("unset: staff sessions only"),
     ),
     Variable(
         "METRICS_TOP_MODELS",
-        "Models that have figures of their own at `/metrics`; the others are `other`.",
+        _("Models that have figures of their own at `/metrics`; the others are `other`."),
         cast=int,
         default=20,
     ),
     Variable(
         "SECRET_KEY",
-        "Signs sessions and forms.",
-        shown_default="generated under `VAR_DIR` beside the embedded database, else required",
+        _("Signs sessions and forms."),
+        shown_default=_("generated under `VAR_DIR` beside the embedded database, else required"),
     ),
     Variable(
         "USAGE_HASH_KEY",
-        "Key of the hash under which client keys are stored. Changing it makes every known client"
-        " key unknown.",
-        shown_default="like `SECRET_KEY`",
+        _(
+            "Key of the hash under which client keys are stored. Changing it makes every known"
+            " client key unknown."
+        ),
+        shown_default=_("like `SECRET_KEY`"),
     ),
     Variable(
         "ENCRYPTION_KEYS",
-        "Comma-separated secrets that encrypt stored management keys and dead letters; the first"
-        " encrypts, all decrypt (rotation).",
+        _(
+            "Comma-separated secrets that encrypt stored management keys and dead letters; the"
+            " first encrypts, all decrypt (rotation)."
+        ),
         cast=list,
         default=[],
-        shown_default="like `SECRET_KEY`",
+        shown_default=_("like `SECRET_KEY`"),
     ),
     Variable(
         "CURRENCY",
-        "Currency in which pages show amounts to users who chose none, once it has a rate.",
+        _("Currency in which pages show amounts to users who chose none, once it has a rate."),
         default="USD",
     ),
-    Variable("TZ", "IANA time zone of days in reports.", default="UTC"),
+    Variable("TZ", _("IANA time zone of days in reports."), default="UTC"),
     Variable(
         "DEFAULT_LANGUAGE",
-        "Language of alerts, and of pages for browsers that prefer none of ours: `en`, `de` or"
-        " `zh-hans`.",
+        _(
+            "Language of alerts, and of pages for browsers that prefer none of ours: `en`, `de` or"
+            " `zh-hans`."
+        ),
         default="en",
     ),
-    Variable("LOG_LEVEL", "`debug`, `info`, `warning` or `error`.", default="info"),
-    Variable("LOG_FORMAT", "`text` for people, `json` for machines.", default="text"),
+    Variable("LOG_LEVEL", _("`debug`, `info`, `warning` or `error`."), default="info"),
+    Variable("LOG_FORMAT", _("`text` for people, `json` for machines."), default="text"),
     Variable(
         "LOG_SLOW_SECONDS",
-        "Statements of history that take so long are logged with the shape of their plan; 0 logs"
-        " none.",
+        _(
+            "Statements of history that take so long are logged with the shape of their plan; 0"
+            " logs none."
+        ),
         cast=float,
         default=1.0,
     ),
     Variable(
         "DEBUG",
-        "Django's debug mode; changed code is loaded at once. Never in production.",
+        _("Django's debug mode; changed code is loaded at once. Never in production."),
         cast=bool,
         default=False,
     ),
-    Variable("HOST", "Address that the web server listens on.", default="127.0.0.1"),
-    Variable("PORT", "Port that the web server listens on.", cast=int, default=8000),
+    Variable("HOST", _("Address that the web server listens on."), default="127.0.0.1"),
+    Variable("PORT", _("Port that the web server listens on."), cast=int, default=8000),
     Variable(
         "DASHBOARD_URL",
-        "Public URL when behind a reverse proxy, e.g. `https://tollgate.example.com`.",
+        _("Public URL when behind a reverse proxy, e.g. `https://tollgate.example.com`."),
     ),
     Variable(
         "ALLOWED_HOSTS",
-        "Comma-separated host names that requests may name.",
+        _("Comma-separated host names that requests may name."),
         cast=list,
         default=[],
-        shown_default="loopback, `HOST` and the host of `DASHBOARD_URL`",
+        shown_default=_("loopback, `HOST` and the host of `DASHBOARD_URL`"),
     ),
     Variable(
         "TRUSTED_PROXIES",
-        "Comma-separated addresses or networks of reverse proxies that pass on the client's"
-        " address.",
+        _(
+            "Comma-separated addresses or networks of reverse proxies that pass on the client's"
+            " address."
+        ),
         cast=list,
         default=[],
-        shown_default="unset: no `X-Forwarded-For` is believed",
+        shown_default=_("unset: no `X-Forwarded-For` is believed"),
     ),
-    Variable("WEB_WORKERS", "Processes of the web server.", cast=int, default=2),
+    Variable("WEB_WORKERS", _("Processes of the web server."), cast=int, default=2),
     Variable(
         "WEB_THREADS",
-        "Threads in each of them; calls to one upstream take at most half.",
+        _("Threads in each of them; calls to one upstream take at most half."),
         cast=int,
         default=16,
     ),
     Variable(
         "VAR_DIR",
-        "Where the embedded database, the spool and generated secrets live.",
+        _("Where the embedded database, the spool and generated secrets live."),
         cast=Path,
         default=None,
         shown_default="`var`",
     ),
     Variable(
         "SPOOL_DIR",
-        "Where popped bytes wait until they are stored; must survive a restart.",
+        _("Where popped bytes wait until they are stored; must survive a restart."),
         cast=Path,
         default=None,
         shown_default="`VAR_DIR/spool`",
     ),
     Variable(
         "COLLECTOR_INTERVAL_SECONDS",
-        "Seconds between two polls of an idle queue; must be well under the upstream's retention.",
+        _(
+            "Seconds between two polls of an idle queue; must be well under the upstream's"
+            " retention."
+        ),
         cast=float,
         default=2.0,
     ),
     Variable(
         "COLLECTOR_PAGE_SIZE",
-        "Most events requested in one pop, 1 to 10000; fewer if they are large.",
+        _("Most events requested in one pop, 1 to 10000; fewer if they are large."),
         cast=int,
         default=5000,
     ),
     Variable(
         "COLLECTOR_TIME_BUDGET_SECONDS",
-        "Longest that a single run drains the queue.",
+        _("Longest that a single run drains the queue."),
         cast=float,
         default=60.0,
     ),
     Variable(
         "COLLECTOR_LEASE_TTL_SECONDS",
-        "Longest that a dead collector blocks the next.",
+        _("Longest that a dead collector blocks the next."),
         cast=float,
         default=30.0,
     ),
     Variable(
         "WRITE_LEASE_TTL_SECONDS",
-        "Longest that a process which died while changing an upstream blocks the next change.",
+        _("Longest that a process which died while changing an upstream blocks the next change."),
         cast=float,
         default=10.0,
     ),
     Variable(
         "MAX_PROVIDER_KEYS_PER_USER",
-        "Provider keys that one user may own on one upstream; staff may assign more.",
+        _("Provider keys that one user may own on one upstream; staff may assign more."),
         cast=int,
         default=10,
     ),
     Variable(
         "MAX_CLIENT_KEYS_PER_USER",
-        "Client keys in use that one user may own on one upstream; staff may assign more.",
+        _("Client keys in use that one user may own on one upstream; staff may assign more."),
         cast=int,
         default=10,
     ),
     Variable(
         "TOLLGATE_SIMULATED",
-        "Set by `make run` when the upstream is the simulated one; shows the banner.",
+        _("Set by `make run` when the upstream is the simulated one; shows the banner."),
         cast=bool,
         default=False,
     ),
     Variable(
         "TOLLGATE_MUTATION",
-        "A mistake that the self-test of the rollout gate makes on purpose. Refused in production.",
+        _(
+            "A mistake that the self-test of the rollout gate makes on purpose. Refused in"
+            " production."
+        ),
     ),
     Variable(
         "UPDATE_PRICES_NIGHTLY",
-        "Fetch the newest catalogue of prices each night, from the repository of genai-prices;"
-        " otherwise on a button, or with the package.",
+        _(
+            "Fetch the newest catalogue of prices each night, from the repository of genai-prices;"
+            " otherwise on a button, or with the package."
+        ),
         cast=bool,
         default=False,
     ),
     Variable(
         "EVENT_RETENTION_MONTHS",
-        "Whole months of events kept before the present one; older ones are dropped, their"
-        " rollups stay.",
+        _(
+            "Whole months of events kept before the present one; older ones are dropped, their"
+            " rollups stay."
+        ),
         cast=int,
         default=0,
-        shown_default="`0`: all",
+        shown_default=_("`0`: all"),
     ),
     Variable(
         "ALERT_HISTORY_DAYS",
-        "Days for which alerts that are over, and their messages, are kept; `0`: for ever.",
+        _("Days for which alerts that are over, and their messages, are kept; `0`: for ever."),
         cast=int,
         default=365,
     ),
     Variable(
         "HISTORY_MAX_DAYS",
-        "Longest range that one query of the history may span.",
+        _("Longest range that one query of the history may span."),
         cast=int,
         default=366,
     ),
     Variable(
         "PRIVATE_PROVIDER_NETWORKS",
-        "Comma-separated private networks that custom providers and channels of alerts may lie in,"
-        " e.g. `127.0.0.1,10.0.0.0/8`.",
+        _(
+            "Comma-separated private networks that custom providers and channels of alerts may lie"
+            " in, e.g. `127.0.0.1,10.0.0.0/8`."
+        ),
         cast=list,
         default=[],
     ),
     Variable(
         "CACHE_URL",
-        "Cache of results about usage: `dbcache://tollgate_cache` or `redis://host:6379/0` where"
-        " several instances share it.",
+        _(
+            "Cache of results about usage: `dbcache://tollgate_cache` or `redis://host:6379/0`"
+            " where several instances share it."
+        ),
         default="locmemcache://",
-        shown_default="memory of each process",
+        shown_default=_("memory of each process"),
     ),
     Variable(
         "HISTORY_CACHE_SECONDS",
-        "Longest that a result about usage is served from the cache; 0 caches none.",
+        _("Longest that a result about usage is served from the cache; 0 caches none."),
         cast=float,
         default=5.0,
     ),
     Variable(
         "HISTORY_REPLICA_MAX_LAG_SECONDS",
-        "Furthest that the replica may be behind to be read.",
+        _("Furthest that the replica may be behind to be read."),
         cast=float,
         default=10.0,
     ),
-    Variable("DJANGO_SUPERUSER_USERNAME", "Name of the first administrator.", default="admin"),
+    Variable("DJANGO_SUPERUSER_USERNAME", _("Name of the first administrator."), default="admin"),
     Variable(
         "DJANGO_SUPERUSER_PASSWORD",
-        "Password of the first administrator.",
-        shown_default="generated and printed once",
+        _("Password of the first administrator."),
+        shown_default=_("generated and printed once"),
     ),
-    Variable("DJANGO_SUPERUSER_EMAIL", "E-mail address of the first administrator."),
+    Variable("DJANGO_SUPERUSER_EMAIL", _("E-mail address of the first administrator.")),
 )
 
 

@@ -1,8 +1,10 @@
 """The kinds of lines that providers logs."""
 
+from django.utils.translation.trans_null import gettext_noop as _
+
 from monitoring.logs.kinds import UPSTREAM, Kind
 
-CHANGES_BROKE = Kind("changes.broke", "Changes broke", {**UPSTREAM, "intents": "their ids"})
-CHANGE_FAILED = Kind("changes.failed", "A change failed", {**UPSTREAM, "intent": "its id"})
-ACT_INTERRUPTED = Kind("bulk.interrupted", "A bulk act was interrupted", {"act": "its id"})
-LOGIN_NOT_POLLED = Kind("logins.not_polled", "A login cannot be polled", {"login": "its id"})
+CHANGES_BROKE = Kind("changes.broke", "Changes broke", {**UPSTREAM, "intents": _("their ids")})
+CHANGE_FAILED = Kind("changes.failed", "A change failed", {**UPSTREAM, "intent": _("its id")})
+ACT_INTERRUPTED = Kind("bulk.interrupted", "A bulk act was interrupted", {"act": _("its id")})
+LOGIN_NOT_POLLED = Kind("logins.not_polled", "A login cannot be polled", {"login": _("its id")})

@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation.trans_null import gettext_noop as _
+
 # Fields that lines of every kind may have.
 COMMON_FIELDS = {
-    "time": "when, in UTC with milliseconds",
-    "level": "`debug`, `info`, `warning` or `error`",
-    "logger": "the module that logged it",
-    "message": "the sentence for people",
-    "event": "the name of the kind of line",
-    "request_id": "the request during which it was logged, also in `X-Request-Id`",
-    "trace_id": "the trace during which it was logged, if [tracing](tracing.md) is on",
-    "traceback": "where in the code, secrets masked",
-    "status_code": "the status that Django responded with, on its own lines",
+    "time": _("when, in UTC with milliseconds"),
+    "level": _("`debug`, `info`, `warning` or `error`"),
+    "logger": _("the module that logged it"),
+    "message": _("the sentence for people"),
+    "event": _("the name of the kind of line"),
+    "request_id": _("the request during which it was logged, also in `X-Request-Id`"),
+    "trace_id": _("the trace during which it was logged, if [tracing](tracing.md) is on"),
+    "traceback": _("where in the code, secrets masked"),
+    "status_code": _("the status that Django responded with, on its own lines"),
 }
-UPSTREAM = {"upstream": "name of the upstream"}
-ERROR = {"error": "what went wrong, secrets masked"}
+UPSTREAM = {"upstream": _("name of the upstream")}
+ERROR = {"error": _("what went wrong, secrets masked")}
 
 _kinds: dict[str, "Kind"] = {}
 

@@ -25,6 +25,12 @@ from markdown.extensions.toc import TocExtension
 FOLDER = Path(settings.BASE_DIR) / "docs"
 RUNBOOK = "runbook"
 ENGLISH = "en"
+# What an installation is used and run by, in the order in which pages list it; the others are for
+# developers, and in English alone.
+FOR_OPERATORS = (
+    *(RUNBOOK, "failures", "alerts", "clients", "access", "costs", "charts", "logs"),
+    *("configuration", "metrics", "tracing", "scaling", "rollout", "languages"),
+)
 _LINK = re.compile(r'href="(?P<name>[\w-]+)(?:\.\w+)?\.md(?P<fragment>#[\w-]*)?"')
 _NAMED_HEADING = re.compile(r'(<h\d id=")[^"]*("[^>]*>)<a id="([^"]+)"></a>')
 # Lists may follow a line of text without an empty one, as where the documents are read otherwise.
@@ -37,6 +43,15 @@ class Document:
 
     title: str
     html: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document in a list: its name, its title, and the language of that."""
+
+    name: str
+    title: str
     language: str
 
 
@@ -57,18 +72,34 @@ def document(name: str, language: str = ENGLISH) -> Document:
     not exist."""
     if name not in names():
         raise KeyError(name)
+    return _read(*_source(name, language))
+
+
+@cache
+def entries(language: str = ENGLISH) -> tuple[Entry, ...]:
+    """The documents for operators, as a list of them shows them."""
+    sources = ((name, *_source(name, language)) for name in FOR_OPERATORS)
+    return tuple(Entry(name, _parts(file)[0], spoken) for name, file, spoken in sources)
+
+
+def _source(name: str, language: str) -> tuple[Path, str]:
+    """The file to show, and its language."""
     translated = FOLDER / f"{name}.{to_locale(language)}.md"
-    if translated.exists():
-        return _read(translated, language)
-    return _read(FOLDER / f"{name}.md", ENGLISH)
+    return (translated, language) if translated.exists() else (FOLDER / f"{name}.md", ENGLISH)
+
+
+def _parts(file: Path) -> tuple[str, str]:
+    """The title of a document, and the text below it."""
+    head, _, text = file.read_text(encoding="utf-8").partition("\n")
+    return head.removeprefix("# "), text
 
 
 def _read(file: Path, language: str) -> Document:
-    head, _, text = file.read_text(encoding="utf-8").partition("\n")
+    title, text = _parts(file)
     toc = TocExtension(slugify=slug, marker="")
     html = markdown.markdown(text, extensions=[toc, *_EXTENSIONS])
     html = _NAMED_HEADING.sub(r"\1\3\2", html)
-    return Document(head.removeprefix("# "), _LINK.sub(_address, html), language)
+    return Document(title, _LINK.sub(_address, html), language)
 
 
 def _address(link: re.Match[str]) -> str:
@@ -86,5 +117,10 @@ def page(request: HttpRequest, name: str = RUNBOOK) -> HttpResponse:
         found = document(name, language)
     except KeyError:
         raise Http404(f"No document {name}.") from None
-    shown = {"document": found, "is_translated": found.language == language}
+    shown = {
+        "document": found,
+        "is_translated": found.language == language,
+        "name": name,
+        "entries": entries(language),
+    }
     return render(request, "monitoring/document.html", shown)
