@@ -101,7 +101,7 @@ bench-overview: $(VENV)/dev.stamp ## The first page on the reference dataset (2 
 bench-reports: $(VENV)/dev.stamp ## The regions of Usage, Speed, Matrix and Compare on the reference dataset
 	@$(BIN)/python -m tests.bench.history reports
 
-bench-fragments: $(VENV)/dev.stamp ## What the regions of all usage pages cost in CPU on the reference dataset, also on a busy machine (a minute)
+bench-fragments: $(VENV)/dev.stamp ## What the regions of all usage pages and other large pages cost in CPU on the reference dataset, also on a busy machine (a minute)
 	@$(BIN)/python -m tests.bench.fragments
 
 bench-pages: $(VENV)/dev.stamp ## How soon the first page after login can be used in a browser (a minute)

@@ -1,5 +1,5 @@
-"""What the polled region of each usage page costs in CPU, on the reference dataset, read anew each
-time: `make bench-fragments`.
+"""What the polled region of each usage page costs in CPU, and each other page that reads much, on
+the reference dataset and read anew each time: `make bench-fragments`.
 
 In one process with Django's test client, so that it says something on a busy machine too: the CPU
 of this process and of its database process. What a reader waits for on an idle machine is about
@@ -9,6 +9,8 @@ their sum.
 import argparse
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psutil
@@ -28,6 +30,22 @@ PAGES: tuple[tuple[str, str, Query], ...] = (
     ("Compare with a model", "/usage/compare/", {"against": "model", "other": "gpt-5.4"}),
     ("Failures", "/usage/failures/", {}),
 )
+# Pages that have no period, or for which it matters little.
+OTHERS = {
+    "Events": "/usage/events/",
+    "Unknown bodies": "/usage/failures/unknown/",
+    "What if": "/usage/what-if/",
+    "Prices": "/usage/prices/",
+    "Budgets": "/usage/budgets/",
+    "Statements": "/usage/statements/",
+    "Users": "/users/",
+    "A user": "/users/1/",
+    "Monitoring": "/monitoring/",
+    "Doctor": "/monitoring/doctor/",
+    "Alerts": "/monitoring/alerts/",
+    "Audit": "/monitoring/audit/",
+    "Proxy": "/monitoring/proxy/",
+}
 TARGET = "60 ms"
 
 
@@ -58,24 +76,28 @@ class Reader:
         return time.process_time(), database.user + database.system
 
 
-def measured(reader: Reader, page: tuple[str, str, Query], days: int, requests: int) -> Row:
-    name, path, more = page
-    chance = random.Random(name)
+def measured(name: str, read: Callable[[], None], reader: Reader, requests: int) -> Row:
+    """The row of a region, after two reads that do not count."""
     for _ in range(2):
-        reader.read(path, last_days(days, chance, **more))
+        read()
     before = reader.used()
     for _ in range(requests):
-        reader.read(path, last_days(days, chance, **more))
+        read()
     ours, database = (
         1000 * (now - then) / requests for now, then in zip(reader.used(), before, strict=True)
     )
-    return [
-        f"{name}, {days} days",
-        f"{ours:.0f}",
-        f"{database:.0f}",
-        f"{ours + database:.0f}",
-        TARGET,
-    ]
+    return [name, f"{ours:.0f}", f"{database:.0f}", f"{ours + database:.0f}", TARGET]
+
+
+def of_days(reader: Reader, page: tuple[str, str, Query], days: int, requests: int) -> Row:
+    """The row of a page over so many days."""
+    name, path, more = page
+    chance = random.Random(name)
+
+    def read() -> None:
+        reader.read(path, last_days(days, chance, **more))
+
+    return measured(f"{name}, {days} days", read, reader, requests)
 
 
 def main() -> None:
@@ -86,7 +108,11 @@ def main() -> None:
     with arena(options.events):
         reader = Reader()
         rows = [
-            measured(reader, page, days, options.requests) for page in PAGES for days in (7, 30, 90)
+            of_days(reader, page, days, options.requests) for page in PAGES for days in (7, 30, 90)
+        ]
+        rows += [
+            measured(name, partial(reader.read, path, {}), reader, options.requests)
+            for name, path in OTHERS.items()
         ]
     body = f"{options.events:,} events of 90 days.\n\n{table(HEAD, rows)}"
     write_section("Regions, by CPU", "make bench-fragments", body)
