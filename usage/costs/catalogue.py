@@ -14,9 +14,9 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from uuid import UUID
 
@@ -135,6 +135,10 @@ def _in_tier(price: Decimal | TieredPrices, above: int) -> Decimal:
     return reached[-1] if reached else price.base
 
 
+# Names come from traffic, so that there is no end to them.
+_MOST_NAMES = 10_000
+
+
 class Catalogue:
     """One edition of the catalogue; finds models by what providers call them."""
 
@@ -142,13 +146,16 @@ class Catalogue:
         self.source, self.digest = source, digest
         self._snapshot = DataSnapshot(providers, from_auto_update=False)
         self._times = sorted(_times_of_day(providers))
+        # Pages that list models look each of them up in every request.
+        self.find = lru_cache(_MOST_NAMES)(self._find)
+        self._latest_start = lru_cache(1)(self._read_latest_start)
 
     def has_provider(self, name: str) -> str | None:
         """The catalogue's name of a provider known by this one; None if it has none."""
         found = find_provider_by_id(self._snapshot.providers, name) if name else None
         return found.id if found else None
 
-    def find(self, provider: str | None, name: str) -> CatalogueModel | None:
+    def _find(self, provider: str | None, name: str) -> CatalogueModel | None:
         """The model of a name at a provider, or at the one whose models are named like this."""
         try:
             return CatalogueModel(*self._snapshot.find_provider_model(name, None, provider, None))
@@ -177,14 +184,17 @@ class Catalogue:
 
     def latest_change(self, now: datetime) -> datetime | None:
         """The day of the newest change of a price that holds already."""
-        days = [
+        first = self._latest_start(now.astimezone(UTC).date())
+        return datetime.combine(first, time(), UTC) if first else None
+
+    def _read_latest_start(self, today: date) -> date | None:
+        starts = (
             constraint.start_date
             for model in self.models()
             for constraint in _constraints(model.info)
-            if isinstance(constraint, StartDateConstraint)
-            and constraint.start_date <= now.astimezone(UTC).date()
-        ]
-        return datetime.combine(max(days), time(), UTC) if days else None
+            if isinstance(constraint, StartDateConstraint) and constraint.start_date <= today
+        )
+        return max(starts, default=None)
 
     @property
     def times_of_day(self) -> list[time]:
