@@ -22,14 +22,20 @@ _SCALES = (
 
 def localized(figure: str) -> str:
     """A figure as Python writes it, such as 1,234.5, with the separators of the language."""
-    separators = _separators(get_language())
+    # A page writes thousands of figures; to find out the language takes longer than all the rest.
+    if "," not in figure and "." not in figure:
+        return figure
+    return _localized(figure, get_language())
+
+
+def _localized(figure: str, language: str | None) -> str:
+    separators = _separators(language)
     return figure.translate(separators) if separators else figure
 
 
 @cache
 def _separators(_language: str | None) -> dict[int, str]:
-    """What the active language has for comma and point, nothing where it has the same; pages write
-    thousands of figures."""
+    """What the active language has for comma and point, nothing where it has the same."""
     point = str(get_format("DECIMAL_SEPARATOR"))
     comma = str(get_format("THOUSAND_SEPARATOR")) or ("," if point == "." else "\N{NO-BREAK SPACE}")
     return {} if (comma, point) == (",", ".") else {ord(","): comma, ord("."): point}
@@ -37,12 +43,13 @@ def _separators(_language: str | None) -> dict[int, str]:
 
 def short_number(value: float) -> str:
     """12.3M: three digits and a unit."""
-    for size, text in _scales(get_language()):
+    language = get_language()
+    for size, text in _scales(language):
         if abs(value) >= size:
             scaled = value / size
             number = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
-            return text % {"number": localized(number)}
-    return localized(f"{value:g}")
+            return text % {"number": _localized(number, language)}
+    return _localized(f"{value:g}", language)
 
 
 @cache
@@ -61,7 +68,8 @@ def amount_of_time(seconds: float) -> str:
 
 def money(sign: str, figure: str) -> str:
     """$1,234.56: a sign or code of a currency, and an amount of it as Python writes it."""
-    return _money(get_language()) % {"sign": sign, "number": localized(figure)}
+    language = get_language()
+    return _money(language) % {"sign": sign, "number": _localized(figure, language)}
 
 
 @cache
