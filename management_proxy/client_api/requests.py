@@ -5,7 +5,7 @@ as it is. Nothing is repeated.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -26,10 +26,12 @@ _ANY_STATUS = range(100, 600)
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model as clients name it, and who it is of in the upstream's words (`anthropic`)."""
+    """A model as clients name it, who it is of in the upstream's words (`anthropic`), and when it
+    came out, in seconds since 1970 (0: not reported)."""
 
     name: str
     owner: str
+    created: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,11 @@ def served_models(upstream: Upstream, key: str) -> list[ServedModel]:
     if not isinstance(entries, list):
         raise Unintelligible("the list of models is not a list", 200)
     found = {
-        ServedModel(entry["id"], str(entry.get("owned_by") or "")[:LONGEST_NAME])
+        ServedModel(
+            entry["id"],
+            str(entry.get("owned_by") or "")[:LONGEST_NAME],
+            _instant(entry.get("created")),
+        )
         for entry in entries[:MOST_MODELS]
         if isinstance(entry, dict) and _is_name(entry.get("id"))
     }
@@ -77,6 +83,10 @@ def _client(upstream: Upstream, key: str) -> ManagementClient:
     if not key.isascii() or not key.isprintable():
         raise KeyRejected("the client key holds characters that cannot be sent")
     return ManagementClient(root_of(upstream), key)
+
+
+def _instant(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _is_name(value: object) -> bool:

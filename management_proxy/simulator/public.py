@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from management_proxy.simulator.catalog import CHANNELS
 from management_proxy.simulator.http.wire import Request, Response, empty, error, respond
 from management_proxy.simulator.traffic.world import World
 
 ENDPOINTS = ["POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"]
 CALLBACKS = frozenset({"/anthropic/callback", "/codex/callback", "/antigravity/callback"})
 PATHS = frozenset({"/", "/healthz", "/v1/models", *CALLBACKS})
+CREATED = {model.name: model.created for models in CHANNELS.values() for model in models}
+# A model of a custom provider came when the provider did.
+ADDED = 1770912000
 LOGGED_IN = b"<html><body><h1>Authentication successful!</h1></body></html>"
 
 
@@ -54,14 +58,14 @@ def refusal(request: Request, config: dict[str, Any]) -> Response | None:
 def _models(request: Request, config: dict[str, Any], world: World) -> Response:
     if refused := refusal(request, config):
         return refused
-    names = {
-        alias: pool[0].provider
+    owners = {
+        alias: (pool[0].provider, CREATED.get(name, ADDED))
         for pool in world.by_provider.values()
         for credential in pool
-        for _, alias in credential.models
+        for name, alias in credential.models
     }
     shown = [
-        {"id": name, "object": "model", "created": 1770912000, "owned_by": names[name]}
-        for name in sorted(names)
+        {"id": alias, "object": "model", "created": created, "owned_by": owner}
+        for alias, (owner, created) in sorted(owners.items())
     ]
     return respond({"data": shown, "object": "list"})

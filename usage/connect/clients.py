@@ -42,6 +42,7 @@ class Client:
 
 
 ANTHROPIC, OPENAI, GOOGLE = ("anthropic", "claude"), ("openai", "codex"), ("google", "gemini")
+ANY = (*ANTHROPIC, *OPENAI, *GOOGLE)
 _SHELL, _SETTINGS = _("Shell"), _("Its settings")
 CLIENTS = (
     Client(
@@ -56,10 +57,14 @@ CLIENTS = (
                 'export ANTHROPIC_BASE_URL="@BASE@"\n'
                 'export ANTHROPIC_AUTH_TOKEN="@KEY@"\n'
                 'export ANTHROPIC_MODEL="@MODEL@"\n'
+                'export ANTHROPIC_DEFAULT_HAIKU_MODEL="@MODEL@"\n'
                 "claude",
             ),
         ),
-        _("To keep it, put the three variables under env in ~/.claude/settings.json."),
+        _(
+            "The last variable names the model of its background work. To keep all of this, put the"
+            " variables under env in ~/.claude/settings.json."
+        ),
     ),
     Client(
         "codex",
@@ -99,7 +104,7 @@ CLIENTS = (
         "opencode",
         "OpenCode",
         "chat",
-        (),
+        ANY,
         (
             Snippet(
                 "opencode.json",
@@ -144,7 +149,7 @@ CLIENTS = (
         "continue",
         "Continue",
         "chat",
-        (),
+        ANY,
         (
             Snippet(
                 "~/.continue/config.yaml",
@@ -165,7 +170,7 @@ CLIENTS = (
         "cline",
         "Cline",
         "chat",
-        (),
+        ANY,
         (
             Snippet(
                 _SETTINGS,
@@ -180,7 +185,7 @@ CLIENTS = (
         "aider",
         "aider",
         "chat",
-        (),
+        ANY,
         (
             Snippet(
                 _SHELL,
@@ -265,7 +270,7 @@ CLIENTS = (
         "curl",
         "curl",
         "chat",
-        (),
+        ANY,
         (
             Snippet(
                 _SHELL,

@@ -27,6 +27,8 @@ from providers.models import ClientKey
 KEPT_SECONDS, FAILURE_KEPT_SECONDS = 60, 10
 # What a shell, JSON, TOML and YAML hold between quotes as it is.
 _PLAIN = re.compile(r"[A-Za-z0-9._/:@+()\[\],-]+")
+# Models that draw, speak, embed or review: no start for a client that converses.
+_SPECIAL = re.compile(r"image|imagine|video|audio|tts|embed|review|search")
 # What an upstream that lists no client key accepts: anything.
 _ANY_KEY = "any"
 
@@ -45,10 +47,12 @@ class Served:
         groups = groupby(self.models, key=lambda model: model.owner)
         return [(owner, [model.name for model in models]) for owner, models in groups]
 
-    def first_of(self, owners: Sequence[str]) -> str:
-        """The first model of these owners, else the first of all; empty without any."""
-        names = [model.name for model in self.models if model.owner in owners]
-        return next(iter(names or [model.name for model in self.models]), "")
+    def newest_of(self, owners: Sequence[str]) -> str:
+        """The newest model of these owners, else of all, by its name none for another purpose than
+        to write; empty without any."""
+        models = [model for model in self.models if model.owner in owners] or self.models
+        ranked = sorted(models, key=lambda m: (bool(_SPECIAL.search(m.name)), -m.created))
+        return ranked[0].name if ranked else ""
 
     def holds(self, name: str) -> bool:
         return any(model.name == name for model in self.models)

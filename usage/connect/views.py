@@ -94,7 +94,7 @@ def _page(
             (
                 client,
                 PROTOCOLS[client.protocol].name,
-                chosen or served.first_of(client.owners) or "MODEL",
+                chosen or served.newest_of(client.owners) or "MODEL",
             )
             for client in CLIENTS
         ],

@@ -1,6 +1,8 @@
 """The page “Connect a client”: whose keys it offers, what it shows without an address or models,
 and that no key is in it."""
 
+import json
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -36,6 +38,28 @@ def test_snippets_hold_the_address_and_a_model_but_no_key(page, upstream, text, 
     owners = dict(response.context["served"].by_owner)
     assert by_client["claude-code"] in owners["claude"]
     assert by_client["codex"] in owners["codex"]
+
+
+def test_clients_start_with_the_newest_model_of_their_provider_that_writes(page, simulator):
+    listed = [
+        {"id": "codex-auto-review", "owned_by": "openai", "created": 9},
+        {"id": "gpt-5.4", "owned_by": "openai", "created": 3},
+        {"id": "gpt-5.6", "owned_by": "openai", "created": 5},
+        {"id": "gpt-image-3", "owned_by": "openai", "created": 8},
+        {"id": "claude-haiku-4-5", "owned_by": "anthropic", "created": 2},
+        {"id": "claude-opus-4-6", "owned_by": "anthropic"},
+        {"id": "relayed", "owned_by": "relay", "created": 10},
+    ]
+    body = json.dumps({"data": listed})
+    simulator.app.faults.add(read_fault({"kind": "garbage", "path": "/v1/models", "body": body}))
+
+    clients = page.get("/connect/").context["clients"]
+
+    by_client = {client.slug: model for client, _, model in clients}
+    assert by_client["codex"] == "gpt-5.6"
+    assert by_client["claude-code"] == "claude-haiku-4-5"
+    assert by_client["gemini-cli"] == "relayed", "without one of its provider, any"
+    assert by_client["aider"] == "gpt-5.6"
 
 
 def test_a_model_in_the_address_is_in_every_snippet(page, model):
