@@ -139,7 +139,7 @@ export class UsageChart extends HTMLElement {
   }
 
   pressKey(event) {
-    if (event.target !== this.plot) return;
+    if (event.target !== this.plot || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") this.choice.from = -1;
     else if (event.key === "Enter") return this.open();
     else if (!(event.key in STEPS)) return;

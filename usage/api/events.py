@@ -28,8 +28,8 @@ from usage.history.scope import Scope
 @signed_in
 @filtered_by_upstream
 def events(request: HttpRequest) -> HttpResponse:
-    """`?from=&to=&tz=&limit=&cursor=&request_id=` and a filter per dimension, all optional: newest
-    first, at most 500 a page.
+    """`?from=&to=&tz=&hour=&limit=&cursor=&request_id=` and a filter per dimension, all optional:
+    newest first, at most 500 a page.
 
     `next` and `previous` are the cursors of the pages beside this one, null at the ends; the `Link`
     header has their addresses.

@@ -119,5 +119,5 @@ def _harmless(sql: str) -> str:
 def _select(query: EventQuery, fields: dict[str, str]) -> str:
     return f"""SELECT {select_list(fields)} FROM usage_event AS e {JOINS}
         WHERE e."timestamp" >= %(start)s AND e."timestamp" < %(end)s
-            AND {query.event_sql} AND {query.accepted_sql}
+            AND {query.hours_sql} AND {query.event_sql} AND {query.accepted_sql}
         ORDER BY e."timestamp", e.id"""

@@ -27,7 +27,7 @@ def page_of_events(query: EventQuery, cursor: Cursor | None, size: int) -> Page:
     is_newer = cursor is not None and cursor.is_newer
     with measured("events"), one_instant():
         note_sources(["events"], (query.end - query.start) / _DAY)
-        rows = Search(query, is_newer).rows(cursor, size + 1)
+        rows = _rows(query, cursor, size + 1, is_newer=is_newer)
     has_more, rows = len(rows) > size, rows[:size]
     if is_newer:
         rows.reverse()
@@ -41,3 +41,12 @@ def page_of_events(query: EventQuery, cursor: Cursor | None, size: int) -> Page:
         older if has_more or is_newer else None,
         newer if (has_more if is_newer else cursor) else None,
     )
+
+
+def _rows(query: EventQuery, cursor: Cursor | None, count: int, *, is_newer: bool) -> list[Row]:
+    rows: list[Row] = []
+    for part in query.parts(cursor, is_newer=is_newer):
+        rows += Search(part, is_newer).rows(cursor, count - len(rows))
+        if len(rows) == count:
+            break
+    return rows

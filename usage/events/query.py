@@ -4,11 +4,13 @@ changes for an event."""
 import base64
 import binascii
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from usage.history.dimensions import Dimension, Filters
 from usage.history.scope import Scope
+from usage.history.windows import Interval
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED = struct.Struct(">Bqq")
@@ -48,13 +50,25 @@ class Cursor:
 
 @dataclass(frozen=True)
 class EventQuery:
-    """Which events: those in `[start, end)` that the scope may see and the filters accept."""
+    """Which events: those in `[start, end)`, and there in `hours` (ascending) unless it is None,
+    that the scope may see and the filters accept."""
 
     start: datetime
     end: datetime
     scope: Scope
     filters: Filters
     request_id: str = ""
+    hours: Sequence[Interval] | None = None
+
+    def parts(self, beyond: Cursor | None, *, is_newer: bool) -> "Iterator[EventQuery]":
+        """A query without `hours` of each stretch of time in the direction that is read, but for
+        hours that a cursor has passed."""
+        if self.hours is None:
+            yield self
+            return
+        for hour in self.hours if is_newer else reversed(self.hours):
+            if not (beyond and _is_passed(hour, beyond, is_newer=is_newer)):
+                yield replace(self, start=hour.start, end=hour.end, hours=None)
 
     @property
     def index_accepts(self) -> bool:
@@ -77,6 +91,18 @@ class EventQuery:
         return f"{self.scope.over('e')} AND {self.filters.sql()}"
 
     @property
+    def hours_sql(self) -> str:
+        """The condition on events `e` to be in one of the hours."""
+        if self.hours is None:
+            return "TRUE"
+        times = [
+            f'e."timestamp" >= \'{hour.start.isoformat()}\' AND e."timestamp" <'
+            f" '{hour.end.isoformat()}'"
+            for hour in self.hours
+        ]
+        return f"({' OR '.join(times)})" if times else "FALSE"
+
+    @property
     def event_sql(self) -> str:
         """The condition on events `e`, beside their time, that the index of a walk covers."""
         conditions = ["TRUE"]
@@ -96,3 +122,7 @@ class EventQuery:
             "request_id": self.request_id,
             **self.filters.parameters,
         }
+
+
+def _is_passed(hour: Interval, cursor: Cursor, *, is_newer: bool) -> bool:
+    return hour.end <= cursor.at if is_newer else hour.start > cursor.at

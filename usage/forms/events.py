@@ -16,6 +16,7 @@ from usage.events.pages import LARGEST_PAGE
 from usage.events.query import Cursor, EventQuery
 from usage.forms.windows import EARLIEST_DAY, FilteredForm
 from usage.history.scope import Scope
+from usage.history.windows import WeekHour
 
 DEFAULT_PAGE = 100
 # How far the clock of an upstream may run ahead.
@@ -26,6 +27,8 @@ class PagedFields(forms.Form):
     """A page of a list of events, behind a cursor."""
 
     limit = forms.Field(required=False)
+    # Of the week, in the window's zone.
+    hour = forms.CharField(required=False)
     cursor = forms.CharField(required=False)
     request_id = forms.CharField(
         required=False,
@@ -41,6 +44,16 @@ class PagedFields(forms.Form):
                 % {"most": LARGEST_PAGE, "text": f"{text[:40]!r}"}
             )
         return int(text)
+
+    def clean_hour(self) -> WeekHour | None:
+        text = self.cleaned_data["hour"]
+        try:
+            return WeekHour.parse(text) if text else None
+        except ValueError:
+            raise ValidationError(
+                gettext("expected an hour of the week like 1-14 (Monday, 14:00), got %(value)s")
+                % {"value": f"{text[:40]!r}"}
+            ) from None
 
     def clean_cursor(self) -> Cursor | None:
         text = self.cleaned_data["cursor"]
@@ -79,9 +92,15 @@ class EventForm(PagedFields, FilteredForm):
 
 
 def event_query(form: FilteredForm) -> EventQuery:
-    window = form.window()
+    """The query of a valid form."""
+    window, hour = form.window(), form.cleaned_data.get("hour")
     return EventQuery(
-        window.start, window.end, form.scope, form.filters, form.cleaned_data.get("request_id", "")
+        window.start,
+        window.end,
+        form.scope,
+        form.filters,
+        form.cleaned_data.get("request_id", ""),
+        hour.within(window) if hour else None,
     )
 
 

@@ -1,10 +1,12 @@
 """Time that history covers: whole days in a zone, or any half-open interval, cut into hours,
 days, weeks or months."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
@@ -81,6 +83,36 @@ class Window:
         # Whole quarters are summed already.
         end = earlier.start + elapsed - elapsed % _QUARTER
         return Interval(earlier.start, min(earlier.end, end) if elapsed > _QUARTER else earlier.end)
+
+
+@dataclass(frozen=True)
+class WeekHour:
+    """An hour of the clock on a day of the week, from Monday (1) to Sunday (7); written `1-14`."""
+
+    day: int
+    hour: int
+
+    def __str__(self) -> str:
+        return f"{self.day}-{self.hour}"
+
+    @classmethod
+    def parse(cls, text: str) -> "WeekHour":
+        """The hour that a text names; raises ValueError."""
+        if not re.fullmatch(r"[1-7]-(?:1?[0-9]|2[0-3])", text):
+            raise ValueError(text)
+        day, _, hour = text.partition("-")
+        return cls(int(day), int(hour))
+
+    def within(self, window: Window) -> tuple[Interval, ...]:
+        """Each such hour of a window, ascending: two on a day that has it twice as the clock is
+        changed, none on one that leaves it out."""
+        days = (day for day in window.days if day.isoweekday() == self.day)
+        hours = (Bucket.HOUR.cut(Period.of_days(day, day, window.zone)) for day in days)
+        return tuple(
+            one
+            for one in chain.from_iterable(hours)
+            if one.start.astimezone(window.zone).hour == self.hour
+        )
 
 
 class Bucket(Enum):

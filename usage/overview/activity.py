@@ -14,12 +14,10 @@ LEAST_DAYS, MOST_DAYS = 7, 28
 # Without slots, with which the cache would take several times as long to pickle them.
 @dataclass(frozen=True)
 class Cell:
-    """One hour of one day of the week: attempts, those that failed, and the hours that they were
-    in."""
+    """One hour of one day of the week: attempts, and those that failed."""
 
     attempts: int = 0
     failed: int = 0
-    hours: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,5 @@ def _rows(
     for hour, attempts, failed in counted:
         start = hour.start.astimezone(shown.zone)
         was = cells[start.weekday()][start.hour]
-        cells[start.weekday()][start.hour] = Cell(
-            was.attempts + attempts, was.failed + failed, (*was.hours, hour)
-        )
+        cells[start.weekday()][start.hour] = Cell(was.attempts + attempts, was.failed + failed)
     return tuple(tuple(row) for row in cells)

@@ -4,8 +4,7 @@ lists, each with where it leads."""
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import quote_plus
+from datetime import date, datetime
 
 from django.urls import reverse
 from django.utils import timezone
@@ -15,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from monitoring.templatetags.figures import exact
-from usage.events.query import Cursor
 from usage.history.dimensions import Dimension
 from usage.history.labels import label_for_people
 from usage.history.measures import Measures
-from usage.history.windows import Bucket, Interval
+from usage.history.windows import Bucket, Interval, Period, WeekHour
 from usage.overview.activity import Activity, Cell
 from usage.overview.hours import Grade, Health, Run, Strip
 from usage.overview.queries import Consumer, Overview, Top
@@ -38,8 +36,7 @@ _PLACES = {Grade.DEGRADED: (3, 7), Grade.BAD: (6, 4)}
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
-    """An hour of a day of the week: how much, from 0 to `LEVELS`, in words, and where a single hour
-    leads."""
+    """An hour of a day of the week: how much, from 0 to `LEVELS`, in words, and its events."""
 
     hour: int
     level: int
@@ -71,11 +68,12 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class StripRow:
-    """A strip: what it is called, where it leads, how many hours had each grade, and its drawing:
-    one path of the good hours, and stretches of the others."""
+    """A strip: what it is called, where it leads, its failures, how many hours had each grade, and
+    its drawing: one path of the good hours, and stretches of the others."""
 
     strip: Strip
     href: str
+    failures: str
     good: int
     degraded: int
     bad: int
@@ -90,14 +88,15 @@ class StripRow:
 
 @dataclass(frozen=True, slots=True)
 class TopRow:
-    """One of those that use most: its tokens, their share of all, and the length of its bar in
-    percent."""
+    """One of those that use most: its tokens, their share of all, the length of its bar in percent,
+    and its page and events."""
 
     label: str
     consumer: Consumer
     share: float
     bar: float
     href: str
+    events: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +114,13 @@ def figures(query: PageQuery, data: Overview, time: Pairs, now: datetime) -> dic
     usage = reverse("usage:page")
     links = Links(time, query.window.zone, usage)
     axis = slots(query.window, query.bucket, links, now)
-    leads = dict.fromkeys(("tokens", "cost", "cache", "latency", "ttft"), links.narrowed([]))
-    leads["requests"] = links.events([])
-    leads["failures"] = links.events([("outcome", "failed")])
+    leads = {
+        "tokens": links.narrowed([]),
+        "cost": links.narrowed([("measure", "cost")]),
+        "cache": links.narrowed([]),
+    }
     return {
-        "tiles": tiles(data.totals, data.before, data.points, leads),
+        "tiles": tiles(data.totals, data.before, data.points, links.of_tiles() | leads),
         "attempts_chart": bar_chart(axis, columns(data.points, ATTEMPTS), ATTEMPTS),
         "tokens_chart": bar_chart(axis, columns(data.points, TOKENS), TOKENS),
         "heat": list(_heat(data.activity, links)),
@@ -129,28 +130,27 @@ def figures(query: PageQuery, data: Overview, time: Pairs, now: datetime) -> dic
 
 
 def _heat(activity: Activity, links: Links) -> Iterator[HeatRow]:
-    busiest = activity.busiest or 1
-    is_one_week = len(activity.window.days) == len(activity.rows)
+    busiest, window = activity.busiest or 1, activity.window
+    is_one_week = len(window.days) == len(activity.rows)
+    dates = {day.weekday(): day for day in window.days} if is_one_week else {}
+    # Composed once: composing the links of all hours took longer than drawing them.
+    events = links.of_days(window.period, [("hour", "")])
     for day, cells in enumerate(activity.rows):
         short = str(WEEKDAYS_ABBR[day])
-        # Composed once a day: composing the links of all hours took longer than drawing them.
-        noon = cells[12].hours
-        events = links.of_days_at(noon[0]) if is_one_week and noon else ""
         drawn = [
             HeatCell(
                 hour,
                 math.ceil(LEVELS * math.sqrt(cell.attempts / busiest)),
                 _heat_title(short, hour, cell) if cell.attempts else "",
-                _at(events, cell) if events and cell.attempts else "",
+                f"{events}{WeekHour(day + 1, hour)}" if cell.attempts else "",
             )
             for hour, cell in enumerate(cells)
         ]
-        href = links.of_time(noon[0], Bucket.DAY) if events else ""
-        yield HeatRow(str(WEEKDAYS[day]), short, href, drawn)
+        yield HeatRow(str(WEEKDAYS[day]), short, _of_day(dates.get(day), links), drawn)
 
 
-def _at(events: str, cell: Cell) -> str:
-    return f"{events}{quote_plus(str(Cursor(cell.hours[-1].end, 0)))}"
+def _of_day(day: date | None, links: Links) -> str:
+    return links.of_time(Period.of_days(day, day, links.zone), Bucket.DAY) if day else ""
 
 
 def _heat_title(day: str, hour: int, cell: Cell) -> str:
@@ -167,9 +167,11 @@ def _strip(strip: Strip, health: Health, links: Links) -> StripRow:
     filters = [(strip.dimension.value, strip.value.value)]
     troubled = [run for run in strip.runs if run.grade in (Grade.DEGRADED, Grade.BAD)]
     good = [run for run in strip.runs if run.grade is Grade.GOOD]
+    whole = Interval(health.hours[0].start, health.hours[-1].end)
     return StripRow(
         strip,
         links.narrowed(filters),
+        links.of_days(whole, [*filters, ("outcome", "failed")]),
         strip.count(Grade.GOOD),
         strip.count(Grade.DEGRADED),
         strip.count(Grade.BAD),
@@ -207,10 +209,12 @@ def _top(dimension: Dimension, found: Top, totals: Measures, links: Links) -> Sh
 def _top_row(
     dimension: Dimension, consumer: Consumer, totals: Measures, largest: int, links: Links
 ) -> TopRow:
+    filters = [(dimension.value, consumer.name.value)]
     return TopRow(
         label_for_people(dimension, consumer.name.value, consumer.name.label),
         consumer,
         share(consumer.total_tokens, totals.total_tokens),
         share(consumer.total_tokens, largest),
-        links.narrowed([(dimension.value, consumer.name.value)]),
+        links.narrowed(filters),
+        links.events(filters),
     )

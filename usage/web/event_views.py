@@ -58,7 +58,7 @@ def events(request: HttpRequest) -> HttpResponse:
         # Only the newest page moves; nothing changes behind a cursor.
         "poll_seconds": None if cursor else 15,
     }
-    if not page.rows and request.user.is_staff and not form.filters:
+    if not page.rows and request.user.is_staff and not form.is_narrowed:
         context["findings"] = troubles(recent_findings())
     context |= {} if is_region else filter_bar(request, form)
     with timezone.override(window.zone), showing_of(request.user, window.last):

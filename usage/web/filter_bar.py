@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
@@ -23,6 +24,8 @@ from usage.web.forms import RANGES, HistoryForm
 from usage.web.saved.menu import views_menu
 
 MOST_CHOICES = 500
+# Of the week, which lists of events alone know.
+_HOUR = "hour"
 _CUT = (
     "bucket",
     "by",
@@ -35,6 +38,7 @@ _CUT = (
     "cells",
     "against",
     "other",
+    _HOUR,
 )
 # Beside filters and time; the pages of a list belong to the former query.
 _LEFT_BEHIND = ("cursor",)
@@ -97,20 +101,33 @@ def filter_bar(request: HttpRequest, form: HistoryForm) -> dict[str, Any]:
         **range_bar(form),
         "menus": menus,
         "chips": [
-            Chip(
-                Dimension(name).label,
-                names.get(name, {}).get(value, value),
-                _without(pairs, (name, value)),
-            )
-            for name, value in filters
+            *(
+                Chip(
+                    Dimension(name).label,
+                    names.get(name, {}).get(value, value),
+                    _without(pairs, (name, value)),
+                )
+                for name, value in filters
+            ),
+            *_hour_chips(form, pairs),
         ],
         "kept": filters,
         "cut": [pair for pair in pairs if pair[0] in _CUT],
         "time": [pair for pair in pairs if pair[0] in ("range", "from", "to", "tz", *_CUT)],
         "query": urlencode(pairs),
         **views_menu(request, pairs),
-        "query_without_filters": urlencode([pair for pair in pairs if pair not in filters]),
+        "query_without_filters": urlencode(
+            [pair for pair in pairs if pair not in filters and pair[0] != _HOUR]
+        ),
     }
+
+
+def _hour_chips(form: HistoryForm, pairs: list[Choice]) -> list[Chip]:
+    hour = form.cleaned_data.get(_HOUR) if form.is_valid() else None
+    if hour is None:
+        return []
+    value = f"{WEEKDAYS_ABBR[hour.day - 1]} {hour.hour}:00"
+    return [Chip(gettext("Hour"), value, _without(pairs, (_HOUR, str(hour))))]
 
 
 def query_pairs(request: HttpRequest) -> list[Choice]:

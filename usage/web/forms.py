@@ -63,6 +63,11 @@ class HistoryForm(FilteredForm):
         cleaned["range"] = chosen
         return cleaned
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a valid form accepts less than all events of its window."""
+        return bool(self.filters or self.cleaned_data.get("hour"))
+
     def refuse(self, wrong: InvalidQuery) -> None:
         """Add what only turned out when the query was planned."""
         for name, text in wrong.fields.items():

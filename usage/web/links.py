@@ -3,7 +3,7 @@ buckets of the time axis."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -45,6 +45,16 @@ class Links:
         kept = [pair for pair in self._without(filters) if pair[0] != without]
         return f"{self._events}?{urlencode([*kept, *filters])}"
 
+    def of_tiles(self) -> dict[str, str]:
+        """Where the tiles of totals lead, by their names, that have a page of their own."""
+        speed = f"{reverse('usage:speed')}?{urlencode(self._parameters)}"
+        return {
+            "requests": self.events([]),
+            "failures": self.events([("outcome", "failed")]),
+            "latency": speed,
+            "ttft": speed,
+        }
+
     def of_time(self, interval: Interval, bucket: Bucket) -> str:
         """The page of a bucket alone; of an hour, its events."""
         if bucket is Bucket.HOUR:
@@ -54,12 +64,12 @@ class Links:
     def of_hours(self, interval: Interval, filters: Pairs) -> str:
         """The events of its days that lead back from its end, with filters beside the present
         ones."""
-        return f"{self.of_days_at(interval, filters)}{quote_plus(str(Cursor(interval.end, 0)))}"
+        cursor = str(Cursor(interval.end, 0))
+        return self.of_days(interval, [*filters, ("cursor", cursor)])
 
-    def of_days_at(self, interval: Interval, filters: Sequence[tuple[str, str]] = ()) -> str:
-        """The same, up to the cursor that ends it."""
-        pairs = [*self._of_days(interval), *filters, ("cursor", "")]
-        return f"{self._events}?{urlencode(pairs)}"
+    def of_days(self, interval: Interval, filters: Sequence[tuple[str, str]] = ()) -> str:
+        """The events of its days, with filters beside the present ones."""
+        return f"{self._events}?{urlencode([*self._of_days(interval), *filters])}"
 
     def _of_days(self, interval: Interval) -> Pairs:
         first, last = (str(day) for day in days_of(interval, self.zone))

@@ -1,5 +1,6 @@
 """Charts in a real browser: pointed at, by keyboard, zoomed, with series left out, and saved."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -99,6 +100,18 @@ def test_keyboard_reads_selects_and_opens(page):
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     page.wait_for_url("**/usage/**")
+
+
+def test_hours_of_the_week_by_arrow_keys(page):
+    page.goto("/?range=30d")
+    page.locator("#scroll-heat").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    title = page.evaluate("document.activeElement.title")
+    assert re.fullmatch(r"Tue 0:00: \d attempts?(, \d failed)?", title)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/usage/events/?**hour=2-0")
+    page.get_by_role("link", name="Remove filter Hour Tue 0:00").wait_for()
 
 
 def test_dragging_zooms_and_a_click_opens_the_day(page):

@@ -103,6 +103,7 @@ def test_links_lead_through_the_whole_list_and_back(staff):
 WRONG = {
     "limit": ["0", "501", "many", "-1"],
     "cursor": ["x", "AAAA"],
+    "hour": ["14", "0-1", "1-24", "1-01"],
     "from": ["yesterday", "2019-01-01"],
     "tz": ["Mars/Base"],
     "request_id": ["a" * 65],

@@ -43,6 +43,14 @@ def rows(response):
     return list(csv.DictReader(io.StringIO(b"".join(response).decode())))
 
 
+def test_an_hour_of_the_week_is_exported_alone(staff):
+    some_events(5)
+    now = datetime.now(UTC)
+    store(make_upstream(), make_event(timestamp=now - timedelta(days=2), model="other"))
+    query = {"hour": f"{(now - timedelta(days=2)).isoweekday()}-{now.hour}"}
+    assert [row["model"] for row in rows(staff.get(EXPORT, query))] == ["other"]
+
+
 def test_csv_holds_every_event_oldest_first(staff):
     some_events(7)
     response = staff.get(EXPORT)

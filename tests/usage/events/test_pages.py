@@ -3,6 +3,7 @@ arrives meanwhile."""
 
 import random
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -16,6 +17,7 @@ from usage.events.pages import page_of_events
 from usage.events.query import Cursor, EventQuery
 from usage.history.dimensions import Filters
 from usage.history.scope import Scope
+from usage.history.windows import WeekHour, Window
 from usage.models import UsageEvent
 
 EVERYTHING = Scope(None, sees_everything=True)
@@ -120,6 +122,28 @@ def test_pages_lead_back_the_same_way(events, monkeypatch, walk):
         assert [
             event for page in [*back[::-1], [row["id"] for row in oldest.rows]] for event in page
         ] == accepted(built), query
+
+
+@pytest.mark.parametrize("query", ["", "model=a", "key=unattributed&model=a"])
+def test_pages_of_an_hour_of_the_week_hold_its_events(events, query):
+    window = Window(START.date(), (END - timedelta(days=1)).date(), ZoneInfo("UTC"))
+    at = [START + timedelta(days=n, hours=14, minutes=n) for n in range(20)]
+    mondays = [instant for instant in at if instant.weekday() == 0]
+    events_of_a = [make_event(timestamp=instant, model="a", api_key="") for instant in at]
+    store(make_upstream(), *events_of_a)
+    built = event_query(query, hours=WeekHour(1, 14).within(window))
+    known = dict(UsageEvent.objects.values_list("id", "timestamp"))
+    hour = [
+        event
+        for event in accepted(event_query(query))
+        if known[int(event)].weekday() == 0 and known[int(event)].hour == 14
+    ]
+    assert len(hour) >= len(mondays) == 3
+    forth = pages(built, 2)
+    assert [event for page in forth for event in page] == hour
+    oldest = page_of_events(built, Cursor(START, 0, is_newer=True), 2)
+    back = [[row["id"] for row in oldest.rows], *pages(built, 2, oldest.previous, "previous")]
+    assert [event for page in back[::-1] for event in page] == hour
 
 
 def test_user_pages_through_own_events_only(events):

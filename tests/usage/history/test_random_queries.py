@@ -2,7 +2,7 @@
 million."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.usage.random_queries import FIRST, LAST, ZONES, check_at_random, fill
-from usage.history.windows import Bucket, Period
+from usage.history.windows import Bucket, Period, WeekHour, Window
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +68,21 @@ def test_an_hour_in_which_clocks_change_within_is_cut_there():
         ZoneInfo("Australia/Lord_Howe"),
     )
     assert [b.end.strftime("%H:%M") for b in Bucket.HOUR.cut(period)] == ["15:30", "16:00", "17:00"]
+
+
+def test_an_hour_of_the_week_is_where_clocks_show_it():
+    berlin = ZoneInfo("Europe/Berlin")
+    spring = Window(date(2026, 3, 22), date(2026, 3, 29), berlin)
+    autumn = Window(date(2026, 10, 18), date(2026, 10, 25), berlin)
+    assert [hour.start.isoformat()[:13] for hour in WeekHour(7, 2).within(spring)] == [
+        "2026-03-22T01"
+    ]
+    assert [hour.start.isoformat()[:13] for hour in WeekHour(7, 2).within(autumn)] == [
+        "2026-10-18T00",
+        "2026-10-25T00",
+        "2026-10-25T01",
+    ]
+    assert WeekHour.parse("7-2") == WeekHour(7, 2)
 
 
 def test_the_previous_period_has_as_many_days_or_is_as_long():

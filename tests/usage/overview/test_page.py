@@ -94,6 +94,23 @@ def test_every_link_leads_to_a_page(staff, traffic, range_):
     assert wrong == set()
 
 
+@pytest.mark.parametrize("range_", ["7d", "30d"])
+def test_an_hour_of_the_week_leads_to_its_events(staff, traffic, range_):
+    title = r'title="\w{3} \d+:00: (\d+) attempts?[^"]*"'
+    cells = re.findall(rf'<a tabindex="-1" href="([^"]+)" {title}', region(staff, range=range_))
+    assert sum(int(attempts) for _, attempts in cells) == 96
+    for href, attempts in cells[::20]:
+        page = staff.get(href.replace("&amp;", "&")).content.decode()
+        assert len(set(re.findall(r"/usage/events/(\d+)/", page))) == int(attempts)
+        assert "Remove filter Hour" in page
+
+
+def test_what_went_wrong_is_a_link_without_pointing(staff, traffic):
+    found = re.search(r'<a href="([^"]+)"[^>]*> <span class="bad">', region(staff))
+    page = staff.get(found[1].replace("&amp;", "&")).content.decode()
+    assert len(set(re.findall(r"/usage/events/(\d+)/", page))) == 2
+
+
 def test_hours_that_went_wrong_lead_to_their_failures(staff, traffic):
     href = re.search(r'<a href="([^"]+)"[^>]*> <title>[^<]+2 of 2 attempts failed', region(staff))
     page = staff.get(href[1].replace("&amp;", "&")).content.decode()
