@@ -16,12 +16,12 @@ export class Failure extends Error {
   }
 }
 
-// GET through the proxy; throws Failure.
 // The panel of this element has what it waited for, or the reason why not.
 export function loaded(element) {
   element.querySelector(".skeleton")?.remove();
 }
 
+// GET through the proxy; throws Failure.
 export async function get(url, signal = AbortSignal.timeout(PATIENCE_MS)) {
   let response;
   try {
@@ -42,8 +42,9 @@ export class Source {
     Object.assign(this, { url, usual, limit, first, cursor: "", latest: 0, held: 0, offset: 0 });
   }
 
-  // {lines, offset, isGap, isFull}: the new lines; the upstream's local time minus UTC, in milliseconds;
-  // whether lines before them may be missing; whether more are waiting. Throws Failure.
+  // {lines, offset, isGap, isFull, isCut}: the new lines; the upstream's local time minus UTC, in
+  // milliseconds; whether lines before them may be missing; whether more are waiting; whether a search
+  // did not reach back to its beginning. Throws Failure.
   async next() {
     const query = new URLSearchParams({ limit: this.limit, ...this.#place() });
     let page;
@@ -66,15 +67,16 @@ export class Source {
 
   #read(page) {
     const all = page.lines || [];
+    const isLimited = all.length >= this.limit;
+    const isCut = isLimited && Boolean(this.first.after) && !this.latest;
     const bySecond = this.latest && !this.cursor && !this.skipped;
-    const isCut = bySecond && all.length >= this.limit;
-    const lines = bySecond && !isCut ? all.slice(this.held) : all;
-    const isFull = Boolean(this.cursor) && all.length >= this.limit;
-    const isGap = Boolean(page["cursor-reset"] || this.skipped || isCut);
+    const lines = bySecond && !isLimited ? all.slice(this.held) : all;
+    const isFull = isLimited && Boolean(this.cursor);
+    const isGap = Boolean(page["cursor-reset"] || this.skipped || (bySecond && isLimited));
     this.skipped = false;
     this.cursor = page["next-cursor"] || "";
     this.#note(all, page["latest-timestamp"]);
-    return { lines, offset: this.offset, isGap, isFull };
+    return { lines, offset: this.offset, isGap, isFull, isCut };
   }
 
   #note(lines, latest) {

@@ -11,15 +11,15 @@ import { View } from "./view.js";
 
 const [SOON, LATER, OFF] = [1, 5, 60]; // seconds until the next request
 const A_WHILE_MS = 900_000;
-const LONG_BACK = 50_000; // lines that are searched for those of one request
 
 class LogTail extends HTMLElement {
   connectedCallback() {
-    const { url, limit, most } = this.dataset;
+    const { url, limit, most, search } = this.dataset;
     this.form = this.querySelector("form");
     this.view = new View(this.querySelector(".log"), Number(most));
     this.marks = new Marks(this.dataset.marks);
     this.open = (first) => new Source(url, Number(limit), first);
+    this.searched = Number(search);
     Object.assign(this, { failures: 0, wait: SOON, isPaused: false, isBusy: false, timer: 0 });
     Object.assign(this, { touchedAt: 0, due: 0 });
     this.#listen();
@@ -32,7 +32,7 @@ class LogTail extends HTMLElement {
     this.marks.loadedAt = 0;
     this.view.filter = this.#filter();
     this.isSearch = Boolean(after && this.view.filter.id);
-    this.source = this.open(this.isSearch ? { after, limit: LONG_BACK } : {});
+    this.source = this.open(this.isSearch ? { after, limit: this.searched } : {});
     this.run();
   }
 
@@ -136,7 +136,7 @@ class LogTail extends HTMLElement {
     if (outcome instanceof Error) this.#failed(outcome);
     else this.#received(outcome);
     const since = this.view.lines[0]?.at ?? Date.now() - A_WHILE_MS;
-    this.marks.load(since).then((rows) => this.#mark(rows), () => {});
+    this.marks.load(since, source.latest ? source.offset : null).then((rows) => this.#mark(rows), () => {});
     if (!this.isIdle) this.timer = setTimeout(() => this.run(), jittered(this.wait));
   }
 
@@ -145,6 +145,7 @@ class LogTail extends HTMLElement {
     this.#off(false);
     if (!this.isPaused) this.#state("");
     if (page.isGap) this.view.note(this.dataset.gap);
+    if (page.isCut) this.view.note(this.dataset.cut);
     const added = this.view.add(page, this.isSearch && !this.view.received);
     const isQuiet = !added.some((line) => !line.isManagement);
     this.wait = isQuiet ? Math.min(Math.max(this.wait, SOON) * 1.5, LATER) : SOON;

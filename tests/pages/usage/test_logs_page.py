@@ -1,6 +1,6 @@
 """The Logs page in a real browser: followed, filtered, paused, saved; an upstream that fails."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_user
 from tests.management_proxy.proxied import fault, forget_everything, request_count, wait_until
 from tests.providers.conftest import simulator, upstream  # noqa: F401
+from usage.web.logs import views as log_views
 
 pytestmark = [
     pytest.mark.browser,
@@ -110,6 +111,27 @@ def test_alerts_and_changes_stand_between_the_lines(page, logged):
     page.get_by_label("Lines only").uncheck()
     mark.get_by_role("link").click()
     page.wait_for_url("**/monitoring/alerts/")
+
+
+def test_what_tollgate_did_bears_the_time_of_the_lines(page, logged):
+    now = datetime.now(UTC)
+    instants = {"fired_at": now, "pending_since": now, "breached_at": now}
+    Alert.objects.create(
+        rule_name="Failures", severity="warning", value=1, worst=1, state="firing", **instants
+    )
+    page.goto("/logs/")
+    mark = page.locator(".log li", has_text="Alert fires: Failures").locator("time")
+    mark.wait_for()
+    # The simulator writes the time of another zone than ours.
+    written = datetime.fromisoformat(page.locator(".log li").first.text_content()[1:20])
+    shown = datetime.combine(written, time.fromisoformat(mark.text_content()))
+    assert (shown - written) % timedelta(days=1) < timedelta(minutes=1)
+
+
+def test_search_that_did_not_reach_back_to_the_request_says_so(page, logged, monkeypatch):
+    monkeypatch.setattr(log_views, "LINES_SEARCHED", 3)
+    page.goto("/logs/?request_id=7f3a91c2&after=1")
+    page.get_by_text("Lines before these were not searched").wait_for()
 
 
 def test_error_log_is_listed_and_read_without_its_secrets(page, logged):

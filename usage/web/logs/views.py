@@ -17,6 +17,8 @@ from usage.web.logs.forms import LogForm, LogsForm, MarksForm
 
 # The proxy holds a page of the log while it masks it: as many lines as the browser holds.
 LINES_HELD = 5000
+# For those of one request.
+LINES_SEARCHED = 50_000
 CHARACTERS_READ = 1_000_000
 
 
@@ -26,7 +28,11 @@ CHARACTERS_READ = 1_000_000
 def page(request: HttpRequest) -> HttpResponse:
     """The tail with its filters, and the list of error logs."""
     form = LogsForm({"level": "", **request.GET.dict()})
-    context = _context(request) | {"form": form, "lines_held": LINES_HELD}
+    context = _context(request) | {
+        "form": form,
+        "lines_held": LINES_HELD,
+        "lines_searched": LINES_SEARCHED,
+    }
     return _rendered(request, "usage/logs/page.html", context, form.is_valid())
 
 
