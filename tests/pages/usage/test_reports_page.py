@@ -1,5 +1,6 @@
 """Reports in a real browser: choosing, saving, the start page, the copied link, and paper."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -74,6 +75,14 @@ def test_chosen_saved_and_begun_with(page, live_server):
     assert "range=7d" in page.url
     page.click("nav >> text=Overview")
     page.wait_for_url("**/overview/")
+
+
+def test_paper_is_dark_on_white_in_the_dark_theme_too(page):
+    page.goto("/usage/")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.emulate_media(media="print")
+    colour = page.evaluate("getComputedStyle(document.querySelector('.figure')).color")
+    assert max(int(part) for part in re.findall(r"\d+", colour)) < 100, colour
 
 
 @pytest.mark.parametrize("path", ["", "speed/", "matrix/", "compare/"])
