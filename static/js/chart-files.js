@@ -56,6 +56,13 @@ function write(parent, text, x, y, attributes) {
   return element;
 }
 
+// The width of a text in the font of the picture, whose letters differ a lot between languages.
+function widthOf(text, font) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = `${font["font-size"]}px ${font["font-family"]}`;
+  return context.measureText(text).width;
+}
+
 function legend(picture, chart, font) {
   let x = MARGIN.left;
   for (const number of chart.shown()) {
@@ -65,7 +72,7 @@ function legend(picture, chart, font) {
       swatch.setAttribute(name, value);
     picture.append(swatch);
     write(picture, chart.series[number].label, x + 14, 41, font);
-    x += 30 + chart.series[number].label.length * 7;
+    x += 30 + widthOf(chart.series[number].label, font);
   }
 }
 
