@@ -10,9 +10,11 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from django.utils.functional import Promise
 
+from config.environment import VARIABLES
 from config.languages import sources
 from monitoring.alerts.default_rules import default_rules
 from monitoring.alerts.signals import signals
+from monitoring.logs.kinds import COMMON_FIELDS, kinds
 from monitoring.periodic import tasks
 from monitoring.web.navigation import groups
 from tests.bare_text import bare_texts
@@ -113,6 +115,9 @@ def test_what_apps_register_has_translations(known: set[str]):
         *(text for signal in signals() for text in (signal.label, signal.fix)),
         *(one.label for signal in signals() for one in signal.filters),
         *(rule.name for rule in default_rules()),
+        *(variable.meaning for variable in VARIABLES),
+        *(meaning for kind in kinds() for meaning in kind.fields.values()),
+        *COMMON_FIELDS.values(),
     ]
     assert [str(text) for text in labels if text and not isinstance(text, Promise)] != []
     assert sorted({str(text) for text in labels if text} - known) == []
