@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
 import httpx
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.certificates import trusted_authorities
 from management_proxy.client.errors import (
@@ -34,9 +35,15 @@ from management_proxy.client.limits import Limits
 from management_proxy.client.metrics import counted
 from management_proxy.client.responses import Response, refusal_of, server_time_of, version_of
 from monitoring.logs.account import waiting
+from monitoring.texts.recorded import Recorded
 from monitoring.tracing.spans import Kind, span
 
 Receive = Callable[[bytes], None]
+_NO_CONNECTION = Recorded(_("cannot connect: %(reason)s"))
+_BROKE = Recorded(_("the connection broke: %(reason)s"))
+_NO_RESPONSE = Recorded(_("no response within %(seconds)s s"))
+_TOO_SLOW = Recorded(_("the response took longer than %(seconds)s s"))
+_TOO_LARGE = Recorded(_("the response exceeds %(bytes)s bytes"))
 
 
 class Payload(TypedDict, total=False):
@@ -122,9 +129,9 @@ class ManagementClient:
                 take(chunk)
                 size += len(chunk)
                 if size > limits.response_bytes:
-                    raise ResponseTooLarge(f"the response exceeds {limits.response_bytes} bytes")
+                    raise ResponseTooLarge(_TOO_LARGE(bytes=limits.response_bytes))
                 if time.monotonic() > deadline:
-                    raise ResponseTimeout(f"the response took longer than {limits.total:g} s")
+                    raise ResponseTimeout(_TOO_SLOW(seconds=f"{limits.total:g}"))
             return response, b"".join(chunks)
         finally:
             response.close()
@@ -142,13 +149,13 @@ def _translated(limits: Limits) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise ConnectTimeout(f"cannot connect: {error}") from error
+        raise ConnectTimeout(_NO_CONNECTION(reason=error)) from error
     except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-        raise NotReached(f"cannot connect: {error}") from error
+        raise NotReached(_NO_CONNECTION(reason=error)) from error
     except httpx.TimeoutException as error:
-        raise ResponseTimeout(f"no response within {limits.idle:g} s") from error
+        raise ResponseTimeout(_NO_RESPONSE(seconds=f"{limits.idle:g}")) from error
     except httpx.HTTPError as error:
-        raise Broken(f"the connection broke: {error}") from error
+        raise Broken(_BROKE(reason=error)) from error
 
 
 _making = threading.Lock()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import (
     Banned,
@@ -18,9 +19,15 @@ from management_proxy.client.errors import (
     Unintelligible,
     UpstreamError,
 )
+from monitoring.texts.recorded import Recorded
 
 # Added to the duration that a ban's text states, since it is rounded.
 BAN_MARGIN = timedelta(seconds=5)
+_KEY_REFUSED = Recorded(_("the management key was refused"))
+_NOT_FOUND = Recorded(_("not found; is management switched off, or the URL wrong?"))
+_STATUS = Recorded(_("status %(status)s"))
+_NO_JSON = Recorded(_("the response is no JSON"))
+_NO_OBJECT = Recorded(_("the response is no JSON object"))
 _GO_DURATION = re.compile(r"Try again in (?:(\d+)h)?(?:(\d+)m)?(?:(\d+)(?:\.\d+)?s)?")
 
 
@@ -39,14 +46,14 @@ def refusal_of(status: int, body: bytes, now: datetime) -> UpstreamError:
     """The error that a response with an unwanted status represents (contract 1.3)."""
     text = _error_text(body)
     if status == 401:
-        return KeyRejected(text or "the management key was refused")
+        return KeyRejected(text or _KEY_REFUSED())
     if status == 403 and (remaining := ban_duration(text)) is not None:
         return Banned(text, now + remaining + BAN_MARGIN)
     if status == 404:
-        return NotFound(text or "not found; is management switched off, or the URL wrong?", status)
+        return NotFound(text or _NOT_FOUND(), status)
     if status >= 500:
-        return ServerFault(text or f"status {status}", status)
-    return Refused(text or f"status {status}", status)
+        return ServerFault(text or _STATUS(status=status), status)
+    return Refused(text or _STATUS(status=status), status)
 
 
 def _error_text(body: bytes) -> str:
@@ -99,7 +106,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unintelligible("the response is no JSON", 200) from error
+        raise Unintelligible(_NO_JSON(), 200) from error
     if not isinstance(value, dict):
-        raise Unintelligible("the response is no JSON object", 200)
+        raise Unintelligible(_NO_OBJECT(), 200)
     return value

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
+from django.utils.translation import gettext_noop as _
 from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
@@ -39,6 +40,7 @@ from management_proxy.client.errors import (
 )
 from management_proxy.client.limits import CONNECT_SECONDS
 from management_proxy.client.responses import BAN_MARGIN, ban_duration
+from monitoring.texts.recorded import Recorded
 
 FIRST_WITH_PUSH = (7, 0, 7)
 # The upstream sends nothing while nothing happens; a connection that does not return a ping is
@@ -53,6 +55,11 @@ MOST_AT_ONCE = 1000
 # Before stopping, wait so long for an instant in which no message is on its way.
 QUIET_SECONDS = 0.05
 LONGEST_QUIET_WAIT = 1.0
+_NO_SUBSCRIPTION = Recorded(_("cannot subscribe: %(reason)s"))
+_NOT_SUBSCRIBED = Recorded(_("the upstream responded to SUBSCRIBE with something else"))
+_ENDED = Recorded(_("the upstream ended the subscription: %(reason)s"))
+_NO_PONG = Recorded(_("no response to a ping for %(seconds)s s"))
+_CANNOT_PUSH = Recorded(_("this version of the upstream cannot push; it needs 7.0.7 or newer"))
 
 
 class Subscription:
@@ -85,9 +92,9 @@ class Subscription:
         except exceptions.ResponseError as error:
             raise refusal_of(str(error), datetime.now(UTC)) from error
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-            raise NotReached(f"cannot subscribe: {error}") from error
+            raise NotReached(_NO_SUBSCRIPTION(reason=error)) from error
         if not (isinstance(reply, list) and reply[:1] == [b"subscribe"]):
-            raise Refused("the upstream responded to SUBSCRIBE with something else", 200)
+            raise Refused(_NOT_SUBSCRIBED(), 200)
 
     def receive(self, seconds: float) -> list[bytes]:
         """The events that have come, waiting so long for the first; empty if none did. Raises
@@ -99,7 +106,7 @@ class Subscription:
             events = self._read_waiting(seconds)
             if events or self._ended is None:
                 return events
-        raise Uncertain(f"the upstream ended the subscription: {self._ended}")
+        raise Uncertain(_ENDED(reason=self._ended))
 
     def _read_waiting(self, seconds: float) -> list[bytes]:
         events: list[bytes] = []
@@ -124,7 +131,7 @@ class Subscription:
     def _keep_alive(self) -> None:
         now = time.monotonic()
         if now - self._heard > SILENCE_SECONDS:
-            raise exceptions.ConnectionError(f"no response to a ping for {SILENCE_SECONDS:g} s")
+            raise exceptions.ConnectionError(_NO_PONG(seconds=f"{SILENCE_SECONDS:g}"))
         if now - self._pinged > PING_SECONDS:
             self._pinged = now
             self._connection.send_command("PING", check_health=False)
@@ -178,5 +185,5 @@ def refusal_of(text: str, now: datetime) -> UpstreamError:
     if "management key" in text or "Authentication required" in text:
         return KeyRejected(text[:200])
     if "unknown command" in text or "mTLS" in text:
-        return Refused("this version of the upstream cannot push; it needs 7.0.7 or newer", 200)
+        return Refused(_CANNOT_PUSH(), 200)
     return Refused(text[:200], 200)

@@ -2,9 +2,14 @@
 ban until its end."""
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import Banned, Blocked, KeyRejected
 from management_proxy.models import Access, Upstream
+from monitoring.texts.recorded import Recorded
+
+_REMOVED = Recorded(_("the upstream was removed"))
+_STOPPED = Recorded(_("stopped until an operator restores access: %(reason)s"))
 
 
 def check_access(upstream: Upstream) -> None:
@@ -19,9 +24,9 @@ def check_access(upstream: Upstream) -> None:
 def raise_if_blocked(upstream: Upstream) -> None:
     """What `check_access` does, for an upstream that was read just now."""
     if upstream.removed_at:
-        raise KeyRejected("the upstream was removed")
+        raise KeyRejected(_REMOVED())
     if upstream.access == Access.KEY_REJECTED:
-        raise KeyRejected(f"stopped until an operator restores access: {upstream.access_detail}")
+        raise KeyRejected(_STOPPED(reason=upstream.access_detail))
     if upstream.access == Access.BANNED and upstream.blocked_until:
         # A ban whose end has passed is believed over.
         if upstream.blocked_until > timezone.now():

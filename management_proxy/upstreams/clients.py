@@ -1,6 +1,7 @@
 """How an upstream is called: a client or a subscription with its key, while access is open."""
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import KeyRejected
 from management_proxy.client.http import ManagementClient
@@ -9,6 +10,12 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.access import check_access, raise_if_blocked, record_block
 from management_proxy.upstreams.key_verification import ensure_verified
 from monitoring.encryption import UndecryptableError
+from monitoring.texts.recorded import Recorded
+
+_NO_KEY = Recorded(_("no management key is configured"))
+_NOT_DECRYPTED = Recorded(
+    _("the stored management key cannot be decrypted: no encryption key fits it")
+)
 
 
 def client_for(upstream: Upstream) -> ManagementClient:
@@ -47,9 +54,7 @@ def key_of(upstream: Upstream) -> str:
     try:
         key = settings.MANAGEMENT_API_KEY if upstream.from_environment else upstream.stored_key
     except UndecryptableError as error:
-        raise KeyRejected(
-            "the stored management key cannot be decrypted: no encryption key fits it"
-        ) from error
+        raise KeyRejected(_NOT_DECRYPTED()) from error
     if not key:
-        raise KeyRejected("no management key is configured")
+        raise KeyRejected(_NO_KEY())
     return key

@@ -26,18 +26,21 @@ from datetime import datetime
 
 from django.db import connection
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import NotReached
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONNECT_SECONDS, Limits
 from management_proxy.models import Access, Upstream
 from management_proxy.upstreams.access import check_access, record_block
+from monitoring.texts.recorded import Recorded
 
 TRIAL = Limits.of(5)
 # Longer than connecting and two waits for bytes, the longest that a trial can take.
 CLAIM_SECONDS = CONNECT_SECONDS + 2 * TRIAL.total + 5
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.05
+_ON_TRIAL = Recorded(_("another call is trying the management key"))
 
 
 class KeyOnTrial(NotReached):
@@ -70,7 +73,7 @@ def ensure_verified(upstream: Upstream, key: str) -> None:
             _try(upstream, key, claim)
             return
         if time.monotonic() >= give_up_at:
-            raise KeyOnTrial("another call is trying the management key")
+            raise KeyOnTrial(_ON_TRIAL())
         time.sleep(pause)
         pause = POLL_SECONDS
         check_access(upstream)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import httpx
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import NotFound, UpstreamError
 from management_proxy.client.http import ManagementClient
@@ -19,6 +19,7 @@ from management_proxy.client.limits import CONNECT_SECONDS
 from management_proxy.client.usage import usage_interface, usage_settings
 from management_proxy.models import Access, Upstream, UsageInterface
 from management_proxy.upstreams.clients import client_for
+from monitoring.texts.recorded import Recorded
 
 MANAGEMENT_PATH = "/v0/management"
 # The greeting of a server at work, and of one that refuses to serve with the template's keys.
@@ -26,6 +27,14 @@ GREETINGS = (b"CLI Proxy API Server", b"<title>Example API key detected</title>"
 GREETING_BYTES = 4096
 # How fast two clocks may drift apart: what was learnt an hour ago is worth 0.4 s less.
 DRIFT = 1e-4
+_WRONG_PATH = Recorded(_("%(reason)s The address does not end in %(path)s."))
+_SWITCHED_OFF = Recorded(
+    _(
+        "The upstream runs, but its management is switched off: it has neither"
+        " MANAGEMENT_PASSWORD nor remote-management.secret-key."
+    )
+)
+_ANOTHER_SERVER = Recorded(_("A server responds at this address, but it is not CLIProxyAPI."))
 _OBSERVED = (
     "version",
     "statistics_enabled",
@@ -117,16 +126,10 @@ def examine(upstream: Upstream) -> bool:
 
 def _explain_missing(upstream: Upstream, missing: NotFound) -> str:
     if not upstream.management_url.endswith(MANAGEMENT_PATH):
-        return gettext("%(missing)s The address does not end in %(path)s.") % {
-            "missing": missing,
-            "path": MANAGEMENT_PATH,
-        }
+        return _WRONG_PATH(reason=missing, path=MANAGEMENT_PATH)
     if greets(upstream):
-        return gettext(
-            "The upstream runs, but its management is switched off: it has neither"
-            " MANAGEMENT_PASSWORD nor remote-management.secret-key."
-        )
-    return gettext("A server responds at this address, but it is not CLIProxyAPI.")
+        return _SWITCHED_OFF()
+    return _ANOTHER_SERVER()
 
 
 def greets(upstream: Upstream) -> bool:

@@ -10,8 +10,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
+from monitoring.texts.recorded import Recorded
 from providers.accounts.file_resource import ABSENT, AuthFiles
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
@@ -20,6 +21,15 @@ from providers.models.accounts import Account
 
 # What people may set, under the name that the file has for it; anything else in the file stays.
 FIELDS = ("note", "priority", "weight", "prefix", "proxy_url")
+_UPLOAD = Recorded(_("Upload account %(account)s"))
+_ENABLE = Recorded(_("Enable account %(account)s"))
+_DISABLE = Recorded(_("Disable account %(account)s"))
+_CHANGE = Recorded(_("Change %(fields)s of account %(account)s"))
+_DELETE = Recorded(_("Delete account %(account)s"))
+_GONE = Recorded(_("The upstream has no such account any more."))
+_EXISTS = Recorded(
+    _("A file of that name exists upstream; rename yours, or delete the other first.")
+)
 
 
 class _OneFile(Change, frozen=True, kw_only=True):
@@ -76,7 +86,7 @@ def _files_of(changes: Iterable[_OneFile]) -> AuthFiles:
 
 def _existing(file: State) -> State:
     if file == ABSENT:
-        raise ChangeRefused(gettext("The upstream has no such account any more."), "", "NOT_FOUND")
+        raise ChangeRefused(_GONE(), "", "NOT_FOUND")
     return file
 
 
@@ -95,14 +105,14 @@ class UploadAuthFile(_OneFile, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Upload account {self.label or self.name}"
+        return _UPLOAD(account=self.label or self.name)
 
     def next_file(self, file: State) -> State:
         if self.is_in(file):
             return file
         if not self.replaces and (file["listed"] is not None or file["content"] is not None):
             raise ChangeRefused(
-                "A file of that name exists upstream; rename yours, or delete the other first.",
+                _EXISTS(),
                 "file",
                 "ALREADY_EXISTS",
             )
@@ -146,7 +156,7 @@ class SwitchAccount(_OneFile, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"{'Disable' if self.disabled else 'Enable'} account {self.name}"
+        return (_DISABLE if self.disabled else _ENABLE)(account=self.name)
 
     def next_file(self, file: State) -> State:
         return {
@@ -169,7 +179,7 @@ class SetAccountFields(_OneFile, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Change {', '.join(self.fields)} of account {self.name}"
+        return _CHANGE(fields=", ".join(self.fields), account=self.name)
 
     def next_file(self, file: State) -> State:
         return {
@@ -215,7 +225,7 @@ class DeleteAccount(_OneFile, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Delete account {self.name}"
+        return _DELETE(account=self.name)
 
     def next_file(self, file: State) -> State:
         return ABSENT

@@ -21,6 +21,7 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
+from monitoring.texts.recorded import in_language
 from monitoring.web.regions import polled_page
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
@@ -113,7 +114,8 @@ def account(request: HttpRequest) -> HttpResponse:
     except UpstreamError as error:
         models = []
         messages.warning(
-            request, gettext("Not everything could be read: %(error)s") % {"error": error}
+            request,
+            gettext("Not everything could be read: %(error)s") % {"error": in_language(error)},
         )
     form = AccountForm(
         request.POST if request.method == "POST" else None, is_staff=user.is_staff, initial=shown
@@ -173,7 +175,8 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponseBase]:
             messages.error(request, refused.message)
         except UpstreamError as error:
             messages.error(
-                request, gettext("The upstream did not apply it: %(error)s") % {"error": error}
+                request,
+                gettext("The upstream did not apply it: %(error)s") % {"error": in_language(error)},
             )
         return (
             _to_account(upstream, name)

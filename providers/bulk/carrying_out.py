@@ -30,7 +30,7 @@ from monitoring.failpoints import failpoint
 from monitoring.planned_statements import update_each
 from providers import log_kinds as kinds
 from providers.bulk.kinds import SUBJECTS
-from providers.bulk.subjects import Send
+from providers.bulk.subjects import BULK_ACT, Send
 from providers.errors import ChangeRefused, QueueFull
 from providers.funnel.changes import Change
 from providers.funnel.writes import carry_out, submit_all
@@ -117,7 +117,7 @@ def _send_some(act: BulkAct, send: Send, together: int) -> list[Intent]:
         for item in items:
             if change := _to_send(item, send, user):
                 changes.append((item, change))
-        reason = f"bulk act #{act.pk}"
+        reason = BULK_ACT(number=act.pk)
         intents = submit_all(act.upstream, [change for _, change in changes], user, reason)
         for (item, _), intent in zip(changes, intents, strict=True):
             item.intent = intent

@@ -11,6 +11,7 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from providers.bulk.subjects import (
+    BULK_ACT,
     Send,
     Subject,
     check_user,
@@ -80,7 +81,7 @@ class ClientKeys(Subject[ClientKey]):
             key = _key(act, item)
             check_may_manage(user, key.owner_id)
             if act.verb == Verb.DELETE:
-                return request_revocation(key, user, f"bulk act #{act.pk}")
+                return request_revocation(key, user, BULK_ACT(number=act.pk))
             if act.verb == Verb.ENABLE:
                 return let_go(key, user)
             if act.verb == Verb.DISABLE:

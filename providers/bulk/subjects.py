@@ -6,14 +6,16 @@ from typing import Generic, TypeVar
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.models import Upstream
+from monitoring.texts.recorded import Recorded
 from providers.accounts.actions import checked_field
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
 from providers.models import BulkAct, BulkItem, Intent
 
+BULK_ACT = Recorded(gettext_noop("bulk act #%(number)s"))
 Thing = TypeVar("Thing")
 Verb, Verdict = BulkAct.Verb, BulkItem.Verdict
 # The change of an item for the act's user as they are now, or the intent of one that was requested

@@ -6,12 +6,22 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import ProtectedError, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.resources import CLIENT_KEY_LIST, ClientKeyList
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
 from providers.models import ClientKey, Intent
+
+_ADD = Recorded(_("Add client key …%(end)s"))
+_ADD_NAMED = Recorded(_("Add client key %(name)s (…%(end)s)"))
+_REMOVE = Recorded(_("Remove client key %(label)s"))
+_LISTED = Recorded(_("this key is listed upstream already; adopt it instead"))
+_LAST = Recorded(
+    _("it is the last client key: without one, the upstream serves every client. Add another first")
+)
 
 
 class OneClientKey(Change, frozen=True, kw_only=True):
@@ -41,16 +51,14 @@ class AddClientKey(OneClientKey, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         return (
-            f"Add client key {self.name} (…{last_four(self.key)})"
+            _ADD_NAMED(name=self.name, end=last_four(self.key))
             if self.name
-            else f"Add client key …{last_four(self.key)}"
+            else _ADD(end=last_four(self.key))
         )
 
     def next(self, state: State) -> State:
         if self.key in [key.strip() for key in state]:
-            raise ChangeRefused(
-                "this key is listed upstream already; adopt it instead", "key", "KEY_ALREADY_EXISTS"
-            )
+            raise ChangeRefused(_LISTED(), "key", "KEY_ALREADY_EXISTS")
         return [*state, self.key]
 
     def holds(self, state: State) -> bool:
@@ -85,17 +93,12 @@ class RemoveClientKey(OneClientKey, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Remove client key {self.label}"
+        return _REMOVE(label=self.label)
 
     def next(self, state: State) -> State:
         kept = [key for key in state if client_key_digest(key) != self.digest]
         if state and not [key for key in kept if key.strip()]:
-            raise ChangeRefused(
-                "it is the last client key: without one, the upstream serves every client. Add"
-                " another first",
-                "",
-                "LAST_CLIENT_KEY",
-            )
+            raise ChangeRefused(_LAST(), "", "LAST_CLIENT_KEY")
         return kept
 
     def holds(self, state: State) -> bool:

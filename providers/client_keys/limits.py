@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.consumption import Consumption
 from providers.models import ClientKey
 
 WARN_AT = 0.8
 SOON = timedelta(days=7)
+_EXPIRED = Recorded(gettext_noop("its time is over"))
+_USED_UP = Recorded(gettext_noop("it reached its monthly limit"))
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def must_go(key: ClientKey, used: Consumption) -> str:
     """Why an active key is to be removed now; empty if it is not."""
     standing = standing_of(key, used)
     if standing.word == "expired":
-        return "its time is over"
+        return _EXPIRED()
     if standing.word == "over" and key.removes_at_limit:
-        return "it reached its monthly limit"
+        return _USED_UP()
     return ""

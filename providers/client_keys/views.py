@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
+from monitoring.texts.recorded import in_language
 from monitoring.web.roles import user_of
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey
@@ -140,7 +141,7 @@ def client_key(request: HttpRequest, key_id: int) -> HttpResponse:
             form.add_error(
                 None,
                 gettext("Upstream unreachable, so the key cannot be found: %(error)s")
-                % {"error": error},
+                % {"error": in_language(error)},
             )
     return _key_page(request, row, form)
 
@@ -197,7 +198,9 @@ def switch(request: HttpRequest, key_id: int) -> HttpResponse:
         intent = keys.switch(row, user_of(request), disabled=disabled)
         report(request, intent, done % {"name": row.display_name})
     except (ChangeRefused, UpstreamError) as problem:
-        messages.error(request, gettext("Nothing was changed: %(state)s") % {"state": problem})
+        messages.error(
+            request, gettext("Nothing was changed: %(state)s") % {"state": in_language(problem)}
+        )
     return redirect("providers:client-key", key_id)
 
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.changes import OneClientKey, RemoveClientKey, count_and
 from providers.digests import last_four
 from providers.funnel.changes import State, registered
@@ -14,6 +16,8 @@ from providers.models import ClientKey, Intent, WithheldKey
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=15)
+_WITHHOLD = Recorded(_("Withhold client key %(label)s"))
+_GIVE_BACK = Recorded(_("Give back client key %(label)s"))
 
 
 @registered
@@ -24,7 +28,7 @@ class WithholdClientKey(RemoveClientKey, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Withhold client key {self.label}"
+        return _WITHHOLD(label=self.label)
 
     def confirmed(self, intent: Intent) -> None:
         ClientKey.objects.filter(pk=self.client_key_id, state=ClientKey.State.ACTIVE).update(
@@ -57,7 +61,7 @@ class ReturnClientKey(OneClientKey, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Give back client key {self.label}"
+        return _GIVE_BACK(label=self.label)
 
     def next(self, state: State) -> State:
         return state if self.holds(state) else [*state, self.key]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.client import configuration as config_client
 from management_proxy.client.limits import CONFIGURATION
@@ -18,7 +18,14 @@ from management_proxy.client.responses import json_object
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import UndecryptableError
-from providers.configuration.changes import ReplaceConfiguration, SetConfigurationValues, SetSwitch
+from monitoring.texts.recorded import Recorded
+from providers.configuration.changes import (
+    ROLL_BACK,
+    SAVE,
+    ReplaceConfiguration,
+    SetConfigurationValues,
+    SetSwitch,
+)
 from providers.configuration.document import InvalidText, check_replacement
 from providers.configuration.line_ends import named_ends, unified, with_ends_of
 from providers.configuration.settings import SETTINGS, Setting, Value
@@ -29,6 +36,7 @@ from providers.models import Intent
 from providers.models.configuration import ConfigurationVersion
 
 VERSIONS_KEPT = 300
+_VERSION = Recorded(gettext_noop("version #%(number)s of %(instant)s UTC"))
 Origin = ConfigurationVersion.Origin
 
 
@@ -159,7 +167,7 @@ def save(
     Raises ChangeRefused."""
     if text == opened.text:
         raise ChangeRefused(gettext("Nothing is changed."), "text")
-    what = "Save config.yaml" if origin == Origin.SAVED else "Roll config.yaml back"
+    what = SAVE() if origin == Origin.SAVED else ROLL_BACK()
     intent = carry_out(
         submit(
             upstream, ReplaceConfiguration(text=text, opened=opened.digest, what=what), user, reason
@@ -177,7 +185,7 @@ def roll_back(
 ) -> Intent:
     """Bring an old version back, if the file still is what was compared with it. Raises
     ChangeRefused."""
-    reason = f"version #{target.pk} of {target.at:%Y-%m-%d %H:%M} UTC"
+    reason = _VERSION(number=target.pk, instant=f"{target.at:%Y-%m-%d %H:%M}")
     return save(upstream, user, opened, target.text, reason, origin=Origin.ROLLED_BACK)
 
 

@@ -5,9 +5,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client import configuration as config_client
 from management_proxy.client.http import ManagementClient
 from monitoring.masking import masked
+from monitoring.texts.recorded import Recorded
 from providers.configuration.document import (
     InvalidText,
     check_replacement,
@@ -23,6 +26,14 @@ from providers.models.configuration import digest_of
 # The upstream notices a replaced file by watching it (contract 8.3); counted as a part of what the
 # write took.
 WATCHER_SECONDS = 0.2
+SAVE = Recorded(_("Save config.yaml"))
+ROLL_BACK = Recorded(_("Roll config.yaml back"))
+REPLACE = Recorded(_("Replace config.yaml"))
+SET = Recorded(_("Set %(settings)s"))
+_MOVED = Recorded(_("It was changed in the meantime; reload the page."))
+_CHANGED_SINCE = Recorded(
+    _("The configuration has changed since; compare and edit the current version.")
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
     joins = False
     text: str
     opened: str  # digest
-    what: str = "Save config.yaml"
+    what: str = SAVE()
 
     @property
     def resource(self) -> ConfigurationFile:
@@ -87,7 +98,7 @@ class ReplaceConfiguration(Change, frozen=True, kw_only=True):
             return state
         if digest_of(state) != self.opened:
             raise ChangeRefused(
-                "The configuration has changed since; compare and edit the current version.",
+                _CHANGED_SINCE(),
                 "text",
                 "CONFLICT",
             )
@@ -121,7 +132,7 @@ class SetConfigurationValues(Change, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Set {', '.join(sorted(self.values))}"[:200]
+        return SET(settings=", ".join(sorted(self.values)))[:200]
 
     def next(self, state: State) -> State:
         text: str = state
@@ -162,7 +173,7 @@ class SetSwitch(Change, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Set {self.path}"
+        return SET(settings=self.path)
 
     def next(self, state: State) -> State:
         if state != self.value:
@@ -179,7 +190,7 @@ class SetSwitch(Change, frozen=True, kw_only=True):
 def _check_unmoved(name: str, present: Any, opened: Value | None, written: Any) -> None:
     # An absent value reads as the default.
     if opened is not None and present is not None and present != written(opened):
-        raise ChangeRefused("It was changed in the meantime; reload the page.", name, "CONFLICT")
+        raise ChangeRefused(_MOVED(), name, "CONFLICT")
 
 
 def _written(value: Value) -> str:

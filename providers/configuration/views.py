@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from monitoring.texts.recorded import in_language
 from monitoring.web.roles import staff_only, user_of
 from providers.configuration import actions
 from providers.configuration.forms import EditorForm, SettingsForm
@@ -77,7 +78,11 @@ def _change(request: HttpRequest, upstream: Upstream, form: SettingsForm) -> Non
         return
     try:
         for intent in actions.change_settings(upstream, user_of(request), changes, form.opened()):
-            report(request, intent, f"{intent.title}: done.")
+            report(
+                request,
+                intent,
+                gettext("%(change)s: done.") % {"change": in_language(intent.title)},
+            )
     except ChangeRefused as refused:
         messages.error(
             request, f"{refused.field}: {refused.message}" if refused.field else refused.message
@@ -193,5 +198,7 @@ def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
             gettext("Version #%(number)s is back.") % {"number": version_id},
         )
     except (ChangeRefused, UpstreamError) as error:
-        messages.error(request, gettext("Nothing was changed: %(error)s") % {"error": error})
+        messages.error(
+            request, gettext("Nothing was changed: %(error)s") % {"error": in_language(error)}
+        )
     return back_to("configuration:versions", upstream=upstream.name)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from monitoring.texts.recorded import Recorded
 from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
@@ -10,6 +13,13 @@ from providers.keys.resources import EntryList
 from providers.models import Intent, ProviderKey
 
 FAMILY = FAMILIES["openai-compatibility"]
+_ENABLE = Recorded(_("Enable group %(group)s"))
+_DISABLE = Recorded(_("Disable group %(group)s"))
+_MOVE = Recorded(_("Move %(provider)s before %(other)s"))
+_MOVE_LAST = Recorded(_("Move %(provider)s to the end"))
+_PUT_FIRST = Recorded(_("Put %(providers)s first"))
+_NONE_LISTED = Recorded(_("None of the group's providers is listed upstream."))
+_PLACE_GONE = Recorded(_("The provider, or the one it should precede, is gone."))
 
 
 class _CustomProviders(Change, frozen=True, kw_only=True):
@@ -34,13 +44,11 @@ class SwitchProviders(_CustomProviders, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"{'Disable' if self.disabled else 'Enable'} group {self.group}"
+        return (_DISABLE if self.disabled else _ENABLE)(group=self.group)
 
     def next(self, state: State) -> State:
         if not any(entry.get("name") in self.names for entry in state):
-            raise ChangeRefused(
-                "None of the group's providers is listed upstream.", "", "RESOURCE_NOT_FOUND"
-            )
+            raise ChangeRefused(_NONE_LISTED(), "", "RESOURCE_NOT_FOUND")
         return [
             {**entry, "disabled": self.disabled} if self._differs(entry) else entry
             for entry in state
@@ -84,7 +92,9 @@ class MoveProvider(_CustomProviders, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Move {self.name} {'before ' + self.before if self.before else 'to the end'}"
+        if not self.before:
+            return _MOVE_LAST(provider=self.name)
+        return _MOVE(provider=self.name, other=self.before)
 
     def next(self, state: State) -> State:
         moved = [entry for entry in state if entry.get("name") == self.name]
@@ -95,11 +105,7 @@ class MoveProvider(_CustomProviders, frozen=True, kw_only=True):
             else len(others)
         )
         if not moved or place is None:
-            raise ChangeRefused(
-                "The provider, or the one it should precede, is gone.",
-                "name",
-                "RESOURCE_NOT_FOUND",
-            )
+            raise ChangeRefused(_PLACE_GONE(), "name", "RESOURCE_NOT_FOUND")
         return [*others[:place], *moved, *others[place:]]
 
     def holds(self, state: State) -> bool:
@@ -126,7 +132,7 @@ class OrderProviders(_CustomProviders, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Put {', '.join(self.names)} first"[:200]
+        return _PUT_FIRST(providers=", ".join(self.names))[:200]
 
     def next(self, state: State) -> State:
         places = {name: place for place, name in enumerate(self.names)}

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from monitoring.texts.recorded import in_language
 from monitoring.web.regions import asks_for_region
 from monitoring.web.roles import user_of
 from providers.custom import actions
@@ -77,7 +78,9 @@ def provider(request: HttpRequest) -> HttpResponse:
         except ChangeRefused as refused:
             forms.complain(refused.field, refused.message)
         except UpstreamError as error:
-            forms.complain("", gettext("Upstream unreachable: %(error)s") % {"error": error})
+            forms.complain(
+                "", gettext("Upstream unreachable: %(error)s") % {"error": in_language(error)}
+            )
     context = {
         "upstream": upstream,
         "upstreams": upstreams(),
@@ -172,7 +175,8 @@ def _action(act: Action) -> Callable[[HttpRequest], HttpResponse]:
             messages.error(request, refused.message)
         except UpstreamError as error:
             messages.error(
-                request, gettext("The upstream did not apply it: %(error)s") % {"error": error}
+                request,
+                gettext("The upstream did not apply it: %(error)s") % {"error": in_language(error)},
             )
         return back_to("custom-providers:list", upstream=upstream.name)
 

@@ -8,12 +8,13 @@ from typing import Literal
 
 from django.contrib.auth.models import User
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import listed_digests, note_listed
 from providers.drift.queries import Difference, check_drift, compare, kept_client_keys
@@ -27,7 +28,8 @@ from providers.keys.queries import find_listed, listed_keys
 from providers.models import ClientKey, Intent, ProviderKey
 
 Direction = Literal["here", "there"]
-REASON = "reconciled"
+_RECONCILED = Recorded(gettext_noop("reconciled"))
+REASON = _RECONCILED()
 # How long a verified change keeps its secret, so that a loss which shows soon afterwards can be put
 # back.
 KEPT_FOR = timedelta(days=1)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import (
     NotFound,
@@ -24,6 +25,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.failpoints import around
 from monitoring.leases import Term
+from monitoring.texts.recorded import Recorded
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State
 from providers.funnel.intents import leave_unknown, mark_applied, settle, settle_verified
@@ -41,6 +43,20 @@ LONGEST_SETTLE_SECONDS = 15.0
 EXPIRY = timedelta(minutes=10)
 
 Pair = tuple[Intent, Change]
+_UNREAD = Recorded(_("nothing could be read: %(error)s"))
+_NOT_SENT = Recorded(_("nothing was sent: %(reason)s"))
+_CONTESTED = Recorded(_("another program keeps changing the list"))
+_GONE_AGAIN = Recorded(
+    _("accepted and gone again %(times)s times: another program writes at the same time")
+)
+_NOT_READ_BACK = Recorded(_("sent, and could not be read back: %(error)s"))
+_SILENCE = Recorded(_("sent, without a response: %(error)s"))
+_AND_THEN = Recorded(_("%(error)s; and then: %(reason)s"))
+_UPSTREAM_FAILED = Recorded(_("the upstream failed: %(error)s"))
+_REFUSED = Recorded(_("the upstream refused: %(error)s"))
+_DISCARDED = Recorded(_("the upstream does not keep %(fields)s"))
+_TOO_LATE = Recorded(_("it was not sent in time; the upstream does not have it"))
+_OVERTAKEN = Recorded(_("overtaken by change #%(number)s"))
 
 
 class Delivery:
@@ -62,7 +78,7 @@ class Delivery:
             state = self.resource.read(client)
         except UpstreamError as error:
             for pair in self.pairs:
-                give_up(self.term, *pair, f"nothing could be read: {error}")
+                give_up(self.term, *pair, _UNREAD(error=error))
             return
         self._bring_about(client, state)
 
@@ -81,7 +97,7 @@ class Delivery:
                 with around("read back"):
                     state = self.resource.read(client)
             except UpstreamError as error:
-                self._leave_all_unknown(f"sent, and could not be read back: {error}")
+                self._leave_all_unknown(_NOT_READ_BACK(error=error))
                 return
             self._verify(state, is_last_word=self.sent > max(sent_before, 1))
         self._end_contested()
@@ -89,12 +105,9 @@ class Delivery:
     def _end_contested(self) -> None:
         """Give up against another program that keeps changing the resource."""
         if self.sent:
-            self._leave_all_unknown(
-                f"accepted and gone again {self.sent} times: another program writes at the same"
-                " time"
-            )
+            self._leave_all_unknown(_GONE_AGAIN(times=self.sent))
         else:
-            self._not_sent("another program keeps changing the list")
+            self._not_sent(_CONTESTED())
 
     def _plan(self, state: State) -> State:
         """The state to bring about; settles what need not or must not be sent and keeps the
@@ -161,7 +174,7 @@ class Delivery:
         except NotReached as error:
             self._not_sent(str(error))
         except ServerFault as error:
-            self._leave_all_unknown(f"the upstream failed: {error}", must_save=True)
+            self._leave_all_unknown(_UPSTREAM_FAILED(error=error), must_save=True)
         except Unintelligible as error:
             self._leave_all_unknown(str(error))
         except Refused as error:
@@ -204,14 +217,14 @@ class Delivery:
         rows = []
         for (intent, change), discarded in held:
             intent.discarded = discarded
-            note = f"the upstream does not keep {discarded}" if discarded else ""
+            note = _DISCARDED(fields=discarded) if discarded else ""
             rows.append((intent, change, change.shown(state), note))
         settle_verified(self.term, rows, timezone.now())
 
     def _not_sent(self, error: str) -> None:
         for intent, change in self.pairs:
             self._take_back_mark(intent)
-            give_up(self.term, intent, change, f"nothing was sent: {error}")
+            give_up(self.term, intent, change, _NOT_SENT(reason=error))
 
     @staticmethod
     def _take_back_mark(intent: Intent) -> None:
@@ -227,7 +240,7 @@ class Delivery:
             for pair in self.pairs:
                 Delivery(self.upstream, self.term, [pair]).run()
         else:
-            message, code = f"the upstream refused: {error}", _code_of(error)
+            message, code = _REFUSED(error=error), _code_of(error)
             refusal = ChangeRefused(message, "", code) if code else None
             settle(self.term, *self.pairs[0], Intent.State.FAILED, error=message, refusal=refusal)
 
@@ -237,11 +250,11 @@ class Delivery:
         try:
             self._verify(self.resource.read(client))
         except UpstreamError as second:
-            error = f"{error}; and then: {second}"
-        self._leave_all_unknown(f"sent, without a response: {error}")
+            error = _AND_THEN(error=error, reason=second)
+        self._leave_all_unknown(_SILENCE(error=error))
 
     def _leave_all_unknown(self, error: str, *, must_save: bool = False) -> None:
-        for intent, _ in self.pairs:
+        for intent, _change in self.pairs:
             leave_unknown(self.term, intent, error, must_save=must_save)
 
 
@@ -263,7 +276,7 @@ def _code_of(error: Refused) -> str:
 def _too_late(intent: Intent) -> str:
     """Why it may not be sent (any more); empty if it may."""
     if intent.requested_at < timezone.now() - EXPIRY:
-        return "it was not sent in time; the upstream does not have it"
+        return _TOO_LATE()
     later = Intent.objects.filter(
         upstream_id=intent.upstream_id,
         resource=intent.resource,
@@ -273,5 +286,5 @@ def _too_late(intent: Intent) -> str:
     if intent.attempts and (
         newer := later.filter(state=Intent.State.VERIFIED).order_by("pk").first()
     ):
-        return f"overtaken by change #{newer.pk}"
+        return _OVERTAKEN(number=newer.pk)
     return ""

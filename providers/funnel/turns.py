@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.models import Upstream
 from monitoring.encryption import UndecryptableError
 from monitoring.leases import LeaseLost, Term
 from monitoring.planned_statements import update_each
+from monitoring.texts.recorded import Recorded
 from providers import log_kinds as kinds
 from providers.funnel.changes import Change, change_of
 from providers.funnel.delivery import Delivery, Pair, give_up
@@ -25,6 +27,8 @@ MOST_OVERTAKEN = 2
 # By then a request that was given up has long been carried out or dropped.
 UNKNOWN_REST = timedelta(seconds=20)
 
+_INTERNAL = Recorded(_("internal error; see the log"))
+_UNREADABLE = Recorded(_("the change cannot be read: %(error)s"))
 # No change is at fault.
 _OUT_OF_REACH = (LeaseLost, OperationalError, InterfaceError)
 
@@ -69,7 +73,7 @@ def _alone(
         )
         intent.refresh_from_db()
     if intent.is_waiting:
-        give_up(term, intent, change, "internal error; see the log")
+        give_up(term, intent, change, _INTERNAL())
 
 
 def requeue_interrupted(upstream: Upstream, term: Term) -> None:
@@ -124,5 +128,5 @@ def _readable(term: Term, intent: Intent) -> Change | None:
     try:
         return change_of(intent)
     except (LookupError, ValueError, UndecryptableError) as error:
-        settle(term, intent, None, Intent.State.FAILED, error=f"the change cannot be read: {error}")
+        settle(term, intent, None, Intent.State.FAILED, error=_UNREADABLE(error=error))
         return None

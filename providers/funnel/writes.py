@@ -51,7 +51,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 
 from management_proxy.models import Upstream
 from monitoring.advisory_locks import CHANGE_QUEUE
@@ -217,7 +217,8 @@ def _serve(upstream: Upstream, is_done: Callable[[], bool]) -> bool:
         return False
     try:
         failpoint("write lease taken")
-        with heartbeat(term):
+        # What is recorded of a change has readers of every language (monitoring/texts).
+        with heartbeat(term), override(settings.LANGUAGE_CODE):
             while take_turn(upstream, term) and not is_done():
                 pass
     except LeaseLost:

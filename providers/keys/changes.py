@@ -3,6 +3,9 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from monitoring.texts.recorded import Recorded
 from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, State, registered
@@ -19,12 +22,18 @@ from providers.keys.entries import (
 )
 from providers.keys.families import FAMILIES, Family
 from providers.keys.resources import EntryList
+from providers.keys.titles import ADD, DISABLE, EDIT, ENABLE, REMOVE, RESTORE, titled
 from providers.models import Intent, ProviderKey
 
-_GONE = "it is not listed upstream any more"
-_UNIQUE_TEXT = (
-    "the upstream would make one of it and an entry that agrees in key, address, proxy, prefix and"
-    " headers"
+_GONE = Recorded(_("it is not listed upstream any more"))
+_LISTED = Recorded(_("it is listed upstream already; adopt it instead"))
+_MOVED = Recorded(_("it was changed in the meantime; reload the page"))
+_ANOTHER = Recorded(_("another entry has this key and address already"))
+_NOT_UNIQUE = Recorded(
+    _(
+        "the upstream would make one of it and an entry that agrees in key, address, proxy, prefix"
+        " and headers"
+    )
 )
 
 
@@ -48,16 +57,6 @@ class _OneEntry(Change, frozen=True, kw_only=True):
     def subject(self) -> str:
         return self.digest.hex()
 
-    @property
-    def label(self) -> str:
-        """The family, and the name or the last characters of the key."""
-        name = (
-            self.identity[0]
-            if self.family.is_named
-            else masked_entry({"api-key": self.identity[0]})["api-key"]
-        )
-        return f"{self.family.label} {'entry' if self.family.is_named else 'key'} {name}"
-
     def shown(self, state: State) -> Any:
         entry = find(self.family, state, self.identity)
         return masked_entry(entry) if entry else None
@@ -78,17 +77,17 @@ class AddEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Add {self.label}"
+        return titled(ADD, self.family, self.identity)
 
     def next(self, state: State) -> State:
         if find(self.family, state, self.identity):
             raise ChangeRefused(
-                "it is listed upstream already; adopt it instead",
+                _LISTED(),
                 self.family.identity[0],
                 "KEY_ALREADY_EXISTS",
             )
         if self.family.unique_by and any(_agree(self.family, self.entry, other) for other in state):
-            raise ChangeRefused(_UNIQUE_TEXT, self.family.identity[0], "KEY_ALREADY_EXISTS")
+            raise ChangeRefused(_NOT_UNIQUE(), self.family.identity[0], "KEY_ALREADY_EXISTS")
         return [*state, self.entry]
 
     def holds(self, state: State) -> bool:
@@ -121,7 +120,7 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Edit {self.label}: {', '.join(sorted(self.fields))}"
+        return titled(EDIT, self.family, self.identity, fields=", ".join(sorted(self.fields)))
 
     @property
     def new_identity(self) -> tuple[str, ...]:
@@ -134,19 +133,17 @@ class EditEntry(_OneEntry, frozen=True, kw_only=True):
     def next(self, state: State) -> State:
         found = find(self.family, state, self.identity)
         if found is None:
-            raise ChangeRefused(_GONE, "", "KEY_NOT_FOUND")
+            raise ChangeRefused(_GONE(), "", "KEY_NOT_FOUND")
         for name in self.fields:
             if not means_same(found.get(name), self.opened.get(name)):
-                raise ChangeRefused(
-                    "it was changed in the meantime; reload the page", name, "CONFLICT"
-                )
+                raise ChangeRefused(_MOVED(), name, "CONFLICT")
         edited = merged(found, self.fields)
         others = [entry for entry in state if entry is not found]
         if find(self.family, others, self.new_identity) or (
             self.family.unique_by and any(_agree(self.family, edited, other) for other in others)
         ):
             raise ChangeRefused(
-                "another entry has this key and address already",
+                _ANOTHER(),
                 self.family.identity[0],
                 "KEY_ALREADY_EXISTS",
             )
@@ -189,12 +186,12 @@ class SwitchEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"{'Disable' if self.disabled else 'Enable'} {self.label}"
+        return titled(DISABLE if self.disabled else ENABLE, self.family, self.identity)
 
     def next(self, state: State) -> State:
         found = find(self.family, state, self.identity)
         if found is None:
-            raise ChangeRefused(_GONE, "", "KEY_NOT_FOUND")
+            raise ChangeRefused(_GONE(), "", "KEY_NOT_FOUND")
         return [self.switched(found) if entry is found else entry for entry in state]
 
     def switched(self, entry: Entry) -> Entry:
@@ -227,7 +224,7 @@ class RemoveEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Remove {self.label}"
+        return titled(REMOVE, self.family, self.identity)
 
     def next(self, state: State) -> State:
         return [entry for entry in state if identity_of(self.family, entry) != self.identity]
@@ -249,7 +246,7 @@ class PutEntry(_OneEntry, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Restore {self.label}"
+        return titled(RESTORE, self.family, self.identity)
 
     def next(self, state: State) -> State:
         found = find(self.family, state, self.identity)

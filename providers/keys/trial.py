@@ -13,6 +13,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.addresses import AddressRefused, check_destination
 from monitoring.audit import trail
+from monitoring.texts.recorded import in_language
 from providers.errors import ChangeRefused
 from providers.keys.queries import ListedKey
 from providers.permissions import check_may_manage
@@ -86,7 +87,9 @@ def try_key(upstream: Upstream, listed: ListedKey, user: User) -> KeyTrial:
         )
     except Refused as error:
         result = KeyTrial(
-            False, 0, gettext("the provider could not be reached: %(error)s") % {"error": error}
+            False,
+            0,
+            gettext("the provider could not be reached: %(error)s") % {"error": in_language(error)},
         )
     outcome = trail.Outcome.SUCCEEDED if result.ok else trail.Outcome.FAILED
     trail.record(

@@ -4,11 +4,15 @@ management proxy."""
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONFIGURATION, WRITE
 from management_proxy.client.responses import json_object
 from monitoring.masking import last4
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.resources import CLIENT_KEY_LIST, ClientKeyList
+from providers.configuration.changes import SET
 from providers.digests import value_digest
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change, Moved, State, registered
@@ -19,7 +23,8 @@ from providers.keys.field_values import checked_key
 from providers.keys.resources import EntryList
 
 MOST_ENTRIES = 5000
-MOVED_TEXT = "the list was changed meanwhile; read it again and decide anew"
+_REPLACE = Recorded(_("Replace %(list)s by %(number)s entries"))
+_MOVED = Recorded(_("the list was changed meanwhile; read it again and decide anew"))
 
 
 @registered
@@ -47,11 +52,11 @@ class ReplaceList(Change, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Replace {self.route} by {len(self.items)} entries"
+        return _REPLACE(list=self.route, number=len(self.items))
 
     def next(self, state: State) -> State:
         if value_digest(meaningful(state)) != self.opened:
-            raise ChangeRefused(MOVED_TEXT, "", "CONFLICT")
+            raise ChangeRefused(_MOVED(), "", "CONFLICT")
         return self.items
 
     def holds(self, state: State) -> bool:
@@ -167,7 +172,7 @@ class SetMap(Change, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return f"Set {self.route}: {', '.join(sorted(self.values)) or 'nothing'}"[:200]
+        return SET(settings=f"{self.route}: {', '.join(sorted(self.values)) or '{}'}")[:200]
 
     def next(self, state: State) -> State:
         kept = {} if self.replaces else state

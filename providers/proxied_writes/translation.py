@@ -19,7 +19,7 @@ from management_proxy.proxy.write_funnel import ProxiedWrite
 from providers.client_keys.changes import AddClientKey, RemoveClientKey
 from providers.client_keys.queries import note_listed
 from providers.client_keys.resources import CLIENT_KEY_LIST
-from providers.configuration.changes import ReplaceConfiguration, SetSwitch
+from providers.configuration.changes import REPLACE, ReplaceConfiguration, SetSwitch
 from providers.digests import client_key_digest, last_four
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
@@ -61,7 +61,7 @@ def meant_by(write: ProxiedWrite, client: ManagementClient) -> Change | None:
         return ReplaceConfiguration(
             text=write.body.decode(),
             opened=digest_of(config_client.read_configuration(client)),
-            what="Replace config.yaml",
+            what=REPLACE(),
         )
     value = _json(write.body) if write.body else None
     sent = _Sent(write.method, path, dict(write.query), value)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
+from monitoring.texts.recorded import in_language
 from providers.models import Intent
 
 
@@ -39,12 +40,12 @@ def back_to(url_name: str, **query: str) -> HttpResponse:
 def report(request: HttpRequest, intent: Intent, done: str) -> bool:
     """Report on the next page what became of a change; whether it is certain to hold."""
     if intent.state == Intent.State.VERIFIED:
-        messages.success(request, f"{done} {intent.error}".strip() if intent.error else done)
+        messages.success(request, f"{done} {in_language(intent.error)}".strip())
     elif intent.is_settled:
         messages.error(
             request,
             gettext("Nothing was changed: %(state)s")
-            % {"state": intent.error or intent.get_state_display()},
+            % {"state": in_language(intent.error) or intent.get_state_display()},
         )
     else:
         waiting = (

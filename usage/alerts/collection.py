@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Access, Upstream
 from monitoring.alerts.signals import Filter, Measurement, Reading, Signal, Unit, one_of
+from monitoring.texts.recorded import in_language
 from monitoring.web.formats import localized
 from usage.collector.cadence import LONGEST_BACKOFF_SECONDS, LONGEST_IDLE_SECONDS
 from usage.collector.status import UpstreamState, upstream_states
@@ -92,7 +93,9 @@ def _last_error(state: UpstreamState) -> str:
         .order_by("-started_at")
         .first()
     )
-    return gettext("The last run failed: %(error)s") % {"error": run.error} if run else ""
+    return (
+        gettext("The last run failed: %(error)s") % {"error": in_language(run.error)} if run else ""
+    )
 
 
 def access(query: Measurement) -> Iterator[Reading]:
@@ -104,7 +107,10 @@ def access(query: Measurement) -> Iterator[Reading]:
         over = upstream.access == Access.BANNED and (
             upstream.blocked_until is None or upstream.blocked_until <= query.end
         )
-        about = {"state": upstream.get_access_display(), "detail": upstream.access_detail}
+        about = {
+            "state": upstream.get_access_display(),
+            "detail": in_language(upstream.access_detail),
+        }
         detail = gettext("%(state)s: %(detail)s") % about if closed else ""
         yield Reading(float(closed and not over), upstream.name, detail, _page())
 

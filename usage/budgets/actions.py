@@ -9,12 +9,15 @@ from datetime import date
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from providers.client_keys import withholding
 from providers.models import WithheldKey
 from usage.models import Budget, BudgetException
 
+_BUDGET = Recorded(gettext_noop("budget %(name)s"))
 _AUDITED = ("scope", "provider", "unit", "period", "rolling_hours", "limit", "warn_at")
 
 
@@ -87,7 +90,7 @@ def _record(actor: User, action: str, budget: Budget, detail: dict[str, object])
     trail.record(
         actor,
         action,
-        f"budget {budget}",
+        _BUDGET(name=budget),
         outcome=trail.Outcome.SUCCEEDED,
         detail=detail,
     )

@@ -26,12 +26,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import CollectionMode, Upstream
 from monitoring.failpoints import around, failpoint
 from monitoring.leases import LeaseLost, Term, acquire, bounded_transaction, fence, show_work
 from monitoring.masking import masked_text
+from monitoring.texts.recorded import Recorded
 from monitoring.tracing.spans import span
 from usage import log_kinds as kinds
 from usage.collector.metrics import count_run
@@ -47,10 +49,13 @@ T = TypeVar("T")
 _NOW = Greatest(Now(), F("started_at"))
 # The spool's names are of this host's clock, runs of the database's.
 CLOCKS_DIFFER = timedelta(seconds=5)
+_DIED = Recorded(_("the process that ran it ended or lost its lease"))
+_CUT = Recorded(_("the process ended while a page was on its way"))
+_LEASE_LOST = Recorded(_("the lease ran out or was released while the run went on"))
 _ABANDONED = {
     "status": Status.ABANDONED,
     "failure_class": "internal",
-    "error": "the process that ran it ended or lost its lease",
+    "error": _DIED(),
 }
 
 
@@ -63,9 +68,7 @@ class Ending(NamedTuple):
 
 
 SUCCEEDED = Ending(Status.SUCCEEDED)
-LOST_LEASE = Ending(
-    Status.LEASE_LOST, "internal", "the lease ran out or was released while the run went on"
-)
+LOST_LEASE = Ending(Status.LEASE_LOST, "internal", _LEASE_LOST())
 
 
 @dataclass
@@ -152,7 +155,7 @@ def record_cut_page(upstream: Upstream, written_at: datetime) -> None:
         upstream=upstream, status=Status.ABANDONED, ended_at__gte=since
     ).order_by("ended_at")
     CollectorRun.objects.filter(pk__in=found.values("pk")[:1]).update(
-        failure_class="connection", error="the process ended while a page was on its way"
+        failure_class="connection", error=_CUT()
     )
 
 

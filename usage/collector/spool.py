@@ -36,13 +36,19 @@ from pathlib import Path
 from types import TracebackType
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from monitoring.failpoints import around
+from monitoring.texts.recorded import Recorded
 
 PART = ".part"
 PAGE = ".page"
 # Where an event is larger on the average, the rest of its page has to find room when it comes.
 RESERVED_BYTES_PER_EVENT = 2048
+_NO_FOLDER = Recorded(_("cannot make the spool folder: %(reason)s"))
+_NO_FILE = Recorded(_("cannot make a spool file: %(reason)s"))
+_NOT_WRITTEN = Recorded(_("cannot write the spool: %(reason)s"))
+_NOT_READ = Recorded(_("cannot read the spool: %(reason)s"))
 
 
 class SpoolError(Exception):
@@ -55,7 +61,7 @@ def directory_of(upstream_id: int) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SpoolError(f"cannot make the spool folder: {error.strerror}") from error
+        raise SpoolError(_NO_FOLDER(reason=error.strerror)) from error
     return path
 
 
@@ -127,7 +133,7 @@ class SpoolFile:
         try:
             yield
         except OSError as error:
-            self.error = SpoolError(f"cannot write the spool: {error.strerror}")
+            self.error = SpoolError(_NOT_WRITTEN(reason=error.strerror))
 
     def read(self) -> bytes:
         """All bytes of the page; raises SpoolError."""
@@ -137,7 +143,7 @@ class SpoolFile:
             # What was reserved and never written is zeros, which no JSON holds.
             return self.path.read_bytes().rstrip(b"\0")
         except OSError as error:
-            raise SpoolError(f"cannot read the spool: {error.strerror}") from error
+            raise SpoolError(_NOT_READ(reason=error.strerror)) from error
 
     def remove(self) -> None:
         """Forget the page: its elements are stored."""
@@ -159,7 +165,7 @@ def new_file(upstream_id: int, events: int) -> SpoolFile:
         if descriptor >= 0:
             path.unlink()
             os.close(descriptor)
-        raise SpoolError(f"cannot make a spool file: {error.strerror}") from error
+        raise SpoolError(_NO_FILE(reason=error.strerror)) from error
     return SpoolFile(path, descriptor)
 
 

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.usage import DEFAULT_RETENTION_SECONDS
 from management_proxy.models import CollectionMode, Upstream
 from monitoring.leases import holder_name
+from monitoring.texts.recorded import Recorded
 from usage.completeness.matching import Lines, from_json, looks_stolen
 from usage.models import CollectorRun
 from usage.models.completeness import CompletenessInterval, CounterSample
@@ -23,6 +25,21 @@ _BREAKS = Q(status=Status.FAILED) & _CUT_OFF & ~Q(error__startswith="cannot conn
 _DIED = Q(status=Status.ABANDONED)
 _DIED_RECEIVING = _DIED & (_CUT_OFF | Q(trigger=CollectorRun.Trigger.PUSH))
 HARMLESS = (Cause.NONE, Cause.WITHOUT_EVENT)
+_WITHOUT_EVENT = Recorded(_("token counting and streams cut short are counted, but make no event"))
+_SWITCHED_OFF = Recorded(_("no event was made while usage statistics were switched off"))
+_RESTARTED = Recorded(_("what was still queued went with it and cannot be counted"))
+_DIED_ELSEWHERE = Recorded(
+    _("a collector died on %(host)s, whose spool shows whether a page was on its way")
+)
+_TAKEN_BY_COLLECTOR = Recorded(_("a collector that pops the same queue takes events away"))
+_TAKEN_BY_ANY = Recorded(_("a subscriber or a second collector takes events away"))
+_NO_POLL = Recorded(_("no poll for %(seconds)s s, the upstream keeps events for %(retention)s s"))
+_NO_SUCCESS = Recorded(
+    _(
+        "no poll succeeded for %(seconds)s s, the upstream keeps events for %(retention)s s:"
+        " %(error)s"
+    )
+)
 
 
 class Stretch(NamedTuple):
@@ -55,14 +72,8 @@ class Why(NamedTuple):
     detail: str
 
 
-WITHOUT_EVENT = Why(
-    Cause.WITHOUT_EVENT, "token counting and streams cut short are counted, but make no event"
-)
-
-
-STATISTICS_OFF = Why(
-    Cause.STATISTICS_OFF, "no event was made while usage statistics were switched off"
-)
+WITHOUT_EVENT = Why(Cause.WITHOUT_EVENT, _WITHOUT_EVENT())
+STATISTICS_OFF = Why(Cause.STATISTICS_OFF, _SWITCHED_OFF())
 
 
 def cause_of(stretch: Stretch) -> Why:
@@ -73,7 +84,7 @@ def cause_of(stretch: Stretch) -> Why:
     if silence := _longest_silence(last.upstream, first.taken_at, last.taken_at):
         return silence
     if last.restarted:
-        return Why(Cause.RESTARTED, "what was still queued went with it and cannot be counted")
+        return Why(Cause.RESTARTED, _RESTARTED())
     return _broken(stretch) or _inferred(stretch)
 
 
@@ -97,16 +108,10 @@ def _inferred(stretch: Stretch) -> Why:
         return STATISTICS_OFF
     if dead := _runs_ended_within(stretch).filter(_DIED, ~_of_this_host()).first():
         host = dead.holder.partition(":")[0]
-        return Why(
-            Cause.BROKEN_POP,
-            f"a collector died on {host}, whose spool shows whether a page was on its way",
-        )
-    who = (
-        "a collector that pops the same queue"
-        if stretch.last.upstream.collection_mode == CollectionMode.PUSH
-        else "a subscriber or a second collector"
-    )
-    return Why(Cause.ANOTHER_CONSUMER, f"{who} takes events away")
+        return Why(Cause.BROKEN_POP, _DIED_ELSEWHERE(host=host))
+    pushed = stretch.last.upstream.collection_mode == CollectionMode.PUSH
+    taken = _TAKEN_BY_COLLECTOR if pushed else _TAKEN_BY_ANY
+    return Why(Cause.ANOTHER_CONSUMER, taken())
 
 
 def _runs_ended_within(stretch: Stretch) -> QuerySet[CollectorRun]:
@@ -139,14 +144,14 @@ def _longest_silence(upstream: Upstream, start: datetime, end: datetime) -> Why 
     since, until = max(zip(ends, starts, strict=True), key=lambda pair: pair[1] - pair[0])
     if until - since <= retention:
         return None
-    length = (
-        f"{(until - since).total_seconds():.0f} s, the upstream keeps events for"
-        f" {retention.total_seconds():.0f} s"
-    )
+    length = {
+        "seconds": f"{(until - since).total_seconds():.0f}",
+        "retention": f"{retention.total_seconds():.0f}",
+    }
     failed = CollectorRun.objects.filter(
         upstream=upstream, status=Status.FAILED, started_at__range=(since, until)
     ).first()
     if failed is None:
-        return Why(Cause.STOPPED, f"no poll for {length}")
+        return Why(Cause.STOPPED, _NO_POLL(**length))
     cause = Cause.REFUSED if failed.failure_class == "auth" else Cause.UNREACHABLE
-    return Why(cause, f"no poll succeeded for {length}: {failed.error}"[:300])
+    return Why(cause, _NO_SUCCESS(**length, error=failed.error)[:300])

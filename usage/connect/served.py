@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from django.core.cache import cache
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.lists import read_client_keys
@@ -21,6 +22,7 @@ from management_proxy.models import Upstream
 from management_proxy.proxy.limits.bulkhead import Full
 from management_proxy.proxy.pass_through import bulkhead
 from management_proxy.upstreams.clients import client_for
+from monitoring.texts.recorded import Recorded
 from providers.digests import client_key_digest
 from providers.models import ClientKey
 
@@ -31,6 +33,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/:@+()\[\],-]+")
 _SPECIAL = re.compile(r"image|imagine|video|audio|tts|embed|review|search")
 # What an upstream that lists no client key accepts: anything.
 _ANY_KEY = "any"
+_TOO_MANY = Recorded(_("too many requests to it are under way"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def served_by(upstream: Upstream) -> Served:
         found = _read(upstream)
         cache.set(key, found, KEPT_SECONDS)
     except (UpstreamError, Full) as error:
-        found = Served(trouble=str(error) or "too many requests to it are under way")
+        found = Served(trouble=str(error) or _TOO_MANY())
         cache.set(key, found, FAILURE_KEPT_SECONDS)
     return found
 

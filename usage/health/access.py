@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from management_proxy.models import Access, Upstream, UsageInterface
 from monitoring.encryption import UndecryptableError
 from monitoring.health import Action, Finding, Level
+from monitoring.texts.recorded import in_language
 from usage.collector.status import UpstreamState
 from usage.models import CollectorRun
 
@@ -61,7 +62,7 @@ def _key_rejected(upstream: Upstream) -> Finding:
     return Finding(
         Level.ERROR,
         gettext("The upstream refused the management key (%(reason)s).")
-        % {"reason": upstream.access_detail},
+        % {"reason": in_language(upstream.access_detail)},
         gettext("Everything has stopped: five wrong keys would ban this address for 30 minutes."),
         gettext("Correct MANAGEMENT_API_KEY and restart, then restore access.")
         if upstream.from_environment
@@ -124,7 +125,7 @@ def judge_reach(state: UpstreamState) -> Finding | None:
         return Finding(Level.OK, gettext("The upstream responds."), subject=upstream.name)
     return Finding(
         Level.ERROR,
-        gettext("The last attempt failed: %(error)s") % {"error": error},
+        gettext("The last attempt failed: %(error)s") % {"error": in_language(error)},
         gettext("What is not collected within the upstream's retention is lost."),
         gettext(
             "Check that the upstream runs, that %(address)s is its address, and the "

@@ -6,6 +6,7 @@ from django.utils.translation import gettext, ngettext
 
 from management_proxy.models import Upstream
 from monitoring.health import Action, Finding, Level
+from monitoring.texts.recorded import in_language
 from usage.collector import spool_health
 from usage.collector.status import UpstreamState
 from usage.models import DeadLetter
@@ -30,7 +31,7 @@ def check_spool() -> Iterator[Finding]:
     if error := spool_health.refusal():
         yield Finding(
             Level.ERROR,
-            gettext("The spool cannot be written: %(error)s") % {"error": error},
+            gettext("The spool cannot be written: %(error)s") % {"error": in_language(error)},
             gettext("Nothing is popped while pages cannot be kept."),
             gettext("Free disk space, or correct SPOOL_DIR and its owner."),
         )

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 
 from management_proxy.models import CollectionMode, Upstream
 from monitoring.health import Finding, Level, once
+from monitoring.texts.recorded import in_language
 from monitoring.web.formats import day_and_time
 from usage.collector.status import UpstreamState
 from usage.health.access import settings_of
@@ -81,7 +82,7 @@ def judge_success(state: UpstreamState) -> Finding | None:
     return Finding(
         Level.NOTICE,
         gettext("The last run ended as “%(status)s”: %(error)s.")
-        % {"status": run.get_status_display(), "error": run.error},
+        % {"status": run.get_status_display(), "error": in_language(run.error)},
         gettext("What it had popped is in the spool and is stored by the next run."),
         gettext("Nothing, unless it happens often: then see why the process ends or stalls."),
         subject=state.upstream.name,
@@ -98,7 +99,7 @@ def judge_push(state: UpstreamState) -> Finding | None:
     error = once("failed pushes", _errors_of_pushes).get(upstream.pk)
     return Finding(
         Level.NOTICE,
-        gettext("Events are pulled for now: %(error)s.") % {"error": error}
+        gettext("Events are pulled for now: %(error)s.") % {"error": in_language(error)}
         if error
         else gettext("Events are pulled for now."),
         gettext("Nothing is lost by that; they show some seconds later."),

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from monitoring.audit import trail
 from monitoring.encryption import UndecryptableError, decrypt
 from monitoring.masking import MASK, masked_text
+from monitoring.texts.recorded import Recorded
 from usage.ingest.attribution import Attribution
 from usage.ingest.page_parser import Entry, Reject, parse_element
 from usage.ingest.store import PAYLOAD_BYTES, store
@@ -25,6 +27,7 @@ from usage.models import DeadLetter, UsageEvent
 
 State = DeadLetter.State
 SHOWN_CHARACTERS = 64 * 1024
+_DEAD_LETTERS = Recorded(_("dead letters"))
 
 # Fields of an event that are secrets as a whole (contract 2.4, 2.11), in text that need not be
 # valid JSON.
@@ -79,7 +82,7 @@ def replay(letters: Iterable[DeadLetter], actor: trail.Actor = None) -> Replayed
         trail.record(
             actor,
             "dead_letters.replayed",
-            "dead letters",
+            _DEAD_LETTERS(),
             outcome=trail.Outcome.SUCCEEDED,
             detail=detail,
         )
@@ -99,7 +102,7 @@ def discard(letters: Iterable[DeadLetter], reason: str, actor: trail.Actor = Non
         trail.record(
             actor,
             "dead_letters.discarded",
-            "dead letters",
+            _DEAD_LETTERS(),
             outcome=trail.Outcome.SUCCEEDED,
             detail={"count": count, "reason": reason},
         )

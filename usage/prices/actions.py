@@ -11,11 +11,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from usage.costs.own_prices import scope_digest
 from usage.models import OwnPrice
+
+_OWN_PRICE = Recorded(gettext_noop("own price #%(number)s (%(kind)s)"))
 
 
 class Overlaps(Exception):
@@ -98,7 +101,7 @@ def _audit(actor: User, action: str, price: OwnPrice) -> None:
     trail.record(
         actor,
         action,
-        f"own price {price}",
+        _OWN_PRICE(number=price.pk, kind=price.kind),
         outcome=trail.Outcome.SUCCEEDED,
         detail={
             "provider": price.provider,

@@ -4,11 +4,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from monitoring.web.formats import day
 from monitoring.web.roles import staff_only, user_of
 from usage.costs import editions
@@ -18,6 +19,7 @@ from usage.prices.actions import Overlaps, end_price, set_price, withdraw_price
 from usage.prices.forms import EndForm, OwnPriceForm
 from usage.prices.queries import SHOWN_DAYS, models_in_use, own_price_rows
 
+_CATALOGUE = Recorded(gettext_noop("catalogue of prices"))
 _GIVEN = ("kind", "model", "provider", "catalogue_model")
 
 
@@ -118,6 +120,6 @@ def update(request: HttpRequest) -> HttpResponse:
             request, gettext("The prices stay as they are: %(reason)s.") % {"reason": refused}
         )
     trail.record(
-        user_of(request), "catalogue.updated", "catalogue of prices", outcome=outcome, detail=detail
+        user_of(request), "catalogue.updated", _CATALOGUE(), outcome=outcome, detail=detail
     )
     return redirect("prices:list")

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from usage.history.dimensions import Dimension
 from usage.history.labels import labels
 from usage.history.measures import Counts, counts
@@ -18,6 +20,7 @@ from usage.history.windows import Period
 from usage.models import PrunedMonth, Statement
 from usage.statements.lines import Line
 
+_STATEMENT = Recorded(_("statement %(month)s no. %(number)s"))
 _EVERYTHING = Scope(None, sees_everything=True)
 _VERSIONS = """
 SELECT v.id, v.digest::text AS digest, v.source, v.catalogue_model, v.service_tier,
@@ -48,7 +51,7 @@ def make(month: date, actor: User | None) -> Statement:
     trail.record(
         actor,
         "statement.made",
-        f"statement {made}",
+        _STATEMENT(month=f"{made.month:%Y-%m}", number=made.pk),
         outcome=trail.Outcome.SUCCEEDED,
         actor_name="Tollgate",
     )

@@ -23,8 +23,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from usage.costs.price_book import PriceBook
 from usage.models import Recomputation
 from usage.upkeep.repricing import Change, Changes, Stretch, reprice
@@ -36,6 +38,7 @@ UNFINISHED = (Status.PREVIEWING, Status.APPLYING)
 _PART_EVENTS = 100_000
 # The periodic task lets others have their turn after so long.
 _TURN_SECONDS = 120.0
+_COSTS_OF = Recorded(_("costs of %(days)s"))
 
 
 class NothingToRecompute(Exception):
@@ -189,7 +192,7 @@ def _audit(
     trail.record(
         actor,
         action,
-        f"costs of {recomputation}",
+        _COSTS_OF(days=recomputation),
         outcome=trail.Outcome.SUCCEEDED,
         detail={"id": recomputation.pk, "models": recomputation.model_names, **(detail or {})},
     )

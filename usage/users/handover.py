@@ -16,10 +16,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from management_proxy.models import PersonalToken
 from management_proxy.tokens.actions import revoke_all
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
 from providers.errors import ChangeRefused
 from providers.funnel.writes import carry_out
 from providers.handover import Owned, owned_by, request_revocations, transfer
@@ -29,6 +31,8 @@ from usage.saved_views import actions as saved_views
 from usage.saved_views.queries import owned_by as views_of
 from usage.users.actions import Refused, disable
 from usage.users.roles import may_change
+
+_LEAVES = Recorded(gettext_noop("%(user)s leaves"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def _decide(user_id: int, wanted: Handover, by: User) -> list[Intent]:
     transfer(found.owned, wanted.to, with_client_keys=not wanted.revokes_client_keys)
     saved_views.hand_over(found.views, wanted.to)
     keys = found.revocable if wanted.revokes_client_keys else []
-    intents = request_revocations(keys, by, f"{user.get_username()} leaves")
+    intents = request_revocations(keys, by, _LEAVES(user=user.get_username()))
     revoke_all(user, by)
     _record(user, found, wanted, by)
     if wanted.disables:

@@ -6,8 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext_noop as _
 
 from monitoring.audit import trail
+from monitoring.texts.recorded import Recorded
+
+_OLDER = Recorded(_("older than %(days)s days"))
 
 
 def _days(text: str) -> int:
@@ -30,7 +34,7 @@ class Command(BaseCommand):
         trail.record(
             None,
             "audit.pruned",
-            f"older than {days} days",
+            _OLDER(days=days),
             outcome=trail.Outcome.SUCCEEDED,
             detail={"deleted": count},
             actor_name="prune_audit",

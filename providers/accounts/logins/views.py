@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.oauth import FLOWS
+from monitoring.texts.recorded import in_language
 from monitoring.web.formats import localized
 from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
@@ -61,7 +62,8 @@ def begin(request: HttpRequest) -> HttpResponse:
         )
     except (ChangeRefused, UpstreamError) as error:
         messages.error(
-            request, gettext("The login could not be started: %(error)s") % {"error": error}
+            request,
+            gettext("The login could not be started: %(error)s") % {"error": in_language(error)},
         )
         return back_to("accounts:list", upstream=upstream.name)
     transaction.on_commit(lambda: watch(login))
@@ -98,7 +100,7 @@ def deliver(request: HttpRequest, login_id: int) -> HttpResponse:
         messages.error(
             request,
             gettext("Upstream unreachable: %(error)s. The login continues; send it again.")
-            % {"error": error},
+            % {"error": in_language(error)},
         )
     return redirect("accounts:login", login_id)
 
@@ -115,7 +117,7 @@ def cancel(request: HttpRequest, login_id: int) -> HttpResponse:
         messages.error(
             request,
             gettext("Upstream unreachable: %(error)s. The login ends by itself in %(minutes)s min.")
-            % {"error": error, "minutes": localized(f"{login.seconds_left / 60:.0f}")},
+            % {"error": in_language(error), "minutes": localized(f"{login.seconds_left / 60:.0f}")},
         )
         return redirect("accounts:login", login_id)
     return (

@@ -8,10 +8,13 @@ import { localTime, stampOf } from "./line.js";
 const PATIENCE_MS = 45_000; // the proxy itself gives up sooner
 const QUARTER_HOUR = 900_000;
 
+// What the proxy's codes mean, in the reader's language.
+const meaningOf = (code) => JSON.parse(document.getElementById("reasons").textContent)[code];
+
 // A request that brought nothing; `isOff`: the upstream writes no log file.
 export class Failure extends Error {
   constructor(message, { status = 0, code = "", wait = 0 } = {}) {
-    super(message);
+    super(meaningOf(code) || message.replace(/\.$/, ""));
     Object.assign(this, { status, code, wait, isOff: message === "logging to file disabled" });
   }
 }
@@ -27,7 +30,7 @@ export async function get(url, signal = AbortSignal.timeout(PATIENCE_MS)) {
   try {
     response = await fetch(url, { signal, headers: { "X-Requested-With": "fetch" } });
   } catch (error) {
-    throw new Failure("", { code: error.name });
+    throw new Failure(error.message, { code: "NO_RESPONSE" });
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));

@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from management_proxy.traffic.queries import REASONS
 from monitoring.web.roles import staff_only
 from providers.web.pages import chosen_upstream, upstreams
 from usage.web.logs import time_line
@@ -63,7 +64,14 @@ def marks(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     upstream = chosen_upstream(request)
     proxied = f"{reverse('management-api')}@{upstream.name}/" if upstream else ""
-    return {"upstreams": upstreams(), "upstream": upstream, "proxied": proxied}
+    # The proxy states them in English, as to every program.
+    reasons = {code: gettext(reason) for code, reason in REASONS.items()}
+    return {
+        "upstreams": upstreams(),
+        "upstream": upstream,
+        "proxied": proxied,
+        "reasons": reasons | {"NO_RESPONSE": gettext("no response")},
+    }
 
 
 def _rendered(

@@ -1,0 +1,1 @@
+"""Texts that are recorded once, in English, and shown to each reader in their language."""
