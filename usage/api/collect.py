@@ -6,16 +6,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from management_proxy.models import Upstream
 from management_proxy.tokens.access import token_of
-from management_proxy.upstreams.registry import ensure_environment_upstream
 from monitoring.api.access import bearer_key, bears, is_intended, signed_in
 from monitoring.api.errors import CSRF_TOKEN_MISSING, error
-from monitoring.audit import trail
 from usage.api.collection_body import collection_body, collector_body, completeness_body
 from usage.api.runs import run_summary
+from usage.collector.by_hand import Outcomes, collect_each
 from usage.collector.collect import RunInProgress
-from usage.collector.collect import collect as collect_once
 from usage.collector.status import collector_status
 from usage.models import CollectorRun
 
@@ -36,20 +33,9 @@ def collect(request: HttpRequest) -> HttpResponse:
     """Collect once: bearer `COLLECTOR_API_KEY`, or a staff session with its CSRF token."""
     if refused := _refuse_collect(request):
         return refused
-    ensure_environment_upstream()
-    chosen = Upstream.objects.filter(is_enabled=True)
-    if name := request.GET.get("upstream"):
-        chosen = chosen.filter(name=name)
-    upstreams = list(chosen)
-    if request.user.is_authenticated:  # who calls with the collector's key does so all the time
-        target = ", ".join(u.name for u in upstreams) or "no upstream"
-        trail.record(
-            request.user,
-            "collection.triggered",
-            target,
-            outcome=trail.Outcome.SUCCEEDED if upstreams else trail.Outcome.REFUSED,
-        )
-    if not upstreams:
+    name = request.GET.get("upstream", "")
+    outcomes = collect_each(request.user, name)
+    if not outcomes:
         return error(
             503,
             "CONFIG_ERROR",
@@ -57,7 +43,7 @@ def collect(request: HttpRequest) -> HttpResponse:
             if name
             else "No upstream is configured or enabled.",
         )
-    return _outcome_response([(u, collect_once(u, CollectorRun.Trigger.HTTP)) for u in upstreams])
+    return _outcome_response(outcomes)
 
 
 def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
@@ -74,9 +60,7 @@ def _refuse_collect(request: HttpRequest) -> HttpResponse | None:
     return None if is_intended(request) else error(*CSRF_TOKEN_MISSING)
 
 
-def _outcome_response(
-    outcomes: list[tuple[Upstream, CollectorRun | RunInProgress]],
-) -> HttpResponse:
+def _outcome_response(outcomes: Outcomes) -> HttpResponse:
     first = outcomes[0][1]
     last = collector_body(collector_status())["lastCollectedAt"] or None
     body: dict[str, object] = {**run_summary(first), "lastCollectedAt": last}

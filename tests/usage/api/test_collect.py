@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_event, make_upstream, make_user, store
-from usage.api import collect as api
+from usage.collector import by_hand
 from usage.collector.collect import RunInProgress
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,7 @@ def test_collect_with_a_session_needs_staff_and_csrf():
 
 def test_collect_in_progress_is_a_202_with_the_runs_id(staff, monkeypatch):
     make_upstream()
-    monkeypatch.setattr(api, "collect_once", lambda *_: RunInProgress(None, "host:1:a", 2.5))
+    monkeypatch.setattr(by_hand, "collect", lambda *_: RunInProgress(None, "host:1:a", 2.5))
     response = staff.post("/api/usage/collect")
     assert response.status_code == 202
     assert (

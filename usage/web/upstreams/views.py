@@ -1,4 +1,4 @@
-"""Buttons of findings that fix an upstream."""
+"""Buttons of the monitoring page, and of findings that fix an upstream."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from management_proxy.models import Upstream
 from monitoring.web.roles import staff_only, user_of
-from usage.web.upstreams.actions import let_callers_in, switch_statistics_on
+from usage.web.upstreams.actions import collect_now, let_callers_in, switch_statistics_on
 
 
 @require_POST
@@ -37,6 +37,15 @@ def let_in(request: HttpRequest, upstream_id: int) -> HttpResponse:
         let_callers_in,
         gettext("The upstream accepts the key; collection continues."),
     )
+
+
+@require_POST
+@staff_only
+def collect(request: HttpRequest) -> HttpResponse:
+    """Collect once from every upstream, and show how it went."""
+    for went_well, text in collect_now(user_of(request)):
+        messages.add_message(request, messages.SUCCESS if went_well else messages.ERROR, text)
+    return redirect("monitoring:page")
 
 
 def _act(
