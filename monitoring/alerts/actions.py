@@ -4,7 +4,6 @@ import secrets
 from datetime import timedelta
 from uuid import uuid4
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext, override
@@ -95,7 +94,7 @@ def delete_channel(channel: AlertChannel, user: User) -> None:
 def test_channel(channel: AlertChannel, user: User) -> Outcome:
     """Send a test at once and return what the other side responded; kept among its messages."""
     now = database_now()
-    with override(settings.DEFAULT_LANGUAGE):
+    with override(channel.written_in):
         title = gettext("[test] Tollgate")
         text = gettext("%(user)s sent this test. Alerts will arrive the same way.")
     message = AlertMessage.objects.create(

@@ -29,7 +29,7 @@ Only the database's clock decides.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -41,7 +41,7 @@ from django.utils.translation import override
 
 from monitoring.alerts.delivery.outbox import enqueue
 from monitoring.alerts.signals import Measurement, Reading, measuring, signal_named
-from monitoring.alerts.transitions import Event, Step, advance, resolved
+from monitoring.alerts.transitions import Event, Step, advance, breaches, resolved
 from monitoring.failpoints import around
 from monitoring.leases import LeaseLost, Term, fence
 from monitoring.logs.monitoring_kinds import ALERT_CHANGED, ALERT_RULE_BROKEN
@@ -56,6 +56,7 @@ WRITTEN = (
     "value",
     "worst",
     "detail",
+    "details",
     "url",
     "fired_at",
     "breached_at",
@@ -83,9 +84,11 @@ def evaluate(term: Term | None = None, now: datetime | None = None) -> Evaluated
     """Evaluate every enabled rule at one instant. Raises LeaseLost, and django.db.Error."""
     now = now or database_now()
     rules = list(AlertRule.objects.filter(is_enabled=True))
-    shared: dict[Any, Any] = {}
-    with measuring(), override(settings.DEFAULT_LANGUAGE):
-        found = {rule.pk: read(rule, now, shared) for rule in rules}
+    with measuring():
+        found = _measured(rules, now, settings.DEFAULT_LANGUAGE)
+        for language, _name in settings.LANGUAGES:
+            if language != settings.DEFAULT_LANGUAGE:
+                _add_details(found, rules, now, language)
     with transaction.atomic():
         if term and not fence(term):
             raise LeaseLost(term.name)
@@ -122,6 +125,30 @@ def read(rule: AlertRule, now: datetime, shared: dict[Any, Any]) -> list[Reading
             raise
         ALERT_RULE_BROKEN.log_exception(logger, logging.WARNING, rule=rule.name)
         return masked_text(f"{type(error).__name__}: {error}".split("\n")[0], 300)
+
+
+def _measured(rules: Iterable[AlertRule], now: datetime, language: str) -> Found:
+    shared: dict[Any, Any] = {}
+    with override(language):
+        return {rule.pk: read(rule, now, shared) for rule in rules}
+
+
+def _add_details(found: Found, rules: list[AlertRule], now: datetime, language: str) -> None:
+    """Measure again, in another language, what breaches: signals write their details themselves."""
+    breached = [rule for rule in rules if any(breaches(rule, r) for r in _readings(found[rule.pk]))]
+    for pk, readings in _measured(breached, now, language).items():
+        details = {reading.subject: reading.detail for reading in _readings(readings)}
+        found[pk] = [
+            replace(reading, details={**reading.details, language: details[reading.subject]})
+            if reading.subject in details
+            else reading
+            for reading in _readings(found[pk])
+        ]
+
+
+def _readings(found: list[Reading] | str) -> list[Reading]:
+    """What was measured; nothing of a rule that could not be evaluated."""
+    return [] if isinstance(found, str) else found
 
 
 def _apply(rules: list[AlertRule], found: Found, now: datetime) -> Evaluated:

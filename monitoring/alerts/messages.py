@@ -1,5 +1,5 @@
 """What a message says: what, since when, how much, the filter, where to look and what to do; in the
-active language, which for what is sent is the installation's."""
+active language, which for what is sent is that of the channel."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +15,8 @@ from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.masking import masked_text
 from monitoring.models import Alert, AlertMessage, AlertRule
 from monitoring.templatetags.figures import inside
-from monitoring.web.formats import localized
+from monitoring.texts.recorded import in_language
+from monitoring.web.formats import instant, localized
 
 Kind = AlertMessage.Kind
 LISTED = 10
@@ -67,7 +67,9 @@ def condition(rule: AlertRule) -> str:
     if signal.is_state and rule.comparison == AlertRule.Comparison.AT_LEAST:
         parts = [str(signal.label)]
     if signal.has_volume and rule.least_volume:
-        parts.append(gettext("of at least %(count)s") % {"count": f"{rule.least_volume:,}"})
+        parts.append(
+            gettext("of at least %(count)s") % {"count": localized(f"{rule.least_volume:,}")}
+        )
     parts += [_named(signal, *pair) for pair in rule.filters.items()]
     if rule.hold_seconds:
         parts.append(gettext("for %(time)s") % {"time": _seconds(rule.hold_seconds)})
@@ -103,7 +105,7 @@ def title(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
     """One line: `[critical] Collector stalled: primary`."""
     count = len(alerts)
     several = ngettext("%(count)s subject", "%(count)s subjects", count) % {"count": count}
-    subject = alerts[0].subject if count == 1 else several
+    subject = in_language(alerts[0].subject) if count == 1 else several
     name = shown_name(rule.code, rule.name)
     named = gettext("%(rule)s: %(subject)s") % {"rule": name, "subject": subject}
     about = {"severity": rule.get_severity_display(), "rule": named if subject else name}
@@ -128,19 +130,17 @@ def text(kind: str, rule: AlertRule, alerts: Sequence[Alert]) -> str:
 
 
 def _lines(kind: str, rule: AlertRule, signal: Signal, alert: Alert) -> list[str]:
-    named = alert.subject or shown_name(rule.code, alert.rule_name)
+    named = in_language(alert.subject) or shown_name(rule.code, alert.rule_name)
     subject = {"subject": named, "value": _value(kind, signal, alert)}
-    since = timezone.localtime(alert.pending_since)
     lines = [
         gettext("%(subject)s: %(value)s") % subject,
-        gettext("Since: %(instant)s") % {"instant": f"{since:%Y-%m-%d %H:%M:%S %Z}"},
+        gettext("Since: %(instant)s") % {"instant": instant(alert.pending_since)},
     ]
     if alert.resolved_at:
-        until = timezone.localtime(alert.resolved_at)
-        about = {"instant": f"{until:%Y-%m-%d %H:%M:%S %Z}", "time": _lasted(alert)}
+        about = {"instant": instant(alert.resolved_at), "time": _lasted(alert)}
         lines.append(gettext("Until: %(instant)s (%(time)s)") % about)
     if alert.detail and kind != Kind.RESOLVED:
-        lines.append(alert.detail)
+        lines.append(alert.shown_detail)
     if alert.url:
         lines.append(gettext("See: %(address)s") % {"address": link(alert.url)})
     return lines
@@ -189,6 +189,6 @@ def _plain(alert: Alert) -> dict[str, Any]:
         "resolvedAt": (
             alert.resolved_at.isoformat(timespec="seconds") if alert.resolved_at else None
         ),
-        "detail": masked_text(alert.detail),
+        "detail": masked_text(alert.shown_detail),
         "url": link(alert.url) if alert.url else "",
     }

@@ -30,6 +30,7 @@ from monitoring.alerts.delivery.outbox import channels_of
 from monitoring.encryption import UndecryptableError
 from monitoring.logs.monitoring_kinds import OUTAGE_ANNOUNCED
 from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule
+from monitoring.web.formats import instant
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ class OutageWatch:
         self._announced_at = datetime.now(UTC)
         reason = str(error).strip().split("\n")[0]
         for channel, parcel in self._parcels:
-            _senders.submit(self._send, channel, {**parcel, **self._content(reason)})
+            content = self._content(reason, channel.written_in)
+            _senders.submit(self._send, channel, {**parcel, **content})
 
     def _send(self, channel: AlertChannel, parcel: dict[str, Any]) -> None:
         with contextlib.suppress(Exception):
@@ -80,15 +82,15 @@ class OutageWatch:
                 logger, logging.WARNING, channel=channel.name, outcome=str(outcome)
             )
 
-    def _content(self, reason: str) -> dict[str, Any]:
+    def _content(self, reason: str, language: str) -> dict[str, Any]:
         rule, began = self._rule, self._began_at
         assert rule  # noqa: S101
         assert began  # noqa: S101
         message_id = str(uuid.uuid5(_NAMESPACE, began.isoformat()))
         since = began.isoformat(timespec="seconds")
-        with override(settings.DEFAULT_LANGUAGE):
+        with override(language):
             title = _title(rule)
-            text = _text(since, reason, message_id)
+            text = _text(began, reason, message_id)
         content = {
             "id": message_id,
             "isRepeat": False,
@@ -108,12 +110,12 @@ def _title(rule: AlertRule) -> str:
     return gettext("[%(severity)s] %(rule)s") % about
 
 
-def _text(since: str, reason: str, message_id: str) -> str:
+def _text(began: datetime, reason: str, message_id: str) -> str:
     down = gettext("The database has not responded since %(instant)s: %(reason)s")
     section = "docs/runbook.md#alert-database-unreachable"
     return "\n".join(
         (
-            down % {"instant": since, "reason": reason},
+            down % {"instant": instant(began), "reason": reason},
             gettext("What to do: %(fix)s") % {"fix": FIX},
             gettext("Runbook: %(section)s") % {"section": section},
             gettext("Id: %(id)s") % {"id": message_id},
@@ -136,9 +138,13 @@ def _parcels(rule: AlertRule) -> list[tuple[AlertChannel, dict[str, Any]]]:
     return found
 
 
-def _detail() -> str:
-    with override(settings.DEFAULT_LANGUAGE):
-        return gettext("The database did not respond.")
+def _details() -> dict[str, Any]:
+    """The detail of the alert, in every language."""
+    details = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            details[language] = gettext("The database did not respond.")
+    return {"detail": details[settings.DEFAULT_LANGUAGE], "details": details}
 
 
 def _store(rule: AlertRule, began_at: datetime, announced_at: datetime) -> None:
@@ -152,7 +158,7 @@ def _store(rule: AlertRule, began_at: datetime, announced_at: datetime) -> None:
             "severity": rule.severity,
             "value": seconds,
             "worst": seconds,
-            "detail": _detail(),
+            **_details(),
             "pending_since": began_at,
             "fired_at": announced_at,
             "breached_at": announced_at,

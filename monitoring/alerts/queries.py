@@ -16,6 +16,8 @@ from monitoring.alerts.messages import amount, condition, runbook
 from monitoring.alerts.signals import Signal, Unit, UnknownSignal, signal_named
 from monitoring.health import Action, Finding, Level
 from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule, Severity
+from monitoring.texts.recorded import in_language
+from monitoring.web.formats import day_and_time
 
 HISTORY_PAGE = 50
 STALE_AFTER = timedelta(minutes=2)
@@ -37,7 +39,7 @@ class AlertRow:
     @property
     def subject_name(self) -> str:
         """The same with the subject."""
-        return ": ".join(filter(None, (self.name, self.alert.subject)))
+        return ": ".join(filter(None, (self.name, in_language(self.alert.subject))))
 
     @property
     def value(self) -> str:
@@ -180,7 +182,7 @@ def check_alerts() -> Iterator[Finding]:
             )
     newest = max((rule.evaluated_at for rule in enabled if rule.evaluated_at), default=None)
     if newest and newest < timezone.now() - STALE_AFTER:
-        since = f"{timezone.localtime(newest):%Y-%m-%d %H:%M}"
+        since = day_and_time(newest)
         yield Finding(
             Level.WARNING,
             gettext("Alert rules have not been evaluated since %(instant)s.") % {"instant": since},

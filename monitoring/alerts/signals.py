@@ -59,12 +59,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Reading:
-    """The value of one subject; `detail` is a sentence about it, `url` the page that shows it."""
+    """The value of one subject; `detail` is a sentence about it, `url` the page that shows it.
+
+    A signal writes the detail in the active language; `details` has it by other languages.
+    """
 
     value: float | None
     subject: str = ""
     detail: str = ""
     url: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

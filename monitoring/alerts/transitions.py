@@ -79,6 +79,7 @@ def _note(alert: Alert, rule: AlertRule, reading: Reading, now: datetime) -> Non
     worst = max if rule.comparison == AlertRule.Comparison.AT_LEAST else min
     alert.value, alert.worst, alert.breached_at = value, worst(alert.worst, value), now
     alert.detail, alert.url = reading.detail[:500], reading.url[:1000]
+    alert.details = {language: text[:500] for language, text in reading.details.items()}
     if alert.state == State.PENDING and now - alert.pending_since >= timedelta(
         seconds=rule.hold_seconds
     ):

@@ -3,8 +3,10 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.encryption import decrypt, encrypt
@@ -39,6 +41,13 @@ class AlertChannel(models.Model):
     least_severity = models.CharField(
         max_length=10, choices=Severity, default=Severity.NOTICE, help_text=_("Nothing milder.")
     )
+    language = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of the messages; empty: the installation's."),
+    )
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -54,6 +63,15 @@ class AlertChannel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def written_in(self) -> str:
+        """The code of the language of its messages."""
+        return (
+            self.language
+            if self.language in dict(settings.LANGUAGES)
+            else settings.DEFAULT_LANGUAGE
+        )
 
     @property
     def address(self) -> str:
@@ -150,6 +168,11 @@ class Alert(models.Model):
     value = models.FloatField()
     worst = models.FloatField()
     detail = models.CharField(max_length=500, blank=True)
+    details = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="The detail by language, where it is not in the installation's.",
+    )
     url = models.CharField(max_length=1000, blank=True)
     pending_since = models.DateTimeField(help_text="First breach, on the database's clock.")
     fired_at = models.DateTimeField(null=True, blank=True)
@@ -186,6 +209,12 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_name}: {self.subject}" if self.subject else self.rule_name
+
+    @property
+    def shown_detail(self) -> str:
+        """The detail in the active language; of an older alert in the installation's."""
+        detail: str = self.details.get(get_language(), self.detail)
+        return detail
 
     @staticmethod
     def firing_count() -> int:

@@ -83,6 +83,12 @@ def day_and_time(instant: datetime) -> str:
     return dateformat.format(timezone.localtime(instant), gettext("Y-m-d H:i"))
 
 
+def instant(at: datetime) -> str:
+    """2026-11-28 10:05:12 UTC, in the active time zone."""
+    local = timezone.localtime(at)
+    return f"{dateformat.format(local, gettext('Y-m-d H:i:s'))} {local:%Z}"
+
+
 def day(date_: date) -> str:
     """2026-11-28."""
     return dateformat.format(date_, gettext("Y-m-d"))

@@ -23,12 +23,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
+from django.utils.translation import override
 
 from monitoring.alerts.engine import database_now
 from monitoring.failpoints import around
 from monitoring.periodic import Task
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.withholding import Done, bring_about
 from providers.client_keys.withholding_requests import Want
 from providers.models import WithheldKey
@@ -113,13 +116,14 @@ def _stays(row: BudgetLevel, standing: Standing) -> bool:
 
 def _level(standing: Standing, level: int, now: datetime) -> BudgetLevel:
     budget = standing.budget
-    period = title_of(budget, standing.window)
-    what = f"{level} %" if level < LIMIT else "limit"
+    with override(settings.LANGUAGE_CODE):
+        period = title_of(budget, standing.window)
+    reached = f"{level} %" if level < LIMIT else _LIMIT()
     return BudgetLevel(
         budget=budget,
         level=level,
         period_start=_period_start(standing),
-        subject=f"{budget.name}: {what}, {period}",
+        subject=_SUBJECT(name=budget.name, level=reached, period=period),
         spent=standing.spent,
         limit=standing.limit,
         reached_at=now,
@@ -139,7 +143,7 @@ def wanted(keys: Keys) -> dict[int, Want]:
 def _want(rows: Iterable[BudgetLevel]) -> Want:
     rows = list(rows)
     names = ", ".join(f"“{row.budget.name}”" for row in rows)
-    return Want(f"Budget {names}: the limit is reached", frozenset(row.pk for row in rows))
+    return Want(_USED_UP(budgets=names), frozenset(row.pk for row in rows))
 
 
 def is_wanted() -> bool:
@@ -147,6 +151,9 @@ def is_wanted() -> bool:
     return Budget.objects.exists() or WithheldKey.objects.exists()
 
 
+_LIMIT = Recorded(_("limit"))
+_SUBJECT = Recorded(_("%(name)s: %(level)s, %(period)s"))
+_USED_UP = Recorded(_("Budget %(budgets)s: the limit is reached"))
 TASK = Task(
     "budgets",
     _("Evaluate budgets; remove client keys at a limit, and give them back"),

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
+from monitoring.texts.recorded import Recorded
 from usage.history.planner import Unit
 from usage.history.windows import Bucket, Interval, Period, midnight
 from usage.models import Budget
@@ -51,6 +52,17 @@ def _calendar(bucket: Bucket, now: datetime) -> Interval:
     # More than any of them lasts; the first bucket of it is the whole one.
     longest = Period(start, midnight(first + timedelta(days=32), zone()), zone())
     return next(iter(bucket.cut(longest)))
+
+
+# As titles are recorded, in English.
+for _title in (
+    gettext_noop("week from %(day)s"),
+    gettext_noop("last %(count)s day"),
+    gettext_noop("last %(count)s days"),
+    gettext_noop("last %(count)s hour"),
+    gettext_noop("last %(count)s hours"),
+):
+    Recorded(_title)
 
 
 def title_of(budget: Budget, window: Interval) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.default_rules import DefaultRule
 from monitoring.alerts.signals import Measurement, Reading, Signal, Unit, one_of
 from monitoring.models import Severity
+from monitoring.web.formats import instant
 from usage.budgets.amounts import shown
 from usage.models import Budget, BudgetLevel
 from usage.models.budgets import LIMIT
@@ -31,12 +31,12 @@ def reached_levels(query: Measurement) -> Iterator[Reading]:
     highest = BudgetLevel.objects.order_by("budget_id", "-level").distinct("budget_id")
     rows = BudgetLevel.objects.filter(pk__in=highest.values("pk"), **_wanted(query))
     for row in rows.select_related("budget"):
-        budget, at = row.budget, timezone.localtime(row.reached_at)
+        budget = row.budget
         spent, limit = (shown(budget.unit, amount) for amount in (row.spent, row.limit))
         detail = gettext("%(spent)s of %(limit)s used at %(at)s.") % {
             "spent": spent,
             "limit": limit,
-            "at": f"{at:%Y-%m-%d %H:%M %Z}",
+            "at": instant(row.reached_at),
         }
         yield Reading(float(row.level), row.subject, detail, reverse("budgets:list"))
 

@@ -92,7 +92,7 @@ def parcel_of(message: AlertMessage, channel: AlertChannel) -> dict[str, Any]:
         "address": channel.address,
         "secret": channel.secret,
         "title": message.title,
-        "text": _text(message),
+        "text": _text(message, channel),
         "level": "success" if message.kind == "resolved" else _LEVELS[message.severity],
         "content": {
             "id": str(message.pk),
@@ -106,9 +106,9 @@ def parcel_of(message: AlertMessage, channel: AlertChannel) -> dict[str, Any]:
     }
 
 
-def _text(message: AlertMessage) -> str:
+def _text(message: AlertMessage, channel: AlertChannel) -> str:
     """What people read, in the language of the message itself."""
-    with override(settings.DEFAULT_LANGUAGE):
+    with override(channel.written_in):
         lines = [message.text, gettext("Id: %(id)s") % {"id": message.pk}]
         if message.may_repeat:
             lines.insert(0, gettext("Possibly a repeat: an earlier attempt may have arrived."))

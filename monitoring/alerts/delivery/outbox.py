@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import connection
 from django.utils.translation import override
 
@@ -85,15 +84,15 @@ class Outcome:
 
 
 def enqueue(kind: str, rule: AlertRule, alerts: Sequence[Alert], now: datetime) -> None:
-    """Add one message about these alerts for each channel of the rule, in the installation's
-    language; in the caller's transaction."""
-    with override(settings.DEFAULT_LANGUAGE):
-        written = {
-            "title": messages.title(kind, rule, alerts),
-            "text": messages.text(kind, rule, alerts),
-            "content": messages.content(kind, rule, alerts),
-        }
+    """Add one message about these alerts for each channel of the rule, in the channel's language;
+    in the caller's transaction."""
     for channel in channels_of(rule):
+        with override(channel.written_in):
+            written = {
+                "title": messages.title(kind, rule, alerts),
+                "text": messages.text(kind, rule, alerts),
+                "content": messages.content(kind, rule, alerts),
+            }
         message = AlertMessage.objects.create(
             id=uuid4(),
             channel=channel,

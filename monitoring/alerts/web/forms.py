@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -170,6 +171,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """A channel; the address is never shown again, and an empty one keeps what is stored."""
 
+    language = forms.ChoiceField(label=_("Language"), required=False)
     address = forms.CharField(
         label=_("Address"),
         required=False,
@@ -179,12 +181,19 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = AlertChannel
-        fields = ("name", "kind", "address", "least_severity", "is_enabled")
+        fields = ("name", "kind", "address", "least_severity", "language", "is_enabled")
         labels = {
             "kind": _("Kind"),
             "least_severity": _("Only alerts of at least"),
+            "language": _("Language"),
             "is_enabled": _("Enabled"),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        usual = dict(settings.LANGUAGES)[settings.DEFAULT_LANGUAGE]
+        first = ("", gettext("as installed (%(language)s)") % {"language": usual})
+        self.fields["language"].choices = [first, *settings.LANGUAGES]  # type: ignore[attr-defined]
 
     def clean_address(self) -> str:
         text: str = self.cleaned_data["address"].strip()

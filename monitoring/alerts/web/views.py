@@ -61,7 +61,7 @@ def acknowledge(request: HttpRequest, alert_id: int) -> HttpResponse:
     alert = get_object_or_404(Alert, pk=alert_id)
     if not actions.acknowledge(alert, user_of(request)):
         text = gettext("%(alert)s is over or was acknowledged already.")
-        messages.info(request, text % {"alert": alert})
+        messages.info(request, text % {"alert": queries.AlertRow(alert, None).subject_name})
     return redirect("monitoring:alerts")
 
 

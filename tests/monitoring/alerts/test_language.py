@@ -1,5 +1,7 @@
-"""Messages are in the installation's language, whoever and whatever decides them."""
+"""Messages are in the language of their channel, else the installation's, whoever and whatever
+decides them; pages show what was found in the reader's."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -7,12 +9,13 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import get_language, override
 
-from monitoring.alerts import actions
+from monitoring.alerts import actions, signals
 from monitoring.alerts.default_rules import store_missing
 from monitoring.alerts.delivery.attempts import parcel_of
 from monitoring.alerts.engine import evaluate
 from monitoring.alerts.messages import title
-from monitoring.models import Alert, AlertMessage, AlertRule
+from monitoring.alerts.signals import Measurement, Reading
+from monitoring.models import Alert, AlertChannel, AlertMessage, AlertRule
 from tests.factories import make_user
 from tests.monitoring.alerts.receiver import make_channel, receiver
 from tests.monitoring.alerts.rules import make_rule, scripted_signal
@@ -39,6 +42,50 @@ def test_what_is_sent_is_in_the_installations_language(settings, monkeypatch):
         actions.test_channel(channel, make_user("eve", staff=True))
     assert set(spoken) == {"de"}
     assert Alert.objects.get().state == Alert.State.RESOLVED
+
+
+def speaking(query: Measurement) -> list[Reading]:
+    return [Reading(9, "east", f"found in {get_language()}")]
+
+
+def test_each_channel_has_messages_in_its_language():
+    with scripted_signal():
+        make_rule()
+        signals.register(replace(signals.signal_named("test.scripted"), measure=speaking))
+        for name, language in (("all", ""), ("Berlin", "de"), ("Shanghai", "zh-hans")):
+            make_channel("http://127.0.0.1:9/", name=name, language=language)
+        evaluate()
+    sent = {message.channel_name: message for message in AlertMessage.objects.all()}
+    assert sent["all"].title == "[warning] Scripted: east"
+    assert sent["Berlin"].title == "[Warnung] Scripted: east"
+    assert sent["Shanghai"].title.startswith("[警告]")
+    assert "found in de" in sent["Berlin"].text
+    assert sent["Berlin"].content["alerts"][0]["detail"] == "found in de"
+    assert "found in en" in sent["all"].text
+    since = Alert.objects.get().pending_since
+    assert f"Seit: {since:%d.%m.%Y %H:%M:%S} UTC" in sent["Berlin"].text
+    assert f"Since: {since:%Y-%m-%d %H:%M:%S} UTC" in sent["all"].text
+
+
+def test_page_shows_what_was_found_in_the_readers_language(admin_client: Client):
+    with scripted_signal():
+        make_rule()
+        signals.register(replace(signals.signal_named("test.scripted"), measure=speaking))
+        evaluate()
+        for language in ("en", "de", "zh-hans"):
+            admin_client.post("/language/", {"language": language})
+            page = admin_client.get("/monitoring/alerts/").content.decode()
+            assert f"found in {language}" in page
+
+
+def test_language_of_a_channel_is_chosen_in_its_form(admin_client: Client):
+    form = {"name": "Berlin", "kind": "apprise", "address": "json://127.0.0.1/", "language": "de"}
+    admin_client.post("/monitoring/alerts/channels/new/", form | {"least_severity": "notice"})
+    assert AlertChannel.objects.get().written_in == "de"
+
+
+def test_language_that_was_removed_is_the_installations(settings):
+    assert AlertChannel(language="tlh").written_in == settings.DEFAULT_LANGUAGE
 
 
 def test_what_delivery_adds_is_in_that_language_too(settings):

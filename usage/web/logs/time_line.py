@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from management_proxy.models import Upstream
+from monitoring.alerts.queries import AlertRow
 from monitoring.models import Alert
+from monitoring.templatetags.figures import exact
+from monitoring.texts.recorded import in_language
 from providers.models import Intent
 from usage.models import CollectorRun
 
@@ -52,14 +55,14 @@ def _runs(upstream: Upstream, since: datetime) -> Iterator[Mark]:
     for run in runs.order_by("-started_at")[:MOST]:
         if run.status == CollectorRun.Status.SUCCEEDED:
             text = ngettext(
-                "Collector run: %(stored)d event stored",
-                "Collector run: %(stored)d events stored",
+                "Collector run: %(stored)s event stored",
+                "Collector run: %(stored)s events stored",
                 run.stored,
-            ) % {"stored": run.stored}
+            ) % {"stored": exact(run.stored)}
         else:
             text = _("Collector run: %(status)s. %(error)s") % {
                 "status": run.get_status_display(),
-                "error": run.error,
+                "error": in_language(run.error),
             }
         is_bad = run.status != CollectorRun.Status.SUCCEEDED
         yield Mark(run.ended_at or run.started_at, text, reverse("monitoring:page"), is_bad)
@@ -68,7 +71,7 @@ def _runs(upstream: Upstream, since: datetime) -> Iterator[Mark]:
 def _changes(upstream: Upstream, since: datetime) -> Iterator[Mark]:
     url = f"{reverse('providers:changes')}?{urlencode({'upstream': upstream.name})}"
     for intent in upstream.intents.filter(requested_at__gte=since).order_by("-pk")[:MOST]:
-        values = {"title": intent.title, "state": intent.get_state_display()}
+        values = {"title": in_language(intent.title), "state": intent.get_state_display()}
         is_bad = intent.state in (Intent.State.FAILED, Intent.State.UNKNOWN)
         text = _("Change: %(title)s (%(state)s)") % values
         yield Mark(intent.requested_at, text, url, is_bad)
@@ -77,8 +80,9 @@ def _changes(upstream: Upstream, since: datetime) -> Iterator[Mark]:
 def _alerts(since: datetime) -> Iterator[Mark]:
     url = reverse("monitoring:alerts")
     moved = Alert.objects.filter(Q(fired_at__gte=since) | Q(resolved_at__gte=since))
-    for alert in moved.order_by("-pending_since", "-pk")[:MOST]:
+    for alert in moved.select_related("rule").order_by("-pending_since", "-pk")[:MOST]:
+        about = {"alert": AlertRow(alert, None).subject_name}
         if alert.fired_at and alert.fired_at >= since:
-            yield Mark(alert.fired_at, _("Alert fires: %(alert)s") % {"alert": alert}, url, True)
+            yield Mark(alert.fired_at, _("Alert fires: %(alert)s") % about, url, True)
         if alert.resolved_at and alert.resolved_at >= since:
-            yield Mark(alert.resolved_at, _("Alert ended: %(alert)s") % {"alert": alert}, url)
+            yield Mark(alert.resolved_at, _("Alert ended: %(alert)s") % about, url)

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
-from monitoring.models import Alert
+from monitoring.alerts.default_rules import store_missing
+from monitoring.models import Alert, AlertRule
 from providers.models import Intent
 from tests.factories import make_upstream, make_user
 from usage.models import CollectorRun
@@ -44,6 +46,31 @@ def test_everything_stands_in_its_order() -> None:
         "Change: Add a key (requested)",
         "Alert ended: Failures",
     ]
+
+
+def test_names_and_figures_are_in_the_readers_language() -> None:
+    store_missing()
+    upstream = make_upstream()
+    make_run(upstream, AT + MINUTE, stored=1234)
+    rule = AlertRule.objects.get(code="budget_warning")
+    subject = "CI: 80 %, last 7 days"
+    Alert.objects.create(
+        rule=rule,
+        rule_name=rule.name,
+        subject=subject,
+        severity="notice",
+        value=80,
+        worst=80,
+        state="firing",
+        fired_at=AT,
+        pending_since=AT,
+        breached_at=AT,
+    )
+    with override("de"):
+        assert texts(upstream) == [
+            "Alarm ausgelöst: Budgetwarnung: CI: 80 %, letzte 7 Tage",
+            "Sammlerlauf: 1.234 Ereignisse gespeichert",
+        ]
 
 
 def test_runs_that_found_nothing_and_those_of_others_are_left_out() -> None:
