@@ -30,6 +30,7 @@ urlpatterns = [
     path("providers/drift", drift_api.drift, name="drift"),
     path("providers/acts", act_api.collection, name="acts"),
     path("providers/acts/upload", act_api.upload, name="act-upload"),
+    path("providers/acts/keys", act_api.add_keys, name="act-add-keys"),
     path("providers/acts/<int:act_id>", act_api.one, name="act"),
     path("providers/acts/<int:act_id>/confirm", act_api.confirm, name="act-confirm"),
     path("client-keys", client_key_api.collection, name="client-keys"),

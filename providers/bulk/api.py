@@ -11,10 +11,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 
 from providers.bulk import carrying_out
 from providers.bulk.archives import MOST_FILES, Candidate
+from providers.bulk.key_plans import plan_keys
 from providers.bulk.kinds import SUBJECTS
 from providers.bulk.plans import plan_change, plan_upload
 from providers.bulk.queries import counts_of, is_over, items_of, outcome_of, own_acts
 from providers.errors import ChangeRefused
+from providers.keys.actions import family_of
 from providers.models import BulkAct, BulkItem
 from providers.web.api import body_of, caller, json_api, text_of, upstream_of
 from providers.web.api_pages import page_of
@@ -84,6 +86,22 @@ def _file(file: Any) -> Candidate:
     if not isinstance(name, str) or not isinstance(content, str):
         raise ChangeRefused("expected fileName and fileContent as texts", "files")
     return Candidate(name, content.encode(errors="surrogatepass"))
+
+
+@json_api("POST")
+def add_keys(request: HttpRequest) -> HttpResponse:
+    """POST `{provider, keys: [...], baseUrl?}`: the plan; nothing is added yet."""
+    known = ("provider", "keys", "baseUrl")
+    body = body_of(request, known, largest=LARGEST_UPLOAD_BODY)
+    family = family_of(text_of(body, "provider", required=True))
+    if family.is_named:
+        raise ChangeRefused("custom providers are added one by one", "provider")
+    keys = body.get("keys")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ChangeRefused("expected a list of texts", "keys")
+    base_url = text_of(body, "baseUrl", longest=2000)
+    act = plan_keys(upstream_of(request), caller(request), family, keys, base_url)
+    return JsonResponse({"data": _summary(request, act)}, status=201)
 
 
 @json_api("GET", "DELETE")

@@ -34,7 +34,7 @@ def plan_upload(
     """An act that uploads what may be uploaded of these files. Raises UpstreamError."""
     judge = _Judge(upstream, user, replaces=replaces, twins_accepted=twins_accepted)
     act = BulkAct(upstream=upstream, user=user, verb=Verb.UPLOAD)
-    return _saved(act, [judge.item_of(file) for file in files])
+    return saved(act, [judge.item_of(file) for file in files])
 
 
 class _Judge:
@@ -123,10 +123,11 @@ def plan_change(
     items = [planned(thing, Verb(verb), wanted) for thing in things]
     if not items or len(items) > MOST_ITEMS:
         raise ChangeRefused(gettext("Choose some first."), "name")
-    return _saved(act, items)
+    return saved(act, items)
 
 
-def _saved(act: BulkAct, items: list[BulkItem]) -> BulkAct:
+def saved(act: BulkAct, items: list[BulkItem]) -> BulkAct:
+    """The act, stored with what is planned."""
     with transaction.atomic():
         act.save()
         for item in items:

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import msgspec
 from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.utils.translation import gettext
 
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
+from monitoring.encryption import decrypt
 from providers.bulk.subjects import (
+    BULK_ACT,
     Send,
     Subject,
     check_user,
@@ -20,11 +23,11 @@ from providers.bulk.subjects import (
 )
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
-from providers.keys.actions import rename
+from providers.keys.actions import rename, request_addition
 from providers.keys.changes import EditEntry, RemoveEntry, SwitchEntry
-from providers.keys.families import UNNAMED
+from providers.keys.families import FAMILIES, UNNAMED
 from providers.keys.queries import STATES, ListedKey, listed_keys, matching, visible_to
-from providers.models import BulkAct, BulkItem, ProviderKey
+from providers.models import BulkAct, BulkItem, Intent, ProviderKey
 from providers.permissions import check_may_manage
 from providers.web.forms import ListFilterForm
 
@@ -58,6 +61,8 @@ class ProviderKeys(Subject[ListedKey]):
         return planned_item(thing.act_name, label, is_so=is_so, reason=_present(thing, verb))
 
     def sender(self, act: BulkAct) -> Send:
+        if act.verb == Verb.ADD:
+            return _adder(act)
         listed = {
             key.act_name: key
             for key in listed_keys(act.upstream, client_for(act.upstream), UNNAMED)
@@ -77,6 +82,17 @@ class ProviderKeys(Subject[ListedKey]):
             return _change_of(act, key)
 
         return send
+
+
+def _adder(act: BulkAct) -> Send:
+    family, reason = FAMILIES[act.value], BULK_ACT(number=act.pk)
+
+    def send(item: BulkItem, user: User) -> Intent:
+        check_user(act, user)
+        entry = msgspec.json.decode(decrypt(bytes(item.content_encrypted)))
+        return request_addition(act.upstream, family, entry, user, owner=user, reason=reason)
+
+    return send
 
 
 def _present(key: ListedKey, verb: BulkAct.Verb) -> str:

@@ -14,15 +14,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
+from monitoring.texts.recorded import in_language
 from monitoring.web.regions import polled_page
 from monitoring.web.roles import user_of
 from providers.bulk import carrying_out
 from providers.bulk.archives import candidates
-from providers.bulk.forms import ChoiceForm, ManyFilesForm
+from providers.bulk.forms import ChoiceForm, KeysForm, ManyFilesForm
+from providers.bulk.key_plans import plan_keys
 from providers.bulk.kinds import SUBJECTS
 from providers.bulk.plans import plan_change, plan_upload
 from providers.bulk.queries import counts_of, is_over, items_of, own_acts
 from providers.errors import ChangeRefused
+from providers.keys.families import FAMILIES
 from providers.models import BulkAct, BulkItem
 from providers.web.listing import Columns, listing
 from providers.web.pages import back_to, chosen_upstream, upstreams
@@ -66,6 +69,23 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 @login_required
+def add_keys(request: HttpRequest) -> HttpResponse:
+    """Take provider keys in, one a line, and show what would become of each."""
+    upstream, form = _upstream(request), KeysForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise ChangeRefused(gettext("Choose a family, and enter its keys."), "keys")
+        data = form.cleaned_data
+        lines, family = data["keys"].splitlines(), FAMILIES[data["family"]]
+        act = plan_keys(upstream, user_of(request), family, lines, data["base_url"])
+    except (ChangeRefused, UpstreamError) as problem:
+        return _refused(request, upstream, problem, BulkAct.Subject.PROVIDER_KEY)
+    return redirect("bulk:act", act.pk)
+
+
+@require_POST
+@never_cache
+@login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """Show what would become of the chosen ones, or of all that match the filters."""
     upstream, user, form = _upstream(request), user_of(request), ChoiceForm(request.POST)
@@ -97,7 +117,9 @@ def _refused(
     if isinstance(problem, ChangeRefused):
         messages.error(request, problem.message)
     else:
-        messages.error(request, gettext("Upstream unreachable: %(error)s") % {"error": problem})
+        messages.error(
+            request, gettext("Upstream unreachable: %(error)s") % {"error": in_language(problem)}
+        )
     return back_to(LISTS[subject], upstream=upstream.name)
 
 

@@ -44,6 +44,25 @@ def add(
 ) -> Intent:
     """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but
     staff."""
+    return carry_out(
+        request_addition(
+            upstream, family, fields, actor, owner=owner, name=name, note=note, reason=reason
+        )
+    )
+
+
+def request_addition(
+    upstream: Upstream,
+    family: Family,
+    fields: Entry,
+    actor: User,
+    *,
+    owner: User | None,
+    name: str = "",
+    note: str = "",
+    reason: str = "",
+) -> Intent:
+    """The same, to be carried out later."""
     checked = checked_fields(family, fields)
     entry = {field: value for field, value in checked.items() if value is not None}
     check_whole(family, entry)
@@ -69,8 +88,7 @@ def add(
             ),
             family,
         )
-        intent = submit(upstream, change, actor, reason)
-    return carry_out(intent)
+        return submit(upstream, change, actor, reason)
 
 
 def _save_requested(row: ProviderKey, family: Family) -> None:

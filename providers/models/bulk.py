@@ -23,6 +23,7 @@ class BulkAct(models.Model):
 
     class Verb(models.TextChoices):
         UPLOAD = "upload", _("Upload files")
+        ADD = "add", _("Add keys")
         ENABLE = "enable", _("Enable")
         DISABLE = "disable", _("Disable")
         PRIORITY = "priority", _("Set priority")
@@ -37,7 +38,9 @@ class BulkAct(models.Model):
     subject = models.CharField(max_length=12, choices=Subject, default=Subject.ACCOUNT)
     verb = models.CharField(max_length=10, choices=Verb)
     value = models.CharField(
-        max_length=500, blank=True, help_text="Priority, note, or the owner's user name."
+        max_length=500,
+        blank=True,
+        help_text="Priority, note, the owner's user name, or the family of added keys.",
     )
     made_at = models.DateTimeField(default=timezone.now)
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -65,7 +68,7 @@ class BulkAct(models.Model):
     @classmethod
     def verbs_of(cls, subject: str, *, is_staff: bool) -> list[tuple[str, Any]]:
         """What a user may do with many of a kind: verbs with their names."""
-        left_out = {cls.Verb.UPLOAD}
+        left_out = {cls.Verb.UPLOAD, cls.Verb.ADD}
         if subject == cls.Subject.CLIENT_KEY:
             left_out.add(cls.Verb.PRIORITY)
         if not is_staff:
@@ -99,7 +102,7 @@ class BulkItem(models.Model):
     label = models.CharField(max_length=300, blank=True, help_text="What people call it.")
     verdict = models.CharField(max_length=10, choices=Verdict)
     reason = models.CharField(max_length=500, blank=True)
-    # A file that is to be uploaded, until its intent holds it.
+    # A file or an entry that is to be added, until its intent holds it.
     content_encrypted = models.BinaryField(blank=True, default=b"", editable=False)
     intent = models.ForeignKey(
         Intent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

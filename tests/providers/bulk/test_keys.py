@@ -1,6 +1,7 @@
 """Many client keys and provider keys in one act, on the pages and by JSON."""
 
 import json
+from collections import Counter
 
 import pytest
 from django.test import Client
@@ -227,3 +228,64 @@ def test_bad_act_by_json_is_refused_by_its_field(upstream, browser, body, field)
     assert response.status_code == 400
     assert list(response.json()["error"]["details"]["fields"]) == [field]
     assert not BulkAct.objects.exists()
+
+
+def test_many_provider_keys_are_judged_shown_and_only_then_added(
+    upstream, client, browser, ada, provider_keys
+):
+    new = [f"sk-ant-{n}-abcdefghijklmnop" for n in range(5, 25)]
+    present = "sk-ant-1-0123456789abcdef"
+    lines = [*new, present, new[0], "with blanks in it", ""]
+    fields = {"family": "claude", "keys": "\r\n".join(lines)}
+    response = browser.post("/providers/acts/keys/", fields, follow=True)
+    page = response.content.decode()
+    act = BulkAct.objects.latest("pk")
+    verdicts = Counter(act.items.values_list("verdict", flat=True))
+    assert verdicts == {"new": 20, "duplicate": 2, "refused": 1}
+    assert "The upstream lists it already." in page
+    assert "20 keys are added once you confirm." in page
+    assert not any(key in page for key in lines if key)
+    assert len(read_entries(client, "claude-api-key")) == 2
+    report = confirmed(browser, act)
+    assert [entry["api-key"] for entry in read_entries(client, "claude-api-key")][2:] == new
+    assert ProviderKey.objects.filter(owner=ada, state="active").count() == 20
+    assert not any(key in report for key in new)
+    assert not act.items.exclude(content_encrypted=b"").exists()
+
+
+def test_an_ordinary_user_adds_many_up_to_the_limit(upstream, client, bob, settings, provider_keys):
+    settings.MAX_PROVIDER_KEYS_PER_USER = 5  # three are bob's
+    browser = Client()
+    browser.force_login(bob)
+    keys = "\n".join(f"sk-ant-{n}-abcdefghijklmnop" for n in range(5, 9))
+    browser.post("/providers/acts/keys/", {"family": "claude", "keys": keys})
+    act = BulkAct.objects.latest("pk")
+    assert "2 done, 2 failed" in confirmed(browser, act)
+    assert len(read_entries(client, "claude-api-key")) == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "reported"),
+    [
+        ({"family": "claude", "keys": " "}, "Enter 1 to 1000 keys"),
+        ({"family": "openai-compatibility", "keys": "sk-1"}, "Choose a family"),
+        ({"family": "codex"}, "Choose a family"),
+    ],
+)
+def test_bad_list_of_keys_is_refused_with_its_reason(upstream, browser, fields, reported):
+    page = browser.post("/providers/acts/keys/", fields, follow=True).content.decode()
+    assert reported in page
+    assert not BulkAct.objects.exists()
+
+
+def test_keys_are_added_by_json(upstream, client, browser, provider_keys):
+    body = {"provider": "gemini", "keys": ["AIza-9-abcdefghijklmnop"]}
+    planned = browser.post(f"{ACTS}/keys", json.dumps(body), content_type="application/json")
+    assert planned.status_code == 201
+    act = BulkAct.objects.get(pk=planned.json()["data"]["id"])
+    browser.post(f"{ACTS}/{act.pk}/confirm")
+    assert len(read_entries(client, "gemini-api-key")) == 2
+    refused = browser.post(
+        f"{ACTS}/keys", '{"provider": "gemini", "keys": "x"}', content_type="application/json"
+    )
+    assert refused.json()["error"]["details"]["fields"].keys() == {"keys"}
