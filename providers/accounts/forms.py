@@ -89,7 +89,7 @@ class GrantForm(forms.Form):
     """Who owns an account."""
 
     owner = forms.ModelChoiceField(
-        queryset=User.objects.none(), required=False, empty_label=_("none")
+        queryset=User.objects.none(), required=False, empty_label=_("no owner")
     )
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:

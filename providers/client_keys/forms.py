@@ -33,7 +33,10 @@ class ClientKeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     owner = forms.ModelChoiceField(
-        User.objects.none(), required=False, empty_label=_("none"), help_text=_("Sees its usage.")
+        User.objects.none(),
+        required=False,
+        empty_label=_("no owner"),
+        help_text=_("Sees its usage."),
     )
     note = note_field()
     ends_on = forms.DateField(

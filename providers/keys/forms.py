@@ -33,7 +33,7 @@ class EntryForm(forms.Form):
         required=False,
         help_text=_("For people; the upstream never sees it."),
     )
-    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_("none"))
+    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_("no owner"))
     note = note_field()
     key = forms.CharField(
         label=_("Key"), required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
