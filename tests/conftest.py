@@ -9,12 +9,13 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import TransactionTestCase
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from management_proxy.client.http import _shared_http
 from monitoring.api import probes
 from monitoring.api.recent import shared_findings
 from monitoring.refusal_counts import forget_refusals
+from tests import databases
 from tests.cleaning import empty_databases
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
@@ -44,11 +45,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
-def pytest_unconfigure() -> None:
+@pytest.hookimpl(trylast=True)  # once pytest-django lets the database be used
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        databases.drop_the_migrated()
     if django_settings.EMBEDDED_POSTGRES:
         from config import embedded_postgres
 
         embedded_postgres.stop_if_unused(django_settings.VAR_DIR)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_test_environment: None,
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
+    with django_db_blocker.unblock():
+        databases.copy_the_migrated()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        databases.wait_for_no_disk()
 
 
 @pytest.fixture(autouse=True, scope="session")
