@@ -29,17 +29,31 @@ UNSET = dict.fromkeys(
 METRICS_TOKEN = "scraper-token-of-tests"
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    yield {
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose database a lone command has made and migrated."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with python("manage.py", "migrate", **environment_of(folder)) as command:
+        out, _ = command.communicate(timeout=60)
+        assert command.returncode == 0, out
+    return folder
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    return {
         **UNSET,
-        "VAR_DIR": str(tmp_path),
+        "VAR_DIR": str(folder),
         "HOST": "127.0.0.1",
         "PORT": str(free_port()),
         "WEB_WORKERS": "2",
         "DJANGO_SUPERUSER_USERNAME": "root",
         "METRICS_TOKEN": METRICS_TOKEN,
     }
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    yield environment_of(tmp_path)
     # A stack that a failed test killed takes its children along; its database goes when the last of
     # them does.
     eventually(lambda: server_pid(tmp_path) is None)
@@ -149,12 +163,20 @@ def test_mistake_in_the_configuration_ends_it_before_anything_starts(
     assert not (tmp_path / "postgres").exists()
 
 
-def test_web_server_that_cannot_start_ends_the_stack(environment: dict[str, str]):
-    with python("-m", "config.stack", **{**environment, "WEB_WORKERS": "-1"}) as stack:
+def test_web_server_that_cannot_start_ends_the_stack(migrated: Path):
+    """Beside an upstream that does not respond."""
+    environment = {
+        **environment_of(migrated),
+        "CLIPROXYAPI_MANAGEMENT_URL": "http://127.0.0.1:9/v0/management",
+        "MANAGEMENT_API_KEY": "k",
+        "WEB_WORKERS": "-1",
+    }
+    with python("-m", "config.stack", **environment) as stack:
         out = stack.communicate(timeout=60)[0]
         assert stack.returncode == 1
     assert "3 times without having started" in out
     assert out.rstrip().endswith("tollgate: stopped")
+    assert server_pid(migrated) is None
 
 
 def test_a_taken_port_is_refused(environment: dict[str, str]):
@@ -166,12 +188,7 @@ def test_a_taken_port_is_refused(environment: dict[str, str]):
         assert stack.returncode == 1
 
 
-def test_a_lone_command_leaves_no_database_behind(environment: dict[str, str], tmp_path: Path):
-    with python(
-        "manage.py", "shell", "--command", "import os; print('pid', os.getpid())", **environment
-    ) as command:
-        out, _ = command.communicate(timeout=60)
-        assert command.returncode == 0, out
-    assert (tmp_path / "postgres" / "PG_VERSION").exists()
-    assert server_pid(tmp_path) is None
-    assert os.listdir(socket_directory(tmp_path)) == []
+def test_a_lone_command_leaves_no_database_behind(migrated: Path):
+    assert (migrated / "postgres" / "PG_VERSION").exists()
+    assert server_pid(migrated) is None
+    assert os.listdir(socket_directory(migrated)) == []
