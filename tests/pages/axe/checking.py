@@ -1,8 +1,8 @@
 """What axe-core finds on a page: at a desk and on a phone, in both themes, loading it once.
 
 Contrast takes nearly all of axe's time. Whether a text can be read depends on its colour, size and
-weight and on what lies behind it, so one text of each kind is judged: the kind is that of the
-element and of all around it, by their names, classes and colours.
+weight and on what lies behind it, so one text of each kind is judged, once for all pages: the kind
+is that of the element and of all around it, by their names, classes and colours.
 """
 
 from collections.abc import Iterable
@@ -30,19 +30,21 @@ MARK_KINDS = """() => {
       const { backgroundColor, opacity } = getComputedStyle(at);
       kind += [at.tagName, at.getAttribute('class'), backgroundColor, opacity].join();
     }
-    if (!kinds.has(kind)) kinds.set(kind, one);
+    if (!kinds.has(kind)) one.setAttribute('data-kind', kinds.size);
+    kinds.set(kind, one);
   }
-  for (const one of kinds.values()) one.setAttribute('data-kind', '');
+  return [...kinds.keys()];
 }"""
 
 
 def findings(page: Page, paths: Iterable[str]) -> list[str]:
     """Rule and element of all that axe finds on these pages: with all that opens open, in the light
     and the dark, and closed on a phone."""
-    return [f"{path}: {found}" for path in paths for found in _of_page(page, path)]
+    judged: set[str] = set()
+    return [f"{path}: {found}" for path in paths for found in _of_page(page, path, judged)]
 
 
-def _of_page(page: Page, path: str) -> list[str]:
+def _of_page(page: Page, path: str, judged: set[str]) -> list[str]:
     page.set_viewport_size(DESK)
     page.goto(path)
     page.evaluate(AXE_SCRIPT)
@@ -50,11 +52,20 @@ def _of_page(page: Page, path: str) -> list[str]:
     found = _all_but_contrast(page)
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)
-        page.evaluate(MARK_KINDS)
-        found += _violations(page, {"include": ["[data-kind]"]}, {"runOnly": [CONTRAST]})
+        found += _contrast(page, judged)
     page.evaluate(OPEN, False)
     page.set_viewport_size(PHONE)
     return sorted({*found, *_all_but_contrast(page)})
+
+
+def _contrast(page: Page, judged: set[str]) -> list[str]:
+    """Of the kinds of text that no page before had."""
+    kinds: list[str] = page.evaluate(MARK_KINDS)
+    include = [f'[data-kind="{n}"]' for n, kind in enumerate(kinds) if kind not in judged]
+    judged.update(kinds)
+    if not include:
+        return []
+    return _violations(page, {"include": include}, {"runOnly": [CONTRAST]})
 
 
 def _all_but_contrast(page: Page) -> list[str]:
