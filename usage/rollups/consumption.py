@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from providers.client_keys.consumption import Consumption
-from usage.rollups.tables import calendar_zone
+from usage.rollups.tables import readers_calendar_zone
 
 # How far back the hour of the last use is looked for; before that the day has to do.
 _HOURS_KNOWN = timedelta(days=2)
@@ -32,7 +32,7 @@ FROM daily LEFT JOIN hourly USING (client_key_id)
 def consumption_of(client_key_ids: Collection[int]) -> dict[int, Consumption]:
     """Requests and tokens since the month began in the calendar's zone, and the hour (after two
     days the day) of the last use."""
-    zone = calendar_zone()
+    zone = readers_calendar_zone()
     month = timezone.now().astimezone(ZoneInfo(zone)).date().replace(day=1)
     values: dict[str, Any] = {
         "month": month,
