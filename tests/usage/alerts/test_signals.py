@@ -6,10 +6,10 @@ import pytest
 
 from management_proxy.models import Upstream
 from monitoring.alerts.engine import measurement
-from monitoring.alerts.signals import Reading, signal_named
+from monitoring.alerts.signals import Reading, measuring, signal_named
 from monitoring.alerts.trial import try_rule
 from monitoring.models import AlertRule
-from tests.factories import make_event, make_upstream, store
+from tests.factories import make_client_key, make_event, make_upstream, store
 from usage.failures.guidance import guidance_of
 from usage.models import CollectorRun
 
@@ -192,3 +192,13 @@ def test_every_other_signal_reads_a_quiet_installation(upstream, signal):
             or signal in ("spool.disk_free", "monitoring.findings")
             or (reading.value == 0)
         )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_limits_can_be_watched_before_the_first_event(upstream):
+    """Rules are measured where nothing may be written, such as the zone of the first day."""
+    make_client_key(upstream, "sk-0123456789", state="active", monthly_requests=10)
+    rule = AlertRule(signal="client_keys.limit_used", threshold=0)
+    with measuring():
+        found = signal_named(rule.signal).measure(measurement(rule, NOW))
+        assert [reading.value for reading in found] == [0]
