@@ -5,6 +5,7 @@ import pytest
 from tests.browser import CHROMIUM, REQUIRED
 from tests.factories import make_user
 from tests.pages.axe.checking import DESK, findings
+from tests.pages.upstreams import DOWN
 from tests.pages.world import pages, signed_in
 
 pytestmark = [
@@ -15,6 +16,14 @@ pytestmark = [
         CHROMIUM is None and not REQUIRED, reason="NO BROWSER: install Chromium to run this"
     ),
 ]
+# What is shown instead of what the upstream has: a banner, what was known, a page of its own.
+ILL = (
+    "/providers/keys/",
+    "/providers/accounts/",
+    "/providers/configuration/",
+    "/logs/",
+    "/connect/",
+)
 
 
 def test_pages_of_an_ordinary_user(visit, world):
@@ -30,6 +39,12 @@ def test_pages_without_anything_to_show(visit, live_server):
 def test_pages_of_a_stranger(visit, world):
     paths = ["/login/", "/no/such/page/", "/usage/", *world.unlinked["anonymous"]]
     assert findings(visit(), paths) == []
+
+
+def test_pages_while_the_upstream_is_down(visit, world, simulator):
+    page = visit(world.clients["admin"])
+    simulator.control("faults", DOWN)
+    assert findings(page, ILL) == []
 
 
 @pytest.mark.parametrize("path", ["/providers/keys/", "/providers/accounts/"])
