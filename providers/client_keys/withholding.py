@@ -33,7 +33,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from management_proxy.client.errors import UpstreamError
 from management_proxy.client.lists import read_client_keys
@@ -41,6 +41,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.audit import trail
 from monitoring.encryption import UndecryptableError
+from monitoring.texts.recorded import Recorded
 from providers.client_keys.withholding_changes import (
     ReturnClientKey,
     WithholdClientKey,
@@ -60,6 +61,7 @@ from providers.funnel.writes import finish_waiting
 from providers.models import ClientKey, Intent, WithheldKey
 
 State = WithheldKey.State
+_DISABLED = Recorded(gettext_noop("disabled by %(user)s"))
 
 
 @dataclass
@@ -106,7 +108,7 @@ def hold(key: ClientKey, listed: Mapping[bytes, str], actor: User) -> Intent:
     it; `listed` are the upstream's keys. Raises ChangeRefused."""
     if not (text := listed.get(bytes(key.digest))):
         raise ChangeRefused(gettext("the upstream does not list it any more"), "", "KEY_NOT_FOUND")
-    want = Want(gettext("disabled by %(user)s") % {"user": actor.get_username()}, frozenset())
+    want = Want(_DISABLED(user=actor.get_username()), frozenset())
     if intent := request_removal(key, text, want, actor):
         return intent
     raise ChangeRefused(gettext("the key is not in use, or is being changed"), "", "CONFLICT")
