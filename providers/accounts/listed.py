@@ -15,8 +15,9 @@ was read is kept in this process and shown with its age.
 * A change of the upstream in any process makes what was read before it worthless: what is kept is
   of no use once another intent was requested or settled, a login connected an account, or a
   cooldown was ended.
-* A reading that fails leaves what is known, with the reason, and of use no longer than before. So
-  the page reports an upstream that is down from the first failure on.
+* A reading that fails leaves what is known, with the reason. The page that lists the accounts shows
+  it for as long as readings fail, with its age, and reports the upstream from the first failure on;
+  to all others it is of use no longer than before.
 
 Ages are of this process's monotonic clock, counted from the beginning of the reading.
 """
@@ -100,7 +101,17 @@ def listed_files(upstream: Upstream) -> Listed:
 
 def known_files(upstream: Upstream) -> Listed:
     """The same for a page that shows their age: as of a minute ago at most, if a new reading takes
-    longer than a moment. Raises UpstreamError."""
+    longer than a moment; and what was read last, with the reason, if they cannot be read. Raises
+    UpstreamError if nothing is known."""
+    try:
+        return _known_or_read(upstream)
+    except UpstreamError as error:
+        if kept := _kept.get(upstream.pk):
+            return replace(kept, trouble=str(error))
+        raise
+
+
+def _known_or_read(upstream: Upstream) -> Listed:
     client, changes = client_of(upstream), _changes(upstream)
     known = _known(upstream, changes)
     if known is None:
@@ -119,7 +130,9 @@ def _known(upstream: Upstream, changes: _Changes) -> Listed | None:
     """What is kept, if it is of use to a page that shows its age."""
     kept = _kept.get(upstream.pk)
     longest = settings.LISTED_ACCOUNTS_LONGEST_SECONDS
-    return kept if kept and kept.changes == changes and kept.is_younger(longest) else None
+    if kept is None or kept.changes != changes:
+        return None
+    return kept if kept.trouble or kept.is_younger(longest) else None
 
 
 def _fresh_or_reading(upstream: Upstream, changes: _Changes) -> tuple[_Reading, bool]:

@@ -69,9 +69,11 @@ def accounts(request: HttpRequest) -> HttpResponse:
         rows, context["as_of"], context["trouble"] = _rows(upstream, user)
         order, page = listing(request, matching(rows, **chosen), COLUMNS)
         context |= {"page": page, "order": order, "all_count": len(rows)}
+        context["read_at"] = context["as_of"]
         context["counts"] = counted(rows)
     except UpstreamError as error:
         context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
+        context["read_at"] = None
     return polled_page(
         request, "providers/accounts.html", context, version=_shown(request, context)
     )

@@ -21,7 +21,7 @@ from providers.keys.entries import (
     masked_entry,
     without_index,
 )
-from providers.keys.families import FAMILIES, Family
+from providers.keys.families import FAMILIES, UNNAMED, Family
 from providers.models import ProviderKey
 from providers.web.forms import fits
 from providers.web.listing import Columns
@@ -154,6 +154,18 @@ def listed_keys(
         for row in ProviderKey.objects.filter(upstream=upstream).select_related("owner")
     }
     return [listed for family in families for listed in _of_family(family, client, rows)]
+
+
+def last_known_keys(upstream: Upstream) -> list[ListedKey]:
+    """The keys that are managed here as they were last verified, for while the upstream cannot be
+    read; whether it has loaded them is unknown."""
+    rows = ProviderKey.objects.filter(upstream=upstream, state=ProviderKey.State.ACTIVE)
+    families = {family.name: family for family in UNNAMED}
+    return [
+        ListedKey(families[row.family], entry, (), row)
+        for row in rows.select_related("owner").order_by("family", "pk")
+        if row.family in families and (entry := row.entry)
+    ]
 
 
 def _of_family(

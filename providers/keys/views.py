@@ -27,6 +27,7 @@ from providers.keys.queries import (
     STATES,
     ListedKey,
     find_listed,
+    last_known_keys,
     listed_keys,
     matching,
     visible_to,
@@ -53,15 +54,15 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
     }
     if upstream:
         try:
-            context |= _listed(request, upstream)
+            keys = listed_keys(upstream, client_for(upstream), UNNAMED)
         except UpstreamError as error:
-            context["trouble"] = str(error)
+            keys, context["trouble"] = last_known_keys(upstream), str(error)
+        context |= _listed(request, keys)
     return polled_page(request, "providers/keys.html", context)
 
 
-def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
-    """A page of the keys as the filters want them, and the filters. Raises UpstreamError."""
-    everything = listed_keys(upstream, client_for(upstream), UNNAMED)
+def _listed(request: HttpRequest, everything: list[ListedKey]) -> dict[str, Any]:
+    """A page of the keys as the filters want them, and the filters."""
     rows = visible_to(user_of(request), everything)
     chosen = ListFilterForm(request.GET, STATES).chosen()
     order, page = listing(request, matching(rows, chosen), COLUMNS)

@@ -15,6 +15,7 @@ from providers.keys.actions import add
 from providers.keys.families import FAMILIES
 from providers.models import ClientKey, Intent, ProviderKey
 from tests.factories import make_user
+from tests.pages.upstreams import DOWN
 from tests.providers.conftest import client, foreign, keys_of, simulator, upstream  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -285,3 +286,14 @@ def test_pages_work_while_the_upstream_is_down(page, upstream):  # noqa: F811
         response = page.get(f"/providers/{address}/")
         assert response.status_code == 200, address
     assert "cannot be read now" in page.get("/providers/keys/").content.decode()
+
+
+def test_managed_keys_are_shown_while_the_upstream_is_down(page, key, simulator):  # noqa: F811
+    simulator.control("faults", DOWN)
+    shown = page.get("/providers/keys/").content.decode()
+    assert "cannot be read now" in shown
+    assert "What is shown is the last known state." in shown
+    assert "Claude …cdef" in shown
+    assert "○ last known" in shown
+    assert "▲ not loaded" not in shown
+    assert KEY not in shown

@@ -1,6 +1,7 @@
 """The list of accounts that pages share: read once for all, anew after each change, and beside the
 page that shows a known one."""
 
+import re
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.errors import Broken
+from management_proxy.models import Upstream
 from monitoring.audit import trail
 from providers.accounts import listed as kept
 from providers.accounts.actions import edit, reset_cooldown, switch
@@ -135,12 +137,33 @@ def test_known_list_does_not_hide_a_failing_upstream(upstream, known, held, sett
     shown = known_files(upstream)
     assert (shown.files, shown.read_at, shown.trouble) == (known.files, known.read_at, "cut")
     held.may_end.set()
-    settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 0
     with pytest.raises(Broken):
-        known_files(upstream)
-    held.error, settings.LISTED_ACCOUNTS_LONGEST_SECONDS = None, 60
+        listed_files(upstream)
+    held.error = None
     assert listed_files(upstream).trouble == ""
     assert known_files(upstream).trouble == ""
+
+
+def test_old_list_is_shown_at_once_for_as_long_as_readings_fail(upstream, known, held, settings):
+    settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 0
+    held.error = Broken("cut")
+    held.may_end.set()
+    first = known_files(upstream)
+    assert (first.files, first.read_at, first.trouble) == (known.files, known.read_at, "cut")
+    held.may_end.clear()  # it hangs from now on
+    assert known_files(upstream).files == known.files
+    held.error = None
+    held.end(upstream)
+    held.may_end.set()
+    assert listed_files(upstream).trouble == ""
+
+
+def test_old_list_is_shown_of_an_upstream_that_refuses_us(upstream, known):
+    Upstream.objects.filter(pk=upstream.pk).update(access="key_rejected", access_detail="no")
+    upstream.refresh_from_db()
+    shown = known_files(upstream)
+    assert shown.files == known.files
+    assert "stopped until an operator restores access" in shown.trouble
 
 
 def test_page_shows_the_known_list_and_why_it_is_old(upstream, known, held):
@@ -151,7 +174,7 @@ def test_page_shows_the_known_list_and_why_it_is_old(upstream, known, held):
     held.end(upstream)
     page = browser.get("/providers/accounts/").content.decode()
     assert "cannot be read now" in page
-    assert "What is shown is the last known state." in page
+    assert re.search(r"What is shown was read\s+<time[^>]*>\d s ago</time>\.", page)
     assert "carol@example.com" in page
 
 
