@@ -63,16 +63,26 @@ function widthOf(text, font) {
   return context.measureText(text).width;
 }
 
+// A square, or of a line a short piece with its dashes.
+function swatch(picture, chart, number, x) {
+  const path = chart.svg.querySelector(`[data-series="${number}"]`);
+  const style = getComputedStyle(path || chart.legend[number].querySelector("i"));
+  const drawn = path
+    ? { x1: x, x2: x + 20, y1: 36.5, y2: 36.5, stroke: style.stroke, "stroke-dasharray": style.strokeDasharray }
+    : { x, y: 32, width: 9, height: 9, rx: 2, fill: style.backgroundColor };
+  const element = document.createElementNS(SVG, path ? "line" : "rect");
+  if (path) drawn["stroke-width"] = 2;
+  for (const [name, value] of Object.entries(drawn)) element.setAttribute(name, value);
+  picture.append(element);
+  return path ? 25 : 14;
+}
+
 function legend(picture, chart, font) {
   let x = MARGIN.left;
   for (const number of chart.shown()) {
-    const swatch = document.createElementNS(SVG, "rect");
-    const colour = getComputedStyle(chart.legend[number].querySelector("i")).backgroundColor;
-    for (const [name, value] of Object.entries({ x, y: 32, width: 9, height: 9, rx: 2, fill: colour }))
-      swatch.setAttribute(name, value);
-    picture.append(swatch);
-    write(picture, chart.series[number].label, x + 14, 41, font);
-    x += 30 + widthOf(chart.series[number].label, font);
+    x += swatch(picture, chart, number, x);
+    write(picture, chart.series[number].label, x, 41, font);
+    x += 16 + widthOf(chart.series[number].label, font);
   }
 }
 

@@ -127,6 +127,15 @@ def test_dragging_zooms_and_a_click_opens_the_day(page):
     assert "range=custom" in page.url
 
 
+def test_legends_tell_lines_apart_without_colours(page):
+    page.goto("/usage/speed/?range=30d")
+    dashes = page.evaluate(
+        """[...document.querySelectorAll('#chart-latency .legend i')].map(
+            (one) => getComputedStyle(one).backgroundImage.replace(/rgb.*?\\)/g, ''))"""
+    )
+    assert len(set(dashes)) == 3, dashes
+
+
 @pytest.mark.parametrize("kind", ["csv", "png"])
 def test_what_is_shown_is_saved(page, kind):
     page.goto("/?range=7d")
