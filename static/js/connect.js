@@ -45,6 +45,7 @@
       }
     });
   }
+  find("own").addEventListener("submit", (event) => event.preventDefault());
   field.addEventListener("input", fillKey);
   find("own-shown").addEventListener("change", fillKey);
   chosenKey.addEventListener("change", fillKey);

@@ -54,6 +54,7 @@ def test_a_pasted_key_and_a_chosen_model_are_copied_and_the_key_is_never_sent(
     assert 'ANTHROPIC_AUTH_TOKEN="YOUR_CLIENT_KEY"' in copied(page, "claude-code")
 
     page.get_by_label("Paste the key").fill(text)
+    page.get_by_label("Paste the key").press("Enter")
     page.get_by_label("Model", exact=True).select_option(model)
     snippet = page.locator("#claude-code pre")
     expect(snippet).to_contain_text(f'ANTHROPIC_MODEL="{model}"')
