@@ -103,6 +103,11 @@ def open_alerts() -> list[AlertRow]:
     return [_row(alert) for alert in order]
 
 
+def fired_since(instant: datetime) -> int:
+    """How many alerts began to fire from an instant on."""
+    return Alert.objects.filter(fired_at__gte=instant).count()
+
+
 def firing() -> list[AlertRow]:
     """What fires, the most urgent first."""
     if not Alert.firing_count():

@@ -119,10 +119,12 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def signed_percent(value: float) -> str:
-    """▲ 12 %, ▼ 3 %, ± 0 %."""
+    """▲ 12 %, ▼ 3 %, ± 0 %; ▲ >999 % where there was next to nothing before."""
     if abs(value) < 0.5:
         return "± 0 %"
-    return localized(f"{'▲' if value > 0 else '▼'} {abs(value):,.0f} %")
+    if value >= 999.5:
+        return "▲ >999 %"
+    return localized(f"{'▲' if value > 0 else '▼'} {abs(value):.0f} %")
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from monitoring.alerts.queries import fired_since
 from monitoring.templatetags.figures import ago
 from monitoring.web.currency import shown
 from monitoring.web.regions import asks_for_region, polled_page
@@ -34,7 +35,7 @@ from usage.web.saved.start import start_address
 
 # The parts of the page, in their order; each draws what the context holds of it.
 PANELS = (
-    "usage/wrong_now.html",
+    "usage/overview/wrong_now.html",
     "usage/overview/since.html",
     "usage/tiles.html",
     "usage/overview/charts.html",
@@ -102,12 +103,14 @@ def _refused(request: HttpRequest, form: OverviewForm) -> HttpResponse:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the page shows: its data, the time of the reader's last visit, and what is wrong now."""
+    """What the page shows: its data, the time of the reader's last visit, what happened since, and
+    what is wrong now."""
 
     result: Result[Overview]
     query: PageQuery
     since: datetime | None
     used_since: Counts | None
+    fired_since: int
     wrong: WrongNow
     context: dict[str, object]
 
@@ -117,7 +120,8 @@ class _Seen:
         if not self.wrong.is_quiet:
             return None
         away = self.since and ago(self.since)
-        return (self.result.version, self.used_since, away, shown().currency, present_quarter())
+        happened = self.used_since, self.fired_since, away
+        return (self.result.version, happened, shown().currency, present_quarter())
 
 
 def _read(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> _Seen:
@@ -137,7 +141,8 @@ def _read(request: HttpRequest, form: OverviewForm, *, is_region: bool) -> _Seen
         "window": query.window,
     }
     used = _used_since(query.scope, since, now)
-    return _Seen(result, query, since, used, wrong_now(request.user), context)
+    fired = fired_since(since) if since and query.scope.sees_everything else 0
+    return _Seen(result, query, since, used, fired, wrong_now(request.user), context)
 
 
 def _figures(request: HttpRequest, seen: _Seen) -> dict[str, object]:
@@ -150,6 +155,7 @@ def _figures(request: HttpRequest, seen: _Seen) -> dict[str, object]:
         "wrong": seen.wrong,
         "since": seen.since,
         "used_since": seen.used_since,
+        "fired_since": seen.fired_since,
         **figures(seen.query, data, time, timezone.now()),
     }
 

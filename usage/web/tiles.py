@@ -21,8 +21,8 @@ from usage.web.charts import sparkline
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure in words, and the points of its course; `change` is in percent, or in points of a
-    percentage."""
+    """One figure in words, what is small behind it, and the points of its course; `change` is in
+    percent, or in points of a percentage."""
 
     name: str
     heading: str
@@ -33,6 +33,7 @@ class Tile:
     change: float | None = None
     is_in_points: bool = False
     href: str = ""
+    small: str = ""
 
 
 def share(part: float | None, whole: float | None) -> float:
@@ -166,14 +167,12 @@ def _cache(now: Measures, before: Measures, points: Sequence[Measures]) -> Tile:
 
 def _latency(now: Measures, before: Measures, points: Sequence[Measures]) -> Tile:
     return _of_duration(
-        "latency", _("Latency p95"), now.latency, before.latency, [p.latency for p in points]
+        "latency", _("Latency"), now.latency, before.latency, [p.latency for p in points]
     )
 
 
 def _first_token(now: Measures, before: Measures, points: Sequence[Measures]) -> Tile:
-    return _of_duration(
-        "ttft", _("First token p95"), now.ttft, before.ttft, [p.ttft for p in points]
-    )
+    return _of_duration("ttft", _("First token"), now.ttft, before.ttft, [p.ttft for p in points])
 
 
 def _of_duration(
@@ -191,4 +190,5 @@ def _of_duration(
         % {"count": exact(now.sample_count), "slowest": duration(now.max_ms)},
         sparkline([point.average_ms for point in points if point.average_ms]),
         change(now.p95_ms, before.p95_ms),
+        small="p95",
     )

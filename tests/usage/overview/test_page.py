@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitoring.models import Alert
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.models import Visit
 from usage.overview.visits import previous_visit
@@ -125,6 +126,20 @@ def test_window_is_compared_with_the_one_before(staff):
     assert "▲ 50 %" in region(staff, range="7d")
 
 
+def test_growth_from_next_to_nothing_is_no_long_number(staff):
+    now = datetime.now(UTC)
+    events = [make_event(timestamp=now, request_id=f"{n}") for n in range(30)]
+    store(make_upstream(), make_event(timestamp=now - timedelta(days=8)), *events)
+    assert "▲ &gt;999 %" in region(staff, range="7d")
+
+
+def test_nothing_wrong_is_said(staff, client, bob, traffic):
+    page = region(staff, range="90d")
+    assert ("Nothing is wrong now" in page) != ("What is wrong now" in page)
+    client.force_login(bob)
+    assert "Nothing is wrong now: no kind of failure stands out." in region(client)
+
+
 def test_wrong_range_is_refused_with_words(staff):
     response = staff.get("/", {"tz": "Mars"})
     assert response.status_code == 400
@@ -146,6 +161,13 @@ def test_since_the_last_visit(staff, traffic):
     page = " ".join(staff.get("/").content.decode().split())
     assert "Since you were last here, 8 h ago" in page
     assert "2 failed" in page
+    assert "alert fired" not in page
+    fired = datetime.now(UTC) - timedelta(hours=1)
+    instants = {"fired_at": fired, "pending_since": fired, "breached_at": fired}
+    Alert.objects.create(
+        rule_name="Failures", severity="warning", value=1, worst=1, state="firing", **instants
+    )
+    assert "1 alert fired" in region(staff)
 
 
 def test_a_visit_lasts_half_an_hour_however_often_the_page_is_opened(bob):
