@@ -125,6 +125,11 @@ def test_forced_colours_keep_what_only_a_colour_shows(visit, world):
     ground = page.locator("body").evaluate(background)
     for shown in (".kinds > *", ".legend i", "nav [aria-current]", ".share .bar"):
         assert page.locator(shown).first.evaluate(background) != ground, shown
+    fills = page.locator("figure, .card").filter(has=page.locator(".legend button")).first
+    looks = fills.locator(".legend i").evaluate_all(
+        "all => all.map(getComputedStyle).map((s) => s.backgroundColor + s.borderStyle)"
+    )
+    assert len(set(looks)) == len(looks) > 1
     page.locator("#main a").first.focus()
     page.keyboard.press("Tab")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
