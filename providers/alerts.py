@@ -46,7 +46,7 @@ def unwell_accounts(query: Measurement) -> Iterator[Reading]:
         states = (s for s in states if s.is_refused or s.health == Health.FAILING)
     for state in states:
         seconds = (query.end - state.since).total_seconds()
-        detail = f"{state.provider}: {state.reason or state.health}"
+        detail = f"{state.provider}: {state.reason or Health(state.health).label}"
         yield Reading(max(seconds, 0.001), state.label or state.name, detail, _accounts_page())
 
 

@@ -100,7 +100,7 @@ def revoke_all(user: User, by: User) -> int:
 
 
 def _target(token: PersonalToken) -> str:
-    return f"{token.name} of {token.user.get_username()}"
+    return f"{token.user.get_username()}: {token.name}"
 
 
 def note_use(token: PersonalToken, source_ip: str) -> None:

@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
+from monitoring.texts.recorded import Recorded
 from usage.costs.catalogue import Catalogue, CatalogueModel
 
 _COMPATIBLE = "openai-compatible-"
@@ -28,16 +31,25 @@ _PROVIDERS = {
     "xai": "x-ai",
 }
 _MOST_STEPS = 4
+_ELSEWHERE = Recorded(_("as %(provider)s sells it"))
+_AS_PREVIEW = Recorded(_("as its preview"))
+_PATH = Recorded(_("without the path “%(text)s”"))
+_LEVEL = Recorded(_("without the level of thinking “%(text)s”"))
+_LENGTH = Recorded(_("without the length of context “%(text)s”"))
+_VARIANT = Recorded(_("without the variant “%(text)s”"))
+_DATE = Recorded(_("without the date “%(text)s”"))
+_VERSION = Recorded(_("without the version “%(text)s”"))
+_PREFIX = Recorded(_("without the prefix “%(text)s”"))
 _TAKEN_OFF = (
-    ("path", re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")),
-    ("level of thinking", re.compile(r"\([^()]*\)$")),
-    ("length of context", re.compile(r"\[[^\[\]]*\]$")),
-    ("variant", re.compile(r":(?:thinking|nitro|floor|online|exacto|beta)$")),
-    ("level of thinking", re.compile(r"-(?:thinking|minimal|low|medium|high|xhigh|none|auto)$")),
-    ("date", re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{4})$")),
-    ("version", re.compile(r"-(?:latest|v\d+(?::\d+)?|exp)$")),
-    ("prefix", re.compile(r"^(?:gemini-(?=claude-)|(?:us|eu|apac|global)\.(?:[a-z]+\.)?)")),
-    ("prefix", re.compile(r"^[^/]+/")),
+    (_PATH, re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")),
+    (_LEVEL, re.compile(r"\([^()]*\)$")),
+    (_LENGTH, re.compile(r"\[[^\[\]]*\]$")),
+    (_VARIANT, re.compile(r":(?:thinking|nitro|floor|online|exacto|beta)$")),
+    (_LEVEL, re.compile(r"-(?:thinking|minimal|low|medium|high|xhigh|none|auto)$")),
+    (_DATE, re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{4})$")),
+    (_VERSION, re.compile(r"-(?:latest|v\d+(?::\d+)?|exp)$")),
+    (_PREFIX, re.compile(r"^(?:gemini-(?=claude-)|(?:us|eu|apac|global)\.(?:[a-z]+\.)?)")),
+    (_PREFIX, re.compile(r"^[^/]+/")),
 )
 
 
@@ -69,14 +81,14 @@ def _provider(catalogue: Catalogue, provider: str) -> str | None:
 
 
 def _elsewhere(own: str | None, found: CatalogueModel) -> tuple[str, ...]:
-    return () if found.provider.id == own else (f"as {found.provider.id} sells it",)
+    return () if found.provider.id == own else (_ELSEWHERE(provider=found.provider.id),)
 
 
 def _spellings(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Names with less and less on them, and how they came about; those with fewest steps first."""
     level: dict[str, tuple[str, ...]] = {name: ()}
     seen: set[str] = set()
-    for _ in range(_MOST_STEPS):
+    for _step in range(_MOST_STEPS):
         yield from level.items()
         seen |= level.keys()
         level, longer = {}, level
@@ -85,11 +97,11 @@ def _spellings(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
                 if shorter and shorter not in seen:
                     level.setdefault(shorter, steps)
     # A model that is only sold as a preview is often called without.
-    yield from ((f"{name}-preview", ("as its preview",)) for name in sorted(seen, key=len))
+    yield from ((f"{name}-preview", (_AS_PREVIEW(),)) for name in sorted(seen, key=len))
 
 
 def _shorter(name: str, steps: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for what, pattern in _TAKEN_OFF:
+    for without, pattern in _TAKEN_OFF:
         if found := pattern.search(name):
             left = name[: found.start()] + name[found.end() :]
-            yield left, (*steps, f"without the {what} “{found[0]}”")
+            yield left, (*steps, without(text=found[0]))

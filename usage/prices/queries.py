@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from monitoring.texts.recorded import in_language
 from monitoring.web.formats import localized
 from usage.costs.own_prices import Kind, Traffic, in_force
 from usage.costs.price_book import PriceBook
@@ -74,7 +75,7 @@ def _in_use(
     how = (
         gettext("as own price #%(pk)s has it") % {"pk": own.pk}
         if own
-        else ", ".join(found.steps if found else ())
+        else ", ".join(map(in_language, found.steps if found else ()))
     )
     return ModelInUse(
         provider,

@@ -5,12 +5,15 @@ the same state (`belongings.py`); the alert about yesterday's outage fits the ev
 simulator's past has of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from config.stack.demonstration.past_acts import Act
 from config.stack.demonstration.people import STAFF
@@ -18,6 +21,7 @@ from management_proxy.models import Upstream
 from management_proxy.simulator.accounts.troubles import TROUBLES, Trouble
 from management_proxy.simulator.traffic.story import ILL_PROVIDER, Story
 from monitoring.models import Alert, AlertRule, Severity
+from monitoring.texts.recorded import in_language
 
 State = Alert.State
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
@@ -37,14 +41,15 @@ _OUTAGE = {
 @dataclass(frozen=True)
 class Past:
     """One alert that is over: of which rule and subject, since when, for how long it breached, the
-    worst value, and how long after it fired the administrator took care (None: not)."""
+    worst value, its detail in the active language, and how long after it fired the administrator
+    took care (None: not)."""
 
     rule: AlertRule
     subject: str
     since: datetime
     breached: timedelta
     worst: float
-    detail: str
+    detail: Callable[[], str]
     url: str
     acknowledged: timedelta | None = None
 
@@ -73,6 +78,7 @@ def store_alerts(upstream: Upstream, now: datetime) -> list[Act]:
 
 
 def _over(one: Past) -> Alert:
+    details = _in_each_language(one.detail)
     fired = one.since + timedelta(seconds=one.rule.hold_seconds)
     ended = one.since + one.breached
     return Alert(
@@ -83,7 +89,8 @@ def _over(one: Past) -> Alert:
         state=State.RESOLVED,
         value=one.rule.threshold,
         worst=one.worst,
-        detail=one.detail,
+        detail=details[settings.DEFAULT_LANGUAGE],
+        details=details,
         url=one.url,
         pending_since=one.since,
         fired_at=fired,
@@ -95,17 +102,39 @@ def _over(one: Past) -> Alert:
     )
 
 
+def _in_each_language(detail: Callable[[], str]) -> dict[str, str]:
+    details = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            details[language] = detail()
+    return details
+
+
 def _of_the_host(rules: dict[str, AlertRule], upstream: Upstream, now: datetime) -> Iterator[Past]:
     page = reverse("monitoring:page")
     at, minutes = now - 23 * _DAY, 6 * _MINUTE
-    since = f"{timezone.localtime(at):%H:%M:%S %Z}"
-    detail = f"No collector has polled it since {since}."
+    about = {"instant": f"{timezone.localtime(at):%H:%M:%S %Z}"}
     stalled = rules["collector_stalled"]
-    yield Past(stalled, upstream.name, at, minutes, minutes.total_seconds(), detail, page)
+    yield Past(
+        stalled,
+        upstream.name,
+        at,
+        minutes,
+        minutes.total_seconds(),
+        lambda: gettext("No collector has polled it since %(instant)s.") % about,
+        page,
+    )
     at, minutes = now - 6 * _DAY - 20 * _MINUTE, 3 * _MINUTE
-    detail = "The last run failed: the upstream refused the connection"
-    fails = rules["collection_fails"]
-    yield Past(fails, upstream.name, at, minutes, minutes.total_seconds(), detail, page)
+    error = "cannot connect: [Errno 111] Connection refused"
+    yield Past(
+        rules["collection_fails"],
+        upstream.name,
+        at,
+        minutes,
+        minutes.total_seconds(),
+        lambda: gettext("The last run failed: %(error)s") % {"error": in_language(error)},
+        page,
+    )
 
 
 def _of_accounts(rules: dict[str, AlertRule], now: datetime) -> Iterator[Past]:
@@ -117,7 +146,8 @@ def _of_accounts(rules: dict[str, AlertRule], now: datetime) -> Iterator[Past]:
         breached = timedelta(hours=hours)
         email, at = f"{name}@example.com", now - days * _DAY
         worst = breached.total_seconds() + rules[code].threshold
-        yield Past(rules[code], email, at, breached, worst, detail, page, acknowledged)
+        said = partial(str, detail)  # by the provider
+        yield Past(rules[code], email, at, breached, worst, said, page, acknowledged)
 
 
 def _of_the_outage(rule: AlertRule, now: datetime) -> Past:
@@ -126,7 +156,11 @@ def _of_the_outage(rule: AlertRule, now: datetime) -> Past:
     since = datetime.fromtimestamp(begins, UTC) + 16 * _MINUTE
     breached = datetime.fromtimestamp(ends, UTC) + 17 * _MINUTE - since
     url = f"{reverse('usage:events')}?outcome=failed&provider={ILL_PROVIDER}&range=7d"
-    detail = "21 of 21 attempts failed."
+    about = {"failed": 21, "attempts": 21}
+
+    def detail() -> str:
+        return gettext("%(failed)s of %(attempts)s attempts failed.") % about
+
     return Past(rule, "", since, breached, 100, detail, url, 6 * _MINUTE)
 
 

@@ -217,7 +217,7 @@ def test_own_token_is_revoked_and_anothers_is_not_found(client):
         "his": "live",
     }
     assert AuditEntry.objects.filter(
-        action="personal_token.revoked", actor="ada", target="mine of ada"
+        action="personal_token.revoked", actor="ada", target="ada: mine"
     ).exists()
 
 

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils.translation import override
 
 from management_proxy.models import Upstream
 from monitoring.alerts.engine import measurement
 from monitoring.alerts.signals import Reading, measuring, signal_named
 from monitoring.alerts.trial import try_rule
 from monitoring.models import AlertRule
+from providers.models import AccountState
 from tests.factories import make_client_key, make_event, make_upstream, store
 from usage.failures.guidance import guidance_of
 from usage.models import CollectorRun
@@ -202,3 +204,12 @@ def test_limits_can_be_watched_before_the_first_event(upstream):
     with measuring():
         found = signal_named(rule.signal).measure(measurement(rule, NOW))
         assert [reading.value for reading in found] == [0]
+
+
+def test_health_of_an_account_without_a_reason_is_in_the_active_language(upstream):
+    state = {"name": "a.json", "provider": "claude", "health": "failing", "since": NOW}
+    state["is_refused"] = False
+    AccountState.objects.create(upstream=upstream, read_at=NOW, **state)
+    with override("de"):
+        (reading,) = read("accounts.unwell")
+    assert reading.detail == "claude: gestört"

@@ -50,6 +50,9 @@ def test_a_model_without_a_price_is_listed_with_a_button_to_set_one(staff):
     assert "/usage/prices/new/?kind=price&amp;model=my%20llama%2F7b" in page
     assert "openai/gpt-5.4" in page
     assert "without the level of thinking “(high)”" in page
+    staff.post("/language/", {"language": "de"})
+    assert "ohne die Denkstufe „(high)“" in staff.get("/usage/prices/").content.decode()
+    staff.post("/language/", {"language": "en"})
     assert page.index("my llama/7b") < page.index("openai/gpt-5.4")
     assert "50.0 %" in page
 

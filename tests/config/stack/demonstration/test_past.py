@@ -99,6 +99,9 @@ def test_alerts_are_over_or_continue(upstream: Upstream):
     for alert in Alert.objects.filter(state=Alert.State.RESOLVED):
         assert alert.pending_since <= alert.fired_at < alert.breached_at < alert.resolved_at
         assert alert.resolved_at < timezone.now()
+        assert alert.detail == alert.details["en"]
+    failed = Alert.objects.get(rule__code="collection_fails")
+    assert failed.details["de"].startswith("Der letzte Lauf schlug fehl: keine Verbindung")
     evaluate()
     assert before <= set(fires.values_list("pk", flat=True))
     assert Alert.objects.filter(acknowledged_by=STAFF).count() == 3
