@@ -66,8 +66,9 @@ WITH placed AS (
     INSERT INTO usage_event ({_NAMES}, price_version_id, {", ".join(_COSTS)}, is_first_attempt)
     SELECT {_NAMES}, version_id, {", ".join(_COSTS.values())},
     request_id = '' OR ((gap IS NULL OR gap > %(window)s) AND NOT EXISTS (
-        -- OFFSET 0 keeps the few attempts with this request id first: from the series side, it
-        -- would be many times the work.
+        -- OFFSET 0 and LATERAL keep the few attempts with this request id first: from the series
+        -- side, which a database without statistics takes for small, it would be many times the
+        -- work.
         SELECT 1 FROM (
             SELECT e.series_id FROM usage_event AS e
             WHERE e.request_id = placed.request_id AND e.request_id <> ''
@@ -75,8 +76,12 @@ WITH placed AS (
                 AND e."timestamp" BETWEEN placed."timestamp" - %(window)s
                     AND placed."timestamp" + %(window)s
             OFFSET 0
-        ) AS e JOIN usage_usageseries AS o ON o.id = e.series_id
-        WHERE o.upstream_id = placed.upstream_id AND o.endpoint = placed.endpoint
+        ) AS e CROSS JOIN LATERAL (
+            SELECT 1 FROM usage_usageseries AS o
+            WHERE o.id = e.series_id
+                AND o.upstream_id = placed.upstream_id AND o.endpoint = placed.endpoint
+            OFFSET 0
+        ) AS of_same_request
     ))
     FROM placed LEFT JOIN {VERSIONS_SQL} AS version
         ON version_id = placed.price_version_id AND {priceable_sql("placed")}
