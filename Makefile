@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage check docs messages format lock screenshots crash-matrix page-matrix
+.PHONY: help run dev test coverage check docs schema messages format lock screenshots crash-matrix page-matrix
 .PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-fragments bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
@@ -71,6 +71,9 @@ check: $(VENV)/dev.stamp ## Format, lint, types, layering, templates, migrations
 docs: $(VENV)/dev.stamp ## Write the table of environment variables and the tree of packages into docs/
 	@$(BIN)/python -m config.documentation
 	@$(BIN)/python -m tests.docs.tree
+
+schema: $(VENV)/dev.stamp ## Write config/schema/schema.sql, from which a new embedded database is made, from the migrations
+	@$(BIN)/python -m config.schema.writing
 
 messages: $(VENV)/dev.stamp ## Bring the catalogues under locale/ up to date with the sources, and list what lacks a translation (needs GNU gettext)
 	@$(BIN)/python -m tests.languages

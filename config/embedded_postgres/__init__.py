@@ -33,6 +33,7 @@ from config.embedded_postgres.connection import connection_settings, socket_dire
 from config.embedded_postgres.errors import EmbeddedPostgresError
 from config.embedded_postgres.lifecycle import (
     ensure_running,
+    exists,
     stop_if_unused,
     stop_if_unused_at_exit,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "EmbeddedPostgresError",
     "connection_settings",
     "ensure_running",
+    "exists",
     "server_pid",
     "socket_directory",
     "stop_if_unused",

@@ -19,6 +19,11 @@ from config.embedded_postgres.installation import is_installed
 _used: dict[Path, IO[str]] = {}
 
 
+def exists(var_dir: Path) -> bool:
+    """Whether a database was made in this folder before."""
+    return (var_dir / "postgres").exists()
+
+
 def ensure_running(var_dir: Path) -> None:
     """Start the server unless it runs, making data directory and database at first; then count as a
     user of it.
@@ -39,7 +44,7 @@ def stop_if_unused(var_dir: Path) -> bool:
     """Stop counting as a user, and stop the server if that was the last one; whether it was
     stopped."""
     _release(var_dir)
-    if not (var_dir / "postgres").exists():
+    if not exists(var_dir):
         return False
     with _exclusively(var_dir), (var_dir / "postgres.users").open("a") as users:
         try:

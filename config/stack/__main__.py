@@ -2,7 +2,8 @@
 
 States: locked -> checked -> database up -> migrated -> simulator responds (if there is no real
 upstream) -> serving -> stopping. The stack's lock is held throughout, so a folder has one stack;
-the embedded database outlives all children.
+the embedded database outlives all children. In a new folder the simulator makes its past while the
+database is made.
 """
 
 import io
@@ -27,6 +28,7 @@ from config import embedded_postgres
 from config.environment import read_environment
 from config.stack import simulated
 from config.stack.errors import CannotStart
+from config.stack.simulated import Simulator
 from config.stack.sources import Sources
 from config.stack.state import StackState, running_stack, take_lock, write_state
 from config.stack.supervisor import PROJECT, Child, Supervisor, say
@@ -83,19 +85,22 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _with_database(var_dir: Path, stop: threading.Event) -> int:
+    supervisor = Supervisor(stop, Sources(PROJECT) if settings.DEBUG else None)
     try:
         environment = read_environment()
         _refuse_half_an_upstream(environment)
         _refuse_taken_port(environment["HOST"], environment["PORT"])
         _refuse_mistakes()
+        simulator = _begin_simulator(var_dir, environment, supervisor)
         if settings.EMBEDDED_POSTGRES:
             embedded_postgres.ensure_running(var_dir)
         _prepare_database(environment)
-        _supervise(var_dir, environment, stop)
+        _supervise(var_dir, environment, supervisor, simulator, stop)
     except (embedded_postgres.EmbeddedPostgresError, CannotStart, SystemCheckError) as error:
         say(f"tollgate: {error}")
         return 1
     finally:
+        supervisor.stop_all()
         (var_dir / "stack.json").unlink(missing_ok=True)
         if settings.EMBEDDED_POSTGRES:
             embedded_postgres.stop_if_unused(var_dir)
@@ -135,41 +140,57 @@ def _refuse_mistakes() -> None:
 
 
 def _prepare_database(environment: dict[str, Any]) -> None:
-    call_command("check", databases=["default"], stdout=io.StringIO(), stderr=io.StringIO())
-    call_command("migrate", verbosity=0, interactive=False)
+    from config.schema.loading import load_into_empty_database
     from config.stack.first_administrator import ensure_first_administrator
 
+    call_command("check", databases=["default"], stdout=io.StringIO(), stderr=io.StringIO())
+    if settings.EMBEDDED_POSTGRES:
+        load_into_empty_database()
+    call_command("migrate", verbosity=0, interactive=False)
     ensure_first_administrator(
         *(environment[f"DJANGO_SUPERUSER_{name}"] for name in ("USERNAME", "PASSWORD", "EMAIL"))
     )
 
 
-def _supervise(var_dir: Path, environment: dict[str, Any], stop: threading.Event) -> None:
+def _begin_simulator(
+    var_dir: Path, environment: dict[str, Any], supervisor: Supervisor
+) -> Simulator | None:
+    """The simulator of a new folder; of another one, its database decides later what it begins
+    with."""
+    is_new = settings.EMBEDDED_POSTGRES and not embedded_postgres.exists(var_dir)
+    if environment["CLIPROXYAPI_MANAGEMENT_URL"] or not is_new:
+        return None
+    return simulated.start(var_dir, supervisor, with_history=True)
+
+
+def _supervise(
+    var_dir: Path,
+    environment: dict[str, Any],
+    supervisor: Supervisor,
+    simulator: Simulator | None,
+    stop: threading.Event,
+) -> None:
     from config.stack.collector import collector
 
-    supervisor = Supervisor(stop, Sources(PROJECT) if settings.DEBUG else None)
     url = _url(environment["HOST"], environment["PORT"])
-    try:
-        upstream = (
-            {}
-            if environment["CLIPROXYAPI_MANAGEMENT_URL"]
-            else _start_simulator(var_dir, supervisor, stop)
-        )
-        _close_connections()
-        write_state(var_dir, _state(url, upstream))
-        if not stop.is_set():
-            supervisor.start(collector(upstream))
-            supervisor.start(
-                Child(
-                    "web",
-                    [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
-                    upstream,
-                )
+    upstream = (
+        {}
+        if environment["CLIPROXYAPI_MANAGEMENT_URL"]
+        else _simulated_upstream(var_dir, supervisor, simulator, stop)
+    )
+    _close_connections()
+    write_state(var_dir, _state(url, upstream))
+    if not stop.is_set():
+        supervisor.start(
+            Child(
+                "web",
+                [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
+                upstream,
             )
-            _say_when_serving(environment["HOST"], environment["PORT"], url, stop)
-        supervisor.watch()
-    finally:
-        supervisor.stop_all()
+        )
+        supervisor.start(collector(upstream))
+        _say_when_serving(environment["HOST"], environment["PORT"], url, stop)
+    supervisor.watch()
 
 
 def _url(host: str, port: int) -> str:
@@ -178,8 +199,8 @@ def _url(host: str, port: int) -> str:
     return settings.DASHBOARD_URL or f"http://{bracketed}:{port}/"
 
 
-def _start_simulator(
-    var_dir: Path, supervisor: Supervisor, stop: threading.Event
+def _simulated_upstream(
+    var_dir: Path, supervisor: Supervisor, simulator: Simulator | None, stop: threading.Event
 ) -> dict[str, str]:
     from config.stack.demonstration.preparing import prepare
     from usage.models import UsageEvent
@@ -187,10 +208,11 @@ def _start_simulator(
     # The database knows best whether a past was collected: it may have been emptied, moved or
     # replaced.
     is_new = not UsageEvent.objects.exists()
-    identity = simulated.start(var_dir, supervisor, stop, with_history=is_new)
+    simulator = simulator or simulated.start(var_dir, supervisor, with_history=is_new)
     if is_new:
-        prepare(identity)
-    return identity.environment()
+        prepare(simulator.identity)
+    simulator.wait(stop)
+    return simulator.identity.environment()
 
 
 def _close_connections() -> None:

@@ -45,24 +45,33 @@ class Identity:
         }
 
 
-def start(
-    var_dir: Path, supervisor: Supervisor, stop: threading.Event, *, with_history: bool
-) -> Identity:
-    """Start it and wait until it responds; raises CannotStart."""
+@dataclass(frozen=True)
+class Simulator:
+    """A simulator that was started, and soon responds."""
+
+    identity: Identity
+    child: Child
+
+    def wait(self, stop: threading.Event) -> None:
+        """Wait until it responds, or `stop` is set; raises CannotStart."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(self.identity.port) and not stop.is_set():
+            if not self.child.is_alive() or time.monotonic() > deadline:
+                raise CannotStart(
+                    "the simulated upstream did not start; its last output:\n"
+                    + "\n".join(self.child.last_lines)
+                )
+            stop.wait(0.1)
+
+
+def start(var_dir: Path, supervisor: Supervisor, *, with_history: bool) -> Simulator:
+    """Start it: it makes its past first, and then responds."""
     identity = kept_identity(var_dir)
     child = Child("simulator", command(identity, with_history=with_history), {}, serves_others=True)
     supervisor.start(child)
     # Should it die, what it has delivered is not delivered again.
     child.command = command(identity, with_history=False)
-    deadline = time.monotonic() + READY_SECONDS
-    while not _answers(identity.port) and not stop.is_set():
-        if not child.is_alive() or time.monotonic() > deadline:
-            raise CannotStart(
-                "the simulated upstream did not start; its last output:\n"
-                + "\n".join(child.last_lines)
-            )
-        stop.wait(0.1)
-    return identity
+    return Simulator(identity, child)
 
 
 def kept_identity(var_dir: Path) -> Identity:
