@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from management_proxy.models import Upstream
 from management_proxy.simulator import RunningSimulator
-from tests.browser import ARGUMENTS, CHROMIUM
+from tests.browser import ARGUMENTS, WITHOUT_FRAME
 from tests.pages.world import World, furnish
 from tests.providers.conftest import simulator, upstream  # noqa: F401
 
@@ -21,12 +21,12 @@ from tests.providers.conftest import simulator, upstream  # noqa: F401
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
-    assert CHROMIUM, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
+    assert WITHOUT_FRAME, "TOLLGATE_REQUIRE_BROWSER=1, but there is no Chromium"
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Synchronous Playwright runs a loop in this thread, which Django would take for an
         # asynchronous view.
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=WITHOUT_FRAME, args=ARGUMENTS)
         yield browser
         browser.close()
 
