@@ -84,8 +84,9 @@ def usage():
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_no_page_overflows_or_breaks_the_content_policy(open_page, usage, viewport):
+    page = open_page(PAGES[0], viewport=viewport)
     for path in PAGES:
-        page = open_page(path, viewport=viewport)
+        page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
         assert [text for text in page.complaints if "400" not in text] == [], path
 

@@ -43,6 +43,7 @@ TEXTS = """() => {
 # A statement keeps the words with which it was made.
 RECORDED = {"Nobody"}
 TROUBLE = "main :is(.banner-warning, .banner-error, .warning, .error-page)"
+LOGIN = "/login/"
 LEADS_ON = "a[href='/monitoring/doctor/']"
 
 
@@ -53,16 +54,21 @@ class Looker:
         self.page = page
         self._noise: list[str] = []
         self._seen: set[str | int] = set()
+        self._logins: set[str] = set()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self._noise.append(f"script: {error}"))
         page.on("request", self._requested)
 
     def faults(self, case: Case, statuses: set[int], width: int, theme: str) -> Iterator[str]:
         """Open the page at a width and in a theme, then look at it at all and in both."""
+        if 200 in statuses and self._leads_to_login(case):
+            return
         self._noise.clear()
         self._show(width, theme)
         response = self.page.goto(case.path)
         assert response
+        if urlsplit(response.url).path == LOGIN:
+            self._logins.add(case.upstream)
         if response.status not in statuses:
             yield f"status {response.status}, expected one of {sorted(statuses)}"
         if self._is_new(response):
@@ -72,13 +78,21 @@ class Looker:
             yield from self._trouble()
         yield from (one for one in self._noise if not _is_expected(one, response, case))
 
+    def _leads_to_login(self, case: Case) -> bool:
+        """Whether nothing but the login is behind an address, and this tab has opened it while the
+        upstream was so."""
+        if case.upstream not in self._logins:
+            return False
+        response = self.page.request.get(case.path, max_redirects=0)
+        return response.headers.get("location", "").startswith(f"{LOGIN}?next=")
+
     def _is_new(self, response: Response) -> bool:
         """Whether the page is not the login to which many addresses lead, or a refusal, once
         more."""
         path = urlsplit(response.url).path
-        shown = path if path == "/login/" else response.status
+        shown = path if path == LOGIN else response.status
         is_new = shown not in self._seen
-        if shown in ("/login/", 403, 404):
+        if shown in (LOGIN, 403, 404):
             self._seen.add(shown)
         return is_new
 
