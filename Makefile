@@ -30,17 +30,20 @@ run: $(VENV)/base.stamp ## Start dashboard, collector and database (and a simula
 dev: $(VENV)/dev.stamp ## The same in debug mode: changed code, templates and styles are loaded at once
 	@exec env DEBUG=true $(BIN)/python -m config.stack
 
+# Tests wait half of their time: for processes, browsers, clocks. Four at once keep two cores busy.
+AT_ONCE = -n 4 --dist loadfile --no-loadscope-reorder
+
 # A temporary folder of its own: another run on the machine would tighten the shared one's mode.
 OWN_TMPDIR = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && TMPDIR=$$folder
 
 test: $(VENV)/dev.stamp ## Run the whole suite, or a part of it: make test T=tests/config
 	@$(BIN)/python -m tests.browser
-	@$(OWN_TMPDIR) $(BIN)/python -m pytest -q $(or $(T),-n 2 --dist loadfile --no-loadscope-reorder)
+	@$(OWN_TMPDIR) $(BIN)/python -m pytest -q $(or $(T),$(AT_ONCE))
 
 coverage: $(VENV)/dev.stamp ## Run the suite (or T=...) measuring lines and branches, also in child processes
 	@rm -rf var/coverage && mkdir -p var/coverage
 	@# Measuring slows everything down: a test that fails for that does not take the figure away.
-	-@$(OWN_TMPDIR) $(BIN)/coverage run -m pytest -q $(or $(T),-n 2 --dist loadfile --no-loadscope-reorder)
+	-@$(OWN_TMPDIR) $(BIN)/coverage run -m pytest -q $(or $(T),$(AT_ONCE))
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage html -q -d var/coverage/html
 	@$(BIN)/coverage report
