@@ -4,10 +4,15 @@ exposed to callers as it is."""
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.errors import Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import MIB, Limits
 from management_proxy.client.responses import json_object
+from monitoring.texts.recorded import Recorded
+
+_NO_STATUS = Recorded(_("the response has no status of the provider"))
 
 # In a header's value the upstream replaces this by the credential's token.
 TOKEN = "$TOKEN$"  # noqa: S105
@@ -32,5 +37,5 @@ def call_provider(
     response = json_object(client.call("POST", "api-call", CALL, json=body).body)
     status, text = response.get("status_code"), response.get("body")
     if not isinstance(status, int) or not isinstance(text, str):
-        raise Unintelligible("the response has no status of the provider", 200)
+        raise Unintelligible(_NO_STATUS(), 200)
     return status, text

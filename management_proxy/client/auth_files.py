@@ -7,12 +7,19 @@ every file.
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext_noop as _
 
 from management_proxy.client.errors import NotFound, Refused, Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import MIB, SMALL, WRITE, Limits
 from management_proxy.client.responses import json_object
 from management_proxy.uploaded_text import without_mark
+from monitoring.texts.recorded import Recorded
+
+NO_FILES = Recorded(_("the list of auth files is not a list"))
+_NO_MODELS = Recorded(_("the list of models is not a list"))
+_NO_JSON = Recorded(_("the auth file is not JSON"))
+_NO_OBJECT = Recorded(_("the auth file is not an object"))
 
 LISTING = Limits.of(10, total=30, response_bytes=64 * MIB)
 UPLOAD = Limits.of(60, response_bytes=MIB)
@@ -25,7 +32,7 @@ def list_auth_files(client: ManagementClient, name: str = "") -> list[dict[str, 
     response = client.call("GET", "auth-files", LISTING, params=params)
     files = json_object(response.body).get("files")
     if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
-        raise Unintelligible("the list of auth files is not a list", 200)
+        raise Unintelligible(NO_FILES(), 200)
     # Before v7.2.94 the filter is ignored.
     return [entry for entry in files if not name or name in (entry.get("name"), entry.get("id"))]
 
@@ -36,7 +43,7 @@ def auth_file_models(client: ManagementClient, name: str) -> list[str]:
     response = client.call("GET", "auth-files/models", CONTENT, params={"name": name})
     models = json_object(response.body).get("models")
     if not isinstance(models, list):
-        raise Unintelligible("the list of models is not a list", 200)
+        raise Unintelligible(_NO_MODELS(), 200)
     return [str(model["id"]) for model in models if isinstance(model, dict) and model.get("id")]
 
 
@@ -52,9 +59,9 @@ def auth_file_content(client: ManagementClient, name: str) -> dict[str, Any] | N
     except NotFound:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unintelligible("the auth file is not JSON", 200) from error
+        raise Unintelligible(_NO_JSON(), 200) from error
     if not isinstance(content, dict):
-        raise Unintelligible("the auth file is not an object", 200)
+        raise Unintelligible(_NO_OBJECT(), 200)
     return content
 
 

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.errors import Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONFIGURATION, SMALL, WRITE
 from management_proxy.client.responses import json_object
 from management_proxy.uploaded_text import UnreadableText, decoded_text
+from monitoring.texts.recorded import Recorded
+
+_NO_CONFIGURATION = Recorded(_("config.yaml cannot be read: %(reason)s"))
+_NO_MEMBER = Recorded(_("the response has no %(name)s"))
 
 
 def read_configuration(client: ManagementClient) -> str:
@@ -14,7 +20,7 @@ def read_configuration(client: ManagementClient) -> str:
     try:
         return decoded_text(client.call("GET", "config.yaml", CONFIGURATION).body)
     except UnreadableText as error:
-        raise Unintelligible(f"config.yaml cannot be read: {error}", 200) from error
+        raise Unintelligible(_NO_CONFIGURATION(reason=error), 200) from error
 
 
 def replace_configuration(client: ManagementClient, text: str) -> None:
@@ -31,7 +37,7 @@ def read_switch(client: ManagementClient, path: str) -> Any:
     settings = json_object(client.call("GET", path, SMALL).body)
     key = path.rsplit("/", 1)[-1]
     if key not in settings:
-        raise Unintelligible(f"the response has no {key}", 200)
+        raise Unintelligible(_NO_MEMBER(name=key), 200)
     return settings[key]
 
 

@@ -8,10 +8,17 @@ through at a time.
 
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.errors import Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import CONFIGURATION, WRITE
 from management_proxy.client.responses import json_object
+from monitoring.texts.recorded import Recorded
+
+_NO_TEXT = Recorded(_("api-keys has an entry that is not text"))
+_NO_OBJECT = Recorded(_("%(name)s holds something that is no object"))
+_NO_LIST = Recorded(_("the response has no list %(name)s"))
 
 Entry = dict[str, Any]
 CLIENT_KEYS = "api-keys"
@@ -25,7 +32,7 @@ def read_client_keys(client: ManagementClient) -> list[str]:
     UpstreamError."""
     keys = _list_of(client, CLIENT_KEYS)
     if not all(isinstance(key, str) for key in keys):
-        raise Unintelligible("api-keys has an entry that is not text", 200)
+        raise Unintelligible(_NO_TEXT(), 200)
     return keys
 
 
@@ -33,7 +40,7 @@ def read_entries(client: ManagementClient, route: str) -> list[Entry]:
     """`GET <list>`: every entry with all its fields, known to us or not. Raises UpstreamError."""
     entries = _list_of(client, route)
     if not all(isinstance(entry, dict) for entry in entries):
-        raise Unintelligible(f"{route} holds something that is no object", 200)
+        raise Unintelligible(_NO_OBJECT(name=route), 200)
     return entries
 
 
@@ -41,7 +48,7 @@ def _list_of(client: ManagementClient, route: str) -> list[Any]:
     response = json_object(client.call("GET", route, CONFIGURATION).body)
     found = response.get(route)
     if route not in response or not (found is None or isinstance(found, list)):
-        raise Unintelligible(f"the response has no list {route}", 200)
+        raise Unintelligible(_NO_LIST(name=route), 200)
     return found or []
 
 

@@ -12,10 +12,16 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop as _
+
 from management_proxy.client.errors import NotFound, Unintelligible
 from management_proxy.client.http import ManagementClient
 from management_proxy.client.limits import SMALL, Limits
 from management_proxy.client.responses import json_object
+from monitoring.texts.recorded import Recorded
+
+_NO_STATE = Recorded(_("the upstream started a login without a state or an https address"))
+_NO_STATUS = Recorded(_("the upstream returned an unknown status of a login"))
 
 # Device flows call the provider before they respond.
 START = Limits.of(45, total=50)
@@ -96,9 +102,7 @@ def start_login(
     started = json_object(response.body)
     state, url = _text(started, "state"), _text(started, "url")
     if not STATE.match(state) or urlsplit(url).scheme != "https":
-        raise Unintelligible(
-            "the upstream started a login without a state or an https address", 200
-        )
+        raise Unintelligible(_NO_STATE(), 200)
     seconds = started.get("expires_in")
     expires_in = seconds if isinstance(seconds, int) and seconds > 0 else None
     return StartedLogin(state, url, _text(started, "user_code"), expires_in)
@@ -121,7 +125,7 @@ def poll_login(client: ManagementClient, state: str) -> Poll:
     try:
         return Poll(LoginStatus(str(found.get("status"))), error[:300])
     except ValueError as unknown:
-        raise Unintelligible("the upstream returned an unknown status of a login", 200) from unknown
+        raise Unintelligible(_NO_STATUS(), 200) from unknown
 
 
 def deliver_code(

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from management_proxy.client.auth_files import NO_FILES
 from management_proxy.client.errors import NotFound, ResponseTooLarge, Unintelligible
 from management_proxy.client.http import ManagementClient, Receive
 from management_proxy.client.limits import CONFIGURATION, MIB, SMALL, Limits
 from management_proxy.client.responses import Response, json_object
 from management_proxy.models import UsageInterface
 from monitoring.masking import last4
+from monitoring.texts.recorded import Recorded
+
+_NO_SWITCH = Recorded(_("the statistics switch is neither true nor false"))
+_NO_NUMBER = Recorded(_("a counter is not a number"))
 
 # The pop is destructive: giving up early loses the page, so it waits long (contract 2.3) and takes
 # much.
@@ -86,7 +93,7 @@ def statistics_enabled(client: ManagementClient) -> bool:
     response = client.call("GET", STATISTICS_SWITCH, SMALL)
     value = json_object(response.body).get(STATISTICS_SWITCH)
     if not isinstance(value, bool):
-        raise Unintelligible("the statistics switch is neither true nor false", 200)
+        raise Unintelligible(_NO_SWITCH(), 200)
     return value
 
 
@@ -127,7 +134,7 @@ def counters(client: ManagementClient) -> list[Counter]:
 def _file_counters(client: ManagementClient) -> list[Counter]:
     files = json_object(client.call("GET", "auth-files", CONFIGURATION).body).get("files")
     if not isinstance(files, list):
-        raise Unintelligible("the list of auth files is not a list", 200)
+        raise Unintelligible(NO_FILES(), 200)
     return [
         _counter(file_account(str(file["auth_index"])), file)
         for file in files
@@ -152,7 +159,7 @@ def _key_counters(client: ManagementClient) -> list[Counter]:
 def _counter(account: str, entry: Mapping[str, Any]) -> Counter:
     success, failed = entry.get("success"), entry.get("failed")
     if not isinstance(success, int) or not isinstance(failed, int):
-        raise Unintelligible("a counter is not a number", 200)
+        raise Unintelligible(_NO_NUMBER(), 200)
     return Counter(account, success, failed)
 
 
