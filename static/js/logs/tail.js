@@ -164,17 +164,20 @@ class LogTail extends HTMLElement {
     this.due = Date.now() + this.wait * 1000;
     const seconds = Math.round(this.wait);
     const text = this.dataset.failing.replace("{seconds}", seconds).replace("{reason}", () => failure.message);
-    this.#state(failure.isOff ? "" : text);
+    this.#state(failure.isOff ? "" : text, true);
   }
 
   #off(isOff) {
     this.querySelector("[data-off]").hidden = !isOff;
   }
 
-  #state(text) {
-    const state = this.querySelector("[role=status]");
+  // The doctor knows more of trouble.
+  #state(text, isTrouble = false) {
+    const banner = this.querySelector("[data-state]");
+    const [state, doctor] = banner.children;
     if (state.textContent !== text) state.textContent = text;
-    state.hidden = !text;
+    doctor.hidden = !isTrouble;
+    banner.hidden = !text;
   }
 
   #count() {

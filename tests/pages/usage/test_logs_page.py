@@ -155,6 +155,7 @@ def test_upstream_that_fails_is_stated_and_read_again_later(page, logged):
     fault(logged, "status", "/logs", status=502, count=20)
     page.goto("/logs/")
     page.get_by_text("The log cannot be read:").wait_for()
+    assert page.locator("log-tail").get_by_role("link", name="Open Doctor").is_visible()
     before = request_count(logged, READS)
     page.wait_for_timeout(1000)
     assert request_count(logged, READS) <= before + 3  # retries of the proxy itself included
@@ -201,3 +202,10 @@ def test_hidden_tab_requests_nothing(page, logged):
     assert request_count(logged, READS) == 0
     page.evaluate("window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))")
     wait_until(lambda: request_count(logged, READS) >= 1)
+
+
+def test_reason_is_in_the_readers_language(page, logged, live_server):
+    fault(logged, "status", "/logs", status=502, count=20)
+    page.context.add_cookies([{"name": "language", "value": "de", "url": live_server.url}])
+    page.goto("/logs/")
+    page.get_by_text("der Upstream antwortete mit 502, 503 oder 504. ").first.wait_for()
