@@ -42,7 +42,7 @@ export async function get(url, signal = AbortSignal.timeout(PATIENCE_MS)) {
 export class Source {
   // `first` is the query of the first request, which may have a higher limit of lines than the others.
   constructor(url, usual, { limit = usual, ...first } = {}) {
-    Object.assign(this, { url, usual, limit, first, cursor: "", latest: 0, held: 0, offset: 0 });
+    Object.assign(this, { url, usual, limit, first, cursor: "", latest: 0, held: 0, offset: 0, hasRead: false });
   }
 
   // {lines, offset, isGap, isFull, isCut}: the new lines; the upstream's local time minus UTC, in
@@ -60,6 +60,7 @@ export class Source {
     }
     const read = this.#read(page);
     this.limit = this.usual;
+    this.hasRead = true;
     return read;
   }
 

@@ -185,6 +185,9 @@ class LogTail extends HTMLElement {
     const [shown, held] = [this.view.shown, this.view.held.length].map((value) => number.format(value));
     const text = this.dataset.counts.replace("{shown}", shown).replace("{held}", held);
     this.querySelector("[data-counts-of]").textContent = text;
+    const isEmpty = this.source.hasRead && !this.view.shown;
+    this.querySelector("[data-none-of-request]").hidden = !isEmpty || !this.isSearch;
+    this.querySelector("[data-none]").hidden = !isEmpty || this.isSearch || !this.view.held.length;
   }
 }
 

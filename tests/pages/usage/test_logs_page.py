@@ -134,6 +134,17 @@ def test_search_that_did_not_reach_back_to_the_request_says_so(page, logged, mon
     page.get_by_text("Lines before these were not searched").wait_for()
 
 
+def test_where_no_line_is_shown_the_reason_is(page, logged):
+    page.goto("/logs/?request_id=00000000&after=1")
+    page.get_by_text("The log holds no line of this request").wait_for()
+    page.get_by_label("Request ID").fill("")
+    page.get_by_text("the provider is overloaded").wait_for()
+    page.get_by_label("Text").fill("no such text")
+    page.get_by_text("No line that was read passes the filters.").wait_for()
+    page.get_by_label("Text").fill("overloaded")
+    page.get_by_text("No line that was read").wait_for(state="hidden")
+
+
 def test_error_log_is_listed_and_read_without_its_secrets(page, logged):
     page.goto("/logs/")
     page.get_by_role("link", name=NAME).click()
