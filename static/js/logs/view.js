@@ -7,6 +7,8 @@ export class View {
   constructor(box, most) {
     Object.assign(this, { box, most, list: box.querySelector("ol"), held: [], shown: 0, received: 0 });
     this.follows = true;
+    // Rows get their height only once they are drawn, and then more than was estimated.
+    new ResizeObserver(() => this.scroll()).observe(this.list);
     this.filter = { rank: 0, text: "", id: "", management: false };
   }
 
@@ -66,9 +68,7 @@ export class View {
   }
 
   scroll() {
-    const toEnd = () => this.follows && (this.box.scrollTop = this.box.scrollHeight);
-    toEnd();
-    requestAnimationFrame(toEnd); // rows have their height once they are drawn
+    if (this.follows) this.box.scrollTop = this.box.scrollHeight;
   }
 
   get isAtEnd() {

@@ -91,6 +91,22 @@ def test_log_is_followed_filtered_paused_and_saved(page, logged):
     assert [line.rpartition("] ")[2] for line in text.splitlines()] == rows(page)
 
 
+def test_end_of_long_lines_is_in_sight_while_followed(page, logged):
+    for number in range(80):
+        write(logged, "warn ", f"line {number} {'of many words ' * 60}")
+    page.goto("/logs/")
+    page.get_by_text("line 79").wait_for()
+    for number in (80, 81):
+        write(logged, "warn ", f"line {number} {'of many words ' * 60}")
+        page.get_by_text(f"line {number}").wait_for()
+        page.wait_for_timeout(300)
+        below = page.evaluate(
+            """() => { const box = document.querySelector('.log');
+            return box.scrollHeight - box.scrollTop - box.clientHeight; }"""
+        )
+        assert below < 2
+
+
 def test_alerts_and_changes_stand_between_the_lines(page, logged):
     now = datetime.now(UTC)
     instants = {"fired_at": now, "pending_since": now, "breached_at": now}
