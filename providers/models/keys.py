@@ -120,13 +120,17 @@ class Credential(models.Model):
 
 
 def credential_name(label: str, auth_index: str) -> str:
-    """What a credential is called."""
-    return label or auth_index or "no credential"
+    """What a credential is called; a key too short to show any of it, by its index."""
+    shown = "" if label == "…" else label
+    return shown or auth_index or label or "no credential"
 
 
 def credential_name_sql(table: str) -> str:
     """`credential_name` of the rows of a table with this name."""
-    return f"coalesce(nullif({table}.label, ''), nullif({table}.auth_index, ''), 'no credential')"
+    return (
+        f"coalesce(nullif(nullif({table}.label, ''), '…'), nullif({table}.auth_index, ''),"
+        f" nullif({table}.label, ''), 'no credential')"
+    )
 
 
 class ProviderKey(models.Model):

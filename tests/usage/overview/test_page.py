@@ -73,6 +73,13 @@ def test_staff_see_everything(staff, traffic):
     assert {"laptop", "robot", "model-0"} <= set(re.findall(r'class="name"[^>]*>([^<]+)</a>', page))
 
 
+def test_a_key_too_short_to_be_shown_is_called_by_its_index(staff):
+    keys = [{"source": "sk-lab", "auth_type": "apikey", "auth_index": index} for index in "ab"]
+    store(make_upstream(), *[make_event(timestamp=datetime.now(UTC), **key) for key in keys])
+    names = re.findall(r'class="name"[^>]*credential=\d+"[^>]*>([^<]+)</a>', region(staff))
+    assert sorted(names) == ["a", "b"]
+
+
 def test_users_see_their_own_keys(client, bob, traffic):
     client.force_login(bob)
     page = region(client)
