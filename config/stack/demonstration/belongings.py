@@ -1,19 +1,22 @@
-"""Whose the simulator's client keys and accounts are, and how the accounts have fared."""
+"""Whose the simulator's keys and accounts are, and how the accounts have fared."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
+import yaml
 from django.contrib.auth.models import User
 
-from config.stack.demonstration.people import LEFT_BEFORE
+from config.stack.demonstration.people import left_at
 from config.stack.simulated import HISTORY_DAYS, SEED
 from management_proxy.models import Upstream
 from management_proxy.simulator.accounts.troubles import TROUBLES, Trouble
 from management_proxy.simulator.options import Options
 from management_proxy.simulator.presets import client_keys, lived_in
 from providers.accounts.auth_files import Health
-from providers.digests import client_key_digest, last_four
-from providers.models import Account, AccountState, ClientKey
+from providers.digests import client_key_digest, last_four, provider_key_digest
+from providers.keys.entries import identity_of
+from providers.keys.families import FAMILIES
+from providers.models import Account, AccountState, ClientKey, ProviderKey
 
 # Name and owner of client keys, by the names that the simulator's keys contain; the others are not
 # named yet, as in real life.
@@ -41,19 +44,25 @@ LIMITS = {"ci-1": {"monthly_tokens": 30_000_000}, "support-1": {"monthly_request
 EXPIRING, EXPIRES_IN_DAYS = "mobile-1", 45
 # The key of who has left, which the upstream lists no more.
 REVOKED, REVOKED_NAME = "sk-epsilon-1-5b0c94f2d7a1e638", "Mallory's laptop"
+# Name and owner of provider keys, by family and place in its list; the others are not managed.
+PROVIDER_KEYS = {
+    ("claude", 0): ("Anthropic, company plan", "grace"),
+    ("codex", 0): ("OpenAI, pipelines", "ci"),
+    ("gemini", 0): ("Google AI Studio, research", "dana"),
+}
 
 
 def store_keys(upstream: Upstream, users: dict[str, User], now: datetime) -> None:
     """All client keys, and the one that was revoked."""
     rows = [_row(upstream, key, users, now) for key in client_keys(Options().clients, SEED)]
-    revoked = {"state": ClientKey.State.REVOKED, "revoked_at": now - LEFT_BEFORE}
+    revoked = {"state": ClientKey.State.REVOKED, "revoked_at": left_at(now)}
     rows.append(_key(upstream, REVOKED, name=REVOKED_NAME, **revoked))
     ClientKey.objects.bulk_create(rows, ignore_conflicts=True)
     keys = ClientKey.objects.filter(upstream=upstream)
     keys.exclude(state=ClientKey.State.REVOKED).update(
         first_seen_at=now - timedelta(days=HISTORY_DAYS)
     )
-    keys.filter(state=ClientKey.State.REVOKED).update(first_seen_at=now - 3 * LEFT_BEFORE)
+    keys.filter(state=ClientKey.State.REVOKED).update(first_seen_at=now - timedelta(days=190))
 
 
 def _row(upstream: Upstream, key: str, users: dict[str, User], now: datetime) -> ClientKey:
@@ -74,6 +83,23 @@ def _key(upstream: Upstream, key: str, **fields: Any) -> ClientKey:
     return ClientKey(
         upstream=upstream, digest=client_key_digest(key), last_four=last_four(key), **fields
     )
+
+
+def store_provider_keys(upstream: Upstream, users: dict[str, User], now: datetime) -> None:
+    """Those that are managed, as the upstream lists them."""
+    listed = yaml.safe_load(lived_in(Options().clients, SEED).config)
+    rows = []
+    for (name, place), (called, owner) in PROVIDER_KEYS.items():
+        family = FAMILIES[name]
+        entry = listed[family.route][place]
+        digest = provider_key_digest(family.route, identity_of(family, entry))
+        row = ProviderKey(upstream=upstream, family=name, digest=digest, name=called)
+        row.owner = users.get(owner)
+        row.store_entry(entry)
+        rows.append(row)
+    ProviderKey.objects.bulk_create(rows, ignore_conflicts=True)
+    keys = ProviderKey.objects.filter(upstream=upstream)
+    keys.update(created_at=now - timedelta(days=90))
 
 
 def store_accounts(upstream: Upstream, users: dict[str, User], now: datetime) -> None:
@@ -98,7 +124,7 @@ def store_accounts(upstream: Upstream, users: dict[str, User], now: datetime) ->
 def _health(trouble: Trouble | None, now: datetime, *, is_disabled: bool) -> dict[str, Any]:
     if trouble is None:
         health = Health.DISABLED if is_disabled else Health.ACTIVE
-        since = now - (LEFT_BEFORE if is_disabled else timedelta(days=HISTORY_DAYS))
+        since = left_at(now) if is_disabled else now - timedelta(days=HISTORY_DAYS)
         return {"health": health, "is_refused": False, "since": since}
     return {
         "health": Health.FAILING if trouble.lasts is None else Health.COOLING,

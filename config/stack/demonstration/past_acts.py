@@ -13,12 +13,12 @@ from django.contrib.auth.models import User
 
 from config.stack.demonstration.people import (
     INVITED,
-    INVITED_BEFORE,
     LEFT,
-    LEFT_BEFORE,
     PEOPLE,
     STAFF,
+    invited_at,
     last_seen,
+    left_at,
 )
 from monitoring.models import AuditEntry
 from providers.models import Intent
@@ -26,7 +26,7 @@ from providers.models import Intent
 Outcome = AuditEntry.Outcome
 NOBODY = "nobody"
 # How long before the last one the earlier times were at which a person signed in.
-_SIGNED_IN_BEFORE = (timedelta(0), timedelta(hours=26), timedelta(hours=50, minutes=20))
+_SIGNED_IN_BEFORE = (timedelta(0), timedelta(days=1, minutes=6), timedelta(days=2, minutes=-9))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,5 @@ def _of_users(now: datetime) -> Iterator[Act]:
             yield Act(last_seen(name, now) - before, name, "user.signed_in", name)
     mistyped = last_seen("heidi", now) - timedelta(seconds=19)
     yield Act(mistyped, NOBODY, "user.sign_in_failed", "heidi", Outcome.REFUSED)
-    left = now - LEFT_BEFORE + timedelta(minutes=4)
-    yield Act(left, STAFF, "user.disabled", LEFT)
-    invited = now - INVITED_BEFORE
-    yield Act(invited, STAFF, "user.invited", INVITED, detail={"role": "user"})
+    yield Act(left_at(now) + timedelta(minutes=4, seconds=8), STAFF, "user.disabled", LEFT)
+    yield Act(invited_at(now), STAFF, "user.invited", INVITED, detail={"role": "user"})

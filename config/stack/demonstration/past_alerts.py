@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from config.stack.demonstration.past_acts import Act
-from config.stack.demonstration.people import STAFF
+from config.stack.demonstration.people import STAFF, on_day
 from management_proxy.models import Upstream
 from management_proxy.simulator.accounts.troubles import TROUBLES, Trouble
 from management_proxy.simulator.traffic.story import ILL_PROVIDER, Story
@@ -24,7 +24,7 @@ from monitoring.models import Alert, AlertRule, Severity
 from monitoring.texts.recorded import in_language
 
 State = Alert.State
-_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 _TICK = timedelta(seconds=10)
 OUTAGE_RULE = "Claude fails"
 _OUTAGE = {
@@ -68,7 +68,7 @@ def store_alerts(upstream: Upstream, now: datetime) -> list[Act]:
     Alert.objects.bulk_create(alerts)
     made = {"signal": rule.signal, "filters": rule.filters, "threshold": rule.threshold}
     return [
-        Act(now - 25 * _DAY, STAFF, "alert_rule.created", rule.name, detail=made),
+        Act(on_day(now, 25, "11:40:09"), STAFF, "alert_rule.created", rule.name, detail=made),
         *(
             Act(alert.acknowledged_at, STAFF, "alert.acknowledged", str(alert))
             for alert in alerts
@@ -112,7 +112,7 @@ def _in_each_language(detail: Callable[[], str]) -> dict[str, str]:
 
 def _of_the_host(rules: dict[str, AlertRule], upstream: Upstream, now: datetime) -> Iterator[Past]:
     page = reverse("monitoring:page")
-    at, minutes = now - 23 * _DAY, 6 * _MINUTE
+    at, minutes = on_day(now, 23, "03:12:40"), 6 * _MINUTE
     about = {"instant": f"{timezone.localtime(at):%H:%M:%S %Z}"}
     stalled = rules["collector_stalled"]
     yield Past(
@@ -124,7 +124,7 @@ def _of_the_host(rules: dict[str, AlertRule], upstream: Upstream, now: datetime)
         lambda: gettext("No collector has polled it since %(instant)s.") % about,
         page,
     )
-    at, minutes = now - 6 * _DAY - 20 * _MINUTE, 3 * _MINUTE
+    at, minutes = on_day(now, 6, "07:31:05"), 3 * _MINUTE
     error = "cannot connect: [Errno 111] Connection refused"
     yield Past(
         rules["collection_fails"],
@@ -139,12 +139,13 @@ def _of_the_host(rules: dict[str, AlertRule], upstream: Upstream, now: datetime)
 
 def _of_accounts(rules: dict[str, AlertRule], now: datetime) -> Iterator[Past]:
     page = reverse("accounts:list")
-    for code, name, days, hours, detail, acknowledged in (
-        ("account_cooling", "bob", 16, 1.7, "codex: The usage limit has been reached", None),
-        ("account_failing", "heidi", 5, 3.2, "claude: OAuth token has expired", 12 * _MINUTE),
+    reached, expired = "codex: The usage limit has been reached", "claude: OAuth token has expired"
+    for code, name, at, hours, detail, acknowledged in (
+        ("account_cooling", "bob", on_day(now, 16, "14:22:31"), 1.7, reached, None),
+        ("account_failing", "heidi", on_day(now, 5, "09:03:18"), 3.2, expired, 12 * _MINUTE),
     ):
         breached = timedelta(hours=hours)
-        email, at = f"{name}@example.com", now - days * _DAY
+        email = f"{name}@example.com"
         worst = breached.total_seconds() + rules[code].threshold
         said = partial(str, detail)  # by the provider
         yield Past(rules[code], email, at, breached, worst, said, page, acknowledged)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from config.stack.demonstration.belongings import REVOKED
 from config.stack.demonstration.past_acts import Act
-from config.stack.demonstration.people import LEFT_BEFORE, STAFF
+from config.stack.demonstration.people import STAFF, left_at, on_day
 from config.stack.simulated import SEED
 from management_proxy.models import Upstream
 from management_proxy.simulator.options import Options
@@ -33,9 +33,9 @@ _TOOK = timedelta(seconds=2.4)
 
 @dataclass(frozen=True)
 class Past:
-    """One change: how long ago, who, what, and what it was before and afterwards."""
+    """One change: when, who, what, and what it was before and afterwards."""
 
-    before_now: timedelta
+    at: datetime
     actor: str
     change: Change
     before: Any
@@ -48,17 +48,16 @@ class Past:
 
 def store_changes(upstream: Upstream, users: dict[str, User], now: datetime) -> list[Act]:
     """Store them, oldest first; the acts that they were."""
-    past = sorted(_all(upstream), key=lambda one: one.before_now, reverse=True)
-    intents = [_intent(upstream, one, users, now) for one in past]
+    past = sorted(_all(upstream, now), key=lambda one: one.at)
+    intents = [_intent(upstream, one, users) for one in past]
     Intent.objects.bulk_create(intents)
     for intent, one in zip(intents, past, strict=True):
-        intent.requested_at = now - one.before_now
+        intent.requested_at = one.at
     Intent.objects.bulk_update(intents, ["requested_at"])
     return [_act(upstream, intent) for intent in intents]
 
 
-def _intent(upstream: Upstream, one: Past, users: dict[str, User], now: datetime) -> Intent:
-    at = now - one.before_now
+def _intent(upstream: Upstream, one: Past, users: dict[str, User]) -> Intent:
     intent = Intent(
         upstream=upstream,
         reason=one.reason,
@@ -70,8 +69,8 @@ def _intent(upstream: Upstream, one: Past, users: dict[str, User], now: datetime
         error=one.error,
         attempts=one.attempts,
         token=None if one.error else 1,
-        applied_at=None if one.error else at + _TOOK / 4,
-        settled_at=at + _TOOK,
+        applied_at=None if one.error else one.at + _TOOK / 4,
+        settled_at=one.at + _TOOK,
     )
     store_change(intent, one.change)
     # Like that of every change that is over for a while.
@@ -99,65 +98,67 @@ def _act(upstream: Upstream, intent: Intent) -> Act:
     )
 
 
-def _all(upstream: Upstream) -> Iterator[Past]:
-    yield from _of_who_left(upstream)
-    yield from _of_keys(upstream)
-    yield from _of_settings()
-    yield from _of_the_relay()
-    for days, actor, name, note in (
-        (24, "bob", "codex-bob@example.com-plus.json", "Bob's own plan: ask before sharing"),
-        (17, STAFF, "antigravity-research@example.com.json", "Shared by research"),
-        (17, STAFF, "kimi-lab@example.com.json", "Shared by everyone"),
+def _all(upstream: Upstream, now: datetime) -> Iterator[Past]:
+    yield from _of_who_left(upstream, left_at(now))
+    yield from _of_keys(upstream, now)
+    yield from _of_settings(now)
+    yield from _of_the_relay(on_day(now, 9, "13:20:11"))
+    bobs = "Bob's own plan: ask before sharing"
+    for days, clock, actor, name, note in (
+        (24, "10:02:37", "bob", "codex-bob@example.com-plus.json", bobs),
+        (17, "16:44:05", STAFF, "antigravity-research@example.com.json", "Shared by research"),
+        (17, "16:45:58", STAFF, "antigravity-support@example.com.json", "Shared by support"),
+        (17, "16:47:21", STAFF, "kimi-lab@example.com.json", "Shared by everyone"),
     ):
-        yield _noted(timedelta(days=days, minutes=len(name)), actor, name, note)
+        yield _noted(on_day(now, days, clock), actor, name, note)
 
 
-def _noted(before_now: timedelta, actor: str, name: str, note: str, **switch: bool) -> Past:
+def _noted(at: datetime, actor: str, name: str, note: str, **switch: bool) -> Past:
     change = SetAccountFields(name=name, fields={"note": note})
     before = {"disabled": False, **switch}
-    return Past(before_now, actor, change, before, {**before, "note": note})
+    return Past(at, actor, change, before, {**before, "note": note})
 
 
-def _of_who_left(upstream: Upstream) -> Iterator[Past]:
-    minute, why = timedelta(minutes=1), "Mallory leaves"
+def _of_who_left(upstream: Upstream, at: datetime) -> Iterator[Past]:
+    minute, why = timedelta(seconds=53), "Mallory leaves"
     switch = SwitchAccount(name=_MALLORYS, disabled=True)
     on, off = {"disabled": False}, {"disabled": True}
-    yield Past(LEFT_BEFORE, STAFF, switch, on, off, why)
+    yield Past(at, STAFF, switch, on, off, why)
     key = ClientKey.objects.get(upstream=upstream, digest=client_key_digest(REVOKED))
     change = RemoveClientKey(client_key_id=key.pk, digest=bytes(key.digest), label=key.display_name)
     before = {"keys": 18, "key": f"…{key.last_four}"}
-    yield Past(LEFT_BEFORE - minute, STAFF, change, before, {"keys": 17, "key": None}, why)
+    yield Past(at + minute, STAFF, change, before, {"keys": 17, "key": None}, why)
     note = "Mallory has left; paid to the end of the year"
-    yield _noted(LEFT_BEFORE - 3 * minute, STAFF, _MALLORYS, note, disabled=True)
+    yield _noted(at + 3 * minute, STAFF, _MALLORYS, note, disabled=True)
 
 
-def _of_keys(upstream: Upstream) -> Iterator[Past]:
+def _of_keys(upstream: Upstream, now: datetime) -> Iterator[Past]:
     """The newest of the client keys, added before the first of their events."""
     texts = {client_key_digest(key): key for key in client_keys(Options().clients, SEED)}
     rows = {row.name: row for row in ClientKey.objects.filter(upstream=upstream)}
     added = (
-        (38, "heidi", "Data import", ""),
-        (34, STAFF, "CI releases", "Release pipeline"),
-        (31, "frank", "Mobile app, staging", ""),
+        (on_day(now, 38, "09:51:33"), "heidi", "Data import", ""),
+        (on_day(now, 34, "14:08:20"), STAFF, "CI releases", "Release pipeline"),
+        (on_day(now, 31, "11:26:47"), "frank", "Mobile app, staging", ""),
     )
-    for count, (days, actor, name, reason) in enumerate(added, len(texts) - len(added)):
+    for count, (at, actor, name, reason) in enumerate(added, len(texts) - len(added)):
         row = rows[name]
         change = AddClientKey(client_key_id=row.pk, key=texts[bytes(row.digest)], name=name)
         before = {"keys": count, "key": None}
         after = {"keys": count + 1, "key": f"…{row.last_four}"}
-        yield Past(timedelta(days=days, hours=days % 5), actor, change, before, after, reason)
+        yield Past(at, actor, change, before, after, reason)
 
 
-def _of_settings() -> Iterator[Past]:
-    for before_now, path, before, after, reason in (
-        (timedelta(days=12), "request-retry", 0, 3, "Providers fail for seconds"),
-        (timedelta(days=6), "error-logs-max-files", 10, 100, "Keep the failures of a day"),
+def _of_settings(now: datetime) -> Iterator[Past]:
+    for at, path, before, after, reason in (
+        (on_day(now, 12, "15:37:26"), "request-retry", 0, 3, "Providers fail for seconds"),
+        (on_day(now, 6, "09:14:52"), "error-logs-max-files", 10, 100, "Keep the failures of a day"),
     ):
         change = SetSwitch(path=path, value=after, opened=before)
-        yield Past(before_now, STAFF, change, {path: before}, {path: after}, reason)
+        yield Past(at, STAFF, change, {path: before}, {path: after}, reason)
 
 
-def _of_the_relay() -> Iterator[Past]:
+def _of_the_relay(at: datetime) -> Iterator[Past]:
     """Moved to another address; the first attempt met another change."""
     fields = {"base-url": _RELAYS_NEW}
     change = EditEntry(
@@ -166,10 +167,7 @@ def _of_the_relay() -> Iterator[Past]:
         fields=fields,
         opened={"base-url": _RELAYS_OLD},
     )
-    before_now, refused = (
-        timedelta(days=9, hours=2),
-        "it was changed in the meantime; reload the page",
-    )
-    yield Past(before_now, STAFF, change, None, None, error=refused, attempts=0)
+    refused = "it was changed in the meantime; reload the page"
+    yield Past(at, STAFF, change, None, None, error=refused, attempts=0)
     before, after = {"name": "relay", "base-url": _RELAYS_OLD}, {"name": "relay", **fields}
-    yield Past(before_now - timedelta(seconds=42), STAFF, change, before, after, "The relay moved")
+    yield Past(at + timedelta(seconds=42), STAFF, change, before, after, "The relay moved")

@@ -10,7 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.stack.demonstration import arrangements
-from config.stack.demonstration.belongings import store_accounts, store_keys
+from config.stack.demonstration.belongings import (
+    store_accounts,
+    store_keys,
+    store_provider_keys,
+)
 from config.stack.demonstration.past_acts import store_acts
 from config.stack.demonstration.past_alerts import store_alerts
 from config.stack.demonstration.past_changes import store_changes
@@ -30,6 +34,7 @@ def prepare(identity: Identity) -> bool:
         upstream = _upstream(identity)
         users = store_users(now)
         store_keys(upstream, users, now)
+        store_provider_keys(upstream, users, now)
         store_accounts(upstream, users, now)
         if not upstream.intents.exists():
             acts = [*store_changes(upstream, users, now), *store_alerts(upstream, now)]
