@@ -35,6 +35,7 @@ from providers.models import BulkAct, ClientKey
 from providers.web.forms import ListFilterForm, owner_names
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.patience import patience
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -90,7 +91,8 @@ def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
     """A page of the keys as the filters want them, and the filters."""
     listed, trouble = None, ""
     try:
-        listed = listed_digests(client_for(upstream))
+        with patience(request, upstream):
+            listed = listed_digests(client_for(upstream))
         note_listed(upstream, listed)
     except UpstreamError as error:
         trouble = str(error)

@@ -20,6 +20,7 @@ from providers.configuration.forms import EditorForm, SettingsForm
 from providers.errors import ChangeRefused
 from providers.models import ConfigurationVersion
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.patience import patience
 
 VERSIONS_SHOWN = 50
 
@@ -51,7 +52,8 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     if upstream is None:
         return render(request, "providers/configuration/settings.html", context)
     try:
-        present = actions.present_values(upstream)
+        with patience(request, upstream):
+            present = actions.present_values(upstream)
     except UpstreamError as error:
         return render(
             request,
@@ -103,7 +105,8 @@ def editor(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _edited(request, upstream, context)
     try:
-        opened = actions.opened_version(upstream)
+        with patience(request, upstream):
+            opened = actions.opened_version(upstream)
         shown = {"opened": opened, "text": actions.hidden_text(opened.text)}
     except (UpstreamError, ChangeRefused) as error:
         return render(
@@ -156,7 +159,8 @@ def versions(request: HttpRequest) -> HttpResponse:
     context = _context(request, "versions", versions=[], present=None)
     if upstream := context["upstream"]:
         try:
-            context["present"] = actions.opened_version(upstream)
+            with patience(request, upstream):
+                context["present"] = actions.opened_version(upstream)
         except (UpstreamError, ChangeRefused) as error:
             context["trouble"] = str(error)
         kept = ConfigurationVersion.objects.filter(upstream=upstream).defer("text_encrypted")

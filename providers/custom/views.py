@@ -25,6 +25,7 @@ from providers.custom.queries import CustomRow, custom_rows, find_custom, sectio
 from providers.errors import ChangeRefused
 from providers.models import ProviderGroup
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.patience import patience
 
 Action = Callable[[HttpRequest, Upstream], HttpResponse | None]
 
@@ -44,7 +45,8 @@ def providers(request: HttpRequest) -> HttpResponse:
     }
     if upstream:
         try:
-            rows = custom_rows(upstream, user)
+            with patience(request, upstream):
+                rows = custom_rows(upstream, user)
             context |= {
                 "sections": sections(rows, visible_groups(upstream, user), user),
                 "row_count": len(rows),

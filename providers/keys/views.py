@@ -37,6 +37,7 @@ from providers.models import BulkAct
 from providers.web.forms import ListFilterForm, owner_names
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.patience import patience
 
 
 @require_GET
@@ -54,7 +55,8 @@ def provider_keys(request: HttpRequest) -> HttpResponse:
     }
     if upstream:
         try:
-            keys = listed_keys(upstream, client_for(upstream), UNNAMED)
+            with patience(request, upstream):
+                keys = listed_keys(upstream, client_for(upstream), UNNAMED)
         except UpstreamError as error:
             keys, context["trouble"] = last_known_keys(upstream), str(error)
         context |= _listed(request, keys)
