@@ -1,8 +1,9 @@
 """What every test shares: a database, a spool of its own, and an environment without secrets of the
 machine."""
 
+import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def pytest_configure() -> None:
         from config import embedded_postgres
 
         embedded_postgres.ensure_running(django_settings.VAR_DIR)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is there once the tests are collected stays, and is no garbage to look for."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
