@@ -4,6 +4,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const DRAWN = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity"];
 const MARGIN = { top: 54, right: 18, bottom: 34, left: 66 };
+const ROW = 17;
 const SHARPNESS = 2; // pixels of the file for one of the page
 
 const title = (chart) => chart.querySelector("h2").textContent.trim().replace(/\s+/g, " ");
@@ -63,44 +64,54 @@ function widthOf(text, font) {
   return context.measureText(text).width;
 }
 
+const pathOf = (chart, number) => chart.svg.querySelector(`[data-series="${number}"]`);
+
 // A square, or of a line a short piece with its dashes.
-function swatch(picture, chart, number, x) {
-  const path = chart.svg.querySelector(`[data-series="${number}"]`);
+function swatch(picture, chart, number, x, y) {
+  const path = pathOf(chart, number);
   const style = getComputedStyle(path || chart.legend[number].querySelector("i"));
   const drawn = path
-    ? { x1: x, x2: x + 20, y1: 36.5, y2: 36.5, stroke: style.stroke, "stroke-dasharray": style.strokeDasharray }
-    : { x, y: 32, width: 9, height: 9, rx: 2, fill: style.backgroundColor };
+    ? { x1: x, x2: x + 20, y1: y - 4.5, y2: y - 4.5, stroke: style.stroke, "stroke-dasharray": style.strokeDasharray }
+    : { x, y: y - 9, width: 9, height: 9, rx: 2, fill: style.backgroundColor };
   const element = document.createElementNS(SVG, path ? "line" : "rect");
   if (path) drawn["stroke-width"] = 2;
   for (const [name, value] of Object.entries(drawn)) element.setAttribute(name, value);
   picture.append(element);
-  return path ? 25 : 14;
 }
 
-function legend(picture, chart, font) {
-  let x = MARGIN.left;
-  for (const number of chart.shown()) {
-    x += swatch(picture, chart, number, x);
-    write(picture, chart.series[number].label, x, 41, font);
-    x += 16 + widthOf(chart.series[number].label, font);
-  }
+// The place of each shown series in the legend, in as many rows as it takes.
+function places(chart, font, width) {
+  let [x, row] = [0, 0];
+  return chart.shown().map((number) => {
+    const indent = pathOf(chart, number) ? 25 : 14;
+    const wide = indent + widthOf(chart.series[number].label, font);
+    if (x && x + wide > width) [x, row] = [0, row + 1];
+    const place = { number, indent, row, x: MARGIN.left + x, y: 41 + row * ROW };
+    x += wide + 16;
+    return place;
+  });
 }
 
 function picture(chart, box) {
   const page = getComputedStyle(document.body);
   const muted = getComputedStyle(chart.querySelector(".axis-y span")).color;
   const font = { "font-family": "sans-serif", "font-size": 12, fill: muted };
-  const [width, height] = [box.width + MARGIN.left + MARGIN.right, box.height + MARGIN.top + MARGIN.bottom];
+  const legend = places(chart, font, box.width);
+  const top = MARGIN.top + legend.at(-1).row * ROW;
+  const [width, height] = [box.width + MARGIN.left + MARGIN.right, box.height + top + MARGIN.bottom];
   const whole = document.createElementNS(SVG, "svg");
   for (const [name, value] of Object.entries({ xmlns: SVG, width, height })) whole.setAttribute(name, value);
   const plot = styled(chart.svg);
-  const place = { x: MARGIN.left, y: MARGIN.top, width: box.width, height: box.height };
+  const place = { x: MARGIN.left, y: top, width: box.width, height: box.height };
   for (const [name, value] of Object.entries(place)) plot.setAttribute(name, value);
   whole.append(plot);
   write(whole, title(chart), MARGIN.left, 20, { ...font, fill: page.color, "font-size": 14, "font-weight": 600 });
-  legend(whole, chart, font);
+  for (const { number, indent, x, y } of legend) {
+    swatch(whole, chart, number, x, y);
+    write(whole, chart.series[number].label, x + indent, y, font);
+  }
   for (const label of chart.querySelectorAll(".axis-y span")) {
-    const y = MARGIN.top + (parseFloat(label.style.top) / 100) * box.height + 4;
+    const y = top + (parseFloat(label.style.top) / 100) * box.height + 4;
     write(whole, label.textContent, MARGIN.left - 8, y, { ...font, "text-anchor": "end" });
   }
   for (const label of chart.querySelectorAll(".axis-x span")) {

@@ -151,3 +151,15 @@ def test_what_is_shown_is_saved(page, kind):
     assert head == "time,Succeeded"
     assert [day.split(",")[0] for day in days][-1] == str(datetime.now(UTC).date())
     assert page.complaints == []
+
+
+def test_legend_of_a_saved_picture_takes_the_rows_that_it_needs(page):
+    heights = {}
+    for width in (1440, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/usage/speed/?range=30d&by=model")
+        with page.expect_download() as download:
+            page.locator("#chart-latency-by [data-save=png]").click()
+        picture = Path(download.value.path()).read_bytes()
+        heights[width] = int.from_bytes(picture[20:24])
+    assert heights[1440] < heights[360] < 1.3 * heights[1440]
