@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from management_proxy.simulator.clock import NANOSECONDS, Clock, http_date, local_text
+from management_proxy.simulator.clock import NANOSECONDS, Clock, go_duration, http_date, local_text
 from management_proxy.simulator.http.routing import Refusal, Routes
 from management_proxy.simulator.http.wire import (
     Request,
@@ -75,10 +75,11 @@ class LogFile:
         target: str,
         request_id: str = NO_REQUEST,
         at: float | None = None,
+        milliseconds: int = 0,
     ) -> None:
         level, line = next((name, line) for least, name, line in LEVELS if status >= least)
         shown = MASKED.sub(r"\1***", target)
-        message = f'{status} | {"0s":>13} | {address:>15} | {method:<7} "{shown}"'
+        message = f'{status} | {_took(milliseconds):>13} | {address:>15} | {method:<7} "{shown}"'
         self.write(level, f"gin_logger.go:{line}", message, request_id, at)
 
     def tail(self, limit: int | None) -> list[Line]:
@@ -244,6 +245,15 @@ class LogRoutes:
         return attachment(
             file.name, file.content, http_date(file.modified), request.headers.get("range", "")
         )
+
+
+def _took(milliseconds: int) -> str:
+    """How long a request took, as the log has it: `340ms`, `12.3s`, `1m5s`."""
+    if milliseconds >= 60_000:
+        return go_duration(milliseconds // 1000)
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return f"{milliseconds}ms" if milliseconds else "0s"
 
 
 def _limit(text: str) -> int | None:

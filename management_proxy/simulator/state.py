@@ -177,7 +177,8 @@ class State:
         status = event["fail"]["status_code"] if event["failed"] else 200
         method, _, path = event["endpoint"].partition(" ")
         identity = event["request_id"]
-        self.log.note_request(status, event["client_ip"], method, path, identity, at)
+        took = event["latency_ms"]
+        self.log.note_request(status, event["client_ip"], method, path, identity, at, took)
         if event["failed"]:
             self.logs.note_failure(event["endpoint"], identity, event["fail"]["body"], at)
 

@@ -83,3 +83,14 @@ def test_failed_requests_leave_error_logs_up_to_a_number(app: SimulatedUpstream)
     assert manage(app, "GET", f"request-log-by-id/{events[-1]['request_id']}").status == 200
     manage(app, "PUT", "request-log", {"value": True})
     assert value_of(manage(app, "GET", "request-error-logs")) == {"files": []}
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [(0, "0s"), (340, "340ms"), (1_000, "1s"), (12_340, "12.34s"), (65_999, "1m5s")],
+)
+def test_a_line_states_how_long_a_request_took(
+    app: SimulatedUpstream, milliseconds: int, shown: str
+) -> None:
+    app.state.log.note_request(200, "10.0.0.1", "POST", "/v1/messages", milliseconds=milliseconds)
+    assert _logs(app, "?limit=1")["lines"][0].split("|")[1] == f" {shown:>13} "
