@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test coverage check docs schema messages format lock screenshots crash-matrix page-matrix
-.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-fragments bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
+.PHONY: gate gate-full gate-soak gate-selftest gate-repeated soak-collector bench-accounts bench-ingest bench-budgets bench-costs bench-history bench-overview bench-pages bench-events bench-failures bench-first-start bench-fragments bench-logs bench-providers bench-reports bench-alerts bench-observability bench-proxy bench-polling prove-history fuzz-proxy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -112,6 +112,9 @@ bench-fragments: $(VENV)/dev.stamp ## What the regions of all usage pages and ot
 
 bench-pages: $(VENV)/dev.stamp ## How soon the first page after login can be used in a browser (a minute)
 	@$(BIN)/python -m tests.bench.pages
+
+bench-first-start: $(VENV)/dev.stamp ## How soon `make run` serves in a fresh clone and has its whole past (a minute)
+	@$(BIN)/python -m tests.bench.first_start
 
 bench-costs: $(VENV)/dev.stamp ## Recompute costs of the reference dataset, alone and beside collection; upgrade; reading and draining with costs against without (40 minutes)
 	@$(BIN)/python -m tests.bench.costing
