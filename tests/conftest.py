@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)  # once pytest-django lets the database be used
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if config.pluginmanager.hasplugin("dsession"):  # others ran the tests for this process
         databases.drop_the_migrated()
     if django_settings.EMBEDDED_POSTGRES:
         from config import embedded_postgres
