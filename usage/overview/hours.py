@@ -2,7 +2,7 @@
 that succeeded shows it.
 
 Staff see upstreams and providers; other users the upstreams as their own client keys found them,
-since no rollup tells keys and providers apart by the hour.
+and each of these keys, since no rollup tells keys and providers apart by the hour.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ HOURS = 90
 GOOD, DEGRADED = 95, 75
 MOST_STRIPS = 8
 _HOUR = timedelta(hours=1)
-_OF_USERS: tuple[Dimension, ...] = (Dimension.UPSTREAM,)
+_OF_USERS = (Dimension.UPSTREAM, Dimension.KEY)
 _OF_STAFF = (Dimension.UPSTREAM, Dimension.PROVIDER)
 
 
@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Strip:
-    """One upstream or provider over the hours, oldest first."""
+    """One upstream, provider or client key over the hours, oldest first."""
 
     dimension: Dimension
     value: GroupValue
@@ -66,7 +66,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Health:
-    """The strips of the upstreams and then of the providers, and the hours that they cover."""
+    """The strips of the upstreams and then of the others, and the hours that they cover."""
 
     hours: Sequence[Interval]
     strips: tuple[Strip, ...]

@@ -86,7 +86,8 @@ def test_users_see_their_own_keys(client, bob, traffic):
     assert "24 attempts" in page
     assert "robot" not in page
     assert "Tokens by credential" not in page
-    assert "all 23 hours good" in page
+    assert page.count("all 23 hours good") == 2, "of the upstream, and of the key"
+    assert 'title="Client key laptop"' in page
 
 
 def test_a_stranger_sees_nothing_of_it(client, traffic):
