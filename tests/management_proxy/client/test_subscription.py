@@ -13,8 +13,8 @@ from management_proxy.client import errors, http
 from management_proxy.client.subscription import Subscription, refusal_of
 from management_proxy.client.usage import pop_usage
 from management_proxy.simulator import running_simulator
+from tests.management_proxy.client.tls import behind_tls, make_certificate
 from tests.processes import eventually
-from tests.tls import behind_tls, make_certificate
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
