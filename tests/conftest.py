@@ -17,7 +17,6 @@ from monitoring.api import probes
 from monitoring.api.recent import shared_findings
 from monitoring.refusal_counts import forget_refusals
 from tests import databases
-from tests.cleaning import empty_databases
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
 
@@ -116,7 +115,7 @@ def _lines_are_declared(checking: Checking) -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _databases_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_databases)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", databases.empty_databases)
         yield
 
 
