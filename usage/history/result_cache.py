@@ -44,8 +44,9 @@ from usage.history.scope import Scope
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-# To be raised with every change of what is cached: of a class in a result, or of what a name is of.
-_LAYOUT = 2
+# Raised with every change of what is cached: of a class in a result, which a test notices, or of
+# what a name is of.
+_LAYOUT = 3
 _flights: dict[str, "Future[Result[Any]]"] = {}
 _flights_lock = Lock()
 
