@@ -14,6 +14,8 @@ _INCIDENTAL = re.compile(r"^(?:--|\\|SET |SELECT pg_catalog\.set_config).*\n", r
 _BLANK_LINES = re.compile(r"\n{2,}")
 # A list of texts is written differently once it was loaded; this is how it is written from then on.
 _TEXTS = re.compile(r"\(ARRAY\[((?:'[^']*'::character varying(?:, )?)+)\]\)::text\[\]")
+# Names that a migration back and forth changes, and nothing else knows.
+_NOT_NULL = re.compile(r" CONSTRAINT \w+ NOT NULL")
 # Partitions of events are made by the month.
 _PARTITIONS = "usage_event_y*"
 
@@ -35,7 +37,8 @@ def dump(var_dir: Path, database: str) -> str:
         database,
         user=owner(var_dir / "postgres"),
     )
-    text = _TEXTS.sub(_each_cast, _INCIDENTAL.sub("", f"{text}\n"))
+    text = _NOT_NULL.sub(" NOT NULL", _INCIDENTAL.sub("", f"{text}\n"))
+    text = _TEXTS.sub(_each_cast, text)
     return _BLANK_LINES.sub("\n\n", text).strip() + "\n"
 
 
