@@ -135,13 +135,14 @@ def _heat(activity: Activity, links: Links) -> Iterator[HeatRow]:
     dates = {day.weekday(): day for day in window.days} if is_one_week else {}
     # Composed once: composing the links of all hours took longer than drawing them.
     events = links.of_days(window.period, [("hour", "")])
+    failed = _("%(count)s failed")
     for day, cells in enumerate(activity.rows):
         short = str(WEEKDAYS_ABBR[day])
         drawn = [
             HeatCell(
                 hour,
                 math.ceil(LEVELS * math.sqrt(cell.attempts / busiest)),
-                _heat_title(short, hour, cell) if cell.attempts else "",
+                _heat_title(short, hour, cell, failed) if cell.attempts else "",
                 f"{events}{WeekHour(day + 1, hour)}" if cell.attempts else "",
             )
             for hour, cell in enumerate(cells)
@@ -153,14 +154,13 @@ def _of_day(day: date | None, links: Links) -> str:
     return links.of_time(Period.of_days(day, day, links.zone), Bucket.DAY) if day else ""
 
 
-def _heat_title(day: str, hour: int, cell: Cell) -> str:
+def _heat_title(day: str, hour: int, cell: Cell, failed: str) -> str:
     attempts = ngettext("%(count)s attempt", "%(count)s attempts", cell.attempts) % {
         "count": exact(cell.attempts)
     }
     if not cell.failed:
         return f"{day} {hour}:00: {attempts}"
-    failed = _("%(count)s failed") % {"count": exact(cell.failed)}
-    return f"{day} {hour}:00: {attempts}, {failed}"
+    return f"{day} {hour}:00: {attempts}, {failed % {'count': exact(cell.failed)}}"
 
 
 def _strip(strip: Strip, health: Health, links: Links) -> StripRow:

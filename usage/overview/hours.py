@@ -105,7 +105,9 @@ def _strips(rows: Sequence[Row], place: int, dimension: Dimension) -> Iterator[S
     counts: dict[str, list[list[int]]] = {}
     for row in rows:
         value = row[f"group_{place}"] or ""
-        hour = counts.setdefault(value, [[0, 0] for _ in range(HOURS)])[row["number"]]
+        if value not in counts:
+            counts[value] = [[0, 0] for _ in range(HOURS)]
+        hour = counts[value][row["number"]]
         hour[0] += row["attempts"]
         hour[1] += row["failed"]
     attempts = Counter({value: sum(n for n, _ in hours) for value, hours in counts.items()})
