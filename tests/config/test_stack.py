@@ -42,6 +42,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with python("manage.py", "migrate", **environment_of(folder)) as command:
         out, _ = command.communicate(timeout=60)
         assert command.returncode == 0, out
+    assert server_pid(folder) is None
     return folder
 
 
