@@ -137,6 +137,7 @@ def test_chosen_client_keys_are_disabled_without_a_script(open_page, client):  #
     page.get_by_label("Note or owner").fill("ada")
     page.get_by_role("button", name="Show what it does").click()
     page.get_by_role("button", name="Confirm: Change owner").click()
+    page.get_by_role("status").wait_for()
     end_threads("bulk act")
     page.reload()
     page.get_by_text("1 done, 0 failed, 0 open").wait_for()
