@@ -209,8 +209,8 @@ def _usual(amount: str, label: Words) -> Signal:
         Unit.PERCENT,
         _against_usual(amount),
         _(
-            "See on the Usage page which key or model differs from the weeks before, and query its"
-            " owner."
+            "See on the Usage page which key or model differs from the weeks before, and speak with"
+            " its owner."
         ),
         FILTERS,
         has_window=True,

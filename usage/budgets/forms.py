@@ -97,7 +97,7 @@ class BudgetForm(forms.Form):
         if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 99 for part in parts):
             raise ValidationError(gettext("Expected numbers from 1 to 99, separated by commas."))
         if len(set(parts)) > MOST_LEVELS:
-            raise ValidationError(gettext("That are too many levels."))
+            raise ValidationError(gettext("These are too many levels."))
         return sorted({int(part) for part in parts})
 
     def clean(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_what_delivery_adds_is_in_that_language_too(settings):
     )
     parcel = parcel_of(message, make_channel("http://127.0.0.1:9/"))
     assert parcel["text"].splitlines() == [
-        "Vielleicht doppelt: ein früherer Versuch kam vielleicht an.",
+        "Vielleicht doppelt: Ein früherer Versuch kam vielleicht an.",
         "Bedingung",
         f"ID: {message.pk}",
     ]
