@@ -8,16 +8,25 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from monitoring.web.roles import user_of
 from usage.users.actions import LAST_ADMINISTRATOR, end_access, is_last_administrator
+from usage.users.roles import Role
 
 # Importing it registered Django's.
 admin.site.unregister(User)
 
 
 class UserForm(UserChangeForm):
-    """Refuses what would leave no administrator who can sign in."""
+    """Refuses what would leave no administrator who can sign in. Roles have the names that our
+    pages give them: Django's German for a superuser is ours for staff."""
+
+    class Meta(UserChangeForm.Meta):
+        labels = {
+            "is_staff": capfirst(Role.STAFF.label),
+            "is_superuser": capfirst(Role.ADMINISTRATOR.label),
+        }
 
     def clean(self) -> dict[str, Any] | None:
         data = super().clean()

@@ -1,5 +1,7 @@
 """Users in the admin: the last administrator stays one, and who is disabled is out."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -45,3 +47,14 @@ def test_other_administrator_is_disabled_and_loses_the_link(client, ada):
     assert save(client, bea, is_active=False).status_code == 302
     assert not User.objects.get(pk=bea.pk).is_active
     assert not PasswordLink.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    # Django's own German calls a superuser what our pages call staff.
+    [("en", ["Staff", "Administrator"]), ("de", ["Administrator", "Superadministrator"])],
+)
+def test_roles_have_the_names_of_our_pages(client, ada, language, names):
+    address = f"/admin/auth/user/{ada.pk}/change/"
+    page = client.get(address, headers={"Accept-Language": language}).content.decode()
+    assert re.findall(r'for="id_is_s(?:taff|uperuser)"[^>]*>\s*([^<:]*)', page) == names
