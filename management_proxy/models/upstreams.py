@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from monitoring.encryption import decrypt, encrypt
 
@@ -51,7 +52,7 @@ def validate_public_url(url: str) -> None:
 class Access(models.TextChoices):
     """Whether the upstream lets us in; anything but `open` stops every caller in every process."""
 
-    OPEN = "open", _("open")
+    OPEN = "open", pgettext_lazy("access", "open")
     KEY_REJECTED = "key_rejected", _("key rejected")
     BANNED = "banned", _("banned")
 

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from management_proxy.models import Upstream
@@ -176,7 +176,7 @@ def shown_fields(budget: Budget) -> dict[str, Any]:
 class ExceptionForm(forms.Form):
     """By how much the limit is raised on which day, and why."""
 
-    day = forms.DateField(label=_("Day"), widget=DayInput())
+    day = forms.DateField(label=pgettext_lazy("date", "Day"), widget=DayInput())
     extra = forms.DecimalField(label=_("Raise the limit by"), max_digits=25, decimal_places=9)
     reason = forms.CharField(label=_("Why"), max_length=200)
 

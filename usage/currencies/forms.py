@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from monitoring.web.currency import DOLLAR
 from monitoring.web.inputs import DayInput
@@ -35,7 +35,7 @@ class RateForm(forms.Form):
         help_text=gettext_lazy("Units of the currency for one US dollar, such as 0.92."),
     )
     holds_from = forms.DateField(
-        label=gettext_lazy("From"),
+        label=pgettext_lazy("day", "From"),
         widget=DayInput(),
         help_text=gettext_lazy("The first day; until then the rate before holds."),
     )

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.text import format_lazy
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.web.inputs import DayInput
@@ -216,7 +216,7 @@ class EndForm(forms.Form):
 class RecomputationForm(forms.Form):
     """Which days are priced anew, and which models."""
 
-    first = forms.DateField(label=_("From"), widget=DayInput())
+    first = forms.DateField(label=pgettext_lazy("day", "From"), widget=DayInput())
     last = forms.DateField(label=_("To, included"), widget=DayInput())
     models = forms.CharField(
         required=False,
