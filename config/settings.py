@@ -102,6 +102,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # is read anew (providers/accounts/listed.py).
 LISTED_ACCOUNTS_SECONDS = 5
 LISTED_ACCOUNTS_LONGEST_SECONDS = 60
+# How long a page that is opened waits for its upstream before it is shown without
+# (management_proxy/upstreams/unreachable.py).
+PAGE_PATIENCE_SECONDS = 0.7
 
 # Cache -------------------------------------------------------------------------------------------
 CACHES = {"default": environ.Env.cache_url_config(environment["CACHE_URL"])}

@@ -129,6 +129,7 @@ def isolated(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.METRICS_TOKEN = ""
     settings.LISTED_ACCOUNTS_SECONDS = 0
     settings.LISTED_ACCOUNTS_LONGEST_SECONDS = 0
+    settings.PAGE_PATIENCE_SECONDS = 60  # however slow the machine is
     settings.COLLECTOR_API_KEY = "collector-key-for-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     forget_refusals()

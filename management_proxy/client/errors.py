@@ -32,6 +32,11 @@ class UpstreamError(Exception):
     failure_class = "upstream_error"
 
 
+class StillWaiting(Exception):
+    """A page that wants no more than a moment stopped waiting (`client.limits.in_haste`); the
+    upstream may be well. Apart from the tree: what is caught there has failed."""
+
+
 class NotReached(UpstreamError):
     """The connection could not be made; nothing was sent."""
 

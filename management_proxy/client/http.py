@@ -29,9 +29,10 @@ from management_proxy.client.errors import (
     NotReached,
     ResponseTimeout,
     ResponseTooLarge,
+    StillWaiting,
     UpstreamError,
 )
-from management_proxy.client.limits import Limits
+from management_proxy.client.limits import Limits, in_time
 from management_proxy.client.metrics import counted
 from management_proxy.client.responses import Response, refusal_of, server_time_of, version_of
 from monitoring.logs.account import waiting
@@ -91,13 +92,14 @@ class ManagementClient:
         **payload: Unpack[Payload],
     ) -> Response:
         """Send one request below the management URL, once; any status outside `accept` is raised as
-        the error that it represents.
+        the error that it represents. Raises StillWaiting in haste.
 
         `receive` takes the body of a 200 chunk by chunk, and what it raises passes through.
         """
         if self._before_first:
             self._before_first()
             self._before_first = None
+        limits, is_hasty = in_time(limits)
         timeout = httpx.Timeout(limits.idle, connect=limits.connect)
         url, headers = f"{self._url}/{path}", self._headers
         request = self._http.build_request(method, url, headers=headers, timeout=timeout, **payload)
@@ -107,7 +109,7 @@ class ManagementClient:
             "server.address": request.url.host,
         }
         with span(f"{method} {path}", about, kind=Kind.CLIENT) as traced:
-            with counted(), _translated(limits), waiting("upstream"):
+            with counted(), _hasty(is_hasty), _translated(limits), waiting("upstream"):
                 response, body = self._exchange(request, limits, receive)
             status = response.status_code
             traced.note({"http.response.status_code": status}, failed=status not in accept)
@@ -156,6 +158,17 @@ def _translated(limits: Limits) -> Iterator[None]:
         raise ResponseTimeout(_NO_RESPONSE(seconds=f"{limits.idle:g}")) from error
     except httpx.HTTPError as error:
         raise Broken(_BROKE(reason=error)) from error
+
+
+@contextmanager
+def _hasty(is_hasty: bool) -> Iterator[None]:
+    """A limit that passes is no failure if haste has shortened it."""
+    try:
+        yield
+    except (ConnectTimeout, ResponseTimeout) as error:
+        if is_hasty:
+            raise StillWaiting from error
+        raise
 
 
 _making = threading.Lock()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from management_proxy.client.errors import UpstreamError
+from management_proxy.client.errors import StillWaiting, UpstreamError
 from monitoring.metrics.shared import SharedHistogram
 
 CALLS = SharedHistogram(
@@ -21,7 +21,7 @@ def counted() -> Iterator[None]:
     started, ending = time.monotonic(), "responded"
     try:
         yield
-    except UpstreamError as error:
+    except (UpstreamError, StillWaiting) as error:
         ending = type(error).__name__
         raise
     finally:

@@ -25,11 +25,33 @@ REGION = "region"
 _BELL = "monitoring/alerts/bell.html"
 _LONGEST_LIVE_BYTES = 2000
 _VARIES_WITH = ("Cookie", "HX-Request")
+# The header or the query of a request for the page as it is once all could be read.
+_WAITS_HEADER, WAITS_QUERY = "Tollgate-Wait", "wait"
 
 
 def asks_for_region(request: HttpRequest) -> bool:
     """Whether htmx sent the request, and so wants what changed instead of the page."""
     return bool(getattr(request, "htmx", False))
+
+
+def opens_page(request: HttpRequest) -> bool:
+    """Whether a reader opens the page, and is to see it at once: not one that is renewed, sent, or
+    read by a script while its first rendering is shown."""
+    waits = _WAITS_HEADER in request.headers or WAITS_QUERY in request.GET
+    return request.method == "GET" and not asks_for_region(request) and not waits
+
+
+def read_again(request: HttpRequest, seconds: int) -> None:
+    """Have the page's content requested again after so many seconds (static/js/reading.js): 0 for
+    what was not read yet and is waited for, without scripts as well (base.html). What a POST
+    rendered stays as it is."""
+    if request.method == "GET":
+        request.read_after = seconds  # type: ignore[attr-defined]
+
+
+def is_being_read(request: HttpRequest) -> bool:
+    """Whether the page shows what is known, while the rest is waited for."""
+    return getattr(request, "read_after", None) == 0
 
 
 def polled_page(

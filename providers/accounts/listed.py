@@ -15,6 +15,8 @@ was read is kept in this process and shown with its age.
 * A change of the upstream in any process makes what was read before it worthless: what is kept is
   of no use once another intent was requested or settled, a login connected an account, or a
   cooldown was ended.
+* A page in haste (management_proxy/client/limits.py) waits no longer than it may, and is shown what
+  is known, however old. A reading that it had begun ends with it; the next caller begins another.
 * A reading that fails leaves what is known, with the reason. The page that lists the accounts shows
   it for as long as readings fail, with its age, and reports the upstream from the first failure on;
   to all others it is of use no longer than before.
@@ -34,8 +36,9 @@ from django.db import connection
 from django.utils import timezone
 
 from management_proxy.client import auth_files as auth_file_client
-from management_proxy.client.errors import UpstreamError
+from management_proxy.client.errors import StillWaiting, UpstreamError
 from management_proxy.client.http import ManagementClient
+from management_proxy.client.limits import seconds_left
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_of
 from monitoring.planned_statements import rows
@@ -67,13 +70,14 @@ _Changes = frozenset[tuple[str, int]]
 @dataclass(frozen=True)
 class Listed:
     """The accounts by provider and label, when they were read, and why they could not be read anew
-    since; empty if they could."""
+    since; empty if they could. `is_late`: they are being read anew, and that takes long."""
 
     files: tuple[AuthFile, ...]
     read_at: datetime
     began: float
     changes: _Changes
     trouble: str = ""
+    is_late: bool = False
 
     def is_younger(self, seconds: float) -> bool:
         """Whether the reading began less than so long ago."""
@@ -88,27 +92,48 @@ _reading: dict[int, _Reading] = {}
 
 def listed_files(upstream: Upstream) -> Listed:
     """The accounts of an upstream that was read just now, as of a few seconds ago at most. Raises
-    UpstreamError."""
+    UpstreamError, and StillWaiting in haste."""
     client, changes = client_of(upstream), _changes(upstream)
     while True:
         found, is_begun = _fresh_or_reading(upstream, changes)
         if is_begun:
             _read(upstream, client, changes, found)
-        listed = found.result()
-        if listed.changes == changes:
+        if (listed := _outcome(found, is_begun=is_begun)) and listed.changes == changes:
             return listed
+
+
+def _outcome(reading: _Reading, *, is_begun: bool) -> Listed | None:
+    """What a reading returned; None if it was another's, which stopped waiting. Raises what
+    `listed_files` does."""
+    try:
+        return reading.result(seconds_left())
+    except TimeoutError as error:
+        raise StillWaiting from error
+    except StillWaiting:
+        if is_begun or seconds_left() is not None:
+            raise
+        return None
 
 
 def known_files(upstream: Upstream) -> Listed:
     """The same for a page that shows their age: as of a minute ago at most, if a new reading takes
     longer than a moment; and what was read last, with the reason, if they cannot be read. Raises
-    UpstreamError if nothing is known."""
+    UpstreamError, and StillWaiting in haste, if nothing is known."""
     try:
         return _known_or_read(upstream)
     except UpstreamError as error:
         if kept := _kept.get(upstream.pk):
             return replace(kept, trouble=str(error))
         raise
+    except StillWaiting:
+        if kept := _kept.get(upstream.pk):
+            return replace(kept, is_late=True)
+        raise
+
+
+def is_known(upstream: Upstream) -> bool:
+    """Whether this process has read the upstream's accounts."""
+    return upstream.pk in _kept
 
 
 def _known_or_read(upstream: Upstream) -> Listed:
@@ -119,7 +144,7 @@ def _known_or_read(upstream: Upstream) -> Listed:
     found, is_begun = _fresh_or_reading(upstream, changes)
     if is_begun:
         _begin_beside(upstream, client, changes, found)
-    with suppress(UpstreamError, TimeoutError):
+    with suppress(UpstreamError, StillWaiting, TimeoutError):
         listed = found.result(PATIENCE_SECONDS if is_begun else 0)
         if listed.changes == changes:
             return listed

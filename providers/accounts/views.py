@@ -1,13 +1,13 @@
 """The accounts' pages: the list, one account, and what can be done with it."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -22,11 +22,11 @@ from management_proxy.client.oauth import FLOWS
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.texts.recorded import in_language
-from monitoring.web.regions import polled_page
+from monitoring.web.regions import polled_page, read_again
 from monitoring.web.roles import staff_only, user_of
 from providers.accounts import actions
 from providers.accounts.forms import AccountFilterForm, AccountForm, GrantForm, UploadForm
-from providers.accounts.listed import known_files
+from providers.accounts.listed import is_known, known_files
 from providers.accounts.queries import (
     COLUMNS,
     AccountRow,
@@ -41,6 +41,7 @@ from providers.errors import ChangeRefused
 from providers.models import AccountLogin, BulkAct
 from providers.web.listing import listing
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.patience import KEPT_SECONDS, patience
 
 Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
 
@@ -66,7 +67,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         ).select_related("upstream"),
     }
     try:
-        rows, context["as_of"], context["trouble"] = _rows(upstream, user)
+        rows, context["as_of"], context["trouble"] = _rows(request, upstream)
         order, page = listing(request, matching(rows, **chosen), COLUMNS)
         context |= {"page": page, "order": order, "all_count": len(rows)}
         context["read_at"] = context["as_of"]
@@ -79,12 +80,18 @@ def accounts(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _rows(upstream: Upstream | None, user: User) -> tuple[list[AccountRow], datetime, str]:
+def _rows(
+    request: HttpRequest, upstream: Upstream | None
+) -> tuple[list[AccountRow], datetime, str]:
     """The accounts, when they were read, and why not since. Raises UpstreamError."""
     if upstream is None:
         return [], timezone.now(), ""
-    listed = known_files(upstream)
-    return account_rows(upstream, user, listed.files), listed.read_at, listed.trouble
+    with nullcontext() if is_known(upstream) else patience(request, upstream):
+        listed = known_files(upstream)
+    if listed.is_late or listed.trouble:
+        read_again(request, 0 if listed.is_late else KEPT_SECONDS)
+    rows = account_rows(upstream, user_of(request), listed.files)
+    return rows, listed.read_at, listed.trouble
 
 
 def _shown(request: HttpRequest, context: dict[str, Any]) -> object:

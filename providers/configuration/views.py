@@ -20,7 +20,7 @@ from providers.configuration.forms import EditorForm, SettingsForm
 from providers.errors import ChangeRefused
 from providers.models import ConfigurationVersion
 from providers.web.pages import back_to, chosen_upstream, report, upstreams
-from providers.web.patience import patience
+from providers.web.patience import patience, status_without
 
 VERSIONS_SHOWN = 50
 
@@ -59,7 +59,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
             request,
             "providers/configuration/settings.html",
             {**context, "trouble": str(error)},
-            status=502,
+            status=status_without(request),
         )
     form = SettingsForm(request.POST if request.method == "POST" else None, present=present)
     if form.is_bound and form.is_valid():
@@ -113,7 +113,7 @@ def editor(request: HttpRequest) -> HttpResponse:
             request,
             "providers/configuration/editor.html",
             {**context, "trouble": str(error), "opened": None},
-            status=502,
+            status=status_without(request),
         )
     return render(request, "providers/configuration/editor.html", {**context, **shown})
 

@@ -10,9 +10,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from management_proxy.client.errors import StillWaiting
 from management_proxy.client_api.addresses import public_address
 from management_proxy.client_api.protocols import PROTOCOLS
 from management_proxy.models import Upstream
+from monitoring.web.regions import read_again
 from monitoring.web.roles import user_of
 from providers.client_keys.queries import visible_rows
 from providers.models import ClientKey
@@ -32,7 +34,12 @@ _ADDRESS_UNSET, _KEY_UNSET = "https://UPSTREAM-ADDRESS", "YOUR_CLIENT_KEY"
 def connect(request: HttpRequest) -> HttpResponse:
     """The snippets of every client, with the models that the upstream serves."""
     upstream = chosen_upstream(request)
-    served = served_by(upstream) if upstream else Served()
+    try:
+        served = served_by(upstream) if upstream else Served()
+    except StillWaiting:
+        read_again(request, 0)
+        context = {"upstream": upstream, "upstreams": upstreams()}
+        return render(request, "usage/connect/page.html", context)
     keys = _keys(request, upstream)
     chosen = {"key": request.GET.get("key", ""), "model": request.GET.get("model", "")}
     form = TrialForm(keys=keys, served=served, initial=chosen)
