@@ -21,12 +21,14 @@ from usage.web.page_queries import PageQuery
 
 RANGES = (
     ("today", _("Today")),
+    ("yesterday", _("Yesterday")),
     ("7d", _("7 days")),
     ("30d", _("30 days")),
     ("90d", _("90 days")),
     ("custom", _("Custom")),
 )
-_DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+# How many days ago a range begins and ends.
+_DAYS_AGO = {"today": (0, 0), "yesterday": (1, 1), "7d": (6, 0), "30d": (29, 0), "90d": (89, 0)}
 # What the second chart of the usage page is of.
 MEASURES = (("tokens", _("Tokens")), ("cost", _("Cost")))
 MOST_HOURS = timedelta(days=14)
@@ -50,7 +52,7 @@ class HistoryForm(FilteredForm):
         chosen = cleaned.get("range") or ("custom" if first or last else "7d")
         today = timezone.now().astimezone(cleaned.get("tz") or ZoneInfo(settings.TIME_ZONE)).date()
         if chosen != "custom":
-            cleaned["from"], cleaned["to"] = today - timedelta(days=_DAYS[chosen] - 1), today
+            cleaned["from"], cleaned["to"] = (today - timedelta(days=n) for n in _DAYS_AGO[chosen])
         else:
             cleaned["to"] = last or max(today, first or today)
             cleaned["from"] = first or cleaned["to"] - timedelta(days=6)

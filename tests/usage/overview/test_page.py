@@ -94,7 +94,7 @@ def test_a_stranger_sees_nothing_of_it(client, traffic):
     assert client.get("/", headers={"HX-Request": "true"}).status_code == 401
 
 
-@pytest.mark.parametrize("range_", ["today", "7d", "30d", "90d"])
+@pytest.mark.parametrize("range_", ["today", "yesterday", "7d", "30d", "90d"])
 def test_every_link_leads_to_a_page(staff, traffic, range_):
     page = region(staff, range=range_)
     links = {href.replace("&amp;", "&") for href in re.findall(r'<a\b[^>]*href="([^"]+)"', page)}
