@@ -40,7 +40,7 @@ from providers.accounts.uploads import LARGEST_UPLOAD
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin, BulkAct
 from providers.web.listing import listing
-from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams, usage_filter
 from providers.web.patience import KEPT_SECONDS, patience
 
 Action = Callable[[HttpRequest, Upstream, str], HttpResponse | None]
@@ -148,6 +148,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "models": models,
         "form": form,
         "grant": GrantForm(initial={"owner": row.owner}),
+        "usage_filter": usage_filter(upstream, [row.file.auth_index]),
     }
     return render(request, "providers/account.html", context, status=400 if form.is_bound else 200)
 

@@ -36,7 +36,7 @@ from providers.keys.trial import try_key
 from providers.models import BulkAct
 from providers.web.forms import ListFilterForm, owner_names
 from providers.web.listing import listing
-from providers.web.pages import back_to, chosen_upstream, report, upstreams
+from providers.web.pages import back_to, chosen_upstream, report, upstreams, usage_filter
 from providers.web.patience import patience
 
 
@@ -150,7 +150,13 @@ def provider_key(request: HttpRequest, key_id: str, family: Family | None = None
             return back_to("providers:keys", upstream=upstream.name)
         except ChangeRefused as refusal:
             form.refuse(refusal)
-    context = {"upstream": upstream, "family": listed.family, "key": listed, "form": form}
+    context = {
+        "upstream": upstream,
+        "family": listed.family,
+        "key": listed,
+        "form": form,
+        "usage_filter": usage_filter(upstream, listed.auth_indexes),
+    }
     return render(request, "providers/key.html", context, status=400 if form.is_bound else 200)
 
 

@@ -1,6 +1,7 @@
 """What the providers' pages share: which upstream is meant, and reporting what became of a
 change."""
 
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.utils.translation import gettext
 from management_proxy.models import Upstream
 from management_proxy.upstreams.registry import ensure_environment_upstream, heeds_environment
 from monitoring.texts.recorded import in_language
-from providers.models import Intent
+from providers.models import Credential, Intent
 
 
 def upstreams() -> list[Upstream]:
@@ -30,6 +31,15 @@ def chosen_upstream(request: HttpRequest) -> Upstream | None:
     all."""
     name = request.POST.get("upstream") or request.GET.get("upstream")
     return next((upstream for upstream in upstreams() if not name or upstream.name == name), None)
+
+
+def usage_filter(upstream: Upstream, auth_indexes: Iterable[str]) -> str:
+    """The query by which pages of usage show what credentials of these indexes did; empty where no
+    usage of them is known."""
+    known = Credential.objects.filter(
+        upstream=upstream, auth_index__in=[index for index in auth_indexes if index]
+    ).order_by("pk")
+    return urlencode([("credential", credential.pk) for credential in known])
 
 
 def back_to(url_name: str, **query: str) -> HttpResponse:

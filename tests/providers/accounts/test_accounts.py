@@ -15,7 +15,7 @@ from providers.accounts.auth_files import Health, auth_file_of
 from providers.accounts.logins.actions import begin
 from providers.accounts.uploads import checked_upload
 from providers.errors import ChangeRefused
-from providers.models import Account, AccountLogin, Intent
+from providers.models import Account, AccountLogin, Credential, Intent
 from tests.factories import make_user, recordings_in
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +109,15 @@ def test_filters_narrow_the_list(upstream, as_user, ada, bob, query, shown, hidd
     page = as_user(ada).get(f"{LIST}?{query}").content.decode()
     assert shown in page
     assert hidden not in page
+
+
+def test_account_leads_staff_to_what_it_did(upstream, client, as_user, ada, bob):
+    own(upstream, bob)
+    assert "/usage/?credential=" not in as_user(ada).get(PAGE).content.decode()
+    used = Credential.objects.create(upstream=upstream, auth_index=listed(client).auth_index)
+    link = f'href="/usage/failures/?credential={used.pk}"'
+    assert link in as_user(ada).get(PAGE).content.decode()
+    assert link not in as_user(bob).get(PAGE).content.decode()
 
 
 def test_unreachable_upstream_is_reported_on_the_page(upstream, as_user, ada, simulator):
