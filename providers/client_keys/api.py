@@ -14,8 +14,8 @@ from management_proxy.upstreams.clients import client_for
 from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey, Terms
 from providers.client_keys.queries import (
-    COLUMNS,
     ShownKey,
+    columns_of,
     listed_digests,
     note_listed,
     shown_keys,
@@ -72,7 +72,7 @@ def _shown(request: HttpRequest, upstream: Upstream) -> tuple[list[ShownKey], in
         note_listed(upstream, listed)
     except UpstreamError:
         listed = None
-    rows, total = page_of(request, visible_rows(caller(request), upstream), COLUMNS)
+    rows, total = page_of(request, visible_rows(caller(request), upstream), columns_of(upstream))
     return shown_keys(rows, listed), total
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from django.contrib.auth.models import User
+from django.core.cache import cache as shared_cache
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -28,13 +30,8 @@ STATES = (
     (ClientKey.State.WITHHELD, _("withheld")),
     (PAST, _("revoked or expired")),
 )
-# Not by what they used: that is read for the keys of one page only.
-COLUMNS: Columns[ClientKey] = {
-    "key": lambda row: row.display_name.lower(),
-    "state": lambda row: ClientKey.State.values.index(row.state),
-    "owner": lambda row: row.owner.get_username().lower() if row.owner else None,
-    "expires": lambda row: row.expires_at,
-}
+# What all keys used, by which they are sorted, may be this old; what a page shows is read for it.
+_USE_KEPT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -106,6 +103,41 @@ def matching(
         and state in ("", PAST, row.state)
         and fits(chosen, row.owner, row.display_name, row.last_four, row.note)
     ]
+
+
+def columns_of(upstream: Upstream) -> Columns[ClientKey]:
+    """What the upstream's keys can be sorted by; what they used is read only if it is that."""
+
+    @cache
+    def used() -> dict[int, Consumption]:
+        return _used_by_all(upstream)
+
+    def use_of(row: ClientKey) -> Consumption:
+        return used().get(row.pk) or Consumption()
+
+    return {
+        "key": lambda row: row.display_name.lower(),
+        "state": lambda row: ClientKey.State.values.index(row.state),
+        "owner": lambda row: row.owner.get_username().lower() if row.owner else None,
+        "requests": lambda row: use_of(row).requests,
+        "tokens": lambda row: use_of(row).tokens,
+        "limit": lambda row: standing_of(row, use_of(row)).share,
+        "used": lambda row: use_of(row).last_used_at,
+        "expires": lambda row: row.expires_at,
+        "created": lambda row: row.first_seen_at,
+    }
+
+
+def _used_by_all(upstream: Upstream) -> dict[int, Consumption]:
+    """What each of an upstream's keys used, at most a minute old."""
+
+    def read() -> dict[int, Consumption]:
+        rows = ClientKey.objects.filter(upstream=upstream)
+        return consumption_of(list(rows.values_list("pk", flat=True)))
+
+    name = f"providers.client_keys.used:{upstream.pk}"
+    found: dict[int, Consumption] | None = shared_cache.get_or_set(name, read, _USE_KEPT_SECONDS)
+    return found or {}
 
 
 def shown_keys(rows: Iterable[ClientKey], listed: dict[bytes, str] | None) -> list[ShownKey]:

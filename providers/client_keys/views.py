@@ -22,8 +22,8 @@ from providers.client_keys import actions as keys
 from providers.client_keys.actions import MadeKey
 from providers.client_keys.forms import ClientKeyForm, RotateForm, shown_terms
 from providers.client_keys.queries import (
-    COLUMNS,
     STATES,
+    columns_of,
     listed_digests,
     matching,
     note_listed,
@@ -98,7 +98,7 @@ def _listed(request: HttpRequest, upstream: Upstream) -> dict[str, Any]:
         trouble = str(error)
     rows = list(visible_rows(user_of(request), upstream))
     chosen = ListFilterForm(request.GET, STATES).chosen()
-    order, page = listing(request, matching(rows, listed, chosen), COLUMNS)
+    order, page = listing(request, matching(rows, listed, chosen), columns_of(upstream))
     prefetch_related_objects(list(page), "replaces")
     return {
         "page": page,

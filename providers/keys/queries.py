@@ -114,7 +114,10 @@ COLUMNS: Columns[ListedKey] = {
     "key": lambda key: key.label.lower(),
     "state": lambda key: ("used", "unloaded", "disabled").index(key.state),
     "family": lambda key: key.family.label.lower(),
+    "base-url": lambda key: str(key.entry.get("base-url") or "").lower() or None,
     "owner": lambda key: key.owner.get_username().lower() if key.owner else None,
+    "prefix": lambda key: str(key.entry.get("prefix") or "").lower() or None,
+    "models": lambda key: len(key.entry.get("models") or ()) or None,
     "priority": lambda key: _number(key.entry.get("priority")),
     "weight": lambda key: _number(key.entry.get("weight")),
 }

@@ -35,6 +35,7 @@ PAGES = (
     ("accounts, sorted by failures", "/providers/accounts/?sort=-failed"),
     ("client keys", "/providers/client-keys/"),
     ("client keys, searched and sorted", "/providers/client-keys/?q=team&sort=-key"),
+    ("client keys, sorted by requests", "/providers/client-keys/?sort=-requests"),
     ("provider keys", "/providers/keys/"),
 )
 

@@ -9,7 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from management_proxy.client.lists import read_entries
+from providers.client_keys import consumption
 from providers.client_keys.actions import create
+from providers.client_keys.consumption import Consumption
 from providers.drift.queries import check_drift
 from providers.keys.actions import add
 from providers.keys.families import FAMILIES
@@ -234,8 +236,39 @@ def test_client_keys_are_searched_sorted_and_paged_by_the_server(
     assert shown("q=nothing") == []
 
 
+def test_client_keys_are_sorted_by_what_they_used(page, upstream, monkeypatch):  # noqa: F811
+    now = timezone.now()
+    rows = ClientKey.objects.bulk_create(
+        ClientKey(
+            upstream=upstream,
+            digest=bytes([number]) * 32,
+            name=f"Team {number}",
+            state="active",
+            monthly_requests=1000 if number < 2 else None,
+        )
+        for number in range(3)
+    )
+    ClientKey.objects.filter(name="Team 2").update(first_seen_at=now - timedelta(days=3))
+    used = {
+        rows[0].pk: Consumption(requests=20, tokens=5, last_used_at=now),
+        rows[1].pk: Consumption(requests=900, tokens=1, last_used_at=now - timedelta(days=1)),
+    }
+    monkeypatch.setattr(consumption, "_sources", [lambda ids: used])
+
+    def shown(sort):
+        text = page.get(f"/providers/client-keys/?q=team&sort={sort}").content.decode()
+        assert text.count("aria-sort") == (0 if "created" in sort else 1)
+        return [int(number) for number in re.findall(r">Team (\d)</a>", text)]
+
+    assert shown("-requests") == [1, 0, 2]
+    assert shown("tokens") == [2, 1, 0]
+    assert shown("used") == [1, 0, 2]
+    assert shown("-limit") == [1, 0, 2]
+    assert shown("created")[0] == 2
+
+
 def test_provider_keys_are_searched_and_sorted_by_the_server(page, key, ada, upstream):  # noqa: F811
-    more = {"api-key": "sk-ant-zzzz9999zzzz", "priority": 5}
+    more = {"api-key": "sk-ant-zzzz9999zzzz", "priority": 5, "prefix": "spare"}
     add(upstream, FAMILIES["claude"], more, ada, owner=None, name="Spare")
 
     def shown(query):
@@ -244,6 +277,8 @@ def test_provider_keys_are_searched_and_sorted_by_the_server(page, key, ada, ups
 
     assert shown("sort=-key") == ["Spare", "Claude …cdef"]
     assert shown("sort=priority") == ["Spare", "Claude …cdef"]
+    assert shown("sort=prefix") == ["Spare", "Claude …cdef"]
+    assert shown("sort=-base-url") == shown("sort=models") == shown("")
     assert shown("q=spar") == shown("owner=-") == ["Spare"]
     assert shown("owner=ada") == ["Claude …cdef"]
     assert shown("state=disabled") == []
