@@ -119,6 +119,7 @@ def test_bar_leads_to_its_day(open_page, usage):
     page = open_page("/usage/?range=7d&tz=Europe/Berlin", viewport=WIDE)
     page.locator("#table-attempts summary").click()
     page.locator("#table-attempts a").first.click()
+    page.wait_for_url("**from=**")
     first = page.locator("[type=date][name=from]").input_value()
     assert first == page.locator("[type=date][name=to]").input_value()
     assert page.locator("[type=text][name=tz]").input_value() == "Europe/Berlin"

@@ -9,7 +9,7 @@ from django.test import Client
 from tests.factories import make_user
 from tests.pages.world import STATES, signed_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.django_db(transaction=True)
 # Words of English sentences that neither German nor names of things have.
 ENGLISH = re.compile(r"(?<![\w-])(the|of|and|with|not|are|is|from|that|its|for|by|to)(?![\w-])")
 HUMAN = ("title", "aria-label", "placeholder", "alt", "data-confirm")

@@ -1,6 +1,7 @@
 """static/js/polling in a real browser: a hidden tab sends nothing, failures are polled less often,
 one tab requests for all, and nothing is shown twice."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +34,12 @@ HIDE = """hidden => {
 const value = hidden ? 'hidden' : 'visible';
 Object.defineProperty(document, 'visibilityState', {value, configurable: true});
 document.dispatchEvent(new Event('visibilitychange')); }"""
+# All that the notice showed, one after the other.
+NOTE_TEXTS = """document.addEventListener('DOMContentLoaded', () => {
+const notice = document.getElementById('poll-notice');
+window.noted = [];
+const note = () => window.noted.push(notice.textContent);
+new MutationObserver(note).observe(notice, {childList: true, subtree: true}); })"""
 POLL_NOW = "document.dispatchEvent(new Event('poll:now'))"
 SHOWN = "document.querySelector('details').textContent.includes('%s')"
 
@@ -127,7 +134,7 @@ def open_page(context, site, path="/"):
     return page
 
 
-def wait_for_polls(page, site, count: int, seconds: float = 15) -> None:
+def wait_for_polls(page, site, count: int, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while len(site.polls) < count:
         assert time.monotonic() < deadline, f"{len(site.polls)} polls"
@@ -166,14 +173,19 @@ def test_selected_text_is_left_alone_and_replaced_afterwards(context, site):
 
 def test_hidden_tab_sends_nothing_and_returning_polls_at_once(context, site):
     page = open_page(context, site)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
     wait_for_polls(page, site, 1)
     page.evaluate(HIDE, True)
     page.wait_for_timeout(300)
-    before = len(site.polls)
+    before = len(sent)
     page.wait_for_timeout(1500)
-    assert len(site.polls) == before
+    assert len(sent) == before
+    # What waited for an interval would be noticed.
+    page.evaluate("document.getElementById('region').dataset.poll = 60")
+    polls = len(site.polls)
     page.evaluate(HIDE, False)
-    wait_for_polls(page, site, before + 1, seconds=1)
+    wait_for_polls(page, site, polls + 1)
 
 
 def test_never_two_requests_at_once(context, site):
@@ -225,27 +237,30 @@ def test_tab_that_polls_by_itself_shares_what_came(context, site):
 def test_failures_are_polled_less_and_less_often(context, site):
     site.interval, site.answers = 0.5, [(500, {})]
     page = open_page(context, site)
-    wait_for_polls(page, site, 4, seconds=20)
+    wait_for_polls(page, site, 4, seconds=60)
     gaps = [later - earlier for earlier, later in zip(site.polls, site.polls[1:], strict=False)]
-    assert gaps[1] > gaps[0] * 1.2
-    assert gaps[2] > gaps[1] * 1.2
+    # A busy machine makes a gap longer, never shorter.
+    assert [gap > 0.99 * least for gap, least in zip(gaps, (1, 2, 4), strict=False)] == [True] * 3
 
 
 def test_retry_after_is_honoured_and_counted_down(context, site):
     site.answers = [(503, {"Retry-After": "3"}), (0, {})]
+    context.add_init_script(NOTE_TEXTS)
     page = open_page(context, site)
     page.get_by_text("No response.").wait_for()
-    page.get_by_text("retrying in 3 sec.").wait_for()
-    page.get_by_text("retrying in 2 sec.").wait_for()
     wait_for_polls(page, site, 2)
     assert site.polls[1] - site.polls[0] > 2.5
     page.get_by_text("No response.").wait_for(state="hidden")
+    first, *later = re.findall(r"retrying in (\d) sec\.", " ".join(page.evaluate("window.noted")))
+    assert first == "3"
+    assert {"1", "2"} & set(later)  # each is there for a second, and a busy browser may miss one
 
 
 def test_reported_error_is_shown_with_the_id_of_its_request(context, site):
-    site.answers = [(500, {"X-Request-Id": "5eed"}), (0, {})]
+    site.answers = [(500, {"X-Request-Id": "5eed"})]
     page = open_page(context, site)
     page.get_by_text("Error, request 5eed.").wait_for()
+    site.answers = [(0, {})]
     page.get_by_text("Error, request 5eed.").wait_for(state="hidden")
 
 

@@ -107,6 +107,7 @@ def test_row_is_added_and_sent(open_page, client):  # noqa: F811
         "added-model"
     )
     page.click("button[value=save]")
+    page.locator(".banner-success").wait_for()
     entry = next(
         entry
         for entry in list_client.read_entries(client, "openai-compatibility")
@@ -123,7 +124,7 @@ def test_chosen_accounts_are_disabled_after_a_preview(open_page, client):  # noq
     assert "1 account is changed once you confirm" in page.locator("#confirm").inner_text()
     assert not auth_file_client.list_auth_files(client, FILE)[0]["disabled"]
     page.get_by_role("button", name="Confirm: Disable").press("Enter")
-    page.get_by_text("1 done, 0 failed, 0 open").wait_for(timeout=20_000)
+    page.get_by_text("1 done, 0 failed, 0 open").wait_for(timeout=60_000)
     assert auth_file_client.list_auth_files(client, FILE)[0]["disabled"]
     assert page.complaints == []
     end_threads("bulk act")
@@ -151,6 +152,7 @@ def test_chosen_client_keys_are_disabled_without_a_script(open_page, client):  #
     assert "1 key is changed once you confirm" in page.locator("#confirm").inner_text()
     assert list_client.read_client_keys(client) == [first, second]
     page.get_by_role("button", name="Confirm: Disable").click()
+    page.get_by_role("status").wait_for()
     end_threads("bulk act")
     assert list_client.read_client_keys(client) == [second]
 
@@ -169,7 +171,7 @@ def test_zip_is_checked_and_uploaded(open_page, client):  # noqa: F811
     assert "2 accounts are changed once you confirm" in page.locator("#confirm").inner_text()
     assert "It is in a folder" in page.locator("#region").inner_text()
     page.get_by_role("button", name="Confirm: Upload files").click()
-    page.get_by_text("2 done, 0 failed, 0 open").wait_for(timeout=20_000)
+    page.get_by_text("2 done, 0 failed, 0 open").wait_for(timeout=60_000)
     assert auth_file_client.list_auth_files(client, "new-a.json")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     end_threads("bulk act")
@@ -179,7 +181,7 @@ def end_threads(name):
     """Wait for those of this name, so that nothing outlives the test."""
     for thread in threading.enumerate():
         if thread.name.startswith(f"{name} "):
-            thread.join(10)
+            thread.join(60)
 
 
 def test_login_page_follows_the_login_to_its_end(open_page, simulator):  # noqa: F811
@@ -192,7 +194,7 @@ def test_login_page_follows_the_login_to_its_end(open_page, simulator):  # noqa:
         "input[name=callback]", f"http://localhost:1455/auth/callback?code=good&state={state}"
     )
     page.click(".paste button")
-    page.wait_for_selector("#region .badge.good", timeout=15_000)
+    page.wait_for_selector("#region .badge.good", timeout=60_000)
     assert "is connected, and you own it" in page.locator("#region").inner_text()
     assert page.locator(".paste").count() == 0
     assert page.get_by_text("Cancel this login").count() == 0

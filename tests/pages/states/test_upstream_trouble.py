@@ -42,12 +42,6 @@ def key_page(upstream, simulator):  # noqa: F811
     return f"/providers/keys/claude/{bytes(ProviderKey.objects.get().digest).hex()}/"
 
 
-@pytest.fixture
-def impatient(monkeypatch):
-    """Waits for an upstream are short."""
-    wait_at_most(0.3, monkeypatch)
-
-
 def faults_of(page, paths, *, count) -> dict[str, str]:
     """What is wrong with how these pages show the trouble, by path."""
     wrong = {}
@@ -68,15 +62,16 @@ def test_trouble_is_said_once_and_leads_on(
     upstream,  # noqa: F811
     simulator,  # noqa: F811
     key_page,
-    impatient,
     fault,
 ):
     page = staff_page(live_server.url, viewport={"width": 390, "height": 844})
     simulator.control("faults", fault)
-    assert faults_of(page, (*OF_THE_UPSTREAM, key_page), count=[1]) == {}
-    assert faults_of(page, OTHERS, count=[0, 1]) == {}
-    page.goto("/providers/accounts/")
-    assert "cannot be read now" in page.locator(TROUBLE).inner_text()
+    with pytest.MonkeyPatch.context() as patch:
+        wait_at_most(0.3, patch)
+        assert faults_of(page, (*OF_THE_UPSTREAM, key_page), count=[1]) == {}
+        assert faults_of(page, OTHERS, count=[0, 1]) == {}
+        page.goto("/providers/accounts/")
+        assert "cannot be read now" in page.locator(TROUBLE).inner_text()
     simulator.control("faults", method="DELETE")
     page.evaluate("document.dispatchEvent(new Event('poll:now'))")
     page.locator(TROUBLE).wait_for(state="detached")

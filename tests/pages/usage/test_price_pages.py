@@ -30,15 +30,22 @@ def usage():
 
 
 def fill(page, **fields):
+    """Fill in the form and send it; the next page is there afterwards."""
     for name, value in fields.items():
         page.fill(f"[name={name}]", value)
-    page.click("main button[type=submit]")
+    follow(page, "main button[type=submit]")
+
+
+def follow(page, selector):
+    """Click on what leads to the next page, and wait for it."""
+    with page.expect_navigation():
+        page.click(selector)
 
 
 def test_from_no_price_to_a_recomputed_cost(open_page, usage):  # noqa: F811
     page = open_page("/usage/prices/", viewport=WIDE)
     assert "▲ no price" in page.inner_text("#scroll-models")
-    page.click("text=Set a price")
+    follow(page, "text=Set a price")
     assert page.input_value("[name=model]") == "my-llama"
     past = f"{timezone.localdate() - timedelta(days=7)}"
     fill(page, holds_from=past, input_price="1000", output_price="5000")
@@ -53,7 +60,7 @@ def test_from_no_price_to_a_recomputed_cost(open_page, usage):  # noqa: F811
     assert "would have a new cost" in page.inner_text("#region")
     assert "$0.20" in page.inner_text("#region")
     assert UsageEvent.objects.get().input_cost is None
-    page.click("text=Apply it")
+    follow(page, "text=Apply it")
     recompute.take_turn()
     page.reload()
     assert re.search("1 of 1 events\\s+have a new cost", page.inner_text("#region"))
@@ -69,7 +76,7 @@ def test_what_looks_wrong_is_refused_or_asked_about(open_page, usage):  # noqa: 
     fill(page, input_price="2500", output_price="15")
     assert "Send it again if it is meant" in page.inner_text("main")
     assert not OwnPrice.objects.exists()
-    page.click("text=Yes, set it")
+    follow(page, "text=Yes, set it")
     other = OwnPrice.objects.get()
     page.goto("/usage/prices/new/?model=gpt-5.4")
     fill(page, input_price="2", output_price="15", holds_from=f"{other.holds_from}")
@@ -87,7 +94,7 @@ def test_what_is_wrong_in_a_field_that_is_hidden_again_is_shown(open_page, usage
     page.fill("[name=percent]", "250")
     page.select_option("[name=kind]", OwnPrice.Kind.FLAT)
     assert not page.is_visible("[name=percent]")
-    page.click("main button[type=submit]")
+    follow(page, "main button[type=submit]")
     assert page.is_visible("[name=percent]")
     assert "less than or equal to 100" in page.inner_text("main")
     assert not OwnPrice.objects.exists()

@@ -23,7 +23,8 @@ def test_invite_join_disable_and_the_first_steps(visit):
     guest.get_by_role("button", name="Set password and sign in").click()
     guest.get_by_role("heading", name="Overview").wait_for()
     staff.goto(user_page)
-    staff.get_by_role("link", name="bob").click()
+    with staff.expect_navigation():
+        staff.get_by_role("link", name="bob").click()
     assert findings(staff, [staff.url, f"{staff.url}hand-over/", "/users/"]) == []
     staff.get_by_role("link", name="bob").click()
     staff.get_by_text("Disable…").click()
