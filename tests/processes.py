@@ -14,7 +14,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     """Return as soon as the condition holds; fail if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

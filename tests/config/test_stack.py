@@ -40,7 +40,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose database a lone command has made and migrated."""
     folder = tmp_path_factory.mktemp("migrated")
     with python("manage.py", "migrate", **environment_of(folder)) as command:
-        out, _ = command.communicate(timeout=60)
+        out, _ = command.communicate(timeout=120)
         assert command.returncode == 0, out
     assert server_pid(folder) is None
     return folder
@@ -92,13 +92,13 @@ def test_it_serves_is_refused_a_second_time_and_stops_on_ctrl_c(
         with python("-m", "config.stack", **environment) as second:
             assert (
                 f"already running on this folder: {state.url} (process {stack.pid}"
-                in second.communicate(timeout=30)[0]
+                in second.communicate(timeout=120)[0]
             )
             assert second.returncode == 1
 
         database = server_pid(tmp_path)
         stack.send_signal(signal.SIGINT)
-        rest, _ = stack.communicate(timeout=30)
+        rest, _ = stack.communicate(timeout=120)
         assert stack.returncode == 0, rest
         assert rest.rstrip().endswith("tollgate: stopped")
     assert not responds(int(environment["PORT"]))
@@ -146,7 +146,7 @@ def test_half_an_upstream_is_refused(
     environment: dict[str, str], given: dict[str, str], missing: str
 ):
     with python("-m", "config.stack", **{**environment, **given}) as stack:
-        assert missing in stack.communicate(timeout=30)[0]
+        assert missing in stack.communicate(timeout=120)[0]
         assert stack.returncode == 1
 
 
@@ -163,7 +163,7 @@ def test_mistake_in_the_configuration_ends_it_before_anything_starts(
     environment: dict[str, str], tmp_path: Path, mistake: dict[str, str], message: str
 ):
     with python("-m", "config.stack", **{**environment, **mistake}) as stack:
-        out = stack.communicate(timeout=30)[0]
+        out = stack.communicate(timeout=120)[0]
         assert stack.returncode == 1
     assert message in out
     assert "HINT: " in out
@@ -179,7 +179,7 @@ def test_web_server_that_cannot_start_ends_the_stack(migrated: Path):
         "WEB_WORKERS": "-1",
     }
     with python("-m", "config.stack", **environment) as stack:
-        out = stack.communicate(timeout=60)[0]
+        out = stack.communicate(timeout=120)[0]
         assert stack.returncode == 1
     assert "3 times without having started" in out
     assert out.rstrip().endswith("tollgate: stopped")
@@ -191,7 +191,7 @@ def test_a_taken_port_is_refused(environment: dict[str, str]):
         socket.create_server(("127.0.0.1", int(environment["PORT"]))),
         python("-m", "config.stack", **environment) as stack,
     ):
-        assert "choose another HOST or PORT" in stack.communicate(timeout=30)[0]
+        assert "choose another HOST or PORT" in stack.communicate(timeout=120)[0]
         assert stack.returncode == 1
 
 

@@ -1,5 +1,6 @@
 """The supervisor, with real children."""
 
+import math
 import sys
 import threading
 import time
@@ -65,14 +66,15 @@ def test_restarts_come_ever_later_until_a_child_lives_long(
     assert waits(child, 7) == [1, 2, 4, 8, 16, 30, 30]
     child.started -= supervision.STEADY_SECONDS + 1
     died(child)
-    assert round(child.restart_at - time.monotonic()) == 1
+    assert math.ceil(child.restart_at - time.monotonic()) == 1
 
 
 def waits(child: Child, deaths: int) -> list[int]:
     waited = []
     for _ in range(deaths):
         died(child)
-        waited.append(round(child.restart_at - time.monotonic()))
+        # Some of it is over by now, on a busy machine a good part of a second.
+        waited.append(math.ceil(child.restart_at - time.monotonic()))
         child.start()
     return waited
 

@@ -149,7 +149,6 @@ def documented() -> dict[str, str]:
 
 
 @needs_prometheus
-@pytest.mark.timeout(300)
 def test_no_panel_is_without_data_and_every_metric_is_documented(
     upstream_and_simulator, tmp_path: Path
 ):

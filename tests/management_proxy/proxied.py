@@ -67,7 +67,7 @@ def browser(server: WebServer) -> httpx.Client:
     )
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Return as soon as the condition holds; fail if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -26,7 +26,7 @@ from tests.processes import PROJECT, eventually, free_port, process_environment
 from usage.models import UsageEvent
 from usage.upkeep.rebuild import differences
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def git(*arguments: str) -> bytes:

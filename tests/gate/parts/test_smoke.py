@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.gate.__main__ import show, write
 from tests.gate.plan import Plan
 from tests.gate.record import Record
@@ -12,7 +10,6 @@ from tests.gate.run import conclude, measure
 from tests.gate.scenarios import triggers
 
 
-@pytest.mark.timeout(240)
 def test_a_short_run_is_measured_judged_reported_and_leaves_nothing(tmp_path: Path, capsys):
     plan = Plan("smoke", 0, 30, {"triggers": partial(triggers.run, triggers=32)})
     record = Record()

@@ -66,7 +66,7 @@ def test_nothing_is_sent_before_the_key_and_nothing_but_the_subscription_after_i
         Subscription(
             f"http://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print
         ).close()
-        thread.join(10)
+        thread.join(60)
     assert sent == [
         b"*2\r\n$4\r\nAUTH\r\n$3\r\nkey\r\n",
         b"*2\r\n$9\r\nSUBSCRIBE\r\n$5\r\nusage\r\n",
@@ -141,7 +141,7 @@ def test_certificate_of_a_stranger_is_refused():
         thread.start()
         with pytest.raises(errors.NotReached):
             Subscription(f"https://127.0.0.1:{server.getsockname()[1]}/v0/management", "key", print)
-        thread.join(10)
+        thread.join(60)
 
 
 def test_events_come_over_tls_from_an_authority_that_this_host_trusts(

@@ -92,7 +92,7 @@ def _relay(raw: socket.socket, context: ssl.SSLContext, port: int) -> None:
         back = threading.Thread(target=_pump, args=(inner, outer), daemon=True)
         back.start()
         _pump(outer, inner)
-        back.join(10)
+        back.join(60)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -190,7 +190,7 @@ def _call_and_leave(staff: httpx.Client, path: str, requested: threading.Event) 
         connection.sendall(
             f"GET {URL}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n\r\n".encode()
         )
-        assert requested.wait(20)
+        assert requested.wait(60)
 
 
 def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
@@ -205,7 +205,7 @@ def test_caller_who_leaves_during_an_upload_ends_the_upstream_call(server):
 
     def pieces() -> Iterator[bytes]:
         yield b"x" * 200_000
-        assert begun.wait(20)
+        assert begun.wait(60)
         raise ZeroDivisionError
 
     with scripted(script), browser(server) as staff:

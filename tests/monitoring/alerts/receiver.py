@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,11 +13,13 @@ from monitoring.models import AlertChannel, Severity
 
 @dataclass
 class Receiver:
-    """What arrived, in its order; `status` is what it responds, after `seconds`."""
+    """What arrived, in its order; `status` is what it responds, after `seconds` or
+    as soon as it may."""
 
     url: str = ""
     status: int = 204
     seconds: float = 0.0
+    may_respond: threading.Event = field(default_factory=threading.Event)
     redirect: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     raw: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -42,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
             state.raw.append((dict(self.headers), body))
             if self.headers["Content-Type"] == "application/json":
                 state.bodies.append(json.loads(body))
-            time.sleep(state.seconds)
+            state.may_respond.wait(state.seconds)
             self.send_response(state.status)
             if state.redirect:
                 self.send_header("Location", state.redirect)

@@ -26,7 +26,6 @@ from tests.real_upstream import BINARY, KEY, real_server
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
 ]
 FILES = 100

@@ -18,7 +18,7 @@ from tests.factories import give_key, make_upstream
 from tests.processes import eventually
 from tests.providers.processes import World, environment
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 STEPS = ("applied", "upstream write", "read back", "outcome", "write lease release")
 FAILPOINTS = [
     "write lease taken",

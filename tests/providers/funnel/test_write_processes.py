@@ -17,7 +17,7 @@ from tests.factories import make_user
 from tests.providers.funnel.test_write_crashes import workers, world  # noqa: F401
 from tests.providers.processes import World
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def change_at_once(world: World, live_server) -> None:  # noqa: F811

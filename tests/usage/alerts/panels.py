@@ -47,7 +47,7 @@ class Panels:
                 for found, value in samples_of(self.url, expression)
             )
 
-        eventually(shows, seconds=20)
+        eventually(shows)
 
     def serve(self) -> bytes:
         """What is scraped now."""

@@ -71,7 +71,6 @@ def site(settings, tmp_path, monkeypatch, panels) -> Iterator[Site]:
         yield Site(simulator, upstream, arrived, settings, tmp_path, clock, panels)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_raises_its_alert_which_is_resolved_afterwards(
     site: Site, fault: Fault, client, caplog
@@ -150,7 +149,6 @@ def settle(site: Site, over_after: float, after: float) -> None:
     site.evaluate(over_after + after)
 
 
-@pytest.mark.timeout(180)
 def test_a_stopped_database_is_announced_and_resolved(tmp_path: Path, panels: Panels | None):
     """A server of its own, stopped and started while a process evaluates on it."""
     home, file, log = tmp_path / "var", tmp_path / "noted.json", tmp_path / "evaluating"

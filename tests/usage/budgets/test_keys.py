@@ -26,7 +26,7 @@ from usage.budgets import actions
 from usage.budgets.evaluation import TASK, evaluate
 from usage.models import Budget
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "sk-client-of-a-budget-0001"
 # Where a process dies: after the key was stored, after the upstream was told, before that and after
 # it was recorded.

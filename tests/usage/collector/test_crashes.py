@@ -16,7 +16,7 @@ from tests.usage.world import BAD, PAGE, World
 from usage.ingest.page_parser import identity
 from usage.models import CollectorRun, UsageEvent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = 4
 STEPS = (
     "run start",

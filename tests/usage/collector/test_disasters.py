@@ -23,7 +23,8 @@ from usage.ingest.page_parser import split_page
 from usage.models import CollectorRun, UsageEvent
 from usage.rollups.tables import GRANULARITIES
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.django_db(transaction=True)
+# Of the lease of a process that freezes; the others must not lose theirs on a busy machine.
 TTL = 3.0
 RESERVED = PAGE * RESERVED_BYTES_PER_EVENT
 
@@ -49,7 +50,7 @@ def test_frozen_holder_stores_what_it_popped_but_neither_pops_again_nor_writes_s
     )
     eventually(lambda: is_stopped(frozen))
     had = world.handed_out()
-    eventually(lambda: world.run(settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}) == 0, seconds=60)
+    eventually(lambda: world.run() == 0, seconds=60)
     assert len(world.handed_out()) == 4 * PAGE
     world.offer(1)
     os.kill(frozen, signal.SIGCONT)
@@ -73,17 +74,16 @@ def test_process_frozen_in_a_short_transaction_holds_up_nobody_beyond_its_lease(
     world: World, failpoint: str
 ):
     """Its locks are those of the lease's row, or of rows that its successor makes too."""
-    settings = {"COLLECTOR_LEASE_TTL_SECONDS": TTL}
     world.offer(2)
-    frozen = world.start(at=failpoint, signal=signal.SIGSTOP, settings=settings)
+    frozen = world.start(
+        at=failpoint, signal=signal.SIGSTOP, settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}
+    )
     eventually(lambda: is_stopped(frozen))
     world.offer(2)
-    eventually(lambda: world.run(settings=settings) == 0, seconds=50)
+    eventually(lambda: world.run() == 0, seconds=60)
     os.kill(frozen, signal.SIGCONT)
     assert world.nursery.wait(frozen) == 1
-    # On a busy machine a successor may lose so short a lease before one succeeds; the frozen one's
-    # run is the abandoned.
-    assert world.statuses() - {"lease_lost"} == {"abandoned", "succeeded"}
+    assert world.statuses() == {"abandoned", "succeeded"}
     world.finish()
     world.assert_stored_exactly(world.handed_out())
 
@@ -147,11 +147,7 @@ def test_collectors_whose_clocks_disagree_take_turns(world: World):
 def test_collector_with_a_slow_clock_follows_one_that_died_on_a_fast_host(world: World):
     world.offer(3)
     assert world.run(at="after pop", clock_ahead=7200.0) == -signal.SIGKILL
-    eventually(
-        lambda: (
-            world.run(clock_ahead=-7200.0, settings={"COLLECTOR_LEASE_TTL_SECONDS": TTL}) in (0, 3)
-        )
-    )
+    eventually(lambda: world.run(clock_ahead=-7200.0) in (0, 3))
     world.finish()
     assert world.statuses() == {"abandoned", "succeeded"}
     assert world.abandoned() == 1
@@ -173,7 +169,6 @@ def test_rebuilding_while_collecting_leaves_every_sum_right(world: World):
 
 
 @pytest.mark.matrix
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGQUIT], ids=["orderly", "at once"])
 def test_database_stopped_and_started_in_the_middle_costs_nothing(tmp_path: Path, blow: int):
     """A server of its own; the collector goes on by itself, and what it popped meanwhile lies in

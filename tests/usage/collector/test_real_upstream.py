@@ -28,7 +28,6 @@ from usage.models.completeness import CompletenessInterval, CounterSample
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
-    pytest.mark.timeout(180),
 ]
 
 

@@ -16,7 +16,6 @@ from usage.connect.trial import try_model
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not BINARY, reason="CLIPROXYAPI_BINARY names no server"),
-    pytest.mark.timeout(180),
 ]
 
 

@@ -17,8 +17,6 @@ from monitoring.health import Level
 from tests.processes import eventually
 from usage.history import replica
 
-pytestmark = pytest.mark.timeout(120)
-
 
 class Pair:
     """A primary with one table, and its standby."""

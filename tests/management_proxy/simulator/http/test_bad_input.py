@@ -76,7 +76,7 @@ def test_a_weight_that_is_too_heavy_is_invalid_configuration(app: SimulatedUpstr
 @pytest.mark.parametrize("length", ["many", "-1"])
 def test_a_bad_length_is_a_bad_request(length: str) -> None:
     with running_simulator() as sim:
-        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=5)
+        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=60)
         connection.request(
             "POST", "/v0/management/oauth-callback", headers={"Content-Length": length}
         )

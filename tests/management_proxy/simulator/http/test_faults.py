@@ -8,6 +8,7 @@ import pytest
 
 from management_proxy.simulator import RunningSimulator, running_simulator
 from management_proxy.simulator.traffic.hostile import MAKERS
+from tests.processes import eventually
 
 PAGE = "/usage-queue?count=10"
 
@@ -27,7 +28,7 @@ def sim(server: RunningSimulator) -> RunningSimulator:
 @pytest.fixture
 def client(sim: RunningSimulator) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {sim.key}"}
-    with httpx.Client(headers=headers, timeout=5, trust_env=False) as made:
+    with httpx.Client(headers=headers, timeout=60, trust_env=False) as made:
         yield made
 
 
@@ -36,7 +37,7 @@ def _order(sim: RunningSimulator, client: httpx.Client, **fault: Any) -> None:
     sim.app.generate(10)
 
 
-def _pop(sim: RunningSimulator, client: httpx.Client, timeout: float = 5) -> httpx.Response:
+def _pop(sim: RunningSimulator, client: httpx.Client, timeout: float = 60) -> httpx.Response:
     return client.get(sim.management_url + PAGE, timeout=timeout)
 
 
@@ -62,7 +63,8 @@ def test_a_hang_is_ended_by_the_client_and_has_popped(
     _order(sim, client, kind=kind)
     with pytest.raises(httpx.ReadTimeout):
         _pop(sim, client, timeout=0.2)
-    assert len(sim.app.state.queue) == 0
+    # On a busy machine the client may give up before the simulator has read its request.
+    eventually(lambda: len(sim.app.state.queue) == 0)
 
 
 def test_a_reset_comes_before_the_pop(sim: RunningSimulator, client: httpx.Client) -> None:

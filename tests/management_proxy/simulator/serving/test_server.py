@@ -14,7 +14,7 @@ from management_proxy.simulator.__main__ import options_of, parse_arguments
 
 def test_connections_are_kept_alive() -> None:
     with running_simulator() as sim:
-        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=5)
+        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=60)
         for _ in range(3):
             connection.request("GET", "/v0/management/debug", headers={"Authorization": sim.key})
             assert connection.getresponse().read() == b'{"debug":false}'
@@ -27,7 +27,7 @@ def test_connections_are_kept_alive() -> None:
 
 def test_chunked_bodies_are_read() -> None:
     with running_simulator() as sim:
-        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=5)
+        connection = http.client.HTTPConnection(sim.host, sim.port, timeout=60)
         headers = {"Authorization": sim.key, "Transfer-Encoding": "chunked"}
         pieces = iter([b'{"value":', b"true}"])
         connection.request(
@@ -38,7 +38,7 @@ def test_chunked_bodies_are_read() -> None:
 
 
 def _get(sim: RunningSimulator, path: str) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection(sim.host, sim.port, timeout=5)
+    connection = http.client.HTTPConnection(sim.host, sim.port, timeout=60)
     connection.request("GET", path, headers={"Authorization": sim.key})
     response = connection.getresponse()
     body = response.read()
@@ -79,7 +79,7 @@ def test_program_says_where_it_listens_and_ends_on_a_signal(number: signal.Signa
             "Simulated upstream 7.2.140 listening on http://127.0.0.1:"
         )
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
