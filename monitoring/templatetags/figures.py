@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
 from monitoring.web.currency import DOLLAR, Currency, shown
-from monitoring.web.formats import amount_of_time, localized, short_number
+from monitoring.web.formats import amount_of_time, localized, short_number, signed
 from monitoring.web.formats import money as written
 
 register = template.Library()
@@ -68,8 +68,8 @@ def amount(nano: int | None) -> str:
 def axis_amount(nano: float) -> str:
     """Round nano-units on an axis, in few characters: $0.00025, $2.5, $1.2K."""
     if nano >= _NANO:
-        return f"{_sign()}{short(nano / _NANO)}"
-    return f"{_sign()}{(Decimal(nano) / _NANO).normalize():f}"
+        return signed(_sign(), short(nano / _NANO))
+    return written(_sign(), f"{(Decimal(nano) / _NANO).normalize():f}")
 
 
 @register.filter
@@ -130,9 +130,9 @@ def signed_percent(value: float) -> str:
 @register.filter
 def signed_points(value: float) -> str:
     """▲ 1.2 pt, ▼ 3 pt, ± 0 pt: the change of a percentage."""
-    if abs(value) < 0.05:
-        return "± 0 pt"
-    return localized(f"{'▲' if value > 0 else '▼'} {abs(value):.1f} pt".replace(".0 pt", " pt"))
+    sign = "±" if abs(value) < 0.05 else "▲" if value > 0 else "▼"
+    number = f"{sign} {abs(value):.1f}".removesuffix(".0")
+    return gettext("%(number)s pt") % {"number": localized(number)}
 
 
 @register.filter

@@ -68,8 +68,12 @@ def amount_of_time(seconds: float) -> str:
 
 def money(sign: str, figure: str) -> str:
     """$1,234.56: a sign or code of a currency, and an amount of it as Python writes it."""
-    language = get_language()
-    return _money(language) % {"sign": sign, "number": _localized(figure, language)}
+    return signed(sign, _localized(figure, get_language()))
+
+
+def signed(sign: str, number: str) -> str:
+    """The same of a number that is written as the language does already."""
+    return _money(get_language()) % {"sign": sign, "number": number}
 
 
 @cache

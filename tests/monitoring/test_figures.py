@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone, translation
 
 from monitoring.templatetags.figures import (
+    axis_amount,
     duration,
     exact_money,
     hour_ago,
@@ -85,7 +86,16 @@ def test_percentages_have_one_decimal_but_for_none_and_all(value, shown):
 def test_other_figures_of_columns():
     assert [pace(None), pace(58.7), pace(1234.56)] == ["–", "58.7", "1,234.6"]
     with translation.override("de"):
-        assert signed_points(-0.24) == "▼ 0,2 pt"
+        assert [signed_points(-0.24), signed_points(3)] == ["▼ 0,2 Pp.", "▲ 3 Pp."]
+    assert [signed_points(0.01), signed_points(1.2)] == ["± 0 pt", "▲ 1.2 pt"]
+
+
+def test_amounts_of_an_axis_place_the_sign_as_the_language_does():
+    nano = (0, 250_000, 2_500_000_000, 1_200 * 10**9)
+    assert list(map(axis_amount, nano)) == ["$0", "$0.00025", "$2.5", "$1.2K"]
+    with translation.override("de"):
+        shown = [text.replace("\N{NO-BREAK SPACE}", " ") for text in map(axis_amount, nano)]
+    assert shown == ["0 $", "0,00025 $", "2,5 $", "1,2 Tsd. $"]
 
 
 def test_what_is_known_to_the_hour_claims_no_minutes():

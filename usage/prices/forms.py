@@ -11,6 +11,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from monitoring.web.formats import localized
 from monitoring.web.inputs import DayInput
 from providers.models import ClientKey, Credential
 from usage.costs.price_book import PriceBook
@@ -166,8 +167,8 @@ class OwnPriceForm(forms.Form):
                 ) % {
                     "model": found.model.reference,
                     "kind": gettext(_KIND_NAMES[kind]),
-                    "listed": f"{dollars_of(listed):f}",
-                    "price": f"{price:f}",
+                    "listed": localized(f"{dollars_of(listed):f}"),
+                    "price": localized(f"{price:f}"),
                 }
         return ""
 
@@ -176,8 +177,8 @@ class OwnPriceForm(forms.Form):
         known = [price for name in _PRICES if (price := data[name])]
         if known and not _near(max(known), min(known)):
             return gettext("One price is $%(least)s and another $%(most)s.") % {
-                "least": f"{min(known):f}",
-                "most": f"{max(known):f}",
+                "least": localized(f"{min(known):f}"),
+                "most": localized(f"{max(known):f}"),
             }
         return ""
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from monitoring.texts.recorded import in_language
-from monitoring.web.formats import localized
+from monitoring.web.formats import localized, money
 from usage.costs.own_prices import Kind, Traffic, in_force
 from usage.costs.price_book import PriceBook
 from usage.costs.rates import shown_dollars
@@ -157,4 +157,4 @@ def what_of(price: OwnPrice) -> str:
 
 
 def _dollars(rate: int) -> str:
-    return f"${shown_dollars(rate)}"
+    return money("$", shown_dollars(rate))

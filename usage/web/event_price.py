@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from monitoring.web.formats import money
 from usage.costs.rates import shown_dollars
 from usage.models import PriceVersion
 
@@ -47,8 +48,8 @@ def price_of(event: dict[str, Any]) -> EventPrice | None:
         Line(
             gettext(label),
             event["cost"][_OF_EVENT.get(name, name)],
-            shown_dollars(listed),
-            shown_dollars(paid),
+            money("$", shown_dollars(listed)),
+            money("$", shown_dollars(paid)),
         )
         for label, name in _KINDS
         if (listed := getattr(version, f"list_{name}")) is not None

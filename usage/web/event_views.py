@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -26,6 +27,12 @@ from usage.web.forms import EventListForm
 from usage.web.logs.links import log_links
 
 PAGE_SIZES = (50, 100, 200, 500)
+_TOKEN_QUALITIES = {
+    "complete": _("complete"),
+    "unreported": _("not reported"),
+    "unclassified": _("not classified"),
+    "inconsistent": _("inconsistent"),
+}
 
 
 @require_GET
@@ -77,6 +84,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     context = {
         "event": found.fields,
         "price": price_of(found.fields),
+        "token_quality": _TOKEN_QUALITIES[found.fields["tokenQuality"]],
         "attempts": found.attempts,
         "guidance": guidance_of(failure_class) if failure_class else None,
         "logs": log_links(found.fields) if request.user.is_staff else None,

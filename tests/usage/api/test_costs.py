@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -122,3 +123,12 @@ def test_pages_show_it(staff, usage):
     assert str(event.price_version.digest) in page
     last = UsageEvent.objects.order_by("timestamp").last()
     assert "had no price" in staff.get(f"/usage/events/{last.pk[0]}/").content.decode()
+
+
+def test_page_of_an_event_is_in_the_language_of_its_reader(staff, usage):
+    event = UsageEvent.objects.order_by("timestamp").first()
+    page = staff.get(f"/usage/events/{event.pk[0]}/", headers={"Accept-Language": "de"})
+    text = page.content.decode()
+    assert ">vollständig<" in text
+    assert re.search(r"\d,\d\d\s\$</td>", text)
+    assert not re.search(r"\$\d", text)
