@@ -21,6 +21,7 @@ from tests.bench.load import (
     last_days,
     make_staff,
     once,
+    polled,
     signed_in,
     timed,
     together,
@@ -90,14 +91,16 @@ def responses(url: str, options: argparse.Namespace) -> list[Row]:
 
 
 def overview(url: str, options: argparse.Namespace) -> list[Row]:
-    """The Overview's region: read anew each time, and from the cache; and what one query of history
-    takes at the same time."""
+    """The Overview's region: read anew each time, as it is polled while events arrive, and from the
+    cache; and what one query of history takes at the same time."""
     headers = {"HX-Request": "true"}
     rows: list[Row] = []
     with closing(signed_in(url)) as http:
         for count in (7, 30, 90):
             took = timed(http, "/", days(count), options.requests, {**headers, **UNCACHED})
             rows.append(_row(f"Overview, {count} days", took, 60))
+            took = polled(http, "/", days(count), options.requests)
+            rows.append(_row(f"Overview, {count} days, polled", took, 60))
         same = last_days(7, random.Random(1))
         took = timed(http, "/", lambda _: same, options.requests, headers)
         rows.append(_row("Overview, 7 days, cached", took, 60))
@@ -106,8 +109,8 @@ def overview(url: str, options: argparse.Namespace) -> list[Row]:
 
 
 def reports(url: str, options: argparse.Namespace) -> list[Row]:
-    """The regions of Usage, Speed, Matrix and Compare, read anew each time; and what one query of
-    history takes at the same time."""
+    """The regions of Usage, Speed, Matrix and Compare, read anew each time, and as they are polled
+    while events arrive; and what one query of history takes at the same time."""
     headers = {"HX-Request": "true", **UNCACHED}
     rows: list[Row] = []
     with closing(signed_in(url)) as http:
@@ -121,9 +124,12 @@ def reports(url: str, options: argparse.Namespace) -> list[Row]:
         ):
             for count in (7, 30, 90):
                 query = days(count, **more)
+                what = f"{' '.join([name, *more.values()])}, {count} days"
                 took = timed(http, path, query, options.requests, headers)
-                what = " ".join([name, *more.values()])
-                rows.append(_row(f"{what}, {count} days", took, 60))
+                rows.append(_row(what, took, 60))
+                rows.append(
+                    _row(f"{what}, polled", polled(http, path, query, options.requests), 60)
+                )
         took = timed(http, "/api/usage/history", days(7), options.requests)
     return [*rows, _row("history, 7 days, beside these", took, None)]
 

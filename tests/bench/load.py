@@ -31,6 +31,14 @@ def signed_in(url: str) -> httpx.Client:
     return http
 
 
+def draw_event_number() -> None:
+    """What an event that is stored does to cached results."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('usage_event_id_seq')")
+
+
 def last_days(days: int, chance: random.Random, **more: str) -> Query:
     """So many days that end within the last three, so that no two queries in a row are the
     same."""
@@ -58,6 +66,18 @@ def timed(
     chance = random.Random(path)
     headers = UNCACHED if headers is None else headers
     return [once(http, path, query(chance), headers) for _ in range(count + 5)][5:]
+
+
+def polled(
+    http: httpx.Client, path: str, query: Callable[[random.Random], Query], count: int
+) -> list[float]:
+    """The same of a region that is polled while events arrive: no result is cached, but days that
+    are over are, by each worker. Twenty do not count."""
+    chance, took = random.Random(path), []
+    for _ in range(count + 20):
+        draw_event_number()
+        took.append(once(http, path, query(chance), {"HX-Request": "true"}))
+    return took[20:]
 
 
 def together(

@@ -18,8 +18,10 @@ from providers.models import ClientKey, Credential
 from tests.factories import make_event, make_upstream, make_user, own_price, store
 from usage.history import queries
 from usage.history.dimensions import EMPTY, UNATTRIBUTED, Dimension, Filters
+from usage.history.histograms.tally import PERCENTILES
 from usage.history.measures import DURATIONS
-from usage.history.queries import PERCENTILES, Query
+from usage.history.past import split
+from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.source_sql import COUNTS, MAXIMA, MEASURES, SUMS
 from usage.history.windows import Bucket, Interval, Period
@@ -390,8 +392,20 @@ def check_percentiles(
 
 
 def check_at_random(pick: Pick[Any], known: Known) -> None:
-    """One random query: its percentiles, its sums, or its ranked sums."""
-    query = random_query(pick, known)
+    """One random query: its percentiles, its sums, or its ranked sums; on any day, and again with
+    all that is cached of days that are over."""
+    query, seed = random_query(pick, known), pick(range(1000))
+    today = (FIRST + timedelta(days=pick(range(-3, 40)))).date()
+    keeps = pick((True, False))
+    least: dict[str, Any] = dict.fromkeys(
+        ("_LEAST_SUMS_KEPT", "_LEAST_HISTOGRAMS_KEPT"), 0 if keeps else 10**9
+    )
+    with patch.multiple(queries, **least), patch.object(split, "present_day", lambda _: today):
+        for _ in range(2 if keeps else 1):
+            _check(random.Random(seed).choice, query)
+
+
+def _check(pick: Pick[Any], query: Query) -> None:
     if (kind := pick(range(4))) == 0:
         measure = pick(DURATIONS)
         check_percentiles(

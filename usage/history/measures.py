@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from usage.history.queries import PERCENTILES, Bins
+from usage.history.histograms.tally import PERCENTILES, Bins
 from usage.history.snapshot import Row
 from usage.history.source_sql import MAXIMA, MEASURES
 from usage.models import COST_KINDS, TOKEN_KINDS

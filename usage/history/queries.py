@@ -9,33 +9,34 @@ text of the event or an outcome, and '' for what was not reported or is nobody's
 happened there is no row.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
 
-from monitoring.api.instants import iso
-from usage.history.dimensions import MAX_VALUES, Dimension, Filters, InvalidQuery
+from django.conf import settings
+
+from usage.history.dimensions import MAX_VALUES, Dimension, Filters
+from usage.history.histograms.packed import Counts, Place, by_place
+from usage.history.histograms.tally import NOTHING, Bins, Tally, tally, with_whole
 from usage.history.measurement import note_plan
-from usage.history.packed import by_place, over_numbers
-from usage.history.planner import EVENTS, Piece, Source, plan
+from usage.history.past.kept import kept
+from usage.history.past.rows import joined
+from usage.history.past.split import Past, split
+from usage.history.planned import Planned, calendar
+from usage.history.planner import Piece, Source, plan
 from usage.history.scope import Scope
-from usage.history.snapshot import Row, once, rows
+from usage.history.snapshot import Row
 from usage.history.source_sql import MAXIMA, MEASURES, VALUES, Part
-from usage.history.windows import Interval, midnight
+from usage.history.windows import Interval
 from usage.models import COST_KINDS
-from usage.rollups.histograms import percentile_bins
-from usage.rollups.partitions import events_since
-from usage.rollups.tables import readers_calendar_zone
 
-PERCENTILES = (50, 90, 95, 99)
-# The number of all intervals together.
-WHOLE = -1
-# The bin (usage/rollups/histograms.py) of each percentile.
-Bins = dict[int, int]
 # Of more rows the database adds histograms up, which takes longer, but little memory here.
 MOST_ROWS_PACKED = 6_000
+# Of fewer rows days that are over are read each time, which is as quick as finding them cached.
+_LEAST_SUMS_KEPT, _LEAST_HISTOGRAMS_KEPT = 2_000, 50
+_NAMED = frozenset({Dimension.UPSTREAM, Dimension.USER})
+T = TypeVar("T")
 
 # What groups can be ranked by that is no measure itself.
 _ORDERS = {"cost_nano_usd": " + ".join(COST_KINDS)}
@@ -56,6 +57,14 @@ class Query:
 
         Raises InvalidQuery where events are needed that were pruned, as all queries do.
         """
+        past = self._past(_LEAST_SUMS_KEPT)
+        if past is None:
+            return self._sums(measures)
+        over, later = (replace(self, intervals=part) for part in (past.over, past.later))
+        held = self._kept("sums", measures, past, lambda: over._sums(measures))
+        return joined(held, later._sums(measures), self._names)
+
+    def _sums(self, measures: Sequence[str]) -> list[Row]:
         planned = self._planned()
         rest = self._grouped(measures, planned)
         order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
@@ -144,9 +153,32 @@ class Query:
         `shown` are the values of the groups that have a rank of their own, from 1; all others are
         one together.
         """
+        bins: dict[tuple[int, int], dict[str, Bins]] = {}
+        for place, found in self._picked(measures, shown, courses).items():
+            number, rank, measure = place
+            if number is not None:
+                bins.setdefault((number, rank), {})[measures[measure]] = found
+        return bins
+
+    def _picked(self, *wanted: Any) -> dict[Place, Bins]:
+        """The bins of percentiles; those of days that are over may come from the cache."""
+        past = self._past(_LEAST_HISTOGRAMS_KEPT)
+        if past is None:
+            return NOTHING.added(self._histograms(*wanted))
+
+        def read() -> Tally:
+            found = replace(self, intervals=past.over)._histograms(*wanted)
+            return tally(found, past.count_over)
+
+        held = self._kept("percentiles", wanted, past, read)
+        return held.added(replace(self, intervals=past.later)._histograms(*wanted))
+
+    def _histograms(
+        self, measures: Sequence[str], shown: Sequence[Sequence[str]], courses: int | None
+    ) -> dict[Place, Counts]:
         planned = self._planned()
         adds_up = self.rows_to_read > MOST_ROWS_PACKED
-        found = planned.rows(
+        rows = planned.rows(
             "percentiles",
             [
                 part.histograms_sql(measure, number, len(shown), courses, adds_up=adds_up)
@@ -157,19 +189,28 @@ class Query:
             {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
             has_bytes=True,
         )
-        histograms = by_place(found)
-        if courses is not None:
-            whole = over_numbers(histograms)
-            histograms |= {(WHOLE, *place): counts for place, counts in whole.items()}
-        bins: dict[tuple[int, int], dict[str, Bins]] = {}
-        for (number, rank, measure), counts in histograms.items():
-            if number is not None:
-                of_measures = bins.setdefault((number, rank), {})
-                places = percentile_bins(counts, PERCENTILES)
-                of_measures[measures[measure]] = dict(zip(PERCENTILES, places, strict=True))
-        return bins
+        found = by_place(rows)
+        return found if courses is None else with_whole(found)
 
-    def _grouped(self, measures: Sequence[str], planned: "_Planned") -> str:
+    def _past(self, least_rows: int) -> Past | None:
+        """What of it lies in days that are over, if it has at least so many rows to read."""
+        past = split(self.intervals, calendar()) if settings.HISTORY_CACHE_SECONDS else None
+        if past is None:
+            return None
+        # One stands for all: planning hundreds of hours takes as long as reading some days.
+        middle = past.over[len(past.over) // 2]
+        rows = len(past.over) * replace(self, intervals=[middle]).rows_to_read
+        return past if rows >= least_rows else None
+
+    def _kept(self, kind: str, wanted: object, past: Past, read: Callable[[], T]) -> T:
+        note_plan(self.intervals, ())
+        owner = None if self.scope.sees_everything else self.scope.owner_id
+        which = calendar().key, past.over, self.filters.query, self.groups, owner
+        depends_on_names = owner is not None or bool(self.dimensions & _NAMED)
+        days = past.first, past.after
+        return kept((kind, wanted, which), *days, read, depends_on_names=depends_on_names)
+
+    def _grouped(self, measures: Sequence[str], planned: Planned) -> str:
         """The SQL of one row for each interval and group."""
         if len(planned.parts) == 1:
             # It has one row for each group already.
@@ -184,7 +225,7 @@ class Query:
         """About how many rows its sources have, in the measure of the planner."""
         return sum(
             source.rows_an_hour * (piece.end - piece.start) / timedelta(hours=1)
-            for source, pieces in self._plan(_calendar()).items()
+            for source, pieces in self._plan().items()
             for piece in pieces
         )
 
@@ -210,57 +251,18 @@ class Query:
     def _positions(self, first: int) -> str:
         return ", ".join(str(first + n) for n in range(len(self._names)))
 
-    def _planned(self) -> "_Planned":
-        calendar = _calendar()
-        planned = self._plan(calendar)
+    def _planned(self) -> Planned:
+        planned = self._plan()
         note_plan(self.intervals, planned)
-        return _Planned(
+        return Planned(
             [
-                Part(source, pieces, calendar, self.scope, self.filters, self.groups)
+                Part(source, pieces, calendar(), self.scope, self.filters, self.groups)
                 for source, pieces in planned.items()
             ]
         )
 
-    def _plan(self, calendar: ZoneInfo) -> dict[Source, list[Piece]]:
-        return plan(self.intervals, self.dimensions, calendar)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """The sources of a query."""
-
-    parts: list[Part]
-
-    def rows(
-        self,
-        name: str,
-        parts: Sequence[str],
-        rest: str,
-        parameters: dict[str, object],
-        *,
-        has_bytes: bool = False,
-    ) -> list[Row]:
-        """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH."""
-        if not self.parts:
-            return []
-        self._refuse_pruned()
-        parameters |= {"owner": self.parts[0].scope.owner_id, **self.parts[0].filters.parameters}
-        for part in self.parts:
-            parameters |= part.parameters
-        statement = f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}"
-        found = rows(f"history.{name}", statement, parameters, has_bytes=has_bytes)
-        # A pruning meanwhile may have taken events away.
-        self._refuse_pruned()
-        return found
-
-    def _refuse_pruned(self) -> None:
-        for part in self.parts:
-            if part.source is EVENTS:
-                _refuse_pruned(part.pieces, part.calendar)
-
-
-def _calendar() -> ZoneInfo:
-    return ZoneInfo(once("calendar", readers_calendar_zone))
+    def _plan(self) -> dict[Source, list[Piece]]:
+        return plan(self.intervals, self.dimensions, calendar())
 
 
 def _added(measures: Iterable[str]) -> str:
@@ -268,31 +270,3 @@ def _added(measures: Iterable[str]) -> str:
         f"max({name}) AS {name}" if name in MAXIMA else f"usage_sum({name}) AS {name}"
         for name in measures
     )
-
-
-def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
-    """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were
-    any."""
-    since = once("events since", events_since)
-    if since is None or pieces[0].start >= since:
-        return
-    first = _first_day()
-    if first and any(
-        piece.start < since and piece.end > midnight(first, calendar) for piece in pieces
-    ):
-        oldest = iso(since, "minutes")
-        raise InvalidQuery(
-            {
-                "from": (
-                    f"expected not before {oldest}, as older events were dropped and what is"
-                    " kept of them is not exact enough for this: choose whole days in"
-                    f" {calendar.key}, or fewer dimensions"
-                )
-            }
-        )
-
-
-def _first_day() -> Any:
-    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[
-        0
-    ]["day"]

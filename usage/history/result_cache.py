@@ -14,14 +14,13 @@ Invariants
 * Versions of Tollgate that share a cache while a release is rolled out share no results whose
   layout differs (`_LAYOUT`).
 * A result is in English, whatever the language of the page that wanted it first.
-* A request for a fresh result gets neither a cached one nor that of a read in flight; its own is
-  cached.
+* A request for a fresh result gets neither a cached one nor that of a read in flight, nor cached
+  days (usage/history/past/kept.py); its own is cached.
 * A cache that cannot be reached is no cache: the database is read. Several processes read the same
   once each, at most.
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -31,17 +30,15 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import translation
 
 from monitoring.logs.account import waiting
 from monitoring.planned_statements import rows
-from usage import log_kinds as kinds
 from usage.history.measurement import Measurement, measured
+from usage.history.past.cache import keep, known
+from usage.history.past.kept import reading_anew
 from usage.history.replica import read
 from usage.history.scope import Scope
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 # Raised with every change of what is cached: of a class in a result, which a test notices, or of
@@ -72,7 +69,7 @@ def cached(
     from the replica, unless it is cached. With `fresh` it is always read."""
 
     def read_and_keep() -> Result[T]:
-        with translation.override(settings.LANGUAGE_CODE):
+        with translation.override(settings.LANGUAGE_CODE), reading_anew(wanted=fresh):
             value, where = read(compute)
         result = Result(value, where.as_of)
         _keep(key, result)
@@ -131,17 +128,8 @@ def _once(key: str, compute: Callable[[], Result[T]], measurement: Measurement) 
 
 
 def _kept(key: str) -> Any:
-    try:
-        with waiting("cache"):
-            return cache.get(key)
-    except Exception as error:  # every backend has its own
-        kinds.CACHE_NOT_READ.log(logger, logging.WARNING, error=type(error).__name__)
-        return None
+    return known(key)
 
 
 def _keep(key: str, result: Result[Any]) -> None:
-    try:
-        with waiting("cache"):
-            cache.set(key, result, settings.HISTORY_CACHE_SECONDS)
-    except Exception as error:  # every backend has its own
-        kinds.CACHE_NOT_WRITTEN.log(logger, logging.WARNING, error=type(error).__name__)
+    keep(key, result, settings.HISTORY_CACHE_SECONDS)

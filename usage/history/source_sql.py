@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from usage.history.dimensions import Dimension, Filters
-from usage.history.packed import packed_sql
+from usage.history.histograms.packed import packed_sql
 from usage.history.planner import EVENTS, Piece, Source, Unit
 from usage.history.scope import Scope
 from usage.models import COST_KINDS
@@ -126,8 +126,8 @@ class Part:
         self, measure: str, called: int, shown: int, courses: int | None, *, adds_up: bool
     ) -> str:
         """The histograms of `latency` or `ttft`: `measure` as it is called, `number`, `rank`, and
-        packed (usage/history/packed.py) the `bins` and `counts` of all rows, or with `adds_up`
-        each bin once.
+        packed (usage/history/histograms/packed.py) the `bins` and `counts` of all rows, or with
+        `adds_up` each bin once.
 
         The values of groups in the parameters `shown_group_1`... have ranks from 1 to `shown`, all
         others are one together. With `courses` numbers are NULL beyond so many ranks.

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from usage.history.dimensions import Dimension, Filters
+from usage.history.histograms.tally import WHOLE, Bins
 from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
-from usage.history.queries import WHOLE, Bins, Query
+from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import Row, one_instant
 from usage.history.windows import Bucket, Interval, Period

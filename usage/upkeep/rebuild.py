@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from usage.rollups.partitions import events_since
 from usage.rollups.tables import (
+    DAILY_OVERALL,
     GRANULARITIES,
     MEASURES,
     Granularity,
@@ -99,7 +100,9 @@ def rebuild(first: datetime, last: datetime) -> None:
     Raises EventsPruned, before anything is changed, if there are no longer all events of the first
     of these buckets.
     """
-    parts = [part for granularity in GRANULARITIES for part in _parts(granularity, first, last)]
+    # Who caches sums of days knows from the rows of this one whether any of a day were written.
+    ordered = sorted(GRANULARITIES, key=lambda granularity: granularity is DAILY_OVERALL)
+    parts = [part for granularity in ordered for part in _parts(granularity, first, last)]
     for part in parts:
         _refuse_pruned(part)
     for part in parts:

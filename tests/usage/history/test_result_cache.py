@@ -185,7 +185,7 @@ def test_history_says_how_fresh_it_is_and_is_not_sent_twice(client):
         holder="h",
         token=1,
         started_at=now,
-        ended_at=now - timedelta(seconds=-1),
+        ended_at=now + timedelta(hours=1),
         status="succeeded",
     )
     response = client.get(HISTORY)

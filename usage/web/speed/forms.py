@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext
 
 from usage.history.dimensions import Dimension
-from usage.history.queries import PERCENTILES
+from usage.history.histograms.tally import PERCENTILES
 from usage.history.summaries import SummaryQuery
 from usage.web.filter_bar import Menu
 from usage.web.forms import DIMENSIONS

@@ -39,6 +39,7 @@ def growing_cache() -> None:
 @mutation("no result is ever found in the cache", "history.cached_of_uncached")
 def no_cache() -> None:
     replace(_CACHE, "_kept", lambda _key: None)
+    replace("usage.history.past.kept", "known", lambda _key: None)
 
 
 @mutation(

@@ -33,7 +33,7 @@ def by_place(rows: Iterable[Row]) -> dict[Place, Counts]:
     for row in rows:
         if row["bins"]:
             place = row["number"], row["rank"], row["measure"]
-            found[place] = _sum(found.get(place, []), _counts(row["bins"], row["counts"]))
+            found[place] = summed(found.get(place, []), _counts(row["bins"], row["counts"]))
     return found
 
 
@@ -41,7 +41,7 @@ def over_numbers(found: dict[Place, Counts]) -> dict[tuple[int, int], Counts]:
     """Those of all numbers together, by rank and measure."""
     whole: dict[tuple[int, int], Counts] = {}
     for (_, rank, measure), counts in found.items():
-        whole[rank, measure] = _sum(whole.get((rank, measure), []), counts)
+        whole[rank, measure] = summed(whole.get((rank, measure), []), counts)
     return whole
 
 
@@ -61,6 +61,7 @@ def _unpacked(kind: str, packed: bytes) -> "array[int]":
     return numbers[lengths :: lengths + 1]
 
 
-def _sum(one: Counts, other: Counts) -> Counts:
+def summed(one: Counts, other: Counts) -> Counts:
+    """Both added up."""
     shorter, longer = sorted((one, other), key=len)
     return [*map(add, shorter, longer), *longer[len(shorter) :]]

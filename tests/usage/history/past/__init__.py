@@ -1,0 +1,1 @@
+"""Tests of what was read of days that are over."""

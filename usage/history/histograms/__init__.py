@@ -1,0 +1,1 @@
+"""Histograms of durations as the database sends them, added up, and the percentiles in them."""

@@ -1,0 +1,83 @@
+"""Running a query on the sources that its plan names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from monitoring.api.instants import iso
+from usage.history.dimensions import InvalidQuery
+from usage.history.planner import EVENTS, Piece
+from usage.history.snapshot import Row, once, rows
+from usage.history.source_sql import Part
+from usage.history.windows import midnight
+from usage.rollups.partitions import events_since
+from usage.rollups.tables import readers_calendar_zone
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The sources of a query."""
+
+    parts: list[Part]
+
+    def rows(
+        self,
+        name: str,
+        parts: Sequence[str],
+        rest: str,
+        parameters: dict[str, object],
+        *,
+        has_bytes: bool = False,
+    ) -> list[Row]:
+        """The rows of `rest` over `parts`, whose SQL may be followed by more of WITH. Raises
+        InvalidQuery where events are needed that were pruned."""
+        if not self.parts:
+            return []
+        self._refuse_pruned()
+        parameters |= {"owner": self.parts[0].scope.owner_id, **self.parts[0].filters.parameters}
+        for part in self.parts:
+            parameters |= part.parameters
+        statement = f"WITH parts AS ({' UNION ALL '.join(parts)}) {rest}"
+        found = rows(f"history.{name}", statement, parameters, has_bytes=has_bytes)
+        # A pruning meanwhile may have taken events away.
+        self._refuse_pruned()
+        return found
+
+    def _refuse_pruned(self) -> None:
+        for part in self.parts:
+            if part.source is EVENTS:
+                _refuse_pruned(part.pieces, part.calendar)
+
+
+def calendar() -> ZoneInfo:
+    """The zone whose days daily rollups have."""
+    return ZoneInfo(once("calendar", readers_calendar_zone))
+
+
+def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
+    """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were
+    any."""
+    since = once("events since", events_since)
+    if since is None or pieces[0].start >= since:
+        return
+    first = _first_day()
+    if first and any(
+        piece.start < since and piece.end > midnight(first, calendar) for piece in pieces
+    ):
+        oldest = iso(since, "minutes")
+        raise InvalidQuery(
+            {
+                "from": (
+                    f"expected not before {oldest}, as older events were dropped and what is"
+                    " kept of them is not exact enough for this: choose whole days in"
+                    f" {calendar.key}, or fewer dimensions"
+                )
+            }
+        )
+
+
+def _first_day() -> Any:
+    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[
+        0
+    ]["day"]
