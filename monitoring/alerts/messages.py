@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from monitoring.alerts.default_rules import default_rules, shown_name
@@ -73,7 +73,7 @@ def condition(rule: AlertRule) -> str:
     parts += [_named(signal, *pair) for pair in rule.filters.items()]
     if rule.hold_seconds:
         parts.append(gettext("for %(time)s") % {"time": _seconds(rule.hold_seconds)})
-    return ", ".join(parts)
+    return pgettext("between conditions", ", ").join(parts)
 
 
 def _named(signal: Signal, name: str, value: str) -> str:

@@ -4,10 +4,16 @@ them."""
 from dataclasses import dataclass
 
 from django.urls import ResolverMatch
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-HEADINGS = (_("Insight"), _("Upstream"), _("Account"), _("Operations"))
+HEADINGS: dict[str, str | Promise] = {
+    "Insight": _("Insight"),
+    "Upstream": _("Upstream"),
+    "Account": pgettext_lazy("of the user", "Account"),
+    "Operations": _("Operations"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ def groups(*, is_staff: bool) -> list[Group]:
         key=lambda entry: entry.place,
     )
     found = [
-        Group(gettext(heading), [entry for entry in allowed if entry.heading == heading])
-        for heading in HEADINGS
+        Group(str(label), [entry for entry in allowed if entry.heading == heading])
+        for heading, label in HEADINGS.items()
     ]
     return [group for group in found if group.entries]
 

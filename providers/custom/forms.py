@@ -95,6 +95,7 @@ class HeaderForm(forms.Form):
 
     name = forms.CharField(required=False, max_length=200)
     value = forms.CharField(
+        label=_("Value"),
         required=False,
         max_length=4000,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False),

@@ -14,8 +14,8 @@ from usage.history.scope import Scope
 from usage.history.snapshot import Row
 from usage.models.failures import FailureClass
 
-NO_KEY, NO_CREDENTIAL = _("No key"), _("No credential")
-_NOBODY = {Dimension.USER: _("Nobody"), Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
+NOBODY, NO_KEY, NO_CREDENTIAL = _("Nobody"), _("No key"), _("No credential")
+_NOBODY = {Dimension.USER: NOBODY, Dimension.KEY: NO_KEY, Dimension.CREDENTIAL: NO_CREDENTIAL}
 _OF_IDS = "WHERE named.id = ANY(%s::bigint[])"
 _KEYS = f"""
 /* usage.history.key_names */

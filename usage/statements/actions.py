@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 from monitoring.audit import trail
 from monitoring.texts.recorded import Recorded
 from usage.history.dimensions import Dimension
-from usage.history.labels import labels
+from usage.history.labels import NO_KEY, NOBODY, labels
 from usage.history.measures import Counts, counts
 from usage.history.queries import Query
 from usage.history.scope import Scope
@@ -21,6 +21,9 @@ from usage.models import PrunedMonth, Statement
 from usage.statements.lines import Line
 
 _STATEMENT = Recorded(_("statement %(month)s no. %(number)s"))
+# Lines keep the names of their day.
+for _name in (NOBODY, NO_KEY):
+    Recorded(_name)
 _EVERYTHING = Scope(None, sees_everything=True)
 _VERSIONS = """
 SELECT v.id, v.digest::text AS digest, v.source, v.catalogue_model, v.service_tier,

@@ -19,6 +19,7 @@ from monitoring.templatetags.figures import (
     short,
 )
 from usage.history.snapshot import Row
+from usage.models.failures import FailureClass
 
 register = template.Library()
 
@@ -42,6 +43,7 @@ class _Texts:
         self.requested_as = _("%(model)s, requested as %(alias)s")
         self.alias = _("as %(alias)s")
         self.output = _("%(all)s, of them reasoning: %(reasoning)s")
+        self.classes = {name: escape(str(label)) for name, label in FailureClass.choices}
 
 
 def _row(event: Row, texts: _Texts) -> str:
@@ -82,7 +84,9 @@ def _outcome(event: Row, texts: _Texts) -> str:
     if not event["failed"]:
         return f'<span class="badge good">✓ {texts.ok}</span>'
     status = f" {event['failStatus']}" if event["failStatus"] else ""
-    return f'<span class="badge bad">✕ {escape(event["failureClass"])}{status}</span>'
+    title = texts.classes.get(event["failureClass"], "")
+    named = f' title="{title}"' if title else ""
+    return f'<span class="badge bad"{named}>✕ {escape(event["failureClass"])}{status}</span>'
 
 
 def _named(css: str, name: str, more: str | None, separator: str) -> str:

@@ -80,11 +80,11 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     found = find_event(event_id, Scope.of(request.user))
     if found is None:
         raise Http404(gettext("No event %(event_id)s that you may see.") % {"event_id": event_id})
-    failure_class = found.fields["failureClass"]
+    failure_class, quality = found.fields["failureClass"], found.fields["tokenQuality"]
     context = {
         "event": found.fields,
         "price": price_of(found.fields),
-        "token_quality": _TOKEN_QUALITIES[found.fields["tokenQuality"]],
+        "token_quality": _TOKEN_QUALITIES.get(quality, quality),
         "attempts": found.attempts,
         "guidance": guidance_of(failure_class) if failure_class else None,
         "logs": log_links(found.fields) if request.user.is_staff else None,

@@ -75,6 +75,12 @@ def test_a_name_is_no_formula_of_a_spreadsheet(staff, usage):
     assert users == {"'=ann", "Nobody", "Total"}
 
 
+def test_what_no_user_owns_is_named_in_the_readers_language(staff, usage):
+    made = make(OCTOBER, None)
+    page = staff.get(f"/usage/statements/{made.pk}/", headers={"Accept-Language": "zh-hans"})
+    assert '<th scope="row">无归属</th>' in page.content.decode()
+
+
 def test_a_user_without_any_price_costs_nothing_that_could_be_added(staff):
     store(make_upstream(), make_event(model="unknown", timestamp="2026-10-02T00:00:00Z"))
     line, total = rows(staff, make(OCTOBER, None), "user")

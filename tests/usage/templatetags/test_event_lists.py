@@ -57,6 +57,14 @@ def test_failure_and_alias_are_named():
     assert '<span class="muted">as best</span>' in row
 
 
+def test_class_of_a_failure_is_named_in_the_readers_language():
+    with override("zh-hans"):
+        row = event_rows(
+            [{**EVENT, "failed": True, "failureClass": "rate_limited", "failStatus": 429}]
+        )
+    assert '<span class="badge bad" title="速率受限">✕ rate_limited 429</span>' in row
+
+
 @pytest.mark.parametrize("name", sorted(TEXT_FIELDS - NOT_DRAWN))
 def test_no_text_of_an_event_is_markup(name):
     row = event_rows([{**EVENT, name: HOSTILE}])
