@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from providers.accounts.uploads import LARGEST_UPLOAD
 from providers.errors import ChangeRefused
@@ -32,7 +32,8 @@ class Sent(Protocol):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file by its name; without content it is refused for the reason given."""
+    """One file by its name; without content it is refused for the reason given, in English
+    (monitoring/texts/messages.py)."""
 
     name: str
     content: bytes | None
@@ -66,24 +67,26 @@ def _of(file: Sent) -> Iterator[Candidate]:
                 if not member.is_dir():
                     yield _member(archive, member)
     except _UNREADABLE:
-        yield Candidate(name, None, gettext("The archive cannot be read as a zip."))
+        yield Candidate(name, None, gettext_noop("The archive cannot be read as a zip."))
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Candidate:
     name = member.filename
     if "/" in name or "\\" in name:
         return Candidate(
-            name, None, gettext("It is in a folder; put the files at the top of the archive.")
+            name, None, gettext_noop("It is in a folder; put the files at the top of the archive.")
         )
     if not name.lower().endswith(".json"):
-        return Candidate(name, None, gettext("The name does not end in .json."))
+        return Candidate(name, None, gettext_noop("The name does not end in .json."))
     if member.file_size > LARGEST_UPLOAD:
-        message = gettext("The file is larger than %(size)s KiB; an account's file has a few.")
+        message = gettext_noop("The file is larger than %(size)s KiB; an account's file has a few.")
         return Candidate(name, None, message % {"size": LARGEST_UPLOAD // 1024})
     if member.flag_bits & 1:
-        return Candidate(name, None, gettext("It is encrypted; pack the archive without password."))
+        return Candidate(
+            name, None, gettext_noop("It is encrypted; pack the archive without password.")
+        )
     try:
         with archive.open(member) as stream:
             return Candidate(name, stream.read(LARGEST_UPLOAD + 1))
     except _UNREADABLE:
-        return Candidate(name, None, gettext("It cannot be read; the archive is damaged."))
+        return Candidate(name, None, gettext_noop("It cannot be read; the archive is damaged."))

@@ -28,6 +28,7 @@ from management_proxy.client.errors import UpstreamError
 from management_proxy.models import Upstream
 from monitoring.failpoints import failpoint
 from monitoring.planned_statements import update_each
+from monitoring.texts.messages import in_english
 from providers import log_kinds as kinds
 from providers.bulk.kinds import SUBJECTS
 from providers.bulk.subjects import BULK_ACT, Send
@@ -142,7 +143,8 @@ def _to_send(item: BulkItem, send: Send, user: User) -> Change | None:
     """The change of an item; without one it was requested already, is done, or has failed for the
     reason it keeps."""
     try:
-        sent = send(item, user)
+        with in_english():
+            sent = send(item, user)
     except QueueFull:
         raise
     except ChangeRefused as refused:

@@ -10,6 +10,7 @@ from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import encrypt
 from monitoring.masking import last4
+from monitoring.texts.messages import in_english
 from providers.bulk.plans import saved
 from providers.digests import provider_key_digest
 from providers.errors import ChangeRefused
@@ -34,7 +35,8 @@ def plan_keys(
         raise ChangeRefused(message % {"most": MOST_KEYS}, "keys")
     present = {key.act_name for key in listed_keys(upstream, client_for(upstream), [family])}
     seen = set[str]()
-    items = [_item(family, line, base_url, present, seen) for line in lines]
+    with in_english():
+        items = [_item(family, line, base_url, present, seen) for line in lines]
     act = BulkAct(
         upstream=upstream,
         user=user,

@@ -11,6 +11,7 @@ from management_proxy.client import auth_files as auth_file_client
 from management_proxy.models import Upstream
 from management_proxy.upstreams.clients import client_for
 from monitoring.encryption import encrypt
+from monitoring.texts.messages import in_english
 from providers.accounts.auth_files import AuthFile, auth_file_of
 from providers.accounts.uploads import Upload, checked_upload, twin_of
 from providers.bulk.archives import Candidate
@@ -34,7 +35,9 @@ def plan_upload(
     """An act that uploads what may be uploaded of these files. Raises UpstreamError."""
     judge = _Judge(upstream, user, replaces=replaces, twins_accepted=twins_accepted)
     act = BulkAct(upstream=upstream, user=user, verb=Verb.UPLOAD)
-    return saved(act, [judge.item_of(file) for file in files])
+    with in_english():
+        items = [judge.item_of(file) for file in files]
+    return saved(act, items)
 
 
 class _Judge:
@@ -120,7 +123,8 @@ def plan_change(
         raise ChangeRefused(gettext("Choose what to do."), "verb")
     wanted, planned = wanted_value(Verb(verb), value), SUBJECTS[subject].planned
     act = BulkAct(upstream=upstream, user=user, subject=subject, verb=verb, value=value.strip())
-    items = [planned(thing, Verb(verb), wanted) for thing in things]
+    with in_english():
+        items = [planned(thing, Verb(verb), wanted) for thing in things]
     if not items or len(items) > MOST_ITEMS:
         raise ChangeRefused(gettext("Choose some first."), "name")
     return saved(act, items)
