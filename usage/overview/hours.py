@@ -1,8 +1,9 @@
 """How healthy each upstream and provider was in each of the last hours, as the share of attempts
 that succeeded shows it.
 
-Staff see upstreams and providers; other users the upstreams as their own client keys found them,
-and each of these keys, since no rollup tells keys and providers apart by the hour.
+Staff see upstreams and providers; other users the upstreams and providers as their own client keys
+found them, and each of these keys. No rollup has both key and provider by the hour, so that the
+providers of users are read from the events; they are left out where that would take long.
 """
 
 from collections import Counter
@@ -24,8 +25,11 @@ HOURS = 90
 # The shares of attempts that succeeded, in percent, from which an hour is good or degraded.
 GOOD, DEGRADED = 95, 75
 MOST_STRIPS = 8
+# Attempts of a user in these hours that are read from the events; more would take too long.
+MOST_EVENTS = 20_000
 _HOUR = timedelta(hours=1)
 _OF_USERS = (Dimension.UPSTREAM, Dimension.KEY)
+_SUMS = ("attempts", "failed")
 _OF_STAFF = (Dimension.UPSTREAM, Dimension.PROVIDER)
 
 
@@ -86,11 +90,18 @@ def health(scope: Scope, now: datetime) -> Health:
     """The strips of the hours up to the present one."""
     hours = last_hours(now)
     groups = _OF_STAFF if scope.sees_everything else _OF_USERS
-    rows = Query(hours, scope, groups=groups).sums(("attempts", "failed"))
-    strips = [
-        strip for place, group in enumerate(groups, 1) for strip in _strips(rows, place, group)
-    ]
-    return Health(hours, tuple(strips))
+    rows = Query(hours, scope, groups=groups).sums(_SUMS)
+    first, second = (list(_strips(rows, place, group)) for place, group in enumerate(groups, 1))
+    between = [] if scope.sees_everything else _providers(hours, scope, rows)
+    return Health(hours, (*first, *between, *second))
+
+
+def _providers(hours: Sequence[Interval], scope: Scope, rows: Sequence[Row]) -> list[Strip]:
+    """The strips of a user's providers, unless these rows of theirs count too many attempts."""
+    if not 0 < sum(row["attempts"] for row in rows) <= MOST_EVENTS:
+        return []
+    found = Query(hours, scope, groups=(Dimension.PROVIDER,)).sums(_SUMS)
+    return list(_strips(found, 1, Dimension.PROVIDER))
 
 
 def last_hours(now: datetime) -> list[Interval]:

@@ -8,6 +8,7 @@ import pytest
 from monitoring.models import Alert
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.models import Visit
+from usage.overview import hours
 from usage.overview.visits import previous_visit
 
 pytestmark = pytest.mark.django_db
@@ -86,8 +87,15 @@ def test_users_see_their_own_keys(client, bob, traffic):
     assert "24 attempts" in page
     assert "robot" not in page
     assert "Tokens by credential" not in page
-    assert page.count("all 23 hours good") == 2, "of the upstream, and of the key"
+    assert page.count("all 23 hours good") == 3, "of the upstream, of the provider, and of the key"
     assert 'title="Client key laptop"' in page
+    assert re.search(r'title="Provider \w+"', page)
+
+
+def test_providers_of_a_user_with_very_much_traffic_are_left_out(client, bob, traffic, monkeypatch):
+    monkeypatch.setattr(hours, "MOST_EVENTS", 22)
+    client.force_login(bob)
+    assert region(client).count("all 23 hours good") == 2
 
 
 def test_a_stranger_sees_nothing_of_it(client, traffic):
