@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from monitoring.alerts.default_rules import shown_name
 from monitoring.alerts.delivery.attempts import MOST_CHANNELS
 from monitoring.alerts.signals import Signal
 from monitoring.models import AlertChannel, AlertRule
@@ -107,6 +108,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, signal: Signal, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.signal = signal
+        if self.instance.name:
+            self.initial["name"] = shown_name(self.instance.code, self.instance.name)
         if isinstance(threshold := self.initial.get("threshold"), float):
             self.initial["threshold"] = f"{threshold:.15g}"
         if unit := signal.unit.value:
@@ -139,6 +142,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return forms.ChoiceField(
             label=known.label, required=False, choices=choices, initial=initial
         )
+
+    def clean_name(self) -> str:
+        """What is stored, if it is shown in another language and was not changed."""
+        name: str = self.cleaned_data["name"]
+        return self.instance.name if name == self.initial.get("name") else name
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

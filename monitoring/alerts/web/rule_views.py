@@ -63,7 +63,8 @@ def _edit(request: HttpRequest, shown: AlertRule, signal: Signal) -> HttpRespons
         context |= {"trial": try_rule(wanted), "condition": condition(wanted)}
         return render(request, "monitoring/alerts/rule.html", context)
     actions.save_rule(wanted, list(form.cleaned_data["channels"]), user_of(request))
-    messages.success(request, gettext("“%(name)s” was saved.") % {"name": wanted.name})
+    saved = {"name": shown_name(wanted.code, wanted.name)}
+    messages.success(request, gettext("“%(name)s” was saved.") % saved)
     return redirect("monitoring:alerts")
 
 

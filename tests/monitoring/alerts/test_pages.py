@@ -156,6 +156,19 @@ def test_shipped_rules_open(staff, code):
     assert staff.get(edit).status_code == 200
 
 
+def test_a_shipped_rule_keeps_its_name_when_it_is_saved_in_another_language(staff):
+    rule = AlertRule.objects.get(code="collector_stalled")
+    edit, german = reverse("monitoring:alert-rule", args=(rule.pk,)), {"Accept-Language": "de"}
+    assert 'value="Sammler steht still"' in staff.get(edit, headers=german).content.decode()
+    form = {**RULE, "name": "Sammler steht still", "threshold": "50"}
+    assert staff.post(edit, form, headers=german).status_code == 302
+    rule.refresh_from_db()
+    assert (rule.name, rule.threshold) == ("Collector stalled", 50)
+    staff.post(edit, {**form, "name": "Mine"}, headers=german)
+    rule.refresh_from_db()
+    assert rule.name == "Mine"
+
+
 def test_a_channel_is_created_tested_edited_and_deleted(staff, settings):
     settings.PRIVATE_PROVIDER_NETWORKS = ["127.0.0.0/8"]
     fields = {"name": "hook", "kind": "webhook", "least_severity": "notice", "is_enabled": "on"}

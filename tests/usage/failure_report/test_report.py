@@ -150,6 +150,12 @@ def test_the_page_says_what_to_do_and_leads_to_the_runbook(client, upstream):
     assert "/usage/failures/unknown/" in page
 
 
+def test_nouns_keep_their_capital_where_a_language_has_them(client, upstream):
+    client.force_login(make_user(staff=True))
+    page = client.get("/usage/failures/", RANGE, headers={"Accept-Language": "de"})
+    assert "Klasse nach Modell" in page.content.decode()
+
+
 def test_the_json_has_the_figures_of_the_page(client, upstream):
     client.force_login(make_user(staff=True))
     data = client.get("/api/usage/failures", {**RANGE, "bucket": "day"}).json()["data"]
