@@ -283,3 +283,8 @@ CLIENTS = (
         ),
     ),
 )
+
+
+def owners_suited_to(protocol: str) -> tuple[str, ...]:
+    """The owners whose models suit best the first client that speaks a protocol."""
+    return next((client.owners for client in CLIENTS if client.protocol == protocol), ANY)

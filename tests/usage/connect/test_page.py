@@ -118,6 +118,13 @@ def test_a_bad_choice_is_refused_at_its_field(page, row, model, field):
     assert 'class="field-error"' in part.content.decode()
 
 
+@pytest.mark.parametrize(("protocol", "owner"), [("messages", "claude"), ("responses", "codex")])
+def test_without_a_choice_a_model_that_suits_the_protocol_is_tried(page, row, protocol, owner):
+    response = page.post("/connect/try/", {"key": row.pk, "model": "", "protocol": protocol})
+    assert response.status_code == 200
+    assert response.context["trial"].model in dict(response.context["served"].by_owner)[owner]
+
+
 def test_trying_is_a_post_with_a_token_of_a_user(row, model):
     chosen = {"key": row.pk, "model": model, "protocol": "chat"}
     strict = Client(enforce_csrf_checks=True)
