@@ -51,7 +51,7 @@ class ZoneField(forms.Field):
     """An IANA time zone; empty means the configured one."""
 
     def to_python(self, value: Any) -> ZoneInfo:
-        name = value or settings.TIME_ZONE
+        name = (value or "").strip() or settings.TIME_ZONE
         if name not in _zone_names():
             raise ValidationError(
                 gettext("expected an IANA time zone like Europe/Berlin, got %(name)s")

@@ -21,6 +21,7 @@ NOW = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
         ("range=today", date(2026, 3, 3), date(2026, 3, 3)),
         ("range=yesterday", date(2026, 3, 2), date(2026, 3, 2)),
         ("range=yesterday&tz=Europe/Berlin", date(2026, 3, 3), date(2026, 3, 3)),
+        ("range=yesterday&tz=+Europe/Berlin+", date(2026, 3, 3), date(2026, 3, 3)),
         ("range=7d", date(2026, 2, 25), date(2026, 3, 3)),
         ("", date(2026, 2, 25), date(2026, 3, 3)),
     ],
