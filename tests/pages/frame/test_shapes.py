@@ -47,6 +47,13 @@ def test_who_uses_most_is_one_row_beside_a_scroll_bar(visit, world):
     assert tops.evaluate_all(ROWS) == 1
 
 
+def test_tiles_of_a_tablet_are_two_rows(visit, world):
+    page = visit(world.clients["admin"], viewport={"width": 753, "height": 900})
+    page.goto("/overview/")
+    assert page.locator(".tiles > *").count() == 7
+    assert page.locator(".tiles > *").evaluate_all(ROWS) == 2
+
+
 def test_names_beside_figures_are_whole(visit, world):
     page = visit(world.clients["admin"], viewport=BESIDE_SCROLL_BAR)
     page.goto("/usage/")

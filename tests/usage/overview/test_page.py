@@ -135,6 +135,10 @@ def test_hours_that_went_wrong_lead_to_their_failures(staff, traffic):
     assert "badge good" not in page
 
 
+def test_the_age_of_what_is_shown_leads_staff_to_the_collection(staff, traffic):
+    assert re.search(r'<a href="/monitoring/">\s*[✓▲✕]', staff.get("/overview/").content.decode())
+
+
 def test_window_is_compared_with_the_one_before(staff):
     now = datetime.now(UTC)
     events = [make_event(timestamp=now - timedelta(days=8, minutes=n)) for n in range(2)]
