@@ -10,6 +10,8 @@ Invariants
   the last. So what is cached is what reading again would return, without any word from those who
   write, whichever process they are.
 * The version is read before the data: data may be newer than their version, never older.
+* Transactions are numbered by each server anew: when it was started belongs to the version, so that
+  a copy of the database that another server restored is not taken for this one.
 * Names of upstreams and owners of client keys have a version of their own, which counts where the
   query depends on them.
 * A request for a fresh result reads all days, and caches them.
@@ -34,8 +36,9 @@ _LAYOUT = 1
 # Nothing gets too old; it only bounds how long the cache holds what no query wants any more.
 SECONDS = 86_400
 _OF_DAYS = """
-    SELECT md5(string_agg(bucket::text || ' ' || series_id || ' ' || xmin, ' '
-        ORDER BY bucket, series_id)) AS version
+    SELECT md5(concat(pg_postmaster_start_time(), ' ',
+        string_agg(bucket::text || ' ' || series_id || ' ' || xmin, ' ' ORDER BY bucket, series_id)
+    )) AS version
     FROM usage_usagedailyoverall WHERE bucket >= %(first)s AND bucket < %(after)s
 """
 _OF_NAMES = """
