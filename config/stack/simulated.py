@@ -1,5 +1,5 @@
-"""The simulated upstream of a stack that has no real one: the same port, key and past at every
-start."""
+"""The simulated upstream of a stack that has no real one: the same port, key, past and log at
+every start."""
 
 import http.client
 import json
@@ -67,10 +67,12 @@ class Simulator:
 def start(var_dir: Path, supervisor: Supervisor, *, with_history: bool) -> Simulator:
     """Start it: it makes its past first, and then responds."""
     identity = kept_identity(var_dir)
-    child = Child("simulator", command(identity, with_history=with_history), {}, serves_others=True)
+    folder = var_dir / "simulator"
+    first = command(identity, folder, with_history=with_history)
+    child = Child("simulator", first, {}, serves_others=True)
     supervisor.start(child)
     # Should it die, what it has delivered is not delivered again.
-    child.command = command(identity, with_history=False)
+    child.command = command(identity, folder, with_history=False)
     return Simulator(identity, child)
 
 
@@ -107,14 +109,16 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def command(identity: Identity, *, with_history: bool) -> list[str]:
-    """The simulator's command line; its past is delivered once, at the first start of a folder."""
+def command(identity: Identity, folder: Path, *, with_history: bool) -> list[str]:
+    """The simulator's command line; its past is delivered once, at the first start of a folder,
+    in which its log is kept."""
     options = {
         "host": HOST,
         "port": identity.port,
         "key": identity.key,
         "rate": LIVE_RATE,
         "seed": SEED,
+        "folder": folder,
         "utc-offset": _minutes_ahead(settings.TIME_ZONE),
         "history-days": HISTORY_DAYS if with_history else 0,
         "history-per-day": HISTORY_PER_DAY,

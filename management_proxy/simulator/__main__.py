@@ -4,10 +4,12 @@ import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from management_proxy.simulator.app import SimulatedUpstream
+from management_proxy.simulator.kept import Kept
 from management_proxy.simulator.options import DEFAULT_KEY, Options
 from management_proxy.simulator.presets import lived_in
 from management_proxy.simulator.serving.server import SimulatorServer
@@ -38,6 +40,7 @@ ARGUMENTS: tuple[tuple[str, dict[str, Any], str], ...] = (
         "client requests per day of that history",
     ),
     ("--lived-in", {"action": "store_true"}, "some accounts are shared, some are in trouble"),
+    ("--folder", {"type": Path}, "where its logs are kept for the next start"),
     ("--no-network", {"action": "store_true"}, "device logins and the latest version fail"),
     ("--record", {"action": "store_true"}, "record what the queue delivers, for /__control/sums"),
 )
@@ -68,11 +71,14 @@ def options_of(arguments: argparse.Namespace) -> Options:
         utc_offset_minutes=arguments.utc_offset,
         network=not arguments.no_network,
         record_handed_out=arguments.record,
+        folder=arguments.folder,
     )
 
 
 def main() -> int:
     arguments = parse_arguments()
+    if arguments.history_days:  # another world than the one whose logs are there
+        Kept(arguments.folder).forget()
     app = SimulatedUpstream(options_of(arguments))
     server = SimulatorServer((arguments.host, arguments.port), app)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,5 +1,5 @@
 """The upstream's log file in memory: lines with byte offsets, cursors, and error logs (contract 8.6
-and 8.7)."""
+and 8.7). Both are kept beside it for the next process (kept.py)."""
 
 import base64
 import binascii
@@ -22,6 +22,7 @@ from management_proxy.simulator.http.wire import (
     parse_go_int,
     respond,
 )
+from management_proxy.simulator.kept import Kept
 
 LONGEST_LOG = 50_000
 MASKED = re.compile(r"([?&][^=&]*(?:api-key|key|token|secret)[^=&]*=)[^&]*", re.IGNORECASE)
@@ -41,13 +42,16 @@ class Line:
 class LogFile:
     """`main.log`."""
 
-    def __init__(self, clock: Clock, offset_minutes: int) -> None:
+    def __init__(self, clock: Clock, offset_minutes: int, kept: Kept) -> None:
         self._clock = clock
         self._offset = offset_minutes
         self._lock = threading.Lock()
         self._lines: list[Line] = []
         self._fingerprint = secrets.token_urlsafe(12)
         self._size = 0
+        self._kept = kept
+        for second, text in kept.lines():
+            self._add(second, text)
 
     def write(
         self,
@@ -62,10 +66,18 @@ class LogFile:
         stamp = local_text(now, self._offset, "%Y-%m-%d %H:%M:%S")
         text = f"[{stamp}] [{request_id}] [{level}] [{source}] {message}"
         with self._lock:
-            self._size += len(text.encode("utf-8", "replace")) + 1
-            self._lines.append(Line(int(now), text, self._size))
-            if len(self._lines) > LONGEST_LOG:
-                del self._lines[: LONGEST_LOG // 2]
+            self._kept.add_line((int(now), text))
+            if self._add(int(now), text):
+                self._kept.replace_lines((line.second, line.text) for line in self._lines)
+
+    def _add(self, second: int, text: str) -> bool:
+        """Add a line; whether the oldest had to go for it."""
+        self._size += len(text.encode("utf-8", "replace")) + 1
+        self._lines.append(Line(second, text, self._size))
+        is_full = len(self._lines) > LONGEST_LOG
+        if is_full:
+            del self._lines[: LONGEST_LOG // 2]
+        return is_full
 
     def note_request(
         self,
@@ -124,6 +136,7 @@ class LogFile:
     def clear(self) -> None:
         with self._lock:
             self._lines.clear()
+            self._kept.replace_lines([])
             self._size = 0
             self._fingerprint = secrets.token_urlsafe(12)
 
@@ -137,17 +150,28 @@ class ErrorLog:
     modified: int
 
 
+def _error_log(fields: dict[str, Any]) -> ErrorLog:
+    """One as it was kept."""
+    return ErrorLog(fields["name"], fields["content"].encode(), fields["modified"])
+
+
 class LogRoutes:
     """Logs over HTTP; `setting` reads the live configuration."""
 
     def __init__(
-        self, log: LogFile, clock: Clock, offset_minutes: int, setting: Callable[[str], Any]
+        self,
+        log: LogFile,
+        clock: Clock,
+        offset_minutes: int,
+        setting: Callable[[str], Any],
+        kept: Kept,
     ) -> None:
         self.log = log
         self._clock = clock
         self._offset = offset_minutes
         self._setting = setting
-        self.errors: list[ErrorLog] = []
+        self.errors = [_error_log(fields) for fields in kept.error_logs()]
+        self._kept = kept
 
     def routes(self) -> Routes:
         return {
@@ -216,6 +240,9 @@ class LogRoutes:
         name = f"error-{route}-{stamp}-{request_id}.log"
         self.errors.insert(0, ErrorLog(name, content.encode("utf-8", "replace"), int(at)))
         del self.errors[self._setting("error-logs-max-files") or LONGEST_LOG :]
+        self._kept.keep_error_logs(
+            [{**vars(log), "content": log.content.decode()} for log in self.errors]
+        )
 
     def error_logs(self, _request: Request) -> Response:
         files = [] if self._setting("request-log") else self.errors

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from management_proxy.simulator.clock import Clock, Sleep
 from management_proxy.simulator.presets import Preset
@@ -36,5 +37,7 @@ class Options:
     # Whether things that need the internet (device logins, the latest version) work.
     network: bool = True
     record_handed_out: bool = False
+    # Where logs are kept for the next process, if they are.
+    folder: Path | None = None
     clock: Clock = time.time
     sleep: Sleep = time.sleep

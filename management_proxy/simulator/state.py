@@ -16,6 +16,7 @@ from management_proxy.simulator.configuration.store import ConfigStore
 from management_proxy.simulator.http.access import Bans, Gate, Secrets, hashed
 from management_proxy.simulator.http.routing import Routes
 from management_proxy.simulator.http.wire import go_json
+from management_proxy.simulator.kept import Kept
 from management_proxy.simulator.keys.client_keys import ClientKeyRoutes
 from management_proxy.simulator.keys.loaded import LoadedKey, loaded_keys
 from management_proxy.simulator.keys.provider_keys import KeyListRoutes
@@ -46,7 +47,8 @@ class State:
         self.directory = AuthDirectory(
             options.clock, options.utc_offset_minutes, self.profile, self.results
         )
-        self.log = LogFile(options.clock, options.utc_offset_minutes)
+        self.kept = Kept(options.folder)
+        self.log = LogFile(options.clock, options.utc_offset_minutes, self.kept)
         self._open_files(options)
         self.secrets = Secrets(bcrypt_seconds=options.bcrypt_seconds, sleep=options.sleep)
         self.gate = Gate(self.bans, self.secrets)
@@ -59,6 +61,7 @@ class State:
             options.clock,
             options.utc_offset_minutes,
             lambda key: self.store.memory.get(key),
+            self.kept,
         )
         self.tools.network = self.oauth.network = options.network
         self.store.on_applied = self.apply
@@ -127,13 +130,15 @@ class State:
         self.oauth.settle()
 
     def _begin_troubles(self) -> Iterator[tuple[str, float]]:
-        """Let the accounts that the preset has trouble with rest; since when, by auth index."""
+        """Let the accounts that the preset has trouble with rest, unless that is over since an
+        earlier process; since when, by auth index."""
         now, preset = self.options.clock(), self.options.preset
+        began = self.kept.began(now)
         for trouble in preset.troubles if preset else ():
-            if file := self.directory.find(trouble.file):
-                until = inf if trouble.lasts is None else now + trouble.lasts
+            until = inf if trouble.lasts is None else began + trouble.lasts
+            if until > now and (file := self.directory.find(trouble.file)):
                 self.results.rest(self.directory.index(file), trouble.message, until)
-                yield self.directory.index(file), now - trouble.since
+                yield self.directory.index(file), began - trouble.since
 
     def world(self, *, of_the_past: bool = False) -> World:
         """The client keys and credentials that there are now; of the past, also those that rest."""

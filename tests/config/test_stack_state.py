@@ -54,7 +54,7 @@ def test_a_simulator_whose_identity_was_spoilt_gets_a_new_one(tmp_path: Path):
     assert simulated.kept_identity(tmp_path).key != first.key
 
 
-def test_the_simulated_past_is_delivered_once():
+def test_the_simulated_past_is_delivered_once(tmp_path):
     identity = simulated.Identity(1, "-key")
-    assert "--history-days=30" in simulated.command(identity, with_history=True)
-    assert "--history-days=0" in simulated.command(identity, with_history=False)
+    assert "--history-days=30" in simulated.command(identity, tmp_path, with_history=True)
+    assert "--history-days=0" in simulated.command(identity, tmp_path, with_history=False)
