@@ -23,7 +23,7 @@ from providers.bulk.subjects import (
 )
 from providers.errors import ChangeRefused
 from providers.funnel.changes import Change
-from providers.keys.actions import rename, request_addition
+from providers.keys.actions import NewKey, rename, request_addition
 from providers.keys.changes import EditEntry, RemoveEntry, SwitchEntry
 from providers.keys.families import FAMILIES, UNNAMED
 from providers.keys.queries import STATES, ListedKey, listed_keys, matching, visible_to
@@ -90,7 +90,8 @@ def _adder(act: BulkAct) -> Send:
     def send(item: BulkItem, user: User) -> Intent:
         check_user(act, user)
         entry = msgspec.json.decode(decrypt(bytes(item.content_encrypted)))
-        return request_addition(act.upstream, family, entry, user, owner=user, reason=reason)
+        new = NewKey(family, entry, owner=user)
+        return request_addition(act.upstream, new, user, reason)
 
     return send
 

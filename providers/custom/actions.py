@@ -36,7 +36,7 @@ def create(upstream: Upstream, user: User, fields: Entry, place: Place | None = 
     """Add a provider that belongs to the user. Raises ChangeRefused naming the field."""
     if place:
         _check_place(user, place, user.pk)
-    intent = provider_keys.add(upstream, FAMILY, fields, user, owner=user)
+    intent = provider_keys.add(upstream, provider_keys.NewKey(FAMILY, fields, owner=user), user)
     digest = provider_key_digest(FAMILY.route, (str(fields.get("name") or "").strip(),))
     row = ProviderKey.objects.filter(upstream=upstream, family=FAMILY.name, digest=digest).first()
     if place and row:  # also while the outcome is not certain: the row goes again if it fails

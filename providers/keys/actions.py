@@ -1,5 +1,7 @@
 """What users do with provider keys. Each action that changes the upstream returns its intent."""
 
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -31,39 +33,26 @@ def family_of(name: str) -> Family:
     return FAMILIES[name]
 
 
-def add(
-    upstream: Upstream,
-    family: Family,
-    fields: Entry,
-    actor: User,
-    *,
-    owner: User | None,
-    name: str = "",
-    note: str = "",
-    reason: str = "",
-) -> Intent:
-    """Add an entry that belongs to `owner`. Raises ChangeRefused; the limit holds for everybody but
-    staff."""
-    return carry_out(
-        request_addition(
-            upstream, family, fields, actor, owner=owner, name=name, note=note, reason=reason
-        )
-    )
+@dataclass(frozen=True)
+class NewKey:
+    """A key to be added: the fields of its entry, whose it is to be, and what it is called here."""
+
+    family: Family
+    fields: Entry
+    owner: User | None
+    name: str = ""
+    note: str = ""
 
 
-def request_addition(
-    upstream: Upstream,
-    family: Family,
-    fields: Entry,
-    actor: User,
-    *,
-    owner: User | None,
-    name: str = "",
-    note: str = "",
-    reason: str = "",
-) -> Intent:
+def add(upstream: Upstream, new: NewKey, actor: User, reason: str = "") -> Intent:
+    """Add a key. Raises ChangeRefused; the limit of its owner holds for everybody but staff."""
+    return carry_out(request_addition(upstream, new, actor, reason))
+
+
+def request_addition(upstream: Upstream, new: NewKey, actor: User, reason: str = "") -> Intent:
     """The same, to be carried out later."""
-    checked = checked_fields(family, fields)
+    family, owner = new.family, new.owner
+    checked = checked_fields(family, new.fields)
     entry = {field: value for field, value in checked.items() if value is not None}
     check_whole(family, entry)
     identity = identity_of(family, entry)
@@ -79,8 +68,8 @@ def request_addition(
                 upstream=upstream,
                 family=family.name,
                 digest=change.digest,
-                name=name[:100],
-                note=note,
+                name=new.name[:100],
+                note=new.note,
                 owner=owner,
                 state=ProviderKey.State.REQUESTED,
                 last_four=last_four(str(entry.get("api-key") or "")),

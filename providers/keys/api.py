@@ -51,16 +51,14 @@ def _add(request: HttpRequest, upstream: Upstream) -> HttpResponse:
         if field in body:
             entry = {**entry, name: body[field]}
     user = caller(request)
-    intent = keys.add(
-        upstream,
+    new = keys.NewKey(
         family,
         entry,
-        user,
         owner=owner_of(body, user),
         name=text_of(body, "name", longest=100),
         note=text_of(body, "note", longest=LONGEST_NOTE),
-        reason=text_of(body, "reason"),
     )
+    intent = keys.add(upstream, new, user, text_of(body, "reason"))
     key_id = intent.subject
     return outcome(
         intent, {"keyHash": key_id, "keyIdentifier": intent.title.removeprefix("Add ")}, status=201

@@ -99,18 +99,16 @@ def new_key(request: HttpRequest, family: Family) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             data = form.cleaned_data
-            owner = data["owner"] if user.is_staff else user
+            new = keys.NewKey(
+                family,
+                form.changes(),
+                owner=data["owner"] if user.is_staff else user,
+                name=data["name"],
+                note=data["note"],
+            )
             report(
                 request,
-                keys.add(
-                    upstream,
-                    family,
-                    form.changes(),
-                    user,
-                    owner=owner,
-                    name=data["name"],
-                    note=data["note"],
-                ),
+                keys.add(upstream, new, user),
                 gettext("The %(label)s key was added.") % {"label": family.label},
             )
             return back_to("providers:keys", upstream=upstream.name)

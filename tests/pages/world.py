@@ -12,7 +12,7 @@ from monitoring.alerts.engine import evaluate
 from providers.accounts.logins.actions import begin
 from providers.client_keys.actions import create
 from providers.drift.queries import check_drift
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from tests.addresses import crawl
 from tests.factories import make_event, make_user, store
@@ -77,7 +77,8 @@ def furnish(upstream: Upstream, simulator: RunningSimulator) -> World:
     ada, bob = make_user("ada", staff=True), make_user("bob")
     _use(upstream)
     foreign(simulator, claude_api_key=[])
-    add(upstream, FAMILIES["claude"], {"api-key": "sk-ant-0123456789abcdef"}, ada, owner=ada)
+    fields = {"api-key": "sk-ant-0123456789abcdef"}
+    add(upstream, NewKey(FAMILIES["claude"], fields, owner=ada), ada)
     create(upstream, ada, name="laptop", owner=ada)
     create(upstream, bob, name="notebook", owner=bob)
     check_drift(upstream)

@@ -12,7 +12,7 @@ from django.db import connection
 from management_proxy.client.errors import StillWaiting
 from management_proxy.client.limits import in_haste
 from providers.accounts import listed
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from tests.factories import make_user
 from tests.pages.upstreams import DOWN, HUNG
@@ -76,7 +76,8 @@ def test_page_comes_at_once_and_its_content_follows(staff, simulator, path):
 def test_keys_and_accounts_that_are_known_are_shown_meanwhile(staff, upstream, simulator):
     foreign(simulator, claude_api_key=[])
     ada = make_user("bea", staff=True)
-    add(upstream, FAMILIES["claude"], {"api-key": "sk-ant-0123456789abcdef"}, ada, owner=ada)
+    fields = {"api-key": "sk-ant-0123456789abcdef"}
+    add(upstream, NewKey(FAMILIES["claude"], fields, owner=ada), ada)
     shown(staff, "/providers/accounts/", **{"Tollgate-Wait": "true"})
     simulator.control("faults", HUNG)
     keys = shown(staff, "/providers/keys/")

@@ -13,7 +13,7 @@ from providers.client_keys import consumption
 from providers.client_keys.actions import create
 from providers.client_keys.consumption import Consumption
 from providers.drift.queries import check_drift
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from providers.models import ClientKey, Intent, ProviderKey
 from tests.factories import make_user
@@ -49,17 +49,12 @@ def page(ada, upstream, simulator):  # noqa: F811
 
 @pytest.fixture
 def key(upstream, ada, page):  # noqa: F811
-    add(
-        upstream,
-        FAMILIES["claude"],
-        {
-            "api-key": KEY,
-            "headers": {"X-Secret": "very-secret"},
-            "models": [{"name": "opus", "alias": "big"}],
-        },
-        ada,
-        owner=ada,
-    )
+    fields = {
+        "api-key": KEY,
+        "headers": {"X-Secret": "very-secret"},
+        "models": [{"name": "opus", "alias": "big"}],
+    }
+    add(upstream, NewKey(FAMILIES["claude"], fields, owner=ada), ada)
     return bytes(ProviderKey.objects.get().digest).hex()
 
 
@@ -269,7 +264,7 @@ def test_client_keys_are_sorted_by_what_they_used(page, upstream, monkeypatch): 
 
 def test_provider_keys_are_searched_and_sorted_by_the_server(page, key, ada, upstream):  # noqa: F811
     more = {"api-key": "sk-ant-zzzz9999zzzz", "priority": 5, "prefix": "spare"}
-    add(upstream, FAMILIES["claude"], more, ada, owner=None, name="Spare")
+    add(upstream, NewKey(FAMILIES["claude"], more, owner=None, name="Spare"), ada)
 
     def shown(query):
         text = page.get(f"/providers/keys/?{query}").content.decode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from providers.models import ProviderKey
 from tests.browser import CHROMIUM, REQUIRED
@@ -38,7 +38,8 @@ def key_page(upstream, simulator):  # noqa: F811
     """The address of a provider key's page."""
     foreign(simulator, claude_api_key=[])
     ada = make_user("bea", staff=True)
-    add(upstream, FAMILIES["claude"], {"api-key": "sk-ant-0123456789abcdef"}, ada, owner=ada)
+    fields = {"api-key": "sk-ant-0123456789abcdef"}
+    add(upstream, NewKey(FAMILIES["claude"], fields, owner=ada), ada)
     return f"/providers/keys/claude/{bytes(ProviderKey.objects.get().digest).hex()}/"
 
 

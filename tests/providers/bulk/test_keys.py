@@ -11,7 +11,7 @@ from providers.client_keys.actions import create, switch
 from providers.client_keys.withholding import bring_about
 from providers.client_keys.withholding_requests import Want
 from providers.errors import ChangeRefused
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from providers.models import BulkAct, ClientKey, Intent, ProviderKey, WithheldKey
 from tests.factories import make_user
@@ -41,7 +41,7 @@ def provider_keys(upstream, simulator, ada, bob):
     foreign(simulator, **lists, interactions_api_key=[])
     for family, key in (("claude", "sk-ant-1"), ("claude", "sk-ant-2"), ("gemini", "AIza-3")):
         fields = {"api-key": f"{key}-0123456789abcdef"}
-        add(upstream, FAMILIES[family], fields, ada, owner=bob, name=key)
+        add(upstream, NewKey(FAMILIES[family], fields, owner=bob, name=key), ada)
     return [f"{row.family}:{bytes(row.digest).hex()}" for row in ProviderKey.objects.order_by("pk")]
 
 

@@ -18,7 +18,7 @@ from providers.bulk.kinds import SUBJECTS
 from providers.bulk.plans import plan_change, plan_upload
 from providers.bulk.queries import counts_of
 from providers.client_keys.actions import create
-from providers.keys.actions import add
+from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from providers.models import Account, ClientKey
 from tests.factories import make_upstream
@@ -108,13 +108,8 @@ def test_client_keys_are_disabled_enabled_and_deleted(upstream, client, ada):
 
 def test_provider_keys_are_switched_prioritised_and_deleted(upstream, client, ada):
     for number in range(5):
-        add(
-            upstream,
-            FAMILIES["claude"],
-            {"api-key": f"sk-ant-{number}-0123456789abcdef"},
-            ada,
-            owner=ada,
-        )
+        fields = {"api-key": f"sk-ant-{number}-0123456789abcdef"}
+        add(upstream, NewKey(FAMILIES["claude"], fields, owner=ada), ada)
     things = SUBJECTS["provider_key"].visible(upstream, ada)
     names = [thing.act_name for thing in things]
     assert act_on(upstream, ada, "provider_key", names, "priority", "3") == (5, 0, 0)

@@ -13,7 +13,7 @@ from providers.drift.actions import fix, forget_changes, reconcile
 from providers.drift.queries import check_drift, compare
 from providers.funnel.writes import submit
 from providers.gauges import change_gauges, drift_gauges
-from providers.keys.actions import add, family_of
+from providers.keys.actions import NewKey, add, family_of
 from providers.models import ClientKey, DriftCheck, Intent, ProviderKey
 from providers.upkeep import tend
 from tests.factories import make_user
@@ -44,14 +44,8 @@ def bare(simulator):
 def managed(upstream, ada, bare):
     """One client key and one provider key of ours; the key that was there is adopted."""
     made = create(upstream, ada, owner=ada, name="Team A")
-    add(
-        upstream,
-        family_of("claude"),
-        {"api-key": KEY, "prefix": "team"},
-        ada,
-        owner=ada,
-        name="Claude A",
-    )
+    fields = {"api-key": KEY, "prefix": "team"}
+    add(upstream, NewKey(family_of("claude"), fields, owner=ada, name="Claude A"), ada)
     reconcile(upstream, direction="there")
     return made
 
