@@ -35,7 +35,8 @@ def page(browser, live_server):
         )
         for n in range(80)
     ]
-    store(make_upstream(), *events)
+    unbroken = make_event(timestamp=now, model="o" * 120, api_key="sk-client-0000")
+    store(make_upstream(), *events, unbroken)
     client = Client()
     client.force_login(make_user("ada", staff=True))
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}

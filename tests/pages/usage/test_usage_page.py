@@ -140,6 +140,8 @@ def test_nothing_that_fits_the_filters_says_so(staff, upstream):
     page = region(staff, model="nothing")
     assert "that these filters accept" in page
     assert "Without the filters" in page
+    assert 'href="?model=nothing&amp;range=90d"' in page
+    assert "Show 90 days" not in region(staff, model="nothing", range="90d")
 
 
 def test_equal_page_comes_from_the_cache(staff, upstream, django_assert_max_num_queries):
