@@ -391,15 +391,17 @@ def check_percentiles(
             ), (key, p)
 
 
+_LEAST_KEPT = ("_LEAST_SUMS_KEPT", "_LEAST_RANKED_KEPT", "_LEAST_HISTOGRAMS_KEPT")
+
+
 def check_at_random(pick: Pick[Any], known: Known) -> None:
     """One random query: its percentiles, its sums, or its ranked sums; on any day, and again with
     all that is cached of days that are over."""
     query, seed = random_query(pick, known), pick(range(1000))
     today = (FIRST + timedelta(days=pick(range(-3, 40)))).date()
     keeps = pick((True, False))
-    least: dict[str, Any] = dict.fromkeys(
-        ("_LEAST_SUMS_KEPT", "_LEAST_HISTOGRAMS_KEPT"), 0 if keeps else 10**9
-    )
+    least: dict[str, Any] = dict.fromkeys(_LEAST_KEPT, 0 if keeps else 10**9)
+    least["_MOST_SUMS_KEPT"] = pick((5, 2_000))
     with patch.multiple(queries, **least), patch.object(split, "present_day", lambda _: today):
         for _ in range(2 if keeps else 1):
             _check(random.Random(seed).choice, query)

@@ -21,6 +21,7 @@ from usage.history.histograms.packed import Counts, Place, by_place
 from usage.history.histograms.tally import NOTHING, Bins, Tally, tally, with_whole
 from usage.history.measurement import note_plan
 from usage.history.past.kept import kept
+from usage.history.past.ranking import ranked
 from usage.history.past.rows import joined
 from usage.history.past.split import Past, split
 from usage.history.planned import Planned, calendar
@@ -34,12 +35,14 @@ from usage.models import COST_KINDS
 # Of more rows the database adds histograms up, which takes longer, but little memory here.
 MOST_ROWS_PACKED = 6_000
 # Of fewer rows days that are over are read each time, which is as quick as finding them cached.
-_LEAST_SUMS_KEPT, _LEAST_HISTOGRAMS_KEPT = 2_000, 50
+_LEAST_SUMS_KEPT, _LEAST_RANKED_KEPT, _LEAST_HISTOGRAMS_KEPT = 2_000, 400, 50
+# Of more rows the database makes sums and ranks each time.
+_MOST_SUMS_KEPT = 2_000
 _NAMED = frozenset({Dimension.UPSTREAM, Dimension.USER})
 T = TypeVar("T")
 
 # What groups can be ranked by that is no measure itself.
-_ORDERS = {"cost_nano_usd": " + ".join(COST_KINDS)}
+_ORDERS = {"cost_nano_usd": COST_KINDS}
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,26 @@ class Query:
         held = self._kept("sums", measures, past, lambda: over._sums(measures))
         return joined(held, later._sums(measures), self._names)
 
-    def _sums(self, measures: Sequence[str]) -> list[Row]:
+    def _few_sums(self, least_rows: int) -> list[Row] | None:
+        """All measures like `sums`; None where they are no longer to read, or too many to keep."""
+        past = self._past(least_rows)
+        if past is None:
+            return None
+        over, later = (replace(self, intervals=part) for part in (past.over, past.later))
+
+        def read() -> list[Row] | None:
+            found = over._sums(MEASURES, f"LIMIT {_MOST_SUMS_KEPT + 1}")
+            return found if len(found) <= _MOST_SUMS_KEPT else None
+
+        held = self._kept("few sums", MEASURES, past, read)
+        return None if held is None else joined(held, later._sums(MEASURES), self._names)
+
+    def _sums(self, measures: Sequence[str], limit: str = "") -> list[Row]:
         planned = self._planned()
         rest = self._grouped(measures, planned)
-        order = f"ORDER BY number, attempts DESC, {self._positions(2)}"
-        return planned.rows(
-            "sums", [part.sums_sql(measures) for part in planned.parts], f"{rest} {order}", {}
-        )
+        order = f"ORDER BY number, attempts DESC, {self._positions(2)} {limit}"
+        parts = [part.sums_sql(measures) for part in planned.parts]
+        return planned.rows("sums", parts, f"{rest} {order}", {})
 
     def ranked_sums(self, top: int, order: str) -> list[Row]:
         """Columns `number`, `rank`, `group_1`..., `groups` (how many a row represents, those that
@@ -79,8 +95,11 @@ class Query:
         Groups are ranked by the sum of `order`, a measure or `cost_nano_usd`, over all intervals,
         then by their values; those beyond the `top` are summed in one row with rank `top` + 1.
         """
+        columns = _ORDERS.get(order, (order,))
+        if (kept_sums := self._few_sums(_LEAST_RANKED_KEPT)) is not None:
+            return ranked(kept_sums, self._names, top, columns)
         planned = self._planned()
-        names, ranked = ", ".join(self._names), _ORDERS.get(order, order)
+        names, size = ", ".join(self._names), " + ".join(columns)
         none = ", ".join("NULL" for _ in self._names)
         # psycopg keeps what it makes of a statement only up to 4,096 characters.
         return planned.rows(
@@ -89,7 +108,7 @@ class Query:
             f"""
             , grouped AS ({self._grouped(MEASURES, planned)}), ranks AS (
                 SELECT {names},
-                    row_number() OVER (ORDER BY sum({ranked}) DESC NULLS LAST, {names})::int AS rank
+                    row_number() OVER (ORDER BY sum({size}) DESC NULLS LAST, {names})::int AS rank
                 FROM grouped GROUP BY {names}
             ), ranked AS (
                 SELECT grouped.*, rank, 1 AS groups FROM grouped JOIN ranks USING ({names})

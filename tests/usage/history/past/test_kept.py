@@ -37,6 +37,7 @@ def upstream(monkeypatch) -> Upstream:
     """One event of a day that is over, one of the present one."""
     monkeypatch.setattr(split, "present_day", lambda _: date(2026, 11, 20))
     monkeypatch.setattr(queries, "_LEAST_SUMS_KEPT", 0)
+    monkeypatch.setattr(queries, "_LEAST_RANKED_KEPT", 0)
     upstream = make_upstream()
     store(upstream, make_event(timestamp=PAST), make_event(timestamp=NOW, latency_ms=90))
     return upstream
@@ -85,6 +86,32 @@ def test_an_interval_that_is_past_in_part_is_added_up_and_ranked(upstream):
     for _ in range(2):
         found = [(row["number"], row["group_1"], row["attempts"]) for row in sums(weeks)[0]]
         assert found == [(2, "gpt-5.4", 1), (3, "other", 3), (3, "gpt-5.4", 1)]
+
+
+def ranks(top: int = 1) -> tuple[list[tuple[Any, ...]], int, int]:
+    """Models by rank, and how many statements it took that read and that rank all days."""
+    with CaptureQueriesContext(connection) as captured:
+        found = query().ranked_sums(top, "attempts")
+    rows = [(row["rank"], row["group_1"], row["groups"], row["attempts"]) for row in found]
+    return rows, _count(captured, "sums"), _count(captured, "ranked_sums")
+
+
+def test_groups_are_ranked_by_all_days_without_reading_the_past(upstream):
+    for model in ("b", "b", "b", "c"):
+        store(upstream, make_event(timestamp=PAST, model=model, alias=model))
+    expected = [(1, "b", 1, 3), (2, None, 2, 3)]
+    assert ranks() == (expected, 2, 0)
+    assert ranks() == (expected, 1, 0)
+    store(upstream, *(make_event(timestamp=NOW) for _ in range(5)))
+    assert ranks() == ([(1, "gpt-5.4", 1, 7), (2, None, 2, 4)], 1, 0)
+
+
+def test_too_many_groups_are_ranked_by_the_database(upstream, monkeypatch):
+    monkeypatch.setattr(queries, "_MOST_SUMS_KEPT", 1)
+    store(upstream, make_event(timestamp=PAST, model="b", alias="b"))
+    expected = [(1, "gpt-5.4", 1, 2), (2, None, 1, 1)]
+    assert ranks() == (expected, 1, 1)
+    assert ranks() == (expected, 0, 1)
 
 
 def test_an_event_of_the_present_day_is_seen_without_reading_the_past(upstream):
