@@ -9,7 +9,7 @@ text of the event or an outcome, and '' for what was not reported or is nobody's
 happened there is no row.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -28,18 +28,20 @@ from usage.history.planned import Planned, calendar
 from usage.history.planner import Piece, Source, plan
 from usage.history.scope import Scope
 from usage.history.snapshot import Row
-from usage.history.source_sql import MAXIMA, MEASURES, VALUES, Part
+from usage.history.source_sql import MEASURES, VALUES, Part, added_sql
 from usage.history.windows import Interval
 from usage.models import COST_KINDS
 
 # Of more rows the database adds histograms up, which takes longer, but little memory here.
 MOST_ROWS_PACKED = 6_000
 # Of fewer rows days that are over are read each time, which is as quick as finding them cached.
-_LEAST_SUMS_KEPT, _LEAST_RANKED_KEPT, _LEAST_HISTOGRAMS_KEPT = 2_000, 400, 50
+_LEAST_SUMS_KEPT, _LEAST_RANKED_KEPT, _LEAST_HISTOGRAMS_KEPT = 1_000, 400, 50
 # Of more rows the database makes sums and ranks each time.
 _MOST_SUMS_KEPT = 2_000
 _NAMED = frozenset({Dimension.UPSTREAM, Dimension.USER})
 T = TypeVar("T")
+# Values of the groups of a query, each as texts.
+Values = Sequence[Sequence[str]]
 
 # What groups can be ranked by that is no measure itself.
 _ORDERS = {"cost_nano_usd": COST_KINDS}
@@ -54,39 +56,45 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     groups: tuple[Dimension, ...] = ()
 
-    def sums(self, measures: Sequence[str] = MEASURES) -> list[Row]:
+    def sums(self, measures: Sequence[str] = MEASURES, shown: Values | None = None) -> list[Row]:
         """Columns `number`, `group_1`... and `measures` (of `MEASURES` or `PAID`), by number and
-        then by attempts, most first.
+        then by attempts, most first; of some values of the groups alone, if there are `shown`.
 
         Raises InvalidQuery where events are needed that were pruned, as all queries do.
         """
         past = self._past(_LEAST_SUMS_KEPT)
         if past is None:
-            return self._sums(measures)
+            return self._sums(measures, shown)
+        wanted = measures, shown
+        return self._joined(past, wanted, lambda part: part._sums(*wanted)) or []
+
+    def _joined(
+        self, past: Past, wanted: object, read: "Callable[[Query], list[Row] | None]"
+    ) -> list[Row] | None:
+        """The rows of days that are over, maybe from the cache, with those of later ones; None
+        where `read` returns none of either."""
         over, later = (replace(self, intervals=part) for part in (past.over, past.later))
-        held = self._kept("sums", measures, past, lambda: over._sums(measures))
-        return joined(held, later._sums(measures), self._names)
+        held = self._kept("sums", wanted, past, lambda: read(over))
+        rows = None if held is None else read(later)
+        return None if held is None or rows is None else joined(held, rows, self._names)
 
-    def _few_sums(self, least_rows: int) -> list[Row] | None:
-        """All measures like `sums`; None where they are no longer to read, or too many to keep."""
-        past = self._past(least_rows)
-        if past is None:
-            return None
-        over, later = (replace(self, intervals=part) for part in (past.over, past.later))
-
-        def read() -> list[Row] | None:
-            found = over._sums(MEASURES, f"LIMIT {_MOST_SUMS_KEPT + 1}")
-            return found if len(found) <= _MOST_SUMS_KEPT else None
-
-        held = self._kept("few sums", MEASURES, past, read)
-        return None if held is None else joined(held, later._sums(MEASURES), self._names)
-
-    def _sums(self, measures: Sequence[str], limit: str = "") -> list[Row]:
-        planned = self._planned()
+    def _sums(
+        self, measures: Sequence[str], shown: Values | None = None, *, limit: int | None = None
+    ) -> list[Row]:
+        planned, is_restricted = self._planned(), shown is not None
         rest = self._grouped(measures, planned)
-        order = f"ORDER BY number, attempts DESC, {self._positions(2)} {limit}"
-        parts = [part.sums_sql(measures) for part in planned.parts]
-        return planned.rows("sums", parts, f"{rest} {order}", {})
+        order = f"ORDER BY number, attempts DESC, {self._positions(2)} LIMIT %(limit)s"
+        return planned.rows(
+            "sums",
+            [part.sums_sql(measures, only_shown=is_restricted) for part in planned.parts],
+            f"{rest} {order}",
+            {"limit": limit, **self._shown(shown or ())},
+        )
+
+    def _few_sums(self) -> list[Row] | None:
+        """All measures; None if they have too many rows to keep."""
+        found = self._sums(MEASURES, limit=_MOST_SUMS_KEPT + 1)
+        return found if len(found) <= _MOST_SUMS_KEPT else None
 
     def ranked_sums(self, top: int, order: str) -> list[Row]:
         """Columns `number`, `rank`, `group_1`..., `groups` (how many a row represents, those that
@@ -96,8 +104,9 @@ class Query:
         then by their values; those beyond the `top` are summed in one row with rank `top` + 1.
         """
         columns = _ORDERS.get(order, (order,))
-        if (kept_sums := self._few_sums(_LEAST_RANKED_KEPT)) is not None:
-            return ranked(kept_sums, self._names, top, columns)
+        past = self._past(_LEAST_RANKED_KEPT)
+        if past and (sums := self._joined(past, "few", Query._few_sums)) is not None:
+            return ranked(sums, self._names, top, columns)
         planned = self._planned()
         names, size = ", ".join(self._names), " + ".join(columns)
         none = ", ".join("NULL" for _ in self._names)
@@ -115,7 +124,7 @@ class Query:
             )
             SELECT * FROM ranked WHERE rank <= %(top)s
             UNION ALL
-            SELECT number, {none}, {_added(MEASURES)}, %(top)s + 1,
+            SELECT number, {none}, {added_sql(MEASURES)}, %(top)s + 1,
                 (SELECT count(*)::int FROM ranks WHERE rank > %(top)s)
             FROM ranked WHERE rank > %(top)s GROUP BY number
             ORDER BY number, rank
@@ -161,7 +170,7 @@ class Query:
     def percentiles(
         self,
         measures: Sequence[str],
-        shown: Sequence[Sequence[str]] = (("",),),
+        shown: Values = (("",),),
         *,
         courses: int | None = None,
     ) -> dict[tuple[int, int], dict[str, Bins]]:
@@ -193,7 +202,7 @@ class Query:
         return held.added(replace(self, intervals=past.later)._histograms(*wanted))
 
     def _histograms(
-        self, measures: Sequence[str], shown: Sequence[Sequence[str]], courses: int | None
+        self, measures: Sequence[str], shown: Values, courses: int | None
     ) -> dict[Place, Counts]:
         planned = self._planned()
         adds_up = self.rows_to_read > MOST_ROWS_PACKED
@@ -205,11 +214,16 @@ class Query:
                 for number, measure in enumerate(measures)
             ],
             "SELECT * FROM parts",
-            {f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)},
+            self._shown(shown),
             has_bytes=True,
         )
         found = by_place(rows)
         return found if courses is None else with_whole(found)
+
+    def _shown(self, shown: Values) -> dict[str, object]:
+        return {
+            f"shown_{name}": [group[n] for group in shown] for n, name in enumerate(self._names)
+        }
 
     def _past(self, least_rows: int) -> Past | None:
         """What of it lies in days that are over, if it has at least so many rows to read."""
@@ -235,7 +249,7 @@ class Query:
             # It has one row for each group already.
             return f"SELECT number, {self._values}, {', '.join(measures)} FROM parts"
         return (
-            f"SELECT number, {self._values}, {_added(measures)} FROM parts GROUP BY number,"
+            f"SELECT number, {self._values}, {added_sql(measures)} FROM parts GROUP BY number,"
             f" {self._positions(2)}"
         )
 
@@ -282,10 +296,3 @@ class Query:
 
     def _plan(self) -> dict[Source, list[Piece]]:
         return plan(self.intervals, self.dimensions, calendar())
-
-
-def _added(measures: Iterable[str]) -> str:
-    return ", ".join(
-        f"max({name}) AS {name}" if name in MAXIMA else f"usage_sum({name}) AS {name}"
-        for name in measures
-    )

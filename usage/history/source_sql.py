@@ -89,6 +89,14 @@ _ADDED_UP = (
 )
 
 
+def added_sql(measures: Sequence[str]) -> str:
+    """The aggregates that add up rows of measures."""
+    return ", ".join(
+        f"max({name}) AS {name}" if name in MAXIMA else f"usage_sum({name}) AS {name}"
+        for name in measures
+    )
+
+
 def _grouped(group: Dimension) -> str:
     return _GROUPED.get(group, f"s.{group.value}")
 
@@ -104,13 +112,15 @@ class Part:
     filters: Filters
     groups: tuple[Dimension, ...]
 
-    def sums_sql(self, measures: Sequence[str]) -> str:
-        """Some columns of `MEASURES`, by number and groups."""
+    def sums_sql(self, measures: Sequence[str], *, only_shown: bool = False) -> str:
+        """Some columns of `MEASURES`, by number and groups; of the values of groups in the
+        parameters `shown_group_1`... alone, if that is wanted."""
+        shown = self._shown.removeprefix("LEFT ") if only_shown else ""
         of_source = _OF_EVENTS if self.source is EVENTS else _OF_ROLLUPS
         columns = ", ".join(f"{of_source[name]} AS {name}" for name in measures)
         return (
-            f"SELECT {self._labels}, {columns} FROM {self._from} WHERE {self._where} GROUP BY"
-            f" {self._numbers}"
+            f"SELECT {self._labels}, {columns} FROM {self._from} {shown} WHERE {self._where} GROUP"
+            f" BY {self._numbers}"
         )
 
     def days_sql(self, columns: Sequence[str]) -> str:

@@ -164,24 +164,53 @@ def series(query: SummaryQuery) -> Series:
         return Series(groups, points.get(query.top + 1))
 
 
+def whole(query: SummaryQuery) -> Split | None:
+    """What was used in the period and in each of its buckets, read at once; None for nothing."""
+    with one_instant():
+        buckets = query.buckets
+        over_buckets = query.over(buckets)
+        found = over_buckets.sums()
+        if not found:
+            return None
+        bins = over_buckets.percentiles(query.percentiles, courses=1)
+        totals = measures(added(found), query.percentiles, bins.get((WHOLE, 1)))
+        return Split({}, 0, totals, _points(found, len(buckets), query.percentiles, bins))
+
+
 def split(query: SummaryQuery, courses: int) -> list[Split]:
     """What the largest groups used, largest first, and all others together as the last, if there
-    are any; the first `courses` of them by bucket as well. Totals and buckets are read at once."""
+    are any; the first `courses` of the largest by bucket as well."""
     with one_instant():
         buckets = query.buckets
         over_buckets = query.over(buckets, query.groups)
-        found = over_buckets.ranked_sums(query.top, query.order)
+        found = query.over([query.period], query.groups).ranked_sums(query.top, query.order)
         bins = _bins(query, over_buckets, found, courses)
         names = _names(query, found)
+        points = {
+            rank: _points(rows, len(buckets), query.percentiles, bins)
+            for rank, rows in _courses(over_buckets, found[:courses]).items()
+            if rank <= query.top
+        }
         return [
             Split(
-                names.get(rank, {}),
-                rows[0]["groups"] if rank > query.top else 0,
-                measures(added(rows), query.percentiles, bins.get((WHOLE, rank))),
-                _points(rows, len(buckets), query.percentiles, bins) if rank <= courses else (),
+                names.get(row["rank"], {}),
+                row["groups"] if row["rank"] > query.top else 0,
+                measures(row, query.percentiles, bins.get((WHOLE, row["rank"]))),
+                points.get(row["rank"], ()),
             )
-            for rank, rows in _by_rank(found)
+            for row in found
         ]
+
+
+def _courses(over_buckets: Query, found: list[Row]) -> dict[int, list[Row]]:
+    """The rows by bucket of the groups of these rows, by their ranks."""
+    names = [f"group_{n + 1}" for n in range(len(over_buckets.groups))]
+    ranks = {tuple(row[name] for name in names): row["rank"] for row in found}
+    rows: dict[int, list[Row]] = {rank: [] for rank in ranks.values()}
+    for row in over_buckets.sums(shown=list(ranks)) if ranks else ():
+        rank = ranks[tuple(row[name] for name in names)]
+        rows[rank].append(row | {"rank": rank})
+    return rows
 
 
 def breakdown(query: SummaryQuery) -> Breakdown:

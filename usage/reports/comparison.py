@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
 from usage.history.queries import Query
 from usage.history.snapshot import one_instant
-from usage.history.summaries import SummaryQuery, split
+from usage.history.summaries import SummaryQuery, whole
 from usage.history.windows import Interval
 
 
@@ -35,12 +35,12 @@ def comparison(selections: Sequence[Selection]) -> list[Side]:
 
 
 def _side(selection: Selection) -> Side:
-    query = replace(selection.query, groups=(), percentiles=DURATIONS, top=1)
-    found = split(query, 1)
+    query = replace(selection.query, groups=(), percentiles=DURATIONS)
+    found = whole(query)
     nothing = measures(NOTHING, DURATIONS)
-    points = found[0].points if found else [nothing] * len(query.buckets)
+    points = found.points if found else [nothing] * len(query.buckets)
     if selection.interval.end == query.period.end:
-        return Side(found[0].totals if found else nothing, points)
+        return Side(found.totals if found else nothing, points)
     return Side(_totals(query.over([selection.interval])), points)
 
 

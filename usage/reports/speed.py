@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from usage.history.measures import DURATIONS
 from usage.history.snapshot import one_instant
-from usage.history.summaries import Split, SummaryQuery, split
+from usage.history.summaries import Split, SummaryQuery, split, whole
 
 ROWS_SHOWN = 25
 
@@ -33,7 +33,7 @@ class Speed:
 def speed(query: SummaryQuery) -> Speed:
     """The speed of the period by the dimension that the query groups by, with the courses of its
     `top` values. Raises InvalidQuery where it would need pruned events."""
-    whole = replace(query, groups=(), top=1, percentiles=DURATIONS)
+    everything = replace(query, groups=(), percentiles=DURATIONS)
     grouped = replace(query, top=ROWS_SHOWN, percentiles=DURATIONS)
     with one_instant():
-        return Speed(next(iter(split(whole, 1)), None), split(grouped, query.top))
+        return Speed(whole(everything), split(grouped, query.top))

@@ -9,7 +9,7 @@ from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
-from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, split
+from usage.history.summaries import Breakdown, Group, SummaryQuery, breakdown, whole
 from usage.history.windows import Bucket, Window
 
 ROWS_SHOWN = 50
@@ -48,19 +48,19 @@ class PageData:
 def page_data(query: PageQuery, now: datetime) -> PageData:
     """The data of the page as of one instant. Raises InvalidQuery where it would need pruned
     events."""
-    whole = SummaryQuery(
+    everything = SummaryQuery(
         query.window.period, query.scope, query.filters, query.bucket, top=ROWS_SHOWN
     )
     with one_instant():
-        found = split(replace(whole, percentiles=DURATIONS, top=1), 1)
+        found = whole(replace(everything, percentiles=DURATIONS))
         nothing = measures(NOTHING, DURATIONS)
         return PageData(
-            totals=found[0].totals if found else nothing,
+            totals=found.totals if found else nothing,
             before=_before(query, now),
-            points=found[0].points if found else [nothing] * len(whole.buckets),
-            breakdown=breakdown(replace(whole, groups=query.groups, percentiles=DURATIONS)),
-            beside=breakdown(replace(whole, groups=(query.beside,))),
-            failures=breakdown(replace(whole, groups=(Dimension.FAILURE_CLASS,))).groups,
+            points=found.points if found else [nothing] * len(everything.buckets),
+            breakdown=breakdown(replace(everything, groups=query.groups, percentiles=DURATIONS)),
+            beside=breakdown(replace(everything, groups=(query.beside,))),
+            failures=breakdown(replace(everything, groups=(Dimension.FAILURE_CLASS,))).groups,
         )
 
 
