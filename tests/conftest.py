@@ -19,6 +19,7 @@ from monitoring.refusal_counts import forget_refusals
 from tests import databases
 from tests.factories import Recording, recordings_in
 from tests.logged_lines import Checking
+from tests.made_once import made_once
 
 # The files that take longest, in the order in which they begin.
 LONGEST = (
@@ -110,6 +111,12 @@ def _lines_are_declared(checking: Checking) -> Iterator[None]:
     yield
     found, checking.found = checking.found, []
     assert found == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_no_test_changes_is_made_once() -> Iterator[None]:
+    with made_once():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
