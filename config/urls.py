@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.utils.translation import gettext_lazy
 
 from config.sign_in.forms import ThrottledAdminForm
 from config.sign_in.language import choose_language
@@ -11,7 +12,7 @@ from management_proxy.proxy.views import management
 from monitoring.api import probes
 from monitoring.metrics.views import metrics
 
-admin.site.site_header = admin.site.site_title = "Tollgate administration"
+admin.site.site_header = admin.site.site_title = gettext_lazy("Tollgate administration")
 admin.site.login_form = ThrottledAdminForm
 
 handler400 = "monitoring.api.refusals.bad_request"

@@ -141,7 +141,7 @@ class UpstreamAdmin(admin.ModelAdmin):
             return self._remove(request, upstream)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Remove {upstream.name}?",
+            "title": gettext("Remove %(name)s?") % {"name": upstream.name},
             "upstream": upstream,
             "opts": self.opts,
         }
@@ -171,7 +171,7 @@ class UpstreamAdmin(admin.ModelAdmin):
         )
         return redirect("admin:management_proxy_upstream_changelist")
 
-    @admin.action(description="Remove…", permissions=["delete"])
+    @admin.action(description=_("Remove…"), permissions=["delete"])
     def remove(self, request: HttpRequest, upstreams: QuerySet[Upstream]) -> HttpResponse | None:
         if len(upstreams) == 1:
             return redirect("admin:management_proxy_upstream_delete", upstreams[0].pk)
@@ -215,6 +215,9 @@ class UpstreamAdmin(admin.ModelAdmin):
             )
 
 
+_STATES = {"live": _("active"), "expired": _("expired"), "revoked": _("revoked")}
+
+
 @admin.register(PersonalToken)
 class PersonalTokenAdmin(ReadOnlyAdmin):
     """The tokens of all users, to view and to revoke."""
@@ -236,10 +239,14 @@ class PersonalTokenAdmin(ReadOnlyAdmin):
     search_fields = ("name", "prefix", "user__username")
     actions = ("revoke",)
 
+    @admin.display(description=_("state"))
+    def state(self, token: PersonalToken) -> str:
+        return str(_STATES[token.state])
+
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_staff)
 
-    @admin.action(description="Revoke", permissions=["revoke"])
+    @admin.action(description=_("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[PersonalToken]) -> None:
         count = sum(revoke_token(token, user_of(request)) for token in tokens)
         self.message_user(

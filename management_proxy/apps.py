@@ -1,6 +1,7 @@
 """The management_proxy app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 
@@ -8,6 +9,7 @@ class ManagementProxyConfig(AppConfig):
     """Management proxy."""
 
     name = "management_proxy"
+    verbose_name = gettext_lazy("Management proxy")
 
     def ready(self) -> None:
         from management_proxy.traffic import alerts, metrics

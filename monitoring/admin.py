@@ -48,13 +48,14 @@ class LeaseAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
         return False
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, lease: Lease) -> str:
         if not lease.holder:
-            return "free"
-        return "held" if lease.is_held else "expired"  # type: ignore[attr-defined]
+            return gettext("free")
+        is_held: bool = lease.is_held  # type: ignore[attr-defined]
+        return gettext("held") if is_held else gettext("expired")
 
-    @admin.display(description="age")
+    @admin.display(description=_("age"))
     def age(self, lease: Lease) -> str:
         return (
             f"{(timezone.now() - lease.acquired_at).total_seconds():.0f} s"

@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 # Other apps' entries stand between these.
@@ -19,6 +20,7 @@ class MonitoringConfig(AppConfig):
     """Leases, health and what the other apps show of themselves."""
 
     name = "monitoring"
+    verbose_name = gettext_lazy("Monitoring")
 
     def ready(self) -> None:
         from monitoring import checks, health, periodic  # noqa: F401
@@ -27,6 +29,7 @@ class MonitoringConfig(AppConfig):
         from monitoring.audit import trail
         from monitoring.metrics import gauges, shared
         from monitoring.metrics.registry import register_gauges
+        from monitoring.texts.model_names import translate_models
         from monitoring.web import navigation
         from monitoring.web.panels import Panel
         from monitoring.web.panels import register as register_panel
@@ -36,6 +39,7 @@ class MonitoringConfig(AppConfig):
 
             start()
         audit_signals.connect()
+        translate_models()
         navigation.register(
             *(
                 navigation.Entry("Operations", place, label, url_name, icon, staff_only=True)

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.upstreams.admin_filter import UpstreamFilter
 from monitoring.web.read_only_admin import ReadOnlyAdmin
@@ -18,6 +19,10 @@ class ClientKeyAdmin(admin.ModelAdmin):
     search_fields = ("name", "last_four")
     fields = ("upstream", "last_four", "name", "owner", "first_seen_at")
     readonly_fields = ("upstream", "last_four", "first_seen_at")
+
+    @admin.display(description=_("client key"))
+    def display_name(self, key: ClientKey) -> str:
+        return key.display_name
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -49,7 +54,7 @@ class IntentAdmin(ReadOnlyAdmin):
     """Changes of the upstreams, read only; Providers, Changes is the better place."""
 
     list_display = (
-        "pk",
+        "id",
         "title",
         "state",
         "upstream",

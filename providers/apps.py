@@ -1,6 +1,7 @@
 """The providers app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 
@@ -9,6 +10,7 @@ class ProvidersConfig(AppConfig):
     upstream."""
 
     name = "providers"
+    verbose_name = gettext_lazy("Providers")
 
     def ready(self) -> None:
         # Each kind of change registers itself, so that intents can be read again.

@@ -5,6 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from management_proxy.upstreams.admin_filter import UpstreamFilter
 from monitoring.web.read_only_admin import ReadOnlyAdmin
@@ -78,32 +80,32 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         """Whether the user may replay and discard."""
         return request.user.has_perm("usage.change_deadletter")
 
-    @admin.display(description="payload (secrets masked)")
+    @admin.display(description=_("payload (secrets masked)"))
     def payload(self, letter: DeadLetter) -> str:
         return format_html(
             '<pre class="payload" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
             dead_letters.shown(letter),
         )
 
-    @admin.action(description="Replay", permissions=["resolve"])
+    @admin.action(description=_("Replay"), permissions=["resolve"])
     def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         replayed = dead_letters.replay(letters.order_by("pk"), user_of(request))
-        self.message_user(
-            request, f"{replayed}.", messages.WARNING if replayed.still_dead else messages.SUCCESS
-        )
+        text = gettext(
+            "%(stored)s stored, %(known)s there already, %(dead)s still cannot be stored."
+        ) % {"stored": replayed.stored, "known": replayed.known, "dead": replayed.still_dead}
+        level = messages.WARNING if replayed.still_dead else messages.SUCCESS
+        self.message_user(request, text, level)
 
-    @admin.action(description="Discard…", permissions=["resolve"])
+    @admin.action(description=_("Discard…"), permissions=["resolve"])
     def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         if reason := request.POST.get("reason", "").strip():
-            self.message_user(
-                request,
-                f"{dead_letters.discard(letters, reason, user_of(request))} discarded.",
-                messages.SUCCESS,
-            )
+            count = dead_letters.discard(letters, reason, user_of(request))
+            text = gettext("%(count)s discarded.") % {"count": count}
+            self.message_user(request, text, messages.SUCCESS)
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Discard for what reason?",
+            "title": gettext("Discard for what reason?"),
             "letters": letters,
             "opts": self.model._meta,
         }

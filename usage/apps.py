@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 # Pages that the tabs of the Usage page lead to.
@@ -15,6 +16,7 @@ class UsageConfig(AppConfig):
     """Collecting, storing and reading usage."""
 
     name = "usage"
+    verbose_name = gettext_lazy("Usage")
 
     def ready(self) -> None:
         from management_proxy.upstreams import removal
