@@ -19,6 +19,7 @@ Invariants
 """
 
 import hashlib
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,8 @@ T = TypeVar("T")
 _LAYOUT = 1
 # Nothing gets too old; it only bounds how long the cache holds what no query wants any more.
 SECONDS = 86_400
+# What is larger is read each time: a process holds a hundred of them (config/settings.py).
+MOST_BYTES = 256 * 1024
 _OF_DAYS = """
     SELECT md5(concat(pg_postmaster_start_time(), ' ',
         string_agg(bucket::text || ' ' || series_id || ' ' || xmin, ' ' ORDER BY bucket, series_id)
@@ -66,7 +69,8 @@ def kept(
     if found is None:
         # In a tuple, as what was read may be nothing.
         found = (read(),)
-        keep(key, found, SECONDS)
+        if len(pickle.dumps(found)) <= MOST_BYTES:
+            keep(key, found, SECONDS)
     return cast("tuple[T]", found)[0]
 
 

@@ -15,7 +15,7 @@ from tests.factories import make_event, make_upstream, make_user, own_price, sto
 from usage.costs.price_book import PriceBook
 from usage.history import queries
 from usage.history.dimensions import Dimension
-from usage.history.past import split
+from usage.history.past import kept, split
 from usage.history.past.kept import reading_anew
 from usage.history.queries import Query
 from usage.history.scope import Scope
@@ -180,6 +180,11 @@ def test_who_wants_it_fresh_has_everything_read():
 def test_nothing_is_cached_where_the_operator_wants_no_cache(settings):
     settings.HISTORY_CACHE_SECONDS = 0
     assert [sums(query())[1] for _ in range(2)] == [1, 1]
+
+
+def test_what_is_large_is_not_cached(monkeypatch):
+    monkeypatch.setattr(kept, "MOST_BYTES", 10)
+    assert [sums(query())[1] for _ in range(2)] == [2, 2]
 
 
 def test_unreachable_cache_is_no_cache(monkeypatch):
