@@ -5,7 +5,7 @@ Alerts and findings are for staff; other users get the failures of their own cli
 the present quarter of an hour and the three before, which are summed already.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -30,6 +30,18 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 LEAST_FAILURES = 5
 LEAST_SHARE = 5.0
 MOST_CAUSES = 5
+# By a finding's part of the runbook: the signals of which a firing alert says the same of its
+# subject.
+_SAID_BY = {
+    "upstream reach": ("collector.failing",),
+    "upstream collector": ("collector.silence",),
+    "upstream statistics": ("upstream.statistics_off",),
+    "upstream access": ("upstream.access",),
+    "upstream completeness": ("collector.completeness",),
+    "drift": ("providers.differences",),
+    "changes": ("providers.unsettled",),
+    "dead letters": ("usage.dead_letters",),
+}
 
 
 @dataclass(frozen=True)
@@ -81,8 +93,21 @@ def wrong_now(
     if not scope.sees_everything:
         return WrongNow([], [], causes(scope, now), now.start)
     found = recent_findings() if findings is None else findings
-    urgent = [f for f in found if f.level in (Level.WARNING, Level.ERROR)]
-    return WrongNow(firing(), urgent, causes(scope, now), now.start)
+    alerts = firing()
+    return WrongNow(alerts, list(_unsaid(found, alerts)), causes(scope, now), now.start)
+
+
+def _unsaid(findings: Iterable[Finding], alerts: Sequence[AlertRow]) -> Iterator[Finding]:
+    """What is urgent of the findings and no alert says already, unless it has a button that fixes
+    it."""
+    said = {(row.signal.name, row.alert.subject) for row in alerts if row.signal}
+    for finding in findings:
+        if finding.level not in (Level.WARNING, Level.ERROR):
+            continue
+        fixes = finding.action is not None and not finding.action.is_link
+        signals = _SAID_BY.get(finding.section or finding.check, ())
+        if fixes or not any((name, finding.subject) in said for name in signals):
+            yield finding
 
 
 def present(instant: datetime) -> Interval:

@@ -1,12 +1,13 @@
 """What is wrong now: alerts, findings and failure classes; nothing on a healthy system."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from monitoring.health import Finding, Level
+from monitoring.health import Action, Finding, Level
 from monitoring.models import Alert, AlertRule
 from tests.factories import make_client_key, make_event, make_upstream, make_user, store
 from usage.failure_report.wrong_now import present, wrong_now
@@ -52,6 +53,30 @@ def test_it_lists_what_fires_what_the_doctor_finds_and_why_attempts_fail():
     assert "failure_class=overloaded" in page
     for section in ("alert-failures", "overloaded-provider-overloaded"):
         assert f"/monitoring/runbook/#{section}" in page
+
+
+def test_trouble_that_an_alert_says_is_not_said_again():
+    since = timezone.now()
+    Alert.objects.create(
+        rule=AlertRule.objects.get(code="collection_fails"),
+        rule_name="Collection fails",
+        subject="default",
+        severity="critical",
+        state="firing",
+        value=90,
+        worst=90,
+        pending_since=since,
+        fired_at=since,
+        breached_at=since,
+    )
+    reach = Finding(Level.ERROR, "The last attempt failed", check="upstream")
+    reach = replace(reach, subject="default", section="upstream reach")
+    other = replace(reach, subject="elsewhere")
+    clock = replace(reach, section="upstream clock")
+    button = replace(reach, action=Action("Restore access", "upstreams:let-in", (1,)))
+    wrong = wrong_now(make_user(staff=True), [reach, other, clock, button])
+    assert [row.alert.rule_name for row in wrong.alerts] == ["Collection fails"]
+    assert wrong.findings == [other, clock, button]
 
 
 def test_what_can_wait_is_folded():
