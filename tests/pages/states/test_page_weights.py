@@ -37,10 +37,10 @@ SHIFTS = """new Promise(found => {
     requestAnimationFrame(() => setTimeout(() => found(shifts), 50));
 })"""
 
-# What moves as the page grows: the last tile or card is taken away until one is left, as if those
-# after it were still on the way. A browser that gets the page in pieces shows each of these.
+# What moves as the page grows: the last tile, card or act is taken away until one is left, as if
+# those after it were still on the way. A browser that gets the page in pieces shows each of these.
 MOVED = """() => {
-    const boxes = [...document.querySelectorAll("main .tile, main .card")];
+    const boxes = [...document.querySelectorAll("main :is(.tile, .card, .page-actions > *)")];
     const place = box => {
         const { left, top, width } = box.getBoundingClientRect();
         return [left, top, width].map(Math.round).join();
@@ -50,7 +50,8 @@ MOVED = """() => {
     while (boxes.length > 1) {
         boxes.pop().remove();
         boxes.forEach((box, n) => {
-            if (place(box) !== whole[n]) {
+            const { visibility } = getComputedStyle(box);
+            if (visibility === "visible" && place(box) !== whole[n]) {
                 moved.push([boxes.length, box.innerText.slice(0, 40), whole[n], place(box)]);
             }
         });
