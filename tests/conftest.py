@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -120,9 +121,10 @@ def _what_no_test_changes_is_made_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _databases_are_emptied_quickly() -> Iterator[None]:
+def _databases_are_emptied_quickly_and_dropped_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", databases.empty_databases)
+        patch.setattr(DatabaseCreation, "_destroy_test_db", databases.drop)
         yield
 
 

@@ -9,6 +9,7 @@ deleted at once.
 """
 
 import os
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -61,6 +62,13 @@ def wait_for_no_disk() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     connection.close()  # the next connection obeys
+
+
+def drop(creation: Any, test_database_name: str, verbosity: int) -> None:
+    """Takes the place of Django's at the end of a run: what a test left behind may still be
+    connected."""
+    with creation._nodb_cursor() as server:
+        server.execute(f'DROP DATABASE "{test_database_name}" WITH (FORCE)')
 
 
 def empty_databases(test: TransactionTestCase) -> None:

@@ -26,6 +26,7 @@ UNSET = dict.fromkeys(
     "",
 )
 
+LOAD_SCHEMA = "from config.schema import loading; loading.load_into_empty_database()"
 METRICS_TOKEN = "scraper-token-of-tests"
 # As `-m config.stack`, with a past that takes no time to make and to collect.
 BRIEF_PAST = """
@@ -37,9 +38,9 @@ raise SystemExit(__main__.main())
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose database a lone command has made and migrated."""
+    """A folder whose database a lone command has made, with all tables."""
     folder = tmp_path_factory.mktemp("migrated")
-    with python("manage.py", "migrate", **environment_of(folder)) as command:
+    with python("manage.py", "shell", "-c", LOAD_SCHEMA, **environment_of(folder)) as command:
         out, _ = command.communicate(timeout=120)
         assert command.returncode == 0, out
     assert server_pid(folder) is None

@@ -18,7 +18,10 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from config.schema.loading import load_into_empty_database
+
     events, days = int(sys.argv[1]), int(sys.argv[2])
+    load_into_empty_database()
     call_command("migrate", verbosity=0, interactive=False)
     if events:
         with open(os.devnull, "w") as quiet:

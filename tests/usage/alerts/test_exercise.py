@@ -11,9 +11,11 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from config import embedded_postgres
+from config.schema import loading as schema
 from management_proxy.client import usage as usage_client
 from management_proxy.client.limits import Limits
 from management_proxy.simulator import running_simulator
@@ -154,6 +156,8 @@ def test_a_stopped_database_is_announced_and_resolved(tmp_path: Path, panels: Pa
     home, file, log = tmp_path / "var", tmp_path / "noted.json", tmp_path / "evaluating"
     embedded_postgres.ensure_running(home)
     host = embedded_postgres.connection_settings(home)["HOST"]
+    with psycopg.connect(f"host={host} user=postgres dbname=tollgate") as database:
+        database.execute(schema.FILE.read_bytes())
     settings = environment(f"postgresql://postgres@:5432/{host}/tollgate")
     with nursery(settings, tmp_path / "log") as workers:
         assert workers.run("migrate") == 0
