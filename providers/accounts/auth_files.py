@@ -81,6 +81,8 @@ class AuthFile:
     size: int
     # What a newer upstream shows beyond these, such as observed quotas; secrets masked.
     other: dict[str, Any]
+    # It is made of what was kept of it, without figures.
+    is_partial: bool = False
 
     def health(self, now: datetime) -> Health:
         """The one word for it; a retry in the past has ended (contract 5.1)."""

@@ -1,6 +1,7 @@
 """The states of accounts, kept from the upstream's list, for what may not request it: rules,
 gauges, pages that are polled."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -9,8 +10,15 @@ from django.utils import timezone
 from management_proxy.client import auth_files as auth_file_client
 from management_proxy.client.http import ManagementClient
 from management_proxy.models import Upstream
-from providers.accounts.auth_files import AuthFile, auth_file_of
+from providers.accounts.auth_files import AuthFile, Health, auth_file_of
 from providers.models import AccountState
+
+_STATUS_OF_HEALTH = {
+    Health.ACTIVE: "active",
+    Health.FAILING: "error",
+    Health.WAITING: "pending",
+    Health.DISABLED: "disabled",
+}
 
 
 def keep_states(upstream: Upstream, client: ManagementClient) -> list[AccountState]:
@@ -23,6 +31,27 @@ def keep_states(upstream: Upstream, client: ManagementClient) -> list[AccountSta
         states = [_state(upstream, f, before.get(f.name), now) for f in listed if f.name]
         AccountState.objects.filter(upstream=upstream).delete()
         return AccountState.objects.bulk_create({s.name: s for s in states}.values())
+
+
+def last_known_files(upstream: Upstream) -> tuple[list[AuthFile], datetime | None]:
+    """What was kept of each account, and when that was read, for a page that can read nothing
+    else."""
+    states = list(AccountState.objects.filter(upstream=upstream))
+    return [_file(state) for state in states], min((s.read_at for s in states), default=None)
+
+
+def _file(state: AccountState) -> AuthFile:
+    entry = {
+        "name": state.name,
+        "provider": state.provider,
+        "label": state.label,
+        "status": _STATUS_OF_HEALTH.get(Health(state.health), "error" if state.reason else ""),
+        "status_message": state.reason,
+        "disabled": state.health == Health.DISABLED,
+        "unavailable": state.health == Health.COOLING,
+        "next_retry_after": state.retry_at.isoformat() if state.retry_at else None,
+    }
+    return replace(auth_file_of(entry), is_partial=True)
 
 
 def _state(

@@ -36,6 +36,7 @@ from providers.accounts.queries import (
     find_account,
     matching,
 )
+from providers.accounts.states import last_known_files
 from providers.accounts.uploads import LARGEST_UPLOAD
 from providers.errors import ChangeRefused
 from providers.models import AccountLogin, BulkAct
@@ -61,37 +62,33 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "flows": FLOWS.values(),
         "upload": UploadForm(),
         "verbs": BulkAct.verbs_of(BulkAct.Subject.ACCOUNT, is_staff=user.is_staff),
-        "as_of": timezone.now(),
         "logins": AccountLogin.objects.filter(
             user=user, settled_at=None, expires_at__gt=timezone.now()
         ).select_related("upstream"),
     }
-    try:
-        rows, context["as_of"], context["trouble"] = _rows(request, upstream)
-        order, page = listing(request, matching(rows, **chosen), COLUMNS)
-        context |= {"page": page, "order": order, "all_count": len(rows)}
-        context["read_at"] = context["as_of"]
-        context["counts"] = counted(rows)
-    except UpstreamError as error:
-        context |= {"page": None, "all_count": 0, "counts": counted([]), "trouble": str(error)}
-        context["read_at"] = None
+    rows, read_at, trouble = _rows(request, upstream) if upstream else ([], None, "")
+    order, page = listing(request, matching(rows, **chosen), COLUMNS)
+    context |= {"page": page, "order": order, "all_count": len(rows), "counts": counted(rows)}
+    context |= {"as_of": read_at or timezone.now(), "read_at": read_at, "trouble": trouble}
     return polled_page(
         request, "providers/accounts.html", context, version=_shown(request, context)
     )
 
 
 def _rows(
-    request: HttpRequest, upstream: Upstream | None
-) -> tuple[list[AccountRow], datetime, str]:
-    """The accounts, when they were read, and why not since. Raises UpstreamError."""
-    if upstream is None:
-        return [], timezone.now(), ""
-    with nullcontext() if is_known(upstream) else patience(request, upstream):
-        listed = known_files(upstream)
+    request: HttpRequest, upstream: Upstream
+) -> tuple[list[AccountRow], datetime | None, str]:
+    """The accounts, when they were read, and why not since."""
+    user = user_of(request)
+    try:
+        with nullcontext() if is_known(upstream) else patience(request, upstream):
+            listed = known_files(upstream)
+    except UpstreamError as error:
+        files, read_at = last_known_files(upstream)
+        return account_rows(upstream, user, files), read_at, str(error)
     if listed.is_late or listed.trouble:
         read_again(request, 0 if listed.is_late else KEPT_SECONDS)
-    rows = account_rows(upstream, user_of(request), listed.files)
-    return rows, listed.read_at, listed.trouble
+    return account_rows(upstream, user, listed.files), listed.read_at, listed.trouble
 
 
 def _shown(request: HttpRequest, context: dict[str, Any]) -> object:

@@ -8,10 +8,13 @@ from contextlib import suppress
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import timezone
 
 from management_proxy.client.errors import StillWaiting
 from management_proxy.client.limits import in_haste
+from management_proxy.upstreams.clients import client_for
 from providers.accounts import listed
+from providers.accounts.states import keep_states, last_known_files
 from providers.keys.actions import NewKey, add
 from providers.keys.families import FAMILIES
 from tests.factories import make_user
@@ -88,6 +91,27 @@ def test_keys_and_accounts_that_are_known_are_shown_meanwhile(staff, upstream, s
     assert LATE in accounts
     assert "claude-carol@example.com" in accounts
     assert "What is shown was read" in accounts
+
+
+def test_accounts_that_another_process_has_kept_are_shown_meanwhile(staff, upstream, simulator):
+    keep_states(upstream, client_for(upstream))
+    listed._kept.clear()
+    simulator.control("faults", HUNG)
+    accounts = shown(staff, "/providers/accounts/")
+    assert LATE in accounts
+    assert "claude-carol@example.com" in accounts
+    assert "What is shown was read" in accounts
+    simulator.control("faults", method="DELETE")
+    assert LATE not in shown(staff, "/providers/accounts/", **{"Tollgate-Wait": "true"})
+
+
+def test_kept_accounts_have_no_figures_that_nobody_read(upstream):
+    states = keep_states(upstream, client_for(upstream))
+    files, read_at = last_known_files(upstream)
+    assert read_at == states[0].read_at
+    now = timezone.now()
+    assert {file.name: file.health(now) for file in files} == {s.name: s.health for s in states}
+    assert all(file.is_partial for file in files)
 
 
 def test_trouble_is_shown_once_it_is_certain(staff, simulator):
