@@ -114,7 +114,8 @@ def test_kept_accounts_have_no_figures_that_nobody_read(upstream):
     assert all(file.is_partial for file in files)
 
 
-def test_trouble_is_shown_once_it_is_certain(staff, simulator):
+def test_trouble_is_shown_once_it_is_certain(staff, simulator, settings):
+    settings.PAGE_PATIENCE_SECONDS = 60
     simulator.control("faults", DOWN)
     page = shown(staff, "/providers/custom/")
     assert "cannot be read now" in page
