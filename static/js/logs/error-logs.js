@@ -11,6 +11,13 @@ function sizeText(bytes, lang) {
   return new Intl.NumberFormat(lang, style).format(bytes / 1000 ** power);
 }
 
+// As pages write times, in the zone of the reader: `format` has the letters of Django's dates.
+function written(at, format) {
+  const of = { Y: at.getFullYear(), m: at.getMonth() + 1, d: at.getDate() };
+  Object.assign(of, { H: at.getHours(), i: at.getMinutes(), s: at.getSeconds() });
+  return format.replace(/[YmdHis]/g, (letter) => String(of[letter]).padStart(2, "0"));
+}
+
 class ErrorLogs extends HTMLElement {
   connectedCallback() {
     this.querySelector("button").onclick = () => this.load();
@@ -44,9 +51,9 @@ class ErrorLogs extends HTMLElement {
     link.textContent = name;
     link.href = `${this.dataset.read}&name=${encodeURIComponent(name)}`;
     download.href = `${this.dataset.url}/${encodeURIComponent(name)}`;
-    time.dateTime = new Date(modified * 1000).toISOString();
-    const style = { dateStyle: "medium", timeStyle: "medium" };
-    time.textContent = new Intl.DateTimeFormat(lang, style).format(modified * 1000);
+    const at = new Date(modified * 1000);
+    time.dateTime = at.toISOString();
+    time.textContent = written(at, this.dataset.written);
     row.querySelector("[data-size]").textContent = sizeText(size, lang);
     return row;
   }

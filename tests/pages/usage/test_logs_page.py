@@ -1,5 +1,6 @@
 """The Logs page in a real browser: followed, filtered, paused, saved; an upstream that fails."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -162,6 +163,9 @@ def test_where_no_line_is_shown_the_reason_is(page, logged):
 
 def test_error_log_is_listed_and_read_without_its_secrets(page, logged):
     page.goto("/logs/")
+    page.get_by_role("link", name=NAME).wait_for()
+    time_shown = page.locator("error-logs time").first.text_content()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", time_shown)
     page.get_by_role("link", name=NAME).click()
     page.get_by_text('{"prompt": "hello"}').wait_for()
     assert SECRET not in page.content()
