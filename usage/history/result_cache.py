@@ -4,7 +4,9 @@
            |  no
            +--in flight in this process?--> yes: wait for that one
                 |  no
-                +--> read the database, cache the result
+                +--in the cache by now?--> yes: that result
+                     |  no
+                     +--> read the database, cache the result
 
 Invariants
 * A result is cached under the query, whose usage may be seen, and the data version: the number of
@@ -84,7 +86,8 @@ def cached(
         if known:
             measurement.cache = "hit"
             return known
-        return _once(key, read_and_keep, measurement)
+        # One that was in flight during the look may have ended since.
+        return _once(key, lambda: _kept(key) or read_and_keep(), measurement)
 
 
 def data_version() -> int:

@@ -166,6 +166,21 @@ def wait_until(condition):
 
 
 @pytest.mark.django_db
+def test_reading_that_ends_after_a_look_into_the_cache_is_not_done_again(monkeypatch):
+    look, looks = result_cache._kept, []
+
+    def look_just_before_another_reads(key):
+        found = look(key)
+        if not looks:
+            looks.append(key)
+            assert cached("summary", "q", EVERYTHING, lambda: "first").value == "first"
+        return found
+
+    monkeypatch.setattr(result_cache, "_kept", look_just_before_another_reads)
+    assert cached("summary", "q", EVERYTHING, lambda: "second").value == "first"
+
+
+@pytest.mark.django_db
 def test_failed_question_leaves_no_flight_behind():
     with pytest.raises(ZeroDivisionError):
         cached("summary", "q", EVERYTHING, lambda: 1 // 0)
