@@ -131,7 +131,7 @@ class CustomProviderForms:
         )
         for form in self.keys.forms:
             if form.initial.get("hint"):
-                form.fields["key"].widget.attrs["placeholder"] = "stored"
+                form.fields["key"].widget.attrs["placeholder"] = _("stored")
         self.headers = HeaderRows(
             data,
             prefix="headers",
