@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from urllib.parse import urlsplit
 
+from django.utils.translation import to_locale
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from monitoring.texts.recorded import Recorded
@@ -151,7 +152,7 @@ def messages(language: str) -> frozenset[str]:
     """The English messages that have a translation which differs; none for English."""
     if language == "en":
         return frozenset()
-    folder = ROOT / "locale" / language.replace("-", "_") / "LC_MESSAGES"
+    folder = ROOT / "locale" / to_locale(language) / "LC_MESSAGES"
     return frozenset(
         identity(message)[1]
         for path in folder.glob("*.po")
