@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, datetime
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from monitoring.api.instants import iso
@@ -13,6 +14,8 @@ from usage.history.source_sql import Part
 from usage.history.windows import midnight
 from usage.rollups.partitions import events_since
 from usage.rollups.tables import readers_calendar_zone
+
+_FIRST_DAY = "SELECT min(bucket) AS day FROM usage_usagedailyoverall"
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,19 @@ def calendar() -> ZoneInfo:
     return ZoneInfo(once("calendar", readers_calendar_zone))
 
 
+def is_collected(start: datetime) -> bool:
+    """Whether usage has been collected since before an instant, or on its day at the latest."""
+    first = first_day()
+    return first is not None and midnight(first, calendar()) <= start
+
+
 def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
     """Raise InvalidQuery if events are needed of a time whose events were pruned, and there were
     any."""
     since = once("events since", events_since)
     if since is None or pieces[0].start >= since:
         return
-    first = _first_day()
+    first = first_day()
     if first and any(
         piece.start < since and piece.end > midnight(first, calendar) for piece in pieces
     ):
@@ -77,7 +86,7 @@ def _refuse_pruned(pieces: Sequence[Piece], calendar: ZoneInfo) -> None:
         )
 
 
-def _first_day() -> Any:
-    return rows("history.first_day", "SELECT min(bucket) AS day FROM usage_usagedailyoverall", {})[
-        0
-    ]["day"]
+def first_day() -> date | None:
+    """The first day with usage, in the calendar of daily rollups; None without any."""
+    found = once("first day", lambda: rows("history.first_day", _FIRST_DAY, {}))
+    return cast("date | None", found[0]["day"])

@@ -45,7 +45,7 @@ from usage.history.scope import Scope
 T = TypeVar("T")
 # Raised with every change of what is cached: of a class in a result, which a test notices, or of
 # what a name is of.
-_LAYOUT = 3
+_LAYOUT = 4
 _flights: dict[str, "Future[Result[Any]]"] = {}
 _flights_lock = Lock()
 

@@ -120,7 +120,7 @@ def figures(query: PageQuery, data: Overview, time: Pairs, now: datetime) -> dic
         "cache": links.narrowed([]),
     }
     return {
-        "tiles": tiles(data.totals, data.before, data.points, links.of_tiles() | leads),
+        "tiles": tiles(data, links.of_tiles() | leads),
         "attempts_chart": bar_chart(axis, columns(data.points, ATTEMPTS), ATTEMPTS),
         "tokens_chart": bar_chart(axis, columns(data.points, TOKENS), TOKENS),
         "heat": list(_heat(data.activity, links)),

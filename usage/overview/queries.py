@@ -8,6 +8,7 @@ from datetime import datetime
 from usage.history.dimensions import Dimension
 from usage.history.labels import group_value, labels
 from usage.history.measures import DURATIONS, Counts, Measures, added, counts, measures
+from usage.history.planned import is_collected
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
@@ -44,10 +45,11 @@ class Top:
 @dataclass(frozen=True)
 class Overview:
     """Everything on the page but what is wrong now and what is new since the last visit; `tops` are
-    by dimension."""
+    by dimension, and the time before is comparable if usage was collected in all of it."""
 
     totals: Measures
     before: Measures
+    is_comparable: bool
     points: Sequence[Measures]
     activity: Activity
     health: Health
@@ -62,6 +64,7 @@ def overview(query: PageQuery, now: datetime) -> Overview:
         return Overview(
             totals,
             before,
+            is_collected(query.window.previous.start),
             points,
             activity(query.scope, query.window),
             health(query.scope, now),

@@ -80,7 +80,7 @@ def page_figures(
     axis = slots(query.window, query.bucket, links, now)
     totals, latencies = data.totals, [point.latency for point in data.points]
     return {
-        "tiles": tiles(totals, data.before, data.points, links.of_tiles()),
+        "tiles": tiles(data, links.of_tiles()),
         "kinds": [_kind(kind, totals) for kind in TOKENS],
         "money": _money(totals),
         "attempts_chart": bar_chart(axis, columns(data.points, ATTEMPTS), ATTEMPTS),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from usage.history.dimensions import Dimension, Filters
 from usage.history.measures import DURATIONS, NOTHING, Measures, added, measures
+from usage.history.planned import is_collected
 from usage.history.queries import Query
 from usage.history.scope import Scope
 from usage.history.snapshot import one_instant
@@ -35,10 +36,12 @@ class PageQuery:
 
 @dataclass(frozen=True)
 class PageData:
-    """Everything that the page shows of rollups; `points` are by bucket."""
+    """Everything that the page shows of rollups; `points` are by bucket, and
+    the time before is comparable if usage was collected in all of it."""
 
     totals: Measures
     before: Measures
+    is_comparable: bool
     points: Sequence[Measures]
     breakdown: Breakdown
     beside: Breakdown
@@ -57,6 +60,7 @@ def page_data(query: PageQuery, now: datetime) -> PageData:
         return PageData(
             totals=found.totals if found else nothing,
             before=_before(query, now),
+            is_comparable=is_collected(query.window.previous.start),
             points=found.points if found else [nothing] * len(everything.buckets),
             breakdown=breakdown(replace(everything, groups=query.groups, percentiles=DURATIONS)),
             beside=breakdown(replace(everything, groups=(query.beside,))),

@@ -3,6 +3,7 @@ course."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from django.utils.translation import gettext as _
 
@@ -56,10 +57,21 @@ def cache_rate(counts: Counts) -> float:
     return share(counts.cache_read_tokens, counts.input_tokens)
 
 
-def tiles(
-    now: Measures, before: Measures, points: Sequence[Measures], leads: Mapping[str, str]
-) -> list[Tile]:
-    """The tiles of a window whose course are the points; `leads` are addresses by a tile's name."""
+class Totals(Protocol):
+    """What a window used, whose course are the points, beside the time before."""
+
+    @property
+    def totals(self) -> Measures: ...
+    @property
+    def before(self) -> Measures: ...
+    @property
+    def is_comparable(self) -> bool: ...
+    @property
+    def points(self) -> Sequence[Measures]: ...
+
+
+def tiles(data: Totals, leads: Mapping[str, str]) -> list[Tile]:
+    """The tiles of a window; `leads` are addresses by a tile's name."""
     makers: tuple[Callable[[Measures, Measures, Sequence[Measures]], Tile], ...] = (
         _requests,
         _success,
@@ -69,7 +81,9 @@ def tiles(
         _latency,
         _first_token,
     )
-    made = [make(now, before, points) for make in makers]
+    made = [make(data.totals, data.before, data.points) for make in makers]
+    if not data.is_comparable:
+        made = [replace(tile, change=None) for tile in made]
     return [replace(tile, href=leads.get(tile.name, "")) for tile in made]
 
 

@@ -115,6 +115,7 @@ def test_compares_with_as_many_days_before(staff):
         *[make_event(timestamp=now) for _ in range(3)],
         make_event(timestamp=now - timedelta(days=7, hours=12)),
         make_event(timestamp=now - timedelta(days=9)),
+        make_event(timestamp=now - timedelta(days=20)),
     )
     assert "▲ 50 %" in region(staff, range="7d")
 

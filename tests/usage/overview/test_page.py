@@ -142,14 +142,19 @@ def test_the_age_of_what_is_shown_leads_staff_to_the_collection(staff, traffic):
 def test_window_is_compared_with_the_one_before(staff):
     now = datetime.now(UTC)
     events = [make_event(timestamp=now - timedelta(days=8, minutes=n)) for n in range(2)]
-    store(make_upstream(), *events, *[make_event(timestamp=now) for _ in range(3)])
+    upstream = make_upstream()
+    store(upstream, *events, *[make_event(timestamp=now) for _ in range(3)])
+    page = region(staff, range="7d")
+    assert 'class="change"' not in page
+    store(upstream, make_event(timestamp=now - timedelta(days=20)))
     assert "▲ 50 %" in region(staff, range="7d")
 
 
 def test_growth_from_next_to_nothing_is_no_long_number(staff):
     now = datetime.now(UTC)
     events = [make_event(timestamp=now, request_id=f"{n}") for n in range(30)]
-    store(make_upstream(), make_event(timestamp=now - timedelta(days=8)), *events)
+    before = [make_event(timestamp=now - timedelta(days=days)) for days in (8, 20)]
+    store(make_upstream(), *before, *events)
     assert "▲ &gt;999 %" in region(staff, range="7d")
 
 
