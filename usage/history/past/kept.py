@@ -15,7 +15,8 @@ Invariants
 * Names of upstreams and owners of client keys have a version of their own, which counts where the
   query depends on them.
 * A request for a fresh result reads all days, and caches them.
-* A cache that cannot be reached is no cache.
+* A cache that cannot be reached is no cache; in place of one in the database each process has its
+  own (cache.py).
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from usage.history.past.cache import keep, known
+from usage.history.past.cache import apart, keep, known
 from usage.history.snapshot import once, rows
 
 T = TypeVar("T")
@@ -65,12 +66,13 @@ def kept(
         version.append(once("version of names", lambda: _version(_OF_NAMES, {})))
     text = msgspec.msgpack.encode((_LAYOUT, version, query))
     key = f"usage:past:{hashlib.sha256(text).hexdigest()}"
-    found = None if _reads_anew.get() else known(key)
+    cache = apart()
+    found = None if _reads_anew.get() else known(key, cache)
     if found is None:
         # In a tuple, as what was read may be nothing.
         found = (read(),)
         if len(pickle.dumps(found)) <= MOST_BYTES:
-            keep(key, found, SECONDS)
+            keep(key, found, SECONDS, cache)
     return cast("tuple[T]", found)[0]
 
 

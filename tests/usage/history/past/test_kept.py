@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -19,6 +20,7 @@ from usage.history.past import kept, split
 from usage.history.past.kept import reading_anew
 from usage.history.queries import Query
 from usage.history.scope import Scope
+from usage.history.snapshot import one_instant
 from usage.history.windows import Bucket, Period
 from usage.models import UsageDailyByKey
 from usage.upkeep.rebuild import rebuild
@@ -195,3 +197,22 @@ def test_unreachable_cache_is_no_cache(monkeypatch):
     monkeypatch.setattr(cache, "set", fail)
     assert [sums(query())[1] for _ in range(2)] == [2, 2]
     assert sums(query())[0][0]["attempts"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cache_in_the_database_does_not_break_the_reading(settings):
+    backend = "django.core.cache.backends.db.DatabaseCache"
+    # Of so few entries some are deleted at each that is added.
+    options = {"MAX_ENTRIES": 1, "CULL_FREQUENCY": 1}
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "kept", "OPTIONS": options}}
+    call_command("createcachetable", verbosity=0)
+    cache.set_many({"one": 1, "two": 2})
+    found = []
+    for _ in range(2):
+        with one_instant():
+            found.append(sums(query(Dimension.MODEL)))
+            found.append(sums(query(Dimension.KEY)))
+    assert [statements for _, statements in found] == [2, 2, 1, 1]
+    assert found[:2] == [(rows, 2) for rows, _ in found[2:]]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE kept")
